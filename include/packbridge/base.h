@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every room needs and no library gives: byte order, scaling without overflow, the clock,
+ * the log, clean-up. Knows no battery and no Modbus.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define PB_ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
+
+/**
+ * Frees a pointer variable when it leaves its scope: PB_CLEANUP(pb_x_freep) struct pb_x *x = NULL.
+ * PB_DEFINE_FREEP() makes the pb_x_freep() that it needs.
+ */
+#define PB_CLEANUP(func) __attribute__((cleanup(func)))
+#define PB_DEFINE_FREEP(type, func)                                                                \
+	static inline void func##p(type **pointer)                                                 \
+	{                                                                                          \
+		if (*pointer)                                                                      \
+			func(*pointer);                                                            \
+	}
+
+/* ---- bytes: big endian is what Modbus and JBD speak ---- */
+
+static inline uint16_t pb_get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline int16_t pb_get_be16s(const uint8_t *p)
+{
+	return (int16_t)pb_get_be16(p);
+}
+
+static inline void pb_put_be16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+/**
+ * Parses hex digits, blanks, ':' and '-' between bytes allowed, an "0x" in front too.
+ * @return the number of bytes written to @out; -EINVAL not hex or an odd digit; -ENOSPC more than
+ *         @cap bytes.
+ */
+int pb_hex_parse(const char *text, uint8_t *out, size_t cap);
+
+/** Prints @len bytes as upper case pairs with @sep between (0: none); always ends @out with NUL. */
+void pb_hex_print(char *out, size_t cap, const uint8_t *bytes, size_t len, char sep);
+
+/* ---- numbers ---- */
+
+/**
+ * value * num / den, rounded half away from zero, saturated to int64_t; never wraps.
+ * @den must not be 0; either may be negative.
+ */
+int64_t pb_scale(int64_t value, int64_t num, int64_t den);
+
+static inline int64_t pb_clamp(int64_t value, int64_t min, int64_t max)
+{
+	return value < min ? min : value > max ? max : value;
+}
+
+/**
+ * Parses a whole decimal number ("-12", "0.01", "2.5e-3" is refused) as an exact fraction in
+ * lowest terms with a positive denominator of at most 10^9.
+ * @return 0; -EINVAL not a number; -ERANGE too many digits.
+ */
+int pb_ratio_parse(const char *text, int64_t *ret_num, int64_t *ret_den);
+
+/**
+ * Parses a whole number, decimal or 0x..., and nothing behind it.
+ * @return 0; -EINVAL not a number; -ERANGE outside @min..@max.
+ */
+int pb_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret);
+
+/** A small deterministic generator (xorshift64*): jitter and simulators, nothing secret. */
+struct pb_random {
+	uint64_t state;
+};
+
+void pb_random_seed(struct pb_random *random, uint64_t seed);
+uint32_t pb_random_next(struct pb_random *random);
+/** @return 0..@below - 1; 0 if @below is 0. */
+uint32_t pb_random_below(struct pb_random *random, uint32_t below);
+
+/* ---- words ---- */
+
+/**
+ * The entry of @words (ended by NULL) nearest to @word by edit distance, for "did you mean".
+ * @return one of @words, or NULL if none is near.
+ */
+const char *pb_nearest(const char *word, const char *const *words);
+
+/* ---- time ---- */
+
+/** CLOCK_BOOTTIME in ms: never set back, and it counts the time that the machine slept. */
+uint64_t pb_now_ms(void);
+
+/* ---- log: to stderr; as <N> prefixed lines when stderr is the journal ---- */
+
+enum pb_log_level { PB_LOG_ERR = 3, PB_LOG_WARNING = 4, PB_LOG_INFO = 6, PB_LOG_DEBUG = 7 };
+
+/** Shows messages up to @level (default PB_LOG_INFO). */
+void pb_log_set_level(enum pb_log_level level);
+bool pb_log_enabled(enum pb_log_level level);
+
+/** One line, without the newline. Allocates nothing. */
+void pb_log(enum pb_log_level level, const char *format, ...) PB_PRINTF(2, 3);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Battery protocols (codecs) and the reassembly of their frames from a byte stream. Pure: nothing
+ * here allocates, reads a clock or logs.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pb_sample;
+
+enum pb_frame_kind {
+	PB_FRAME_REPLY,	 /**< of the BMS */
+	PB_FRAME_MODULE, /**< of the radio module in front of it; carries no battery data */
+};
+
+/**
+ * One frame as a codec measured it. Pointers are borrowed from the buffer that was measured.
+ * After a failure, the members up to the fault are still filled, for `decode` to explain it.
+ */
+struct pb_frame {
+	enum pb_frame_kind kind;
+	const uint8_t *bytes;
+	size_t len;	 /**< the whole frame; what it would need, when bytes are missing */
+	uint8_t command; /**< register or command that this answers */
+	uint8_t status;	 /**< 0 done, else the maker's code: an answer, but a refusal */
+	const uint8_t *payload;
+	size_t payload_len;
+	bool has_checksum;	      /**< the next two are filled */
+	uint32_t checksum_expected;   /**< as the frame carries it */
+	uint32_t checksum_calculated; /**< as its bytes give it */
+	uint8_t checksum_digits;      /**< hex digits to print */
+};
+
+/** Reasons why no frame starts at a place, from pb_codec.frame(). */
+enum {
+	PB_FRAME_MORE = 0, /**< so far so good, more bytes are needed */
+			   /* -EPROTO:  no start of a frame, or none that we asked for */
+			   /* -EBADMSG: wrong checksum */
+			   /* -EILSEQ:  wrong end byte */
+};
+
+/** One read request of a codec's poll plan. */
+struct pb_query {
+	const char *name; /**< for logs, e.g. "cells" */
+	uint8_t command;  /**< what the reply's pb_frame.command must be */
+	bool once;	  /**< once a connection, after the first reading; else at every poll */
+	bool required;	  /**< without its reply there is no reading */
+	uint8_t len;
+	uint8_t bytes[20];
+};
+
+/**
+ * One battery protocol. A codec keeps no state: one const object serves every pack, the tests and
+ * the fuzzer.
+ */
+struct pb_codec {
+	const char *name;  /**< key in the configuration, e.g. "jbd"; static storage */
+	const char *title; /**< for people: makers and trade names */
+	const struct pb_query *queries;
+	size_t query_count;
+
+	/**
+	 * Measures and checks the frame at the head of a stream.
+	 * @pending: the request that waits for its reply; NULL accepts any register that the
+	 * protocol has (`decode`).
+	 * @return its length, 1..@len; PB_FRAME_MORE; or a negative reason (above): drop ONE byte
+	 *         and ask again, for the real start may be inside.
+	 */
+	int (*frame)(const uint8_t *buf, size_t len, const struct pb_query *pending,
+		     struct pb_frame *ret);
+
+	/**
+	 * Decodes a whole frame, as frame() accepted it, into the members that it carries; the
+	 * others keep their value. A refusal or a frame without battery data changes nothing.
+	 * @return 0; -EPROTO impossible content (@sample is intact).
+	 */
+	int (*decode)(const struct pb_frame *frame, struct pb_sample *sample);
+};
+
+extern const struct pb_codec pb_codec_jbd;
+
+enum { PB_STREAM_MAX = 1024 };
+
+/** Reassembly: bytes in as they come, frames out. Zero it to start or to forget what is there. */
+struct pb_stream {
+	size_t len;
+	size_t eaten;		/**< bytes of the frame that was handed out last */
+	uint32_t garbage_bytes; /**< dropped since the start, wraps */
+	uint32_t bad_frames;	/**< wrong checksum or end byte, wraps */
+	uint8_t buf[PB_STREAM_MAX];
+};
+
+/**
+ * Appends received bytes. When they do not fit, the oldest ones go (and count as garbage): the
+ * newest bytes are those that a resynchronisation needs.
+ */
+void pb_stream_push(struct pb_stream *stream, const uint8_t *bytes, size_t len);
+
+/**
+ * Takes the next frame. @ret points into @stream and is good until the next call on it.
+ * @return true: a frame; false: none in what is there (more bytes may complete one).
+ */
+bool pb_stream_next(struct pb_stream *stream, const struct pb_codec *codec,
+		    const struct pb_query *pending, struct pb_frame *ret);
+
+/** Drops an incomplete frame, after a silence in the middle of it. */
+void pb_stream_flush(struct pb_stream *stream);

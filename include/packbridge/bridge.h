@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The wiring: configuration -> packs, units, listeners; and the registry of codecs and links.
+ */
+#pragma once
+
+#include "packbridge/bms.h"
+#include "packbridge/config.h"
+#include "packbridge/link.h"
+#include "packbridge/model.h"
+#include "packbridge/regmap.h"
+
+/** Codecs by name; the arrays end with NULL. */
+extern const struct pb_codec *const pb_codecs[];
+extern const struct pb_link_type *const pb_links[];
+
+const struct pb_codec *pb_codec_find(const char *name);
+/**
+ * Splits "TYPE:ADDRESS".
+ * @return the kind, with @ret_address behind the ':'; NULL with the reason in @why.
+ */
+const struct pb_link_type *pb_link_find(const char *link, const char **ret_address, char *why,
+					size_t why_cap);
+
+/** The maps that can be used: loaded once, by name. */
+struct pb_maps;
+
+/**
+ * @dirs: folders with NAME.yaml, ended by NULL; an earlier one wins. Folders that are missing are
+ * passed over. Maps are loaded when first asked for.
+ */
+int pb_maps_new(struct pb_maps **ret, const char *const *dirs);
+struct pb_maps *pb_maps_free(struct pb_maps *maps);
+PB_DEFINE_FREEP(struct pb_maps, pb_maps_free)
+/** Names of all maps in the folders, sorted, ended by NULL; free with pb_maps_names_free(). */
+int pb_maps_names(struct pb_maps *maps, char ***ret);
+char **pb_maps_names_free(char **names);
+/** @return 0; -ENOENT no such map; -EINVAL with the map's errors in @report. */
+int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **ret,
+		struct pb_report *report);
+
+struct pb_bridge;
+
+/**
+ * Checks what the configuration alone cannot know: links, codecs, maps, scopes, addresses.
+ * @return 0, or -EINVAL with every error in @report.
+ */
+int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report);
+
+/**
+ * Builds everything and opens the listeners; packs do not connect yet.
+ * @config and @maps are borrowed for the bridge's life. @version: for the gateway's registers.
+ * @return 0; negative with the errors in @report.
+ */
+int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_config *config,
+		  struct pb_maps *maps, const char *version, struct pb_report *report);
+/** Starts to connect to the packs. */
+int pb_bridge_start(struct pb_bridge *bridge);
+struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge);
+PB_DEFINE_FREEP(struct pb_bridge, pb_bridge_free)
+
+/** Port of listener @index, as the kernel gave it. */
+uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * packbridge.yaml -> struct pb_config. Names of codecs, links and maps stay strings here: the
+ * bridge knows which there are.
+ */
+#pragma once
+
+#include "packbridge/yaml.h"
+
+enum {
+	PB_CONFIG_NAME = 32, /**< the NUL included */
+	PB_CONFIG_LINK = 256,
+};
+
+/** Where in the file something stands, for errors that only the bridge can find. */
+struct pb_mark {
+	unsigned int line, col;
+};
+
+struct pb_pack_config {
+	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique */
+	char link[PB_CONFIG_LINK]; /**< TYPE:ADDRESS */
+	char protocol[PB_CONFIG_NAME];
+	char map[PB_CONFIG_NAME];
+	int32_t unit;	    /**< 1..247, unique */
+	uint32_t poll_ms;   /**< from the start of one poll to the next, 100..3600000 */
+	uint32_t gap_ms;    /**< silence between a reply and the next request */
+	uint32_t settle_ms; /**< silence after connecting */
+	uint32_t reply_timeout_ms;
+	uint32_t tries; /**< a request is sent so often before its poll counts as failed */
+	uint32_t connect_timeout_ms;
+	uint32_t stale_after_s; /**< 0 in the file's absence: 3 polls, at least 15 s; filled in */
+	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
+};
+
+struct pb_listen_config {
+	char tcp[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT */
+	uint32_t max_clients;
+	struct pb_mark mark;
+};
+
+struct pb_config {
+	char *file; /**< name in messages */
+	size_t pack_count;
+	struct pb_pack_config *packs;
+	size_t listen_count;
+	struct pb_listen_config *listens;
+};
+
+/**
+ * Loads and checks a configuration.
+ * @return 0 and the configuration (@ret, free with pb_config_free()); negative with every error
+ *         in @report.
+ */
+int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *report);
+int pb_config_parse(struct pb_config **ret, const char *file, const char *text, size_t len,
+		    struct pb_report *report);
+struct pb_config *pb_config_free(struct pb_config *config);
+PB_DEFINE_FREEP(struct pb_config, pb_config_free)
+
+/** The keys of one entry of `packs:` and `listen:`, ended by a NULL key; for documents. */
+const struct pb_yaml_row *pb_config_pack_rows(void);
+const struct pb_yaml_row *pb_config_listen_rows(void);

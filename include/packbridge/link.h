@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A link: a pipe of bytes to one pack. It knows no battery and keeps no history; the session
+ * decides when to open it again.
+ *
+ *	closed --open()--> opening --up--> open --down--> closed
+ *	                      '-----down-----------------^      close(): closed, without an event
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sd_event sd_event;
+
+struct pb_link;
+
+/** What a link tells its owner, always from the event loop, never from inside a call on the link.
+ */
+struct pb_link_handler {
+	/** Bytes can flow. Once after each open(). */
+	void (*up)(void *userdata);
+	/**
+	 * The link did not come up, or ended. Nothing follows until open() is called again.
+	 * @error: negative errno; @why: a few words for a person, good during the call.
+	 */
+	void (*down)(void *userdata, int error, const char *why);
+	/** Received bytes, at least one, good during the call. */
+	void (*data)(void *userdata, const uint8_t *bytes, size_t len);
+};
+
+/** One kind of link. The functions that take a pb_link work on a link of this kind only. */
+struct pb_link_type {
+	const char *name;  /**< what stands before the ':' */
+	const char *usage; /**< e.g. "tcp:HOST:PORT" */
+	const char *doc;   /**< one line for people */
+
+	/**
+	 * Checks @address (what follows "NAME:") and makes a closed link.
+	 * @ret NULL: only check. @handler and @userdata are borrowed for the link's life.
+	 * @return 0; -EINVAL with the reason in @why (up to @why_cap bytes); -ENOMEM.
+	 */
+	int (*create)(struct pb_link **ret, sd_event *event, const char *address,
+		      const struct pb_link_handler *handler, void *userdata, char *why,
+		      size_t why_cap);
+	/** Starts connecting. @return 0: up or down will follow; -EALREADY when not closed. */
+	int (*open)(struct pb_link *link);
+	/** Ends at once; no event follows. May be called at any time, from a handler too. */
+	void (*close)(struct pb_link *link);
+	/**
+	 * Sends a request. All of it is taken, or the link goes down.
+	 * @return 0; -ENOTCONN when the link is not up; -EMSGSIZE above 1024 bytes.
+	 */
+	int (*send)(struct pb_link *link, const uint8_t *bytes, size_t len);
+	/** Signal strength in dBm. @return false: there is none. NULL: this kind never has one. */
+	bool (*rssi)(struct pb_link *link, int32_t *ret_dbm);
+	/** Frees; not from inside a handler. */
+	void (*free)(struct pb_link *link);
+};
+
+/** The head of every link object; each kind puts its own members behind. */
+struct pb_link {
+	const struct pb_link_type *type;
+	const struct pb_link_handler *handler;
+	void *userdata;
+};
+
+struct pb_link *pb_link_free(struct pb_link *link);
+
+extern const struct pb_link_type pb_link_tcp;

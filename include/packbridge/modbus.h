@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Modbus, pure: register images, the responder (request PDU in, reply PDU out) and MBAP framing.
+ * No sockets, no clock, no allocation.
+ * Sources: MODBUS Application Protocol V1.1b3 (APP), Messaging on TCP/IP Guide V1.0b (TCP).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PB_PDU_MAX = 253, /**< APP 4.1 */
+	PB_MBAP_LEN = 7,  /**< TCP 3.1.3: transaction, protocol, length, unit */
+	PB_TCP_ADU_MAX = PB_MBAP_LEN + PB_PDU_MAX,
+	PB_READ_REGISTERS_MAX = 125, /**< APP 6.3 */
+	PB_READ_BITS_MAX = 2000,     /**< APP 6.1 */
+};
+
+enum pb_function {
+	PB_FC_READ_COILS = 1,
+	PB_FC_READ_DISCRETE_INPUTS = 2,
+	PB_FC_READ_HOLDING_REGISTERS = 3,
+	PB_FC_READ_INPUT_REGISTERS = 4,
+};
+
+enum pb_exception {
+	PB_EXCEPTION_NONE = 0,
+	PB_EXCEPTION_ILLEGAL_FUNCTION = 0x01,
+	PB_EXCEPTION_ILLEGAL_ADDRESS = 0x02,
+	PB_EXCEPTION_ILLEGAL_VALUE = 0x03,
+	PB_EXCEPTION_DEVICE_FAILURE = 0x04,
+	PB_EXCEPTION_GATEWAY_PATH = 0x0A,   /**< no such unit */
+	PB_EXCEPTION_GATEWAY_TARGET = 0x0B, /**< the unit's pack has not answered in time */
+};
+
+/** Tables are bits, so that one block can stand in several. */
+enum pb_table {
+	PB_TABLE_COIL = 1 << 0,
+	PB_TABLE_DISCRETE = 1 << 1,
+	PB_TABLE_HOLDING = 1 << 2,
+	PB_TABLE_INPUT = 1 << 3,
+};
+
+enum pb_fault {
+	PB_FAULT_NONE = 0,
+	PB_FAULT_EXCEPTION = PB_EXCEPTION_GATEWAY_TARGET, /**< old: exception 0B */
+	PB_FAULT_SILENT = 0xFF, /**< old: no reply at all (serial lines) */
+};
+
+/** A run of addresses without holes. */
+struct pb_block {
+	uint8_t tables; /**< set of enum pb_table: registers or bits, not both */
+	uint8_t fault;	/**< enum pb_fault: what a request that touches this block gets instead */
+	uint16_t addr;	/**< wire address of the first */
+	uint32_t count; /**< registers or bits; addr + count <= 65536 */
+	uint8_t *bytes; /**< as on the wire: registers big endian, bits from the lowest bit up */
+};
+
+/** What one unit shows. Blocks of one table do not overlap; sorted by address. Borrowed memory. */
+struct pb_image {
+	const struct pb_block *blocks;
+	size_t block_count;
+};
+
+/**
+ * Answers one request from the image.
+ * @image: NULL when the unit does not exist: exception 0A for every request.
+ * @pdu, @len: function code and data, len may be 0 (no reply).
+ * @reply: room for PB_PDU_MAX bytes.
+ * Order of checks (APP 6): function known, else 01; quantity and length of the request legal, else
+ * 03; all addresses in the image, else 02; no block with a fault, else that.
+ * Function codes 0 and 128..255 are answered (code | 0x80), 01.
+ * @return length of the reply PDU; 0 = stay silent.
+ */
+size_t pb_modbus_reply(const struct pb_image *image, const uint8_t *pdu, size_t len,
+		       uint8_t *reply);
+
+/** One MBAP frame; @pdu is borrowed from the buffer. */
+struct pb_mbap {
+	uint16_t transaction;
+	uint8_t unit;
+	const uint8_t *pdu;
+	size_t pdu_len; /**< 1..PB_PDU_MAX */
+};
+
+/**
+ * Takes the frame at the head of a TCP stream, by the length field alone.
+ * @return bytes that it took; 0 more are needed; -EPROTO protocol id not 0, or length outside
+ *         2..254: the stream cannot be trusted any more, close it (decided as soon as these bytes
+ *         are there).
+ */
+int pb_mbap_next(const uint8_t *buf, size_t len, struct pb_mbap *ret);
+
+/** Writes the header for a reply PDU that already stands at @adu + PB_MBAP_LEN. @return ADU length.
+ */
+size_t pb_mbap_wrap(uint8_t *adu, const struct pb_mbap *request, size_t pdu_len);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of a battery pack: one reading (struct pb_sample), the state of its connection
+ * (struct pb_status) and of the gateway itself (struct pb_gateway), and the field catalogues that
+ * maps, JSON, `decode`, the simulator and the documentation are all driven by.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PB_CELLS_MAX = 48, /**< Daly's P81 dialect has 48 slots, JBD's balance words 32 */
+	PB_TEMPERATURES_MAX = 16,
+	PB_NAME_MAX =
+	    32, /**< text fields, the NUL included: JBD names have at most 31 characters */
+	PB_UNITS_MAX = 247,
+};
+
+/** Protection counters of JBD register 0xAA, in its order (docs/protocols/jbd.md). */
+enum pb_counter {
+	PB_COUNTER_SHORT_CIRCUIT,
+	PB_COUNTER_CHARGE_OVERCURRENT,
+	PB_COUNTER_DISCHARGE_OVERCURRENT,
+	PB_COUNTER_CELL_OVERVOLTAGE,
+	PB_COUNTER_CELL_UNDERVOLTAGE,
+	PB_COUNTER_CHARGE_OVERTEMPERATURE,
+	PB_COUNTER_CHARGE_UNDERTEMPERATURE,
+	PB_COUNTER_DISCHARGE_OVERTEMPERATURE,
+	PB_COUNTER_DISCHARGE_UNDERTEMPERATURE,
+	PB_COUNTER_PACK_OVERVOLTAGE,
+	PB_COUNTER_PACK_UNDERVOLTAGE,
+	PB_COUNTER_SYSTEM_RESTARTS,
+	PB_COUNTER_COUNT
+};
+
+/** Protection bits, the common meaning of `protection_mask` whatever the maker. */
+enum pb_protection {
+	PB_PROTECT_CELL_OVERVOLTAGE,
+	PB_PROTECT_CELL_UNDERVOLTAGE,
+	PB_PROTECT_PACK_OVERVOLTAGE,
+	PB_PROTECT_PACK_UNDERVOLTAGE,
+	PB_PROTECT_CHARGE_OVERTEMPERATURE,
+	PB_PROTECT_CHARGE_UNDERTEMPERATURE,
+	PB_PROTECT_DISCHARGE_OVERTEMPERATURE,
+	PB_PROTECT_DISCHARGE_UNDERTEMPERATURE,
+	PB_PROTECT_CHARGE_OVERCURRENT,
+	PB_PROTECT_DISCHARGE_OVERCURRENT,
+	PB_PROTECT_SHORT_CIRCUIT,
+	PB_PROTECT_FRONT_END,  /**< the measuring chip failed */
+	PB_PROTECT_FET_LOCKED, /**< a FET is held off by command: no fault */
+	PB_PROTECT_CHARGE_FET_BROKEN,
+	PB_PROTECT_DISCHARGE_FET_BROKEN,
+	PB_PROTECT_COUNT
+};
+
+/** The members of struct pb_sample that can be absent: bit n of @has stands for value n. */
+enum pb_has {
+	PB_HAS_VOLTAGE,
+	PB_HAS_CURRENT,
+	PB_HAS_POWER,
+	PB_HAS_SOC,
+	PB_HAS_SOH,
+	PB_HAS_REMAINING,
+	PB_HAS_NOMINAL,
+	PB_HAS_FULL,
+	PB_HAS_CYCLES,
+	PB_HAS_PRODUCTION_DATE,
+	PB_HAS_BALANCE,
+	PB_HAS_PROTECTION,
+	PB_HAS_ALARM,
+	PB_HAS_VERSION,
+	PB_HAS_CHARGE_FET,
+	PB_HAS_DISCHARGE_FET,
+	PB_HAS_CELLS, /**< cell_count; each cell has its own bit in cell_has */
+	PB_HAS_CELL_EXTREMES,
+	PB_HAS_TEMPERATURES, /**< temperature_count; each probe its own bit in temperature_has */
+	PB_HAS_TEMPERATURE_EXTREMES,
+	PB_HAS_DEVICE_NAME,
+	PB_HAS_COUNTERS, /**< each counter has its own bit in counter_has */
+	PB_HAS_COUNT
+};
+
+#define PB_HAS(what) (UINT64_C(1) << (what))
+
+/** One reading of one pack. A member counts only if its bit is in @has. Plain data: copy freely. */
+struct pb_sample {
+	uint64_t has;		  /**< set of PB_HAS(enum pb_has) */
+	int32_t voltage_mv;	  /**< at the pack's terminals, 0..1000000 */
+	int32_t current_ma;	  /**< positive while charging */
+	int64_t power_mw;	  /**< voltage times current, positive while charging */
+	int32_t soc_permille;	  /**< state of charge, 0..1000 */
+	int32_t soh_permille;	  /**< state of health, 0..1000 */
+	int32_t remaining_mah;	  /**< charge left */
+	int32_t nominal_mah;	  /**< capacity by design */
+	int32_t full_mah;	  /**< capacity as learned by the BMS */
+	int32_t cycles;		  /**< full cycles */
+	int32_t production_date;  /**< YYYYMMDD */
+	uint64_t balance_mask;	  /**< bit 0: cell 1 is being balanced */
+	uint32_t protection_mask; /**< set of 1 << enum pb_protection */
+	uint32_t alarm_mask;	  /**< the BMS's own warning bits, as the maker numbers them */
+	int32_t version;    /**< the BMS's firmware byte, raw: makers disagree on its coding */
+	bool charge_fet;    /**< conducting */
+	bool discharge_fet; /**< conducting */
+	int32_t cell_count; /**< 0..PB_CELLS_MAX */
+	uint64_t cell_has;  /**< bit 0: cell_mv[0] was reported */
+	int32_t cell_mv[PB_CELLS_MAX];
+	int32_t cell_min_mv;
+	int32_t cell_max_mv;
+	int32_t cell_min_index;	   /**< from 1; the first of equal ones */
+	int32_t cell_max_index;	   /**< from 1; the first of equal ones */
+	int32_t cell_delta_mv;	   /**< cell_max_mv - cell_min_mv */
+	int32_t temperature_count; /**< probe slots, 0..PB_TEMPERATURES_MAX */
+	uint64_t temperature_has; /**< bit 0: temperature_mc[0] was reported; a slot without a probe
+				     is not */
+	int32_t temperature_mc[PB_TEMPERATURES_MAX]; /**< milli-degrees Celsius */
+	int32_t temperature_min_mc;
+	int32_t temperature_max_mc;
+	int32_t temperature_avg_mc;
+	char device_name[PB_NAME_MAX];
+	uint64_t counter_has; /**< bit n: counters[n] was reported */
+	int32_t counters[PB_COUNTER_COUNT];
+};
+
+/** Computes what follows from reported members: power, cell and temperature extremes. */
+void pb_sample_derive(struct pb_sample *sample);
+
+/** What a unit says of its data; the numbers are published in a register and never change. */
+enum pb_quality {
+	PB_QUALITY_NEVER = 0, /**< no reading since the start */
+	PB_QUALITY_GOOD = 1,
+	PB_QUALITY_STALE = 2, /**< the last reading is older than stale_after_s, the link is up */
+	PB_QUALITY_LOST = 3,  /**< the same, and there is no connection to the pack */
+};
+
+/** Why the last poll or connection failed; published, the numbers never change. */
+enum pb_error {
+	PB_ERROR_NONE = 0,
+	PB_ERROR_CONNECT = 1,	 /**< the link did not come up */
+	PB_ERROR_LINK_LOST = 2,	 /**< the link went down while in use */
+	PB_ERROR_TIMEOUT = 3,	 /**< connected, but no reply */
+	PB_ERROR_CHECKSUM = 4,	 /**< replies with a wrong checksum */
+	PB_ERROR_GARBAGE = 5,	 /**< bytes that hold no frame */
+	PB_ERROR_REFUSED = 6,	 /**< the BMS refused the request */
+	PB_ERROR_IMPOSSIBLE = 7, /**< a sound frame with impossible content */
+	PB_ERROR_COUNT
+};
+
+/** @return a few words for a person, static storage; "?" for a number that is none. */
+const char *pb_error_text(enum pb_error error);
+const char *pb_quality_text(enum pb_quality quality);
+
+/** The connection of one pack; kept by its session. Counters wrap at 2^32, `sequence` at 65535. */
+struct pb_status {
+	enum pb_quality quality;
+	bool connected;
+	uint16_t sequence;   /**< 0: no reading yet; then 1..65535, one more for each reading */
+	uint64_t sampled_ms; /**< pb_now_ms() of the reading; undefined while sequence is 0 */
+	uint32_t stale_after_s;
+	uint32_t polls;	   /**< poll cycles with a reading */
+	uint32_t failures; /**< poll cycles without one */
+	uint32_t connects; /**< times that the link came up */
+	uint32_t
+	    reconnects;	   /**< times that the link was given up or lost, after the first success */
+	uint32_t timeouts; /**< requests without a reply; a wake-up request is none */
+	uint32_t bad_frames;	/**< frames with a wrong checksum or end */
+	uint32_t garbage_bytes; /**< bytes that belonged to no frame */
+	enum pb_error last_error;
+	bool has_rssi;
+	int32_t rssi_dbm; /**< received signal strength of the link, where it has one */
+};
+
+/** What a pack map can show: the two above, side by side, so that one offset reaches both. */
+struct pb_pack_data {
+	struct pb_sample sample;
+	struct pb_status status;
+	uint16_t age_s;		/**< age of the reading; 65534 or more: 65534; 65535: never read */
+	uint16_t heartbeat;	/**< one more each second that the daemon runs, 1..65535 */
+	char name[PB_NAME_MAX]; /**< the pack's name in the configuration */
+	char protocol[16];	/**< codec name */
+};
+
+/** What a gateway map can show. */
+struct pb_gateway {
+	char product[PB_NAME_MAX];
+	char version[PB_NAME_MAX];
+	uint32_t uptime_s;
+	uint16_t heartbeat;			/**< as in struct pb_pack_data */
+	int32_t packs;				/**< configured */
+	int32_t online;				/**< with quality GOOD */
+	int32_t stale;				/**< with any other quality */
+	uint32_t clients;			/**< connected now */
+	uint32_t requests;			/**< answered since the start, wraps */
+	uint32_t exceptions;			/**< of them answered by an exception, wraps */
+	uint16_t unit_status[PB_UNITS_MAX + 1]; /**< by unit id: 0 no such unit, else quality + 1 */
+};
+
+/* ---- the catalogues ---- */
+
+enum pb_kind {
+	PB_KIND_NUMBER,
+	PB_KIND_BOOL,
+	PB_KIND_MASK, /**< bits; JSON shows a number */
+	PB_KIND_DATE, /**< YYYYMMDD; JSON shows "YYYY-MM-DD" */
+	PB_KIND_ENUM, /**< a number with names; see `description` */
+	PB_KIND_TEXT,
+};
+
+enum pb_uom {
+	PB_UOM_NONE,
+	PB_UOM_MV,
+	PB_UOM_MA,
+	PB_UOM_MW,
+	PB_UOM_MAH,
+	PB_UOM_PERMILLE,
+	PB_UOM_MC, /**< milli-degree Celsius */
+	PB_UOM_S,
+	PB_UOM_DBM,
+};
+
+enum pb_scope { PB_SCOPE_PACK, PB_SCOPE_GATEWAY, PB_SCOPE_COUNT };
+
+/** One field: a scalar, or an array of @count elements (@indexed). */
+struct pb_field {
+	const char *name; /**< e.g. "voltage_mv"; a '.' nests in JSON: "counters.short_circuit" */
+	enum pb_kind kind;
+	enum pb_uom uom;
+	int64_t min, max; /**< what can really occur; a map must be able to hold it */
+	uint16_t offset;  /**< of the value, or of element 0 */
+	uint8_t size;	  /**< bytes of one element; for text, of the whole */
+	bool is_signed;
+	bool indexed;	     /**< an array, shown as name[0].. */
+	bool live;	     /**< changes with the clock, not only with a reading */
+	bool data;	     /**< belongs to the reading, so it is old when the reading is */
+	uint16_t count;	     /**< elements; 1 for a scalar */
+	int8_t has;	     /**< enum pb_has in sample.has, or -1: always there */
+	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
+	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
+	const char *description;
+};
+
+/** @return the catalogue of @scope, and how many fields it has. Static storage. */
+const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count);
+/** @return the field of that name, or NULL. */
+const struct pb_field *pb_field_find(enum pb_scope scope, const char *name);
+/** Names of the fields, ended by NULL, for pb_nearest(). Static storage. */
+const char *const *pb_field_names(enum pb_scope scope);
+/** @return "pack", "gateway". */
+const char *pb_scope_name(enum pb_scope scope);
+
+/**
+ * Reads element @index (0 for a scalar) of a numeric field.
+ * @data is a struct pb_pack_data or a struct pb_gateway, as the scope says.
+ * @return true and the value, or false: absent (@ret untouched).
+ */
+bool pb_field_get(const struct pb_field *field, const void *data, unsigned int index, int64_t *ret);
+/** @return a text field's content, or NULL when absent. Borrowed from @data. */
+const char *pb_field_text(const struct pb_field *field, const void *data);
+/** Writes a numeric field and marks it present: for simulators and tests. */
+void pb_field_set(const struct pb_field *field, void *data, unsigned int index, int64_t value);
+
+/** Symbol for printing: "mV", "permille", "" for none. */
+const char *pb_uom_symbol(enum pb_uom uom);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One pack's session: connect, poll, reassemble, time out, reconnect, go stale. The session is a
+ * pure step function over simulated or real time; struct pb_pack drives it with a link and
+ * sd-event.
+ */
+#pragma once
+
+#include "packbridge/base.h"
+#include "packbridge/bms.h"
+#include "packbridge/link.h"
+#include "packbridge/model.h"
+
+/** Times of a session; all in ms unless the name says otherwise. */
+struct pb_session_config {
+	const struct pb_codec *codec;
+	uint32_t poll_ms;
+	uint32_t gap_ms;    /**< between a reply and the next request; 0 allowed */
+	uint32_t settle_ms; /**< between the link's coming up and the first request */
+	uint32_t reply_timeout_ms;
+	uint32_t tries; /**< a request is sent at most so often, at least 1 */
+	uint32_t connect_timeout_ms;
+	uint32_t stale_after_s;
+	uint64_t seed; /**< of the back-off's jitter */
+};
+
+enum pb_session_event_type {
+	PB_SESSION_START, /**< once, first */
+	PB_SESSION_UP,	  /**< the link came up */
+	PB_SESSION_DOWN,  /**< the link went down by itself */
+	PB_SESSION_DATA,  /**< bytes came */
+	PB_SESSION_TIME,  /**< the deadline passed (calling too early does no harm) */
+};
+
+struct pb_session_event {
+	enum pb_session_event_type type;
+	const uint8_t *bytes; /**< DATA */
+	size_t len;	      /**< DATA */
+	const char *why;      /**< DOWN: a few words, may be NULL */
+};
+
+/** What the driver must do, in this order. */
+enum pb_session_todo {
+	PB_DO_CLOSE = 1 << 0,	/**< close the link */
+	PB_DO_OPEN = 1 << 1,	/**< open the link */
+	PB_DO_PUBLISH = 1 << 2, /**< there is a new reading in session->sample */
+	PB_DO_STATUS = 1 << 3,	/**< session->status changed otherwise */
+	PB_DO_SEND = 1 << 4,	/**< send session->query */
+	PB_DO_LOG = 1 << 5,	/**< print session->note with session->note_level */
+};
+
+/*
+ *	 OFF --start--> CONNECTING --up--> SETTLING --> WAITING <--> GAP
+ *	                  ^   |                           |  ^        |
+ *	                  |   | down, timeout             |  | poll   | all asked
+ *	                  |   v                           |  |        v
+ *	               BACKOFF <--- 3 failed polls, down --'  '---- RESTING
+ */
+enum pb_session_state {
+	PB_STATE_OFF,
+	PB_STATE_CONNECTING,
+	PB_STATE_SETTLING,
+	PB_STATE_WAITING, /**< a request is out */
+	PB_STATE_GAP,	  /**< silence before the next request or try */
+	PB_STATE_RESTING, /**< until the next poll */
+	PB_STATE_BACKOFF,
+};
+
+enum { PB_NOTE_MAX = 160 };
+
+/** The whole state; plain memory, no allocation. */
+struct pb_session {
+	struct pb_session_config config;
+	enum pb_session_state state;
+	struct pb_status status;
+	struct pb_sample sample;      /**< the last whole reading */
+	const struct pb_query *query; /**< that is out, or goes out next */
+	enum pb_log_level note_level;
+	char note[PB_NOTE_MAX];
+
+	/* private to session.c from here on */
+	struct pb_sample work; /**< the reading in the making */
+	struct pb_sample base; /**< what once-a-connection queries brought */
+	struct pb_stream stream;
+	struct pb_random random;
+	uint64_t deadline_ms;
+	uint64_t cycle_ms;	  /**< start of the running or last poll */
+	uint64_t last_rx_ms;	  /**< of any byte, for dropping half frames */
+	uint64_t last_traffic_ms; /**< of a reply: later than 20 s ago the board may sleep */
+	uint64_t stale_ms;	  /**< when the reading turns stale; UINT64_MAX: is */
+	size_t step;		  /**< index of the query in the plan */
+	uint32_t tries_left;
+	uint32_t wakes_left;	/**< requests that a sleeping board may still swallow */
+	uint32_t failed_cycles; /**< in a row */
+	uint32_t attempt;	/**< connects without a reading since */
+	uint64_t once_done;	/**< set of plan steps done or given up in this connection */
+	uint64_t refused;	/**< set of plan steps that the board refuses */
+	enum pb_error cycle_error;
+	bool reading_done; /**< this cycle's reading is published */
+	bool ever_good;
+};
+
+void pb_session_init(struct pb_session *session, const struct pb_session_config *config);
+
+/**
+ * Takes one event.
+ * @now_ms: never goes back.
+ * @ret_deadline_ms: when PB_SESSION_TIME is due; UINT64_MAX: never.
+ * @return set of enum pb_session_todo.
+ */
+unsigned int pb_session_step(struct pb_session *session, const struct pb_session_event *event,
+			     uint64_t now_ms, uint64_t *ret_deadline_ms);
+
+/** @return true when the reading is too old to be shown as live at @now_ms, or there is none. */
+bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms);
+/** Age of the reading in whole seconds, at most 65534; 65535: never read. */
+uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms);
+/** The quality that a client must be shown at @now_ms, whatever timers did or missed. */
+enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms);
+
+/** A session with its link, on the event loop. */
+struct pb_pack;
+
+struct pb_pack_handler {
+	/** A new reading, or another change of the status. Borrowed pointers. */
+	void (*changed)(void *userdata, const struct pb_sample *sample,
+			const struct pb_status *status, bool new_reading);
+};
+
+/**
+ * @name: for logs. @type and @address: the link's kind and what follows its ':'.
+ * @return 0; negative errno.
+ */
+int pb_pack_new(struct pb_pack **ret, sd_event *event, const char *name,
+		const struct pb_session_config *config, const struct pb_link_type *type,
+		const char *address, const struct pb_pack_handler *handler, void *userdata);
+/** Starts connecting. */
+int pb_pack_start(struct pb_pack *pack);
+/** Closes the link; sends nothing. */
+struct pb_pack *pb_pack_free(struct pb_pack *pack);
+PB_DEFINE_FREEP(struct pb_pack, pb_pack_free)

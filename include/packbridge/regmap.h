@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Register maps: a YAML file -> checked, compiled rows -> the image of one unit.
+ * The file's format is described in docs/map-format.md.
+ */
+#pragma once
+
+#include "packbridge/base.h"
+#include "packbridge/modbus.h"
+#include "packbridge/model.h"
+
+struct pb_report;
+
+enum pb_map_stale {
+	PB_STALE_EXCEPTION,	/**< data blocks answer exception 0B */
+	PB_STALE_NOT_AVAILABLE, /**< data rows show their not-available value */
+	PB_STALE_LAST,		/**< data rows keep the last reading */
+	PB_STALE_SILENCE,	/**< no reply (serial lines) */
+};
+
+struct pb_map;
+
+/**
+ * Compiles a map. @file is the name in messages.
+ * @return 0 and the map (@ret, free with pb_map_free()); -EINVAL with every error in @report;
+ *         -ENOMEM.
+ */
+int pb_map_parse(struct pb_map **ret, const char *file, const char *text, size_t len,
+		 struct pb_report *report);
+/** The same for a file; the map's name must be the file's name without ".yaml". */
+int pb_map_load(struct pb_map **ret, const char *path, struct pb_report *report);
+struct pb_map *pb_map_free(struct pb_map *map);
+PB_DEFINE_FREEP(struct pb_map, pb_map_free)
+
+const char *pb_map_name(const struct pb_map *map);
+const char *pb_map_title(const struct pb_map *map);	  /**< one line */
+const char *pb_map_description(const struct pb_map *map); /**< paragraphs; "" when missing */
+int pb_map_version(const struct pb_map *map);
+enum pb_scope pb_map_scope(const struct pb_map *map);
+enum pb_map_stale pb_map_stale(const struct pb_map *map);
+bool pb_map_low_word_first(const struct pb_map *map);
+
+enum pb_row_type {
+	PB_ROW_U16,
+	PB_ROW_S16,
+	PB_ROW_U32,
+	PB_ROW_S32,
+	PB_ROW_F32,
+	PB_ROW_STRING, /**< two characters a register, the first in the high byte, NUL padded */
+	PB_ROW_BITS,   /**< a register whose bits are fields of their own */
+	PB_ROW_COIL,   /**< one bit in a table of bits */
+};
+
+/** One value as a client sees it: arrays expanded, one entry an element. Borrowed from the map. */
+struct pb_row_info {
+	const char *block; /**< name of its block */
+	uint8_t tables;	   /**< set of enum pb_table */
+	uint16_t addr;
+	uint16_t words; /**< registers; 1 for a coil */
+	enum pb_row_type type;
+	const struct pb_field
+	    *field;	   /**< NULL: reserved, a constant or a bits row of several fields */
+	int index;	   /**< element of an indexed field, else -1 */
+	int bit;	   /**< bit of a mask field that a coil shows, else -1 */
+	const char *unit;  /**< "" for none */
+	const char *scale; /**< as in the file, "1" when missing: value = register * scale */
+	bool has_na;
+	int64_t na; /**< raw value that means "not available"; unused for f32 (NaN), text */
+	bool writable;
+	const char *description;
+};
+
+size_t pb_map_row_count(const struct pb_map *map);
+/** @index below pb_map_row_count(); rows come by table and address. */
+void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret);
+const char *pb_row_type_name(enum pb_row_type type);
+
+/** One declared block, for documents: what a client can read in one request. */
+struct pb_block_info {
+	const char *name;
+	const char *description;
+	uint8_t tables;
+	uint16_t addr;
+	uint32_t count;
+	bool always; /**< readable however old the data is */
+};
+
+size_t pb_map_block_count(const struct pb_map *map);
+void pb_map_block(const struct pb_map *map, size_t index, struct pb_block_info *ret);
+
+/** The registers of one unit. */
+struct pb_unit_image;
+
+/** Allocates the image of one unit; every row shows "not available". Borrows @map. */
+int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map);
+struct pb_unit_image *pb_unit_image_free(struct pb_unit_image *image);
+PB_DEFINE_FREEP(struct pb_unit_image, pb_unit_image_free)
+
+/**
+ * Encodes all rows from @data (a struct pb_pack_data or a struct pb_gateway, as the map's scope
+ * says). @old: the reading is stale or there is none: data rows and blocks get the map's stale
+ * face, the others live on. Allocates nothing.
+ */
+void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old);
+/** The same for live fields alone (age, heartbeat, uptime...), which is cheap. */
+void pb_unit_image_refresh(struct pb_unit_image *image, const void *data);
+/** Borrowed; good until the image is freed; its content changes with encode and refresh. */
+const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Northbound: sockets that speak Modbus. A server knows no battery: it asks for a unit's image and
+ * answers from it.
+ */
+#pragma once
+
+#include "packbridge/base.h"
+#include "packbridge/modbus.h"
+
+typedef struct sd_event sd_event;
+
+/** Where a server gets the units from. */
+struct pb_server_backend {
+	/**
+	 * The image that @unit (0..255) shows now, brought up to date for @now_ms.
+	 * @return borrowed, good until the call returns to the event loop; NULL: no such unit.
+	 */
+	const struct pb_image *(*unit)(void *userdata, uint8_t unit, uint64_t now_ms);
+};
+
+/** Counters of one server; they wrap at 2^32 (clients is a gauge). */
+struct pb_server_stats {
+	uint32_t clients; /**< connected now */
+	uint32_t accepted;
+	uint32_t evicted;    /**< closed, longest idle, to let a new client in */
+	uint32_t requests;   /**< whole frames taken */
+	uint32_t exceptions; /**< of them answered by an exception */
+	uint32_t malformed;  /**< connections closed because their bytes were no Modbus TCP */
+};
+
+struct pb_server;
+
+/**
+ * Listens on @address: HOST:PORT, [HOST]:PORT, *:PORT; a numeric port and address, or localhost.
+ * [::] and * take IPv4 and IPv6.
+ * @max_clients: 1..4096; above it the longest idle client is closed for a new one.
+ * @why: reason for a person when it fails ("port 502 needs a right: ...").
+ * @return 0; -EINVAL bad address; -EADDRINUSE, -EACCES and other errnos of bind().
+ */
+int pb_server_tcp_new(struct pb_server **ret, sd_event *event, const char *address,
+		      uint32_t max_clients, const struct pb_server_backend *backend, void *userdata,
+		      char *why, size_t why_cap);
+/** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
+int pb_server_tcp_check(const char *address, char *why, size_t why_cap);
+struct pb_server *pb_server_free(struct pb_server *server);
+PB_DEFINE_FREEP(struct pb_server, pb_server_free)
+
+void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret);
+/** The port that it really listens on (for port 0 in tests). */
+uint16_t pb_server_port(const struct pb_server *server);

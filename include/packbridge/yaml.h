@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * YAML text -> tree with line marks -> struct, through rows. Errors are collected, not returned
+ * one by one: a person mends a file in one go.
+ */
+#pragma once
+
+#include "packbridge/base.h"
+
+#include <stdio.h>
+
+/** Collected errors "file:line:col: what, expected what". Zero it to start. */
+struct pb_report {
+	size_t count;
+	char **lines; /**< @count of them, each without a newline */
+};
+
+/** Adds one error. @line and @col count from 1; 0 leaves them out. */
+void pb_report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,
+		   const char *format, ...) PB_PRINTF(5, 6);
+void pb_report_print(const struct pb_report *report, FILE *stream);
+void pb_report_clear(struct pb_report *report);
+
+enum pb_yaml_type { PB_YAML_SCALAR, PB_YAML_SEQUENCE, PB_YAML_MAPPING };
+
+/** One node. The tree owns it. */
+struct pb_yaml {
+	enum pb_yaml_type type;
+	const char *file;
+	unsigned int line, col; /**< from 1 */
+	const char *text;	/**< scalar: its value; else NULL */
+	bool quoted;		/**< scalar in quotes: text, never null */
+	const char *key;	/**< as a mapping's member: its key; else NULL */
+	unsigned int key_line, key_col;
+	struct pb_yaml *child; /**< first item or member */
+	struct pb_yaml *next;  /**< next sibling */
+};
+
+/**
+ * Parses one document. @file is the name in messages. Anchors, aliases, tags, several documents,
+ * duplicate keys, keys that are no scalars and nesting deeper than 32 are errors; sizes are
+ * limited to 1 MiB.
+ * @return 0 and the root (@ret, free with pb_yaml_free()); -EINVAL with the errors in @report;
+ *         -ENOMEM.
+ */
+int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size_t len,
+		  struct pb_report *report);
+/** The same for a file. A file that can't be read is an error in @report (-errno). */
+int pb_yaml_load(struct pb_yaml **ret, const char *path, struct pb_report *report);
+struct pb_yaml *pb_yaml_free(struct pb_yaml *root);
+PB_DEFINE_FREEP(struct pb_yaml, pb_yaml_free)
+
+/** @return the member with that key, or NULL (also when @node is NULL or no mapping). */
+const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key);
+/** @return number of items or members. */
+size_t pb_yaml_count(const struct pb_yaml *node);
+/** An error at @node. */
+void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
+    PB_PRINTF(3, 4);
+
+enum pb_yaml_row_type {
+	PB_YAML_TEXT, /**< char[size], refused when longer */
+	PB_YAML_INT, /**< int64_t, int32_t, uint32_t, uint16_t or uint8_t by @size; decimal or 0x */
+	PB_YAML_BOOL, /**< bool: true/false, yes/no, on/off */
+	PB_YAML_ENUM, /**< int: the index of the word in @words */
+	PB_YAML_NODE, /**< const struct pb_yaml *: the caller reads it */
+};
+
+/** One key of a mapping: parses, checks, documents and feeds the manual page. */
+struct pb_yaml_row {
+	const char *key;
+	enum pb_yaml_row_type type;
+	size_t offset, size; /**< of the struct's member */
+	bool required;
+	int64_t min, max;	  /**< PB_YAML_INT */
+	const char *const *words; /**< PB_YAML_ENUM, ended by NULL */
+	const char *preset; /**< what counts when the key is missing, as text; NULL: leave as is */
+	const char *doc;    /**< one line */
+};
+
+/**
+ * Fills @ret from the mapping @node through @rows (ended by a NULL key). Unknown keys are errors
+ * that name the nearest known one.
+ * @return 0, or -EINVAL with all the errors in @report.
+ */
+int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, void *ret,
+		 struct pb_report *report);

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# Stops the build when a room includes what it must not: another room's contract that is not in
+# USES, another room's private header, or a foreign header that is not in LIBS.
+# Called by pb_room() as: cmake -DROOM= -DUSES=a,b -DLIBS=X,Y -DSOURCE_DIR= -DSTAMP= -P rooms.cmake
+string(REPLACE "," ";" uses "${USES}")
+string(REPLACE "," ";" libs "${LIBS}")
+set(foreign_SYSTEMD "^systemd/")
+set(foreign_YAML "^yaml\\.h$")
+set(foreign_MODBUS "^modbus/")
+set(foreign_JANSSON "^jansson\\.h$")
+
+file(GLOB files ${SOURCE_DIR}/src/${ROOM}/*.c ${SOURCE_DIR}/src/${ROOM}/*.h
+  ${SOURCE_DIR}/include/packbridge/${ROOM}.h)
+set(bad "")
+foreach(file ${files})
+  file(STRINGS ${file} lines REGEX "^[ \t]*#[ \t]*include")
+  file(RELATIVE_PATH shown ${SOURCE_DIR} ${file})
+  foreach(line ${lines})
+    string(REGEX REPLACE "^[^\"<]*[\"<]([^\">]*)[\">].*" "\\1" name "${line}")
+    if(name MATCHES "^packbridge/([a-z]+)\\.h$")
+      set(room ${CMAKE_MATCH_1})
+      if(NOT room STREQUAL ROOM AND NOT room IN_LIST uses)
+        string(APPEND bad "${shown}: room '${ROOM}' must not use '${room}'\n")
+      endif()
+    elseif(name MATCHES "/" AND line MATCHES "\"")
+      string(APPEND bad "${shown}: private header '${name}' of another room\n")
+    endif()
+    foreach(lib SYSTEMD YAML MODBUS JANSSON)
+      if(name MATCHES "${foreign_${lib}}" AND NOT lib IN_LIST libs)
+        string(APPEND bad "${shown}: room '${ROOM}' must not see ${name}\n")
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
+if(bad)
+  message(FATAL_ERROR "forbidden includes:\n${bad}")
+endif()
+file(WRITE ${STAMP} "ok\n")
