@@ -2,6 +2,7 @@
 # Stops the build when a room includes what it must not: another room's contract that is not in
 # USES, another room's private header, or a foreign header that is not in LIBS.
 # Called by pb_room() as: cmake -DROOM= -DUSES=a,b -DLIBS=X,Y -DSOURCE_DIR= -DSTAMP= -P rooms.cmake
+cmake_policy(VERSION 3.25)
 string(REPLACE "," ";" uses "${USES}")
 string(REPLACE "," ";" libs "${LIBS}")
 set(foreign_SYSTEMD "^systemd/")

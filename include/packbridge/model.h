@@ -167,8 +167,8 @@ struct pb_status {
 	uint32_t bad_frames;	/**< frames with a wrong checksum or end */
 	uint32_t garbage_bytes; /**< bytes that belonged to no frame */
 	enum pb_error last_error;
-	bool has_rssi;
-	int32_t rssi_dbm; /**< received signal strength of the link, where it has one */
+	uint64_t link_has;      /**< bit 0: rssi_dbm is known */
+	int32_t rssi_dbm;       /**< received signal strength of the link, where it has one */
 };
 
 /** What a pack map can show: the two above, side by side, so that one offset reaches both. */
@@ -244,8 +244,8 @@ struct pb_field {
 const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count);
 /** @return the field of that name, or NULL. */
 const struct pb_field *pb_field_find(enum pb_scope scope, const char *name);
-/** Names of the fields, ended by NULL, for pb_nearest(). Static storage. */
-const char *const *pb_field_names(enum pb_scope scope);
+/** @return the name of the field nearest to @name, for "did you mean"; NULL if none is near. */
+const char *pb_field_nearest(enum pb_scope scope, const char *name);
 /** @return "pack", "gateway". */
 const char *pb_scope_name(enum pb_scope scope);
 

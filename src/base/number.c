@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t pb_scale(int64_t value, int64_t num, int64_t den)
+{
+	__int128 n = (__int128)value * num, d = den, q;
+
+	if (d < 0) {
+		n = -n;
+		d = -d;
+	}
+	q = (n < 0 ? n - d / 2 : n + d / 2) / d;
+	return q > INT64_MAX ? INT64_MAX : q < INT64_MIN ? INT64_MIN : (int64_t)q;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+	while (b) {
+		int64_t t = a % b;
+
+		a = b;
+		b = t;
+	}
+	return a < 0 ? -a : a;
+}
+
+int pb_ratio_parse(const char *text, int64_t *ret_num, int64_t *ret_den)
+{
+	int64_t num = 0, den = 1, divisor;
+	bool minus = *text == '-', point = false, digits = false;
+
+	for (const char *p = text + (minus || *text == '+'); *p; p++) {
+		if (*p == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (*p < '0' || *p > '9')
+			return -EINVAL;
+		if (num > (INT64_MAX - 9) / 10 || (point && den > 100000000))
+			return -ERANGE;
+		num = num * 10 + (*p - '0');
+		if (point)
+			den *= 10;
+		digits = true;
+	}
+	if (!digits)
+		return -EINVAL;
+
+	divisor = gcd(num, den);
+	*ret_num = (minus ? -num : num) / divisor;
+	*ret_den = den / divisor;
+	return 0;
+}
+
+int pb_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+	const char *digits = text + (*text == '-' || *text == '+');
+	bool hex = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+	char *end;
+	long long value;
+
+	/* strtoll() would take blanks, and a leading 0 as octal */
+	if (hex ? strspn(digits + 2, "0123456789abcdefABCDEF") == 0
+		: strspn(digits, "0123456789") == 0)
+		return -EINVAL;
+	errno = 0;
+	value = strtoll(text, &end, hex ? 16 : 10);
+	if (*end)
+		return -EINVAL;
+	if (errno || value < min || value > max)
+		return -ERANGE;
+	*ret = value;
+	return 0;
+}
+
+void pb_random_seed(struct pb_random *random, uint64_t seed)
+{
+	/* splitmix64's finish, so that neighbouring seeds give unlike courses; never state 0 */
+	seed += UINT64_C(0x9E3779B97F4A7C15);
+	seed = (seed ^ seed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+	seed = (seed ^ seed >> 27) * UINT64_C(0x94D049BB133111EB);
+	seed ^= seed >> 31;
+	random->state = seed ? seed : 1;
+}
+
+uint32_t pb_random_next(struct pb_random *random)
+{
+	random->state ^= random->state >> 12;
+	random->state ^= random->state << 25;
+	random->state ^= random->state >> 27;
+	return (uint32_t)(random->state * UINT64_C(0x2545F4914F6CDD1D) >> 32);
+}
+
+uint32_t pb_random_below(struct pb_random *random, uint32_t below)
+{
+	return (uint32_t)((uint64_t)pb_random_next(random) * below >> 32);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+static const struct command commands[] = {
+    {"run", pb_cli_run, "the daemon, in the foreground"},
+    {"demo", pb_cli_demo, "the daemon with three simulated packs: nothing needed but this program"},
+    {"check", pb_cli_check, "check a configuration and its maps, show the units that result"},
+    {"decode", pb_cli_decode, "bytes of a battery protocol, as hex, to fields"},
+    {"map", pb_cli_map, "list, show and export register maps"},
+};
+
+static void usage(FILE *stream)
+{
+	fputs("Usage: packbridge COMMAND [OPTION...]\n"
+	      "Serves lithium battery packs as Modbus units.\n\n"
+	      "Commands:\n",
+	      stream);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("\n"
+	      "  packbridge COMMAND --help says more of one command.\n"
+	      "  packbridge --version prints the version.\n"
+	      "\n"
+	      "Exit status: 0 good, 1 the answer is no or the work failed, 2 usage.\n",
+	      stream);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+
+	if (name && strcmp(name, "--version") == 0) {
+		puts("packbridge " PB_VERSION);
+		return 0;
+	}
+	if (name &&
+	    (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)) {
+		usage(stdout);
+		return 0;
+	}
+	for (size_t i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (name)
+		fprintf(stderr, "packbridge: no command '%s'\n\n", name);
+	usage(stderr);
+	return 2;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/model.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bool present(const struct pb_field *field, const void *data, unsigned int index)
+{
+	const char *bytes = data;
+
+	/* only pack fields can be absent, so @data is a struct pb_pack_data whenever has >= 0 */
+	if (field->has >= 0) {
+		const struct pb_pack_data *pack = data;
+
+		if (!(pack->sample.has & PB_HAS(field->has)))
+			return false;
+	}
+	if (field->element_has >= 0) {
+		unsigned int bit = field->indexed ? index : field->element_bit;
+		uint64_t mask;
+
+		memcpy(&mask, bytes + field->element_has, sizeof(mask));
+		return mask >> bit & 1;
+	}
+	return true;
+}
+
+static int64_t load(const void *p, size_t size, bool is_signed)
+{
+	uint64_t raw = 0;
+	unsigned int unused = 64 - 8 * (unsigned int)size;
+
+	switch (size) {
+	case 1:
+		raw = *(const uint8_t *)p;
+		break;
+	case 2:
+		raw = *(const uint16_t *)p;
+		break;
+	case 4:
+		raw = *(const uint32_t *)p;
+		break;
+	default:
+		raw = *(const uint64_t *)p;
+	}
+	return is_signed ? (int64_t)(raw << unused) >> unused : (int64_t)raw;
+}
+
+static void store(void *p, size_t size, int64_t value)
+{
+	switch (size) {
+	case 1:
+		*(uint8_t *)p = (uint8_t)value;
+		break;
+	case 2:
+		*(uint16_t *)p = (uint16_t)value;
+		break;
+	case 4:
+		*(uint32_t *)p = (uint32_t)value;
+		break;
+	default:
+		*(uint64_t *)p = (uint64_t)value;
+	}
+}
+
+bool pb_field_get(const struct pb_field *field, const void *data, unsigned int index, int64_t *ret)
+{
+	assert(field->kind != PB_KIND_TEXT && index < field->count);
+	if (!present(field, data, index))
+		return false;
+	*ret = load((const char *)data + field->offset + (size_t)index * field->size, field->size,
+		    field->is_signed);
+	return true;
+}
+
+const char *pb_field_text(const struct pb_field *field, const void *data)
+{
+	assert(field->kind == PB_KIND_TEXT);
+	return present(field, data, 0) ? (const char *)data + field->offset : NULL;
+}
+
+void pb_field_set(const struct pb_field *field, void *data, unsigned int index, int64_t value)
+{
+	char *bytes = data;
+
+	assert(field->kind != PB_KIND_TEXT && index < field->count);
+	store(bytes + field->offset + (size_t)index * field->size, field->size, value);
+	if (field->has >= 0)
+		((struct pb_pack_data *)data)->sample.has |= PB_HAS(field->has);
+	if (field->element_has >= 0) {
+		unsigned int bit = field->indexed ? index : field->element_bit;
+		uint64_t mask;
+
+		memcpy(&mask, bytes + field->element_has, sizeof(mask));
+		mask |= UINT64_C(1) << bit;
+		memcpy(bytes + field->element_has, &mask, sizeof(mask));
+	}
+}
+
+const char *pb_uom_symbol(enum pb_uom uom)
+{
+	static const char *const symbols[] = {
+	    [PB_UOM_NONE] = "", [PB_UOM_MV] = "mV",   [PB_UOM_MA] = "mA",
+	    [PB_UOM_MW] = "mW", [PB_UOM_MAH] = "mAh", [PB_UOM_PERMILLE] = "permille",
+	    [PB_UOM_MC] = "mC", [PB_UOM_S] = "s",     [PB_UOM_DBM] = "dBm",
+	};
+
+	return symbols[uom];
+}
+
+const char *pb_error_text(enum pb_error error)
+{
+	static const char *const texts[PB_ERROR_COUNT] = {
+	    [PB_ERROR_NONE] = "none",
+	    [PB_ERROR_CONNECT] = "no connection",
+	    [PB_ERROR_LINK_LOST] = "connection lost",
+	    [PB_ERROR_TIMEOUT] = "no reply",
+	    [PB_ERROR_CHECKSUM] = "replies with a wrong checksum",
+	    [PB_ERROR_GARBAGE] = "bytes that hold no reply",
+	    [PB_ERROR_REFUSED] = "refused by the BMS",
+	    [PB_ERROR_IMPOSSIBLE] = "a reply with impossible content",
+	};
+
+	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";
+}
+
+const char *pb_quality_text(enum pb_quality quality)
+{
+	static const char *const texts[] = {"never read", "good", "stale", "stale, link lost"};
+
+	return (unsigned int)quality <= PB_QUALITY_LOST ? texts[quality] : "?";
+}
