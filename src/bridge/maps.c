@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Maps by name, from a list of folders; each is loaded when it is first asked for.
+ */
+#include "packbridge/bridge.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct entry {
+	struct entry *next;
+	struct pb_map *map;
+};
+
+struct pb_maps {
+	char **dirs; /* ended by NULL */
+	struct entry *loaded;
+};
+
+static char **strings_free(char **strings)
+{
+	for (char **s = strings; s && *s; s++)
+		free(*s);
+	free(strings);
+	return NULL;
+}
+
+int pb_maps_new(struct pb_maps **ret, const char *const *dirs)
+{
+	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = calloc(1, sizeof(*maps));
+	size_t count = 0;
+
+	while (dirs[count])
+		count++;
+	if (!maps)
+		return -ENOMEM;
+	maps->dirs = calloc(count + 1, sizeof(*maps->dirs));
+	if (!maps->dirs)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		maps->dirs[i] = strdup(dirs[i]);
+		if (!maps->dirs[i])
+			return -ENOMEM;
+	}
+	*ret = maps;
+	maps = NULL;
+	return 0;
+}
+
+struct pb_maps *pb_maps_free(struct pb_maps *maps)
+{
+	if (!maps)
+		return NULL;
+	while (maps->loaded) {
+		struct entry *entry = maps->loaded;
+
+		maps->loaded = entry->next;
+		pb_map_free(entry->map);
+		free(entry);
+	}
+	strings_free(maps->dirs);
+	free(maps);
+	return NULL;
+}
+
+/* A map's name is a file name, so nothing in it may lead out of the folder. */
+static bool good_name(const char *name)
+{
+	return *name && strlen(name) < 64 &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+}
+
+static int load(struct pb_maps *maps, const char *name, struct pb_map **ret,
+		struct pb_report *report)
+{
+	for (char **dir = maps->dirs; *dir; dir++) {
+		char path[4096];
+
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s.yaml", *dir, name) >= sizeof(path))
+			continue;
+		if (access(path, F_OK) == 0)
+			return pb_map_load(ret, path, report);
+	}
+	return -ENOENT;
+}
+
+int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **ret,
+		struct pb_report *report)
+{
+	struct entry *entry;
+	int r;
+
+	for (entry = maps->loaded; entry; entry = entry->next) {
+		if (strcmp(pb_map_name(entry->map), name) == 0) {
+			*ret = entry->map;
+			return 0;
+		}
+	}
+	if (!good_name(name))
+		return -ENOENT;
+
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	r = load(maps, name, &entry->map, report);
+	if (r < 0) {
+		free(entry);
+		return r;
+	}
+	entry->next = maps->loaded;
+	maps->loaded = entry;
+	*ret = entry->map;
+	return 0;
+}
+
+static bool has(char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Adds the maps of one folder to the list, which is ended by NULL and grows. */
+static int add_folder(const char *path, char ***names, size_t *count)
+{
+	DIR *dir = opendir(path);
+	struct dirent *file;
+	int r = 0;
+
+	if (!dir)
+		return 0;
+	while (r == 0 && (file = readdir(dir))) {
+		char name[64];
+		char **longer;
+		size_t len = strlen(file->d_name);
+
+		if (len < 6 || len - 5 >= sizeof(name) ||
+		    strcmp(file->d_name + len - 5, ".yaml") != 0)
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), file->d_name);
+		if (!good_name(name) || has(*names, *count, name))
+			continue;
+		longer = realloc(*names, (*count + 2) * sizeof(**names));
+		if (!longer) {
+			r = -ENOMEM;
+			break;
+		}
+		*names = longer;
+		longer[*count + 1] = NULL;
+		longer[*count] = strdup(name);
+		if (!longer[*count])
+			r = -ENOMEM;
+		else
+			++*count;
+	}
+	closedir(dir);
+	return r;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int pb_maps_names(struct pb_maps *maps, char ***ret)
+{
+	char **names = calloc(1, sizeof(*names));
+	size_t count = 0;
+	int r = names ? 0 : -ENOMEM;
+
+	for (char **dir = maps->dirs; r == 0 && *dir; dir++)
+		r = add_folder(*dir, &names, &count);
+	if (r < 0) {
+		strings_free(names);
+		return r;
+	}
+	qsort(names, count, sizeof(*names), by_name);
+	*ret = names;
+	return 0;
+}
+
+char **pb_maps_names_free(char **names)
+{
+	return strings_free(names);
+}

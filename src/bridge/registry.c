@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What there is, by name. A new codec or link is one row here.
+ */
+#include "packbridge/bridge.h"
+#include "packbridge/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct pb_codec *const pb_codecs[] = {
+    &pb_codec_jbd,
+    NULL,
+};
+
+const struct pb_link_type *const pb_links[] = {
+    &pb_link_tcp,
+    &pb_link_sim,
+    NULL,
+};
+
+const struct pb_codec *pb_codec_find(const char *name)
+{
+	for (const struct pb_codec *const *codec = pb_codecs; *codec; codec++)
+		if (strcmp((*codec)->name, name) == 0)
+			return *codec;
+	return NULL;
+}
+
+const struct pb_link_type *pb_link_find(const char *link, const char **ret_address, char *why,
+					size_t why_cap)
+{
+	size_t len = strcspn(link, ":");
+	int at;
+
+	for (const struct pb_link_type *const *type = pb_links; link[len] && *type; type++) {
+		if (strlen((*type)->name) == len && strncmp((*type)->name, link, len) == 0) {
+			*ret_address = link + len + 1;
+			return *type;
+		}
+	}
+
+	at = snprintf(why, why_cap, "link '%s' is of no known kind, expected", link);
+	for (const struct pb_link_type *const *type = pb_links; *type; type++)
+		if (at > 0 && (size_t)at < why_cap)
+			at += snprintf(why + at, why_cap - (size_t)at, "%s %s",
+				       type == pb_links ? "" : " or", (*type)->usage);
+	return NULL;
+}

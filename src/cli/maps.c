@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include "packbridge/bridge.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder that the running program lies in, e.g. "/usr/bin"; "." when it can't be told. */
+static void program_folder(char *out, size_t cap)
+{
+	ssize_t len = readlink("/proc/self/exe", out, cap - 1);
+	char *slash;
+
+	if (len <= 0) {
+		snprintf(out, cap, ".");
+		return;
+	}
+	out[len] = '\0';
+	slash = strrchr(out, '/');
+	if (slash)
+		*slash = '\0';
+}
+
+int pb_cli_maps(struct pb_maps **ret)
+{
+	char bin[PATH_MAX], built[PATH_MAX + 32], installed[PATH_MAX + 32];
+	const char *dirs[] = {"/etc/packbridge/maps", built, installed, NULL};
+
+	/* found from the program, so that a build folder and any installation prefix both work */
+	program_folder(bin, sizeof(bin));
+	snprintf(built, sizeof(built), "%s/../../maps", bin);
+	snprintf(installed, sizeof(installed), "%s/../share/packbridge/maps", bin);
+	return pb_maps_new(ret, dirs);
+}
