@@ -83,21 +83,21 @@ struct pb_session {
 	struct pb_sample base; /**< what once-a-connection queries brought */
 	struct pb_stream stream;
 	struct pb_random random;
-	uint64_t deadline_ms;
-	uint64_t cycle_ms;	  /**< start of the running or last poll */
-	uint64_t last_rx_ms;	  /**< of any byte, for dropping half frames */
-	uint64_t last_traffic_ms; /**< of a reply: later than 20 s ago the board may sleep */
-	uint64_t stale_ms;	  /**< when the reading turns stale; UINT64_MAX: is */
-	size_t step;		  /**< index of the query in the plan */
+	uint64_t deadline_ms; /**< of the state */
+	uint64_t stale_ms; /**< when the reading turns old; UINT64_MAX: it is, or there is none */
+	uint64_t cycle_ms; /**< start of the running or last poll */
+	uint64_t work_ms;  /**< first reply of the running poll; 0: none yet */
+	uint64_t received_ms; /**< of the last bytes, for dropping half frames */
+	uint64_t reply_ms;    /**< of the last reply: a board that is left alone falls asleep */
+	size_t step;	      /**< place in the plan: twice round the queries, see session.c */
 	uint32_t tries_left;
 	uint32_t wakes_left;	/**< requests that a sleeping board may still swallow */
 	uint32_t failed_cycles; /**< in a row */
-	uint32_t attempt;	/**< connects without a reading since */
-	uint64_t once_done;	/**< set of plan steps done or given up in this connection */
-	uint64_t refused;	/**< set of plan steps that the board refuses */
+	uint32_t attempt;	/**< connections without a reading, in a row */
+	uint64_t once_done;	/**< set of queries answered or given up in this connection */
+	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	enum pb_error cycle_error;
-	bool reading_done; /**< this cycle's reading is published */
-	bool ever_good;
+	bool trouble; /**< said in the log, so the end of it is said too */
 };
 
 void pb_session_init(struct pb_session *session, const struct pb_session_config *config);

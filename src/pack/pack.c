@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Drives a session: link events and one timer in, the session's orders out.
+ */
+#include "packbridge/pack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+struct pb_pack {
+	struct pb_session session;
+	struct pb_link *link;
+	sd_event_source *timer;
+	uint64_t timer_ms; /* what the timer is set to, so that it is not set again for nothing */
+	const struct pb_pack_handler *handler;
+	void *userdata;
+	char name[PB_NAME_MAX];
+};
+
+static void read_rssi(struct pb_pack *pack)
+{
+	struct pb_status *status = &pack->session.status;
+	const struct pb_link_type *type = pack->link->type;
+
+	status->link_has = type->rssi && type->rssi(pack->link, &status->rssi_dbm) ? 1 : 0;
+}
+
+static void trace(const struct pb_pack *pack, const char *arrow, const uint8_t *bytes, size_t len)
+{
+	char hex[3 * 320];
+
+	if (!pb_log_enabled(PB_LOG_DEBUG))
+		return;
+	pb_hex_print(hex, sizeof(hex), bytes, len, ' ');
+	pb_log(PB_LOG_DEBUG, "pack %s: %s %s", pack->name, arrow, hex);
+}
+
+/* Does what the session orders. @return 0, or the error of a link that failed at once. */
+static int obey(struct pb_pack *pack, unsigned int todo)
+{
+	struct pb_session *session = &pack->session;
+	const struct pb_link_type *type = pack->link->type;
+	int r = 0;
+
+	if (todo & PB_DO_LOG)
+		pb_log(session->note_level, "pack %s: %s", pack->name, session->note);
+	if (todo & PB_DO_CLOSE)
+		type->close(pack->link);
+	if (todo & PB_DO_OPEN)
+		r = type->open(pack->link);
+	if (todo & (PB_DO_PUBLISH | PB_DO_STATUS)) {
+		read_rssi(pack);
+		pack->handler->changed(pack->userdata, &session->sample, &session->status,
+				       todo & PB_DO_PUBLISH);
+	}
+	if (todo & PB_DO_SEND) {
+		trace(pack, ">", session->query->bytes, session->query->len);
+		r = type->send(pack->link, session->query->bytes, session->query->len);
+	}
+	return r;
+}
+
+static void set_timer(struct pb_pack *pack, uint64_t deadline_ms)
+{
+	if (deadline_ms == pack->timer_ms)
+		return;
+	pack->timer_ms = deadline_ms;
+	sd_event_source_set_time(pack->timer,
+				 deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms * 1000);
+}
+
+static void feed(struct pb_pack *pack, struct pb_session_event event)
+{
+	uint64_t deadline_ms;
+	int r;
+
+	for (;;) {
+		r = obey(pack, pb_session_step(&pack->session, &event, pb_now_ms(), &deadline_ms));
+		if (r >= 0)
+			break;
+		/* a link that refuses an order is down, whatever it believes itself */
+		pack->link->type->close(pack->link);
+		event =
+		    (struct pb_session_event){.type = PB_SESSION_DOWN, .why = strerrordesc_np(-r)};
+	}
+	set_timer(pack, deadline_ms);
+}
+
+static void on_up(void *userdata)
+{
+	feed(userdata, (struct pb_session_event){.type = PB_SESSION_UP});
+}
+
+static void on_down(void *userdata, int error, const char *why)
+{
+	(void)error;
+	feed(userdata, (struct pb_session_event){.type = PB_SESSION_DOWN, .why = why});
+}
+
+static void on_data(void *userdata, const uint8_t *bytes, size_t len)
+{
+	trace(userdata, "<", bytes, len);
+	feed(userdata,
+	     (struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = len});
+}
+
+static const struct pb_link_handler link_handler = {
+    .up = on_up,
+    .down = on_down,
+    .data = on_data,
+};
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pb_pack *pack = userdata;
+	int r;
+
+	(void)usec;
+	pack->timer_ms = 0;
+	feed(pack, (struct pb_session_event){.type = PB_SESSION_TIME});
+	/* sd-event switches a timer off when it fires */
+	r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return r < 0 ? r : 0;
+}
+
+int pb_pack_new(struct pb_pack **ret, sd_event *event, const char *name,
+		const struct pb_session_config *config, const struct pb_link_type *type,
+		const char *address, const struct pb_pack_handler *handler, void *userdata)
+{
+	PB_CLEANUP(pb_pack_freep) struct pb_pack *pack = calloc(1, sizeof(*pack));
+	char why[256];
+	int r;
+
+	if (!pack)
+		return -ENOMEM;
+	pb_session_init(&pack->session, config);
+	pack->handler = handler;
+	pack->userdata = userdata;
+	pack->timer_ms = UINT64_MAX;
+	snprintf(pack->name, sizeof(pack->name), "%s", name);
+	r = type->create(&pack->link, event, address, &link_handler, pack, why, sizeof(why));
+	if (r < 0)
+		return r;
+	/* 1 ms of accuracy: sd-event's default of 250 ms would be half a command gap */
+	r = sd_event_add_time(event, &pack->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer,
+			      pack);
+	if (r < 0)
+		return r;
+	*ret = pack;
+	pack = NULL;
+	return 0;
+}
+
+int pb_pack_start(struct pb_pack *pack)
+{
+	feed(pack, (struct pb_session_event){.type = PB_SESSION_START});
+	return 0;
+}
+
+struct pb_pack *pb_pack_free(struct pb_pack *pack)
+{
+	if (!pack)
+		return NULL;
+	sd_event_source_disable_unref(pack->timer);
+	pb_link_free(pack->link);
+	free(pack);
+	return NULL;
+}

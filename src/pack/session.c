@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The poll plan of one connection, as a place that counts twice round the codec's queries: the
+ * first round asks those of every poll, and its end is the reading; the second round asks what is
+ * asked once a connection, and its fruit shows from the next reading on.
+ *
+ * A sleeping board does not answer the request that wakes it (docs/protocols/jbd.md, "Sleep"): up
+ * to two requests after connecting, or after 20 s of silence, may be lost without being a fault.
+ */
+#include "packbridge/pack.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	FAILED_CYCLES_MAX = 3,
+	WAKES = 2,
+	SLEEPS_AFTER_MS = 20000,
+	HALF_FRAME_MS = 300,   /**< silence in the middle of a frame: the rest never comes */
+	RETRY_CYCLE_MS = 5000, /**< after a failed poll, however long the poll interval is */
+	JITTER_PERCENT = 20,
+};
+
+static const uint32_t backoff_s[] = {1, 2, 5, 10, 30};
+
+bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms)
+{
+	return status->sequence == 0 ||
+	       now_ms - status->sampled_ms >= (uint64_t)status->stale_after_s * 1000;
+}
+
+uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms)
+{
+	uint64_t age_s;
+
+	if (status->sequence == 0)
+		return 65535;
+	age_s = (now_ms - status->sampled_ms) / 1000;
+	return age_s > 65534 ? 65534 : (uint16_t)age_s;
+}
+
+enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms)
+{
+	if (status->sequence == 0)
+		return PB_QUALITY_NEVER;
+	if (!pb_status_is_old(status, now_ms))
+		return PB_QUALITY_GOOD;
+	return status->connected ? PB_QUALITY_STALE : PB_QUALITY_LOST;
+}
+
+void pb_session_init(struct pb_session *s, const struct pb_session_config *config)
+{
+	memset(s, 0, sizeof(*s));
+	s->config = *config;
+	s->status.stale_after_s = config->stale_after_s;
+	s->deadline_ms = UINT64_MAX;
+	s->stale_ms = UINT64_MAX;
+	pb_random_seed(&s->random, config->seed);
+}
+
+static unsigned int note(struct pb_session *s, enum pb_log_level level, const char *format, ...)
+    PB_PRINTF(3, 4);
+
+static unsigned int note(struct pb_session *s, enum pb_log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(s->note, sizeof(s->note), format, args);
+	va_end(args);
+	s->note_level = level;
+	return PB_DO_LOG;
+}
+
+static void enter(struct pb_session *s, enum pb_session_state state, uint64_t deadline_ms)
+{
+	s->state = state;
+	s->deadline_ms = deadline_ms;
+}
+
+static unsigned int connect_link(struct pb_session *s, uint64_t now)
+{
+	enter(s, PB_STATE_CONNECTING, now + s->config.connect_timeout_ms);
+	return PB_DO_OPEN;
+}
+
+static uint32_t backoff_ms(struct pb_session *s)
+{
+	size_t last = PB_ARRAY_SIZE(backoff_s) - 1;
+	uint32_t ms = backoff_s[s->attempt < last ? s->attempt : last] * 1000;
+
+	/* packs that were lost together must not come back together */
+	return ms / 100 *
+	       (100 - JITTER_PERCENT + pb_random_below(&s->random, 2 * JITTER_PERCENT + 1));
+}
+
+/* The link is down or given up: try again later. */
+static unsigned int back_off(struct pb_session *s, enum pb_error error, const char *why,
+			     uint64_t now)
+{
+	uint32_t wait_ms = backoff_ms(s);
+	bool known = s->attempt > 0 && error == s->status.last_error;
+
+	s->attempt++;
+	s->trouble = true;
+	s->status.last_error = error;
+	if (s->status.connected)
+		s->status.reconnects++;
+	s->status.connected = false;
+	enter(s, PB_STATE_BACKOFF, now + wait_ms);
+	return PB_DO_STATUS | note(s, known ? PB_LOG_DEBUG : PB_LOG_WARNING,
+				   "%s%s%s, next attempt in %u.%u s (attempt %u)",
+				   pb_error_text(error), why ? ": " : "", why ? why : "",
+				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt);
+}
+
+static unsigned int send_query(struct pb_session *s, uint64_t now)
+{
+	/* what is left of earlier replies can't belong to this one */
+	pb_stream_flush(&s->stream);
+	s->bad_before = s->stream.bad_frames;
+	s->garbage_before = s->stream.garbage_bytes;
+	enter(s, PB_STATE_WAITING, now + s->config.reply_timeout_ms);
+	return PB_DO_SEND;
+}
+
+static void copy_counters(struct pb_session *s)
+{
+	s->status.bad_frames = s->stream.bad_frames;
+	s->status.garbage_bytes = s->stream.garbage_bytes;
+}
+
+static void rest(struct pb_session *s, uint32_t interval_ms, uint64_t now)
+{
+	uint64_t next = s->cycle_ms + interval_ms;
+
+	s->query = NULL;
+	copy_counters(s);
+	/* a poll that took longer than the interval is not made up for by a burst */
+	enter(s, PB_STATE_RESTING, next > now + s->config.gap_ms ? next : now + s->config.gap_ms);
+}
+
+static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
+{
+	uint32_t retry_ms = s->config.poll_ms < RETRY_CYCLE_MS ? s->config.poll_ms : RETRY_CYCLE_MS;
+	const char *name = s->query ? s->query->name : "all";
+	unsigned int todo = PB_DO_STATUS;
+	char why[64];
+
+	s->status.failures++;
+	s->status.last_error = s->cycle_error;
+	s->failed_cycles++;
+	copy_counters(s);
+	if (s->failed_cycles >= FAILED_CYCLES_MAX) {
+		snprintf(why, sizeof(why), "%u polls in a row failed", s->failed_cycles);
+		return PB_DO_CLOSE | back_off(s, s->cycle_error, why, now);
+	}
+	if (s->failed_cycles == 1 && !s->trouble) {
+		todo |= note(s, PB_LOG_WARNING, "poll failed, request '%s': %s", name,
+			     pb_error_text(s->cycle_error));
+		s->trouble = true;
+	}
+	rest(s, retry_ms, now);
+	return todo;
+}
+
+static unsigned int publish(struct pb_session *s, uint64_t now)
+{
+	bool first = s->status.sequence == 0, trouble = s->trouble;
+	uint16_t age_s = pb_status_age_s(&s->status, now);
+
+	pb_sample_derive(&s->work);
+	s->sample = s->work;
+	s->status.polls++;
+	s->status.sequence = s->status.sequence == 65535 ? 1 : (uint16_t)(s->status.sequence + 1);
+	s->status.sampled_ms = s->work_ms;
+	s->stale_ms = s->work_ms + (uint64_t)s->config.stale_after_s * 1000;
+	s->failed_cycles = 0;
+	s->attempt = 0;
+	s->trouble = false;
+	copy_counters(s);
+	if (first)
+		return PB_DO_PUBLISH | note(s, PB_LOG_INFO, "first reading: %d.%02d V, %d cells",
+					    s->sample.voltage_mv / 1000,
+					    s->sample.voltage_mv % 1000 / 10, s->sample.cell_count);
+	if (trouble)
+		return PB_DO_PUBLISH |
+		       note(s, PB_LOG_INFO, "readings again, the last was %u s ago", age_s);
+	return PB_DO_PUBLISH;
+}
+
+/* Sends the query, after the silence that boards need behind a reply. */
+static unsigned int send_after_gap(struct pb_session *s, uint64_t now)
+{
+	if (s->config.gap_ms == 0)
+		return send_query(s, now);
+	enter(s, PB_STATE_GAP, now + s->config.gap_ms);
+	return 0;
+}
+
+/* The query at the place in the plan, or NULL: nothing to ask there. */
+static const struct pb_query *query_at(const struct pb_session *s, size_t step)
+{
+	size_t count = s->config.codec->query_count, index = step % count;
+	const struct pb_query *query = &s->config.codec->queries[index];
+	bool second_round = step >= count;
+
+	if (query->once != second_round || (query->once && s->once_done >> index & 1))
+		return NULL;
+	return query;
+}
+
+/*
+ * Goes on to the next query, from s->step. @gap: leave the silence before it that boards need.
+ */
+static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
+{
+	size_t count = s->config.codec->query_count;
+	unsigned int todo = 0;
+
+	for (s->query = NULL; s->step < 2 * count; s->step++) {
+		if (s->step == count) {
+			if (s->work_ms == 0) /* all was refused */
+				return fail_cycle(s, now);
+			todo |= publish(s, now);
+		}
+		s->query = query_at(s, s->step);
+		if (s->query)
+			break;
+	}
+	if (!s->query) {
+		rest(s, s->config.poll_ms, now);
+		return todo;
+	}
+	s->tries_left = s->config.tries;
+	return todo | (gap ? send_after_gap(s, now) : send_query(s, now));
+}
+
+static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
+{
+	s->cycle_ms = now;
+	s->work_ms = 0;
+	s->work = s->base;
+	s->step = 0;
+	s->cycle_error = PB_ERROR_NONE;
+	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
+		s->wakes_left = WAKES;
+	return go_on(s, false, now);
+}
+
+/* The query is answered, refused or given up. */
+static unsigned int finish_query(struct pb_session *s, uint64_t now)
+{
+	if (s->query->once)
+		s->once_done |= UINT64_C(1) << (s->query - s->config.codec->queries);
+	s->step++;
+	return go_on(s, true, now);
+}
+
+/* The query brought nothing, however often it was tried. */
+static unsigned int give_up_query(struct pb_session *s, uint64_t now)
+{
+	return s->query->required ? fail_cycle(s, now) : finish_query(s, now);
+}
+
+static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
+{
+	bool bad = s->stream.bad_frames != s->bad_before;
+	bool garbage = s->stream.garbage_bytes != s->garbage_before || s->stream.len > 0;
+
+	if (s->wakes_left > 0 && !bad && !garbage) {
+		s->wakes_left--;
+		return send_query(s, now);
+	}
+	s->wakes_left = 0;
+	s->status.timeouts++;
+	s->cycle_error = bad ? PB_ERROR_CHECKSUM : garbage ? PB_ERROR_GARBAGE : PB_ERROR_TIMEOUT;
+	return --s->tries_left > 0 ? send_query(s, now) : give_up_query(s, now);
+}
+
+static unsigned int take_reply(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
+{
+	/* what once-a-connection queries bring stays for all readings of the connection */
+	struct pb_sample *target = s->query->once ? &s->base : &s->work;
+
+	s->reply_ms = now;
+	s->wakes_left = 0;
+	if (frame->status != 0) {
+		s->cycle_error = PB_ERROR_REFUSED;
+		return finish_query(s, now);
+	}
+	if (s->config.codec->decode(frame, target) < 0) {
+		s->cycle_error = PB_ERROR_IMPOSSIBLE;
+		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
+	}
+	if (s->work_ms == 0)
+		s->work_ms = now;
+	return finish_query(s, now);
+}
+
+static unsigned int take_bytes(struct pb_session *s, const struct pb_session_event *event,
+			       uint64_t now)
+{
+	struct pb_frame frame;
+
+	if (s->stream.len > 0 && now - s->received_ms > HALF_FRAME_MS)
+		pb_stream_flush(&s->stream);
+	s->received_ms = now;
+	pb_stream_push(&s->stream, event->bytes, event->len);
+	while (pb_stream_next(&s->stream, s->config.codec, s->query, &frame)) {
+		/* late replies of earlier requests, and the radio module's own frames, are passed
+		 * over */
+		if (s->state == PB_STATE_WAITING && frame.kind == PB_FRAME_REPLY &&
+		    frame.command == s->query->command)
+			return take_reply(s, &frame, now);
+	}
+	return 0;
+}
+
+static unsigned int link_up(struct pb_session *s, uint64_t now)
+{
+	struct pb_stream *stream = &s->stream;
+
+	s->status.connected = true;
+	s->status.connects++;
+	memset(&s->base, 0, sizeof(s->base));
+	stream->len = 0;
+	stream->eaten = 0;
+	s->once_done = 0;
+	s->failed_cycles = 0;
+	s->wakes_left = WAKES;
+	s->reply_ms = 0;
+	s->query = NULL;
+	enter(s, PB_STATE_SETTLING, now + s->config.settle_ms);
+	return PB_DO_STATUS;
+}
+
+static unsigned int state_timeout(struct pb_session *s, uint64_t now)
+{
+	char why[64];
+
+	switch (s->state) {
+	case PB_STATE_CONNECTING:
+		snprintf(why, sizeof(why), "not within %u ms", s->config.connect_timeout_ms);
+		return PB_DO_CLOSE | back_off(s, PB_ERROR_CONNECT, why, now);
+	case PB_STATE_SETTLING:
+	case PB_STATE_RESTING:
+		return begin_cycle(s, now);
+	case PB_STATE_WAITING:
+		return reply_timeout(s, now);
+	case PB_STATE_GAP:
+		return send_query(s, now);
+	case PB_STATE_BACKOFF:
+		return connect_link(s, now);
+	case PB_STATE_OFF:
+		break;
+	}
+	return 0;
+}
+
+static unsigned int take_time(struct pb_session *s, uint64_t now)
+{
+	/* one thing a step: when both are due, the state's own turn follows at once */
+	if (now >= s->stale_ms) {
+		s->stale_ms = UINT64_MAX;
+		s->trouble = true;
+		return PB_DO_STATUS | note(s, PB_LOG_WARNING, "stale: the last reading is %u s old",
+					   pb_status_age_s(&s->status, now));
+	}
+	return now >= s->deadline_ms ? state_timeout(s, now) : 0;
+}
+
+static unsigned int take_event(struct pb_session *s, const struct pb_session_event *event,
+			       uint64_t now)
+{
+	switch (event->type) {
+	case PB_SESSION_START:
+		return s->state == PB_STATE_OFF ? connect_link(s, now) : 0;
+	case PB_SESSION_UP:
+		return s->state == PB_STATE_CONNECTING ? link_up(s, now) : 0;
+	case PB_SESSION_DOWN:
+		if (s->state == PB_STATE_OFF || s->state == PB_STATE_BACKOFF)
+			return 0;
+		copy_counters(s);
+		return back_off(s, s->status.connected ? PB_ERROR_LINK_LOST : PB_ERROR_CONNECT,
+				event->why, now);
+	case PB_SESSION_DATA:
+		return s->status.connected ? take_bytes(s, event, now) : 0;
+	case PB_SESSION_TIME:
+		return take_time(s, now);
+	}
+	return 0;
+}
+
+unsigned int pb_session_step(struct pb_session *s, const struct pb_session_event *event,
+			     uint64_t now_ms, uint64_t *ret_deadline_ms)
+{
+	unsigned int todo = take_event(s, event, now_ms);
+
+	s->status.quality = pb_status_quality(&s->status, now_ms);
+	*ret_deadline_ms = s->deadline_ms < s->stale_ms ? s->deadline_ms : s->stale_ms;
+	return todo;
+}
