@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+#include "serve.h"
+
+#include "packbridge/server.h"
+#include "packbridge/yaml.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEMO_LISTEN "127.0.0.1:1502"
+
+static const char help[] =
+    "Usage: packbridge demo [--listen HOST:PORT] [-v]\n"
+    "Serves three simulated packs: a 200 Ah LiFePO4 house bank (unit 1), a 100 Ah starter\n"
+    "battery (unit 2) and a 150 Ah solar bank (unit 3). Needs no Bluetooth, no D-Bus, no root.\n"
+    "Prints commands that read them. Ends with Ctrl-C.\n\n"
+    "  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
+    "  -v, --verbose           say more: every request and reply, as bytes\n"
+    "  -h, --help              this text\n";
+
+static const char packs[] = "packs:\n"
+			    "  - {name: house, link: 'sim:lfp-4s,ah=200,soc=64', unit: 1,"
+			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
+			    "  - {name: starter, link: 'sim:lead-12v,ah=100,soc=92', unit: 2,"
+			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
+			    "  - {name: solar, link: 'sim:lfp-4s,ah=150,soc=48', unit: 3,"
+			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n";
+
+/* "HOST:PORT" as a client types it: a listener on all addresses is reached by loopback. */
+static void client_host(const char *listen, char *host, size_t cap)
+{
+	const char *colon = strrchr(listen, ':');
+	int len = colon ? (int)(colon - listen) : 0;
+
+	if (len > 1 && listen[0] == '[')
+		snprintf(host, cap, "%.*s", len - 2, listen + 1);
+	else
+		snprintf(host, cap, "%.*s", len, listen);
+	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "*") == 0)
+		snprintf(host, cap, "127.0.0.1");
+	else if (strcmp(host, "::") == 0)
+		snprintf(host, cap, "::1");
+}
+
+static void print_lines(const struct pb_config *config, const struct pb_bridge *bridge)
+{
+	static const struct {
+		const char *unit, *range, *what;
+	} lines[] = {
+	    {"1", "-t 4 -r 0 -c 20", "state, voltage, current, SoC of the house bank"},
+	    {"1,2,3", "-t 4 -r 0 -c 20", "the same of all three packs"},
+	    {"0", "-t 4 -r 0 -c 40", "the gateway itself: uptime, packs online"},
+	};
+	char host[PB_CONFIG_LINK];
+
+	client_host(config->listens[0].tcp, host, sizeof(host));
+	puts("Three simulated packs are served. In another shell:\n");
+	for (size_t i = 0; i < PB_ARRAY_SIZE(lines); i++)
+		printf("  mbpoll -m tcp -p %u -a %s -0 %s -1 %s\n      # %s\n",
+		       pb_bridge_port(bridge, 0), lines[i].unit, lines[i].range, host,
+		       lines[i].what);
+	puts("\nWhat the registers mean: packbridge map show packbridge\n"
+	     "Ctrl-C ends it.");
+	fflush(stdout);
+}
+
+/* @return -1: go on with @ret_listen; else the exit status to end with. */
+static int read_options(int argc, char **argv, const char **ret_listen)
+{
+	static const struct option options[] = {
+	    {"listen", required_argument, NULL, 'l'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
+	};
+	int option;
+
+	*ret_listen = DEMO_LISTEN;
+	while ((option = getopt_long(argc, argv, "l:vh", options, NULL)) != -1) {
+		switch (option) {
+		case 'l':
+			*ret_listen = optarg;
+			break;
+		case 'v':
+			pb_log_set_level(PB_LOG_DEBUG);
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fputs(help, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "packbridge demo: '%s' is not expected here\n\n%s", argv[optind],
+			help);
+		return 2;
+	}
+	return -1;
+}
+
+int pb_cli_demo(int argc, char **argv)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
+	struct pb_report report = {0};
+	const char *listen;
+	char text[sizeof(packs) + PB_CONFIG_LINK + 32], why[256];
+	int status = read_options(argc, argv, &listen), r;
+
+	if (status >= 0)
+		return status;
+	if (pb_server_tcp_check(listen, why, sizeof(why)) < 0) {
+		fprintf(stderr, "packbridge demo: %s\n", why);
+		return 2;
+	}
+	snprintf(text, sizeof(text), "%slisten:\n  - tcp: '%s'\n", packs, listen);
+	r = pb_config_parse(&config, "demo", text, strlen(text), &report);
+	if (r >= 0)
+		r = pb_cli_maps(&maps);
+	pb_report_print(&report, stderr);
+	pb_report_clear(&report);
+	if (r < 0)
+		return 1;
+	return pb_cli_serve(config, maps, print_lines);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STALE_POLLS = 3, STALE_LEAST_S = 15 };
+
+#define PACK(member)                                                                               \
+	offsetof(struct pb_pack_config, member), sizeof(((struct pb_pack_config *)0)->member)
+#define LISTEN(member)                                                                             \
+	offsetof(struct pb_listen_config, member), sizeof(((struct pb_listen_config *)0)->member)
+#define FILE_MEMBER(member)                                                                        \
+	offsetof(struct sections, member), sizeof(((struct sections *)0)->member)
+
+/* clang-format off */
+static const struct pb_yaml_row pack_rows[] = {
+	{"name", PB_YAML_TEXT, PACK(name), .required = true,
+	 .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
+	{"link", PB_YAML_TEXT, PACK(link), .required = true,
+	 .doc = "where the pack is: tcp:HOST:PORT or sim:PROFILE"},
+	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
+	 .doc = "what the pack speaks: jbd"},
+	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
+	 .doc = "Modbus unit id that shows the pack, unique"},
+	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",
+	 .doc = "register map, by name"},
+	{"poll_ms", PB_YAML_INT, PACK(poll_ms), .min = 100, .max = 3600000, .preset = "5000",
+	 .doc = "from the start of one poll to the next"},
+	{"gap_ms", PB_YAML_INT, PACK(gap_ms), .min = 0, .max = 60000, .preset = "500",
+	 .doc = "silence between a reply and the next request"},
+	{"settle_ms", PB_YAML_INT, PACK(settle_ms), .min = 0, .max = 60000, .preset = "300",
+	 .doc = "silence between connecting and the first request"},
+	{"reply_timeout_ms", PB_YAML_INT, PACK(reply_timeout_ms), .min = 50, .max = 60000, .preset = "1000",
+	 .doc = "how long to wait for a reply"},
+	{"tries", PB_YAML_INT, PACK(tries), .min = 1, .max = 20, .preset = "3",
+	 .doc = "times that a request is sent before its poll counts as failed"},
+	{"connect_timeout_ms", PB_YAML_INT, PACK(connect_timeout_ms), .min = 100, .max = 600000, .preset = "20000",
+	 .doc = "how long connecting may take"},
+	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
+	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, when not given"},
+	{0},
+};
+
+static const struct pb_yaml_row listen_rows[] = {
+	{"tcp", PB_YAML_TEXT, LISTEN(tcp), .required = true,
+	 .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
+	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
+	 .doc = "connections at a time; one more closes the longest idle"},
+	{0},
+};
+
+struct sections {
+	const struct pb_yaml *packs, *listen;
+};
+
+static const struct pb_yaml_row file_rows[] = {
+	{"packs", PB_YAML_NODE, FILE_MEMBER(packs), .required = true, .doc = "the packs to poll"},
+	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
+	{0},
+};
+/* clang-format on */
+
+const struct pb_yaml_row *pb_config_pack_rows(void)
+{
+	return pack_rows;
+}
+
+const struct pb_yaml_row *pb_config_listen_rows(void)
+{
+	return listen_rows;
+}
+
+static struct pb_mark mark_of(const struct pb_yaml *node, const char *key)
+{
+	const struct pb_yaml *member = pb_yaml_get(node, key);
+
+	if (!member)
+		member = node;
+	return (struct pb_mark){member->line, member->col};
+}
+
+static bool good_name(const char *name)
+{
+	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0' && *name;
+}
+
+static uint32_t default_stale_s(uint32_t poll_ms)
+{
+	uint32_t polls_s = (STALE_POLLS * poll_ms + 999) / 1000;
+
+	return polls_s > STALE_LEAST_S ? polls_s : STALE_LEAST_S;
+}
+
+static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
+			 struct pb_report *report)
+{
+	const struct pb_pack_config *pack = &config->packs[count];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pb_pack_config *other = &config->packs[i];
+
+		if (!*other->name || !other->unit) /* it has errors of its own */
+			continue;
+		if (strcmp(other->name, pack->name) == 0)
+			pb_yaml_error(report, pb_yaml_get(node, "name"),
+				      "name '%s' is taken by pack %zu, expected another",
+				      pack->name, i + 1);
+		if (other->unit == pack->unit)
+			pb_yaml_error(report, pb_yaml_get(node, "unit"),
+				      "unit %d already shows pack '%s', expected another",
+				      pack->unit, other->name);
+		/* a pack talks to one of us at a time; simulated ones come as often as asked for */
+		if (strcmp(other->link, pack->link) == 0 && strncmp(pack->link, "sim:", 4) != 0)
+			pb_yaml_error(report, pb_yaml_get(node, "link"),
+				      "link '%s' already leads to pack '%s', expected another",
+				      pack->link, other->name);
+	}
+}
+
+static void read_pack(struct pb_config *config, size_t index, const struct pb_yaml *node,
+		      struct pb_report *report)
+{
+	struct pb_pack_config *pack = &config->packs[index];
+
+	if (pb_yaml_fill(node, pack_rows, pack, report) < 0)
+		return;
+	if (!good_name(pack->name))
+		pb_yaml_error(report, pb_yaml_get(node, "name"),
+			      "name '%s', expected only a-z, 0-9 and -", pack->name);
+	if (pack->stale_after_s == 0)
+		pack->stale_after_s = default_stale_s(pack->poll_ms);
+	else if ((uint64_t)pack->stale_after_s * 1000 <= pack->poll_ms)
+		pb_yaml_error(report, pb_yaml_get(node, "stale_after_s"),
+			      "stale_after_s %u, expected more than one poll interval (%u ms)",
+			      pack->stale_after_s, pack->poll_ms);
+	pack->link_mark = mark_of(node, "link");
+	pack->protocol_mark = mark_of(node, "protocol");
+	pack->map_mark = mark_of(node, "map");
+	pack->unit_mark = mark_of(node, "unit");
+	check_unique(config, index, node, report);
+}
+
+/* @return an array of @size a item of the sequence @node, NULL when it is none or empty */
+static void *make_items(const struct pb_yaml *node, size_t size, size_t *ret_count,
+			const char *what, struct pb_report *report)
+{
+	if (node->type != PB_YAML_SEQUENCE || !node->child) {
+		pb_yaml_error(report, node, "%s, expected a list (lines that start with '- ')",
+			      what);
+		return NULL;
+	}
+	*ret_count = pb_yaml_count(node);
+	return calloc(*ret_count, size);
+}
+
+static int read_packs(struct pb_config *config, const struct pb_yaml *node,
+		      struct pb_report *report)
+{
+	size_t index = 0;
+
+	config->packs =
+	    make_items(node, sizeof(*config->packs), &config->pack_count, "packs", report);
+	if (!config->packs)
+		return config->pack_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next)
+		read_pack(config, index++, item, report);
+	return 0;
+}
+
+static int read_listens(struct pb_config *config, const struct pb_yaml *node,
+			struct pb_report *report)
+{
+	size_t index = 0;
+
+	if (!node) {
+		config->listens = calloc(1, sizeof(*config->listens));
+		if (!config->listens)
+			return -ENOMEM;
+		config->listen_count = 1;
+		config->listens[0] =
+		    (struct pb_listen_config){.tcp = "0.0.0.0:502", .max_clients = 64};
+		return 0;
+	}
+	config->listens =
+	    make_items(node, sizeof(*config->listens), &config->listen_count, "listen", report);
+	if (!config->listens)
+		return config->listen_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
+		pb_yaml_fill(item, listen_rows, &config->listens[index], report);
+		config->listens[index].mark = mark_of(item, "tcp");
+	}
+	return 0;
+}
+
+static int read_file(struct pb_config **ret, const char *file, const struct pb_yaml *root,
+		     struct pb_report *report)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = calloc(1, sizeof(*config));
+	struct sections sections = {0};
+	int r;
+
+	if (!config)
+		return -ENOMEM;
+	config->file = strdup(file);
+	if (!config->file)
+		return -ENOMEM;
+	pb_yaml_fill(root, file_rows, &sections, report);
+	r = sections.packs ? read_packs(config, sections.packs, report) : 0;
+	if (r == 0)
+		r = read_listens(config, sections.listen, report);
+	if (r < 0)
+		return r;
+	if (report->count)
+		return -EINVAL;
+	*ret = config;
+	config = NULL;
+	return 0;
+}
+
+int pb_config_parse(struct pb_config **ret, const char *file, const char *text, size_t len,
+		    struct pb_report *report)
+{
+	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
+	int r = pb_yaml_parse(&root, file, text, len, report);
+
+	return r < 0 ? r : read_file(ret, file, root, report);
+}
+
+int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *report)
+{
+	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
+	int r = pb_yaml_load(&root, path, report);
+
+	return r < 0 ? r : read_file(ret, path, root, report);
+}
+
+struct pb_config *pb_config_free(struct pb_config *config)
+{
+	if (!config)
+		return NULL;
+	free(config->file);
+	free(config->packs);
+	free(config->listens);
+	free(config);
+	return NULL;
+}
