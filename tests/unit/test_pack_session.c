@@ -4,8 +4,8 @@
  * that jumps from event to event.
  */
 #include "packbridge/pack.h"
+#include "suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -542,10 +542,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pack/session");
 	TCase *tcase = tcase_create("session");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, plan);
@@ -564,10 +561,5 @@ int main(void)
 	tcase_add_test(tcase, bytes_in_any_state_do_no_harm);
 	tcase_add_test(tcase, sequence_skips_zero);
 	tcase_add_loop_test(tcase, weeks, 0, 10);
-	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return pb_run_suite("pack/session", tcase);
 }
