@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/config.h"
+#include "suite.h"
+
+#include <string.h>
+
+static int parse(struct pb_config **ret, const char *text, struct pb_report *report)
+{
+	return pb_config_parse(ret, "test.yaml", text, strlen(text), report);
+}
+
+START_TEST(short_file)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+
+	ck_assert_int_eq(parse(&config,
+			       "packs:\n"
+			       "  - name: house\n"
+			       "    link: tcp:192.168.1.20:4001\n"
+			       "    unit: 1\n",
+			       &report),
+			 0);
+	ck_assert_uint_eq(config->pack_count, 1);
+	ck_assert_str_eq(config->packs[0].name, "house");
+	ck_assert_str_eq(config->packs[0].link, "tcp:192.168.1.20:4001");
+	ck_assert_str_eq(config->packs[0].protocol, "jbd");
+	ck_assert_str_eq(config->packs[0].map, "packbridge");
+	ck_assert_int_eq(config->packs[0].unit, 1);
+	ck_assert_uint_eq(config->packs[0].poll_ms, 5000);
+	ck_assert_uint_eq(config->packs[0].gap_ms, 500);
+	ck_assert_uint_eq(config->packs[0].tries, 3);
+	ck_assert_uint_eq(config->packs[0].stale_after_s, 15);
+	ck_assert_uint_eq(config->listen_count, 1);
+	ck_assert_str_eq(config->listens[0].tcp, "0.0.0.0:502");
+	ck_assert_uint_eq(config->listens[0].max_clients, 64);
+}
+END_TEST
+
+START_TEST(long_file)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+
+	ck_assert_int_eq(parse(&config,
+			       "packs:\n"
+			       "  - {name: a, link: 'sim:lfp-4s', unit: 1, poll_ms: 20000}\n"
+			       "  - {name: b, link: 'sim:lfp-4s', unit: 247, stale_after_s: 60,\n"
+			       "     map: other, protocol: jbd, gap_ms: 0, tries: 1}\n"
+			       "listen:\n"
+			       "  - tcp: 127.0.0.1:1502\n"
+			       "  - {tcp: '[::]:502', max_clients: 8}\n",
+			       &report),
+			 0);
+	ck_assert_uint_eq(config->packs[0].stale_after_s, 60); /* three polls */
+	ck_assert_str_eq(config->packs[1].map, "other");
+	ck_assert_uint_eq(config->packs[1].gap_ms, 0);
+	ck_assert_uint_eq(config->packs[1].link_mark.line, 3);
+	ck_assert_uint_eq(config->packs[1].map_mark.line, 4);
+	ck_assert_uint_eq(config->listen_count, 2);
+	ck_assert_uint_eq(config->listens[1].max_clients, 8);
+	ck_assert_uint_eq(config->listens[1].mark.line, 6);
+}
+END_TEST
+
+#define GOOD "packs:\n  - {name: a, link: 'tcp:[::1]:1', unit: 1}\n"
+
+static const struct {
+	const char *text;
+	const char *where; /* line and column of the error */
+	const char *says;  /* part of it */
+	size_t count;
+} errors[] = {
+    {"", "", "mapping", 1},
+    {"packs: 1\n", "1:8", "list", 1},
+    {"packs: []\n", "1:8", "list", 1},
+    {"listen:\n  - tcp: 127.0.0.1:1502\n", "1:1", "packs", 1},
+    {GOOD "pack: 1\n", "3:1", "packs", 1},
+    {GOOD "listen:\n  - {rtu: /dev/ttyUSB0}\n", "4:6", "tcp", 2},
+    {"packs:\n  - {name: a, link: 'sim:x', unit: 1, pol_ms: 5}\n", "2:40", "poll_ms", 1},
+    {"packs:\n  - {name: A b, link: 'sim:x', unit: 1}\n", "2:12", "a-z", 1},
+    {"packs:\n  - {name: a, link: 'sim:x', unit: 248}\n", "2:36", "247", 1},
+    {"packs:\n  - {name: a, link: 'sim:x', unit: 0}\n", "2:36", "1", 1},
+    {"packs:\n  - {name: a, link: 'sim:x', unit: one}\n", "2:36", "number", 1},
+    {"packs:\n  - {name: a, link: 'sim:x', unit: 1, poll_ms: 50}\n", "2:48", "100", 1},
+    {"packs:\n  - {name: a, link: 'sim:x', unit: 1, stale_after_s: 5}\n", "2:54", "poll", 1},
+    {"packs:\n  - {name: a, unit: 1}\n", "2:5", "link", 1},
+    {GOOD "  - {name: a, link: 'tcp:[::1]:2', unit: 2}\n", "3:12", "taken", 1},
+    {GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 1}\n", "3:43", "'a'", 1},
+    {GOOD "  - {name: b, link: 'tcp:[::1]:1', unit: 2}\n", "3:21", "'a'", 1},
+    {GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 300}\n"
+	  "  - {name: c, link: 'tcp:[::1]:3', unit: 400}\n"
+	  "  - {name: C, link: 'tcp:[::1]:4', unit: 3}\n",
+     "3:43", "247", 3},
+};
+
+START_TEST(each_error_has_its_place)
+{
+	struct pb_config *config = NULL;
+	struct pb_report report = {0};
+	char where[64];
+
+	ck_assert_int_lt(parse(&config, errors[_i].text, &report), 0);
+	ck_assert_ptr_null(config);
+	ck_assert_uint_eq(report.count, errors[_i].count);
+	snprintf(where, sizeof(where), "test.yaml:%s", errors[_i].where);
+	ck_assert_msg(strncmp(report.lines[0], where, strlen(where)) == 0, "%s, expected at %s",
+		      report.lines[0], where);
+	ck_assert_msg(strstr(report.lines[0], errors[_i].says), "%s, expected '%s'",
+		      report.lines[0], errors[_i].says);
+	pb_report_clear(&report);
+}
+END_TEST
+
+START_TEST(missing_file)
+{
+	struct pb_config *config = NULL;
+	struct pb_report report = {0};
+
+	ck_assert_int_lt(pb_config_load(&config, "/nonexistent/packbridge.yaml", &report), 0);
+	ck_assert_uint_eq(report.count, 1);
+	ck_assert_ptr_nonnull(strstr(report.lines[0], "No such file"));
+	pb_report_clear(&report);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("load");
+
+	tcase_add_test(tcase, short_file);
+	tcase_add_test(tcase, long_file);
+	tcase_add_loop_test(tcase, each_error_has_its_place, 0, PB_ARRAY_SIZE(errors));
+	tcase_add_test(tcase, missing_file);
+	return pb_run_suite("config/load", tcase);
+}
