@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/yaml.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
+{
+	char *text;
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = vasprintf(&text, format, args);
+	va_end(args);
+	if (r < 0)
+		abort();
+	pb_report_add(report, node->file, node->line, node->col, "%s", text);
+	free(text);
+}
+
+static const struct pb_yaml_row *find_row(const struct pb_yaml_row *rows, const char *key)
+{
+	for (; rows->key; rows++)
+		if (strcmp(rows->key, key) == 0)
+			return rows;
+	return NULL;
+}
+
+enum { ROWS_MAX = 64 };
+
+static void unknown_key(const struct pb_yaml *member, const struct pb_yaml_row *rows,
+			struct pb_report *report)
+{
+	const char *keys[ROWS_MAX + 1];
+	const char *near;
+	size_t count = 0;
+
+	for (; rows[count].key; count++) {
+		assert(count < ROWS_MAX);
+		keys[count] = rows[count].key;
+	}
+	keys[count] = NULL;
+	near = pb_nearest(member->key, keys);
+	if (near)
+		pb_report_add(report, member->file, member->key_line, member->key_col,
+			      "unknown key '%s', expected '%s' perhaps", member->key, near);
+	else
+		pb_report_add(
+		    report, member->file, member->key_line, member->key_col,
+		    "unknown key '%s', expected one of those documented (the first is '%s')",
+		    member->key, rows->key);
+}
+
+static void store_int(void *p, size_t size, int64_t value)
+{
+	switch (size) {
+	case 1:
+		*(uint8_t *)p = (uint8_t)value;
+		break;
+	case 2:
+		*(uint16_t *)p = (uint16_t)value;
+		break;
+	case 4:
+		*(uint32_t *)p = (uint32_t)value;
+		break;
+	default:
+		assert(size == 8);
+		*(int64_t *)p = value;
+	}
+}
+
+/* One error text, when the value is wrong; NULL when it is stored. */
+static const char *fill_int(const struct pb_yaml_row *row, const char *text, void *p)
+{
+	int64_t value;
+
+	if (pb_int_parse(text, row->min, row->max, &value) < 0)
+		return "a whole number";
+	store_int(p, row->size, value);
+	return NULL;
+}
+
+static const char *fill_bool(const char *text, void *p)
+{
+	static const char *const yes[] = {"true", "yes", "on"}, *const no[] = {"false", "no",
+									       "off"};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(yes); i++) {
+		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+			*(bool *)p = strcmp(text, yes[i]) == 0;
+			return NULL;
+		}
+	}
+	return "true or false";
+}
+
+static const char *fill_text(const struct pb_yaml_row *row, const char *text, void *p)
+{
+	size_t len = strlen(text);
+
+	if (len == 0)
+		return "a value";
+	if (len >= row->size)
+		return "a shorter one";
+	memcpy(p, text, len + 1);
+	return NULL;
+}
+
+static int find_word(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	return -1;
+}
+
+static const char *fill_enum(const struct pb_yaml_row *row, const char *text, void *p)
+{
+	int word = find_word(row->words, text);
+
+	if (word < 0)
+		return "one of";
+	store_int(p, row->size, word);
+	return NULL;
+}
+
+static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, void *p)
+{
+	switch (row->type) {
+	case PB_YAML_TEXT:
+		return fill_text(row, text, p);
+	case PB_YAML_INT:
+		return fill_int(row, text, p);
+	case PB_YAML_BOOL:
+		return fill_bool(text, p);
+	case PB_YAML_ENUM:
+		return fill_enum(row, text, p);
+	case PB_YAML_NODE:
+		break;
+	}
+	return NULL;
+}
+
+static void value_error(const struct pb_yaml_row *row, const struct pb_yaml *member,
+			const char *expected, struct pb_report *report)
+{
+	char words[256] = "";
+	size_t at = 0;
+
+	if (row->type == PB_YAML_INT) {
+		pb_yaml_error(report, member, "%s '%s', expected %s from %lld to %lld", row->key,
+			      member->text, expected, (long long)row->min, (long long)row->max);
+		return;
+	}
+	if (row->type == PB_YAML_TEXT && member->text[0]) {
+		pb_yaml_error(report, member, "%s '%s', expected %s: at most %zu characters",
+			      row->key, member->text, expected, row->size - 1);
+		return;
+	}
+	for (int i = 0; row->type == PB_YAML_ENUM && row->words[i] && at < sizeof(words); i++)
+		at += (size_t)snprintf(words + at, sizeof(words) - at, "%s %s", i ? "," : "",
+				       row->words[i]);
+	pb_yaml_error(report, member, "%s '%s', expected %s%s", row->key, member->text, expected,
+		      words);
+}
+
+static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *member, void *ret,
+			struct pb_report *report)
+{
+	char *p = (char *)ret + row->offset;
+	const char *expected;
+
+	if (row->type == PB_YAML_NODE) {
+		*(const struct pb_yaml **)(void *)p = member;
+		return;
+	}
+	if (member->type != PB_YAML_SCALAR) {
+		pb_yaml_error(report, member, "%s, expected a single value", row->key);
+		return;
+	}
+	expected = fill_scalar(row, member->text, p);
+	if (expected)
+		value_error(row, member, expected, report);
+}
+
+static void fill_preset(const struct pb_yaml_row *row, void *ret)
+{
+	const char *expected = fill_scalar(row, row->preset, (char *)ret + row->offset);
+
+	assert(!expected); /* a preset is ours and must pass its own check */
+	(void)expected;
+}
+
+int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, void *ret,
+		 struct pb_report *report)
+{
+	size_t before = report->count;
+
+	if (node->type != PB_YAML_MAPPING) {
+		pb_yaml_error(report, node, "a %s, expected a mapping (lines of 'key: value')",
+			      node->type == PB_YAML_SCALAR ? "single value" : "list");
+		return -EINVAL;
+	}
+	for (const struct pb_yaml_row *row = rows; row->key; row++) {
+		if (row->preset)
+			fill_preset(row, ret);
+		if (row->required && !pb_yaml_get(node, row->key))
+			pb_yaml_error(report, node, "no '%s', expected %s", row->key, row->doc);
+	}
+	for (const struct pb_yaml *member = node->child; member; member = member->next) {
+		const struct pb_yaml_row *row = find_row(rows, member->key);
+
+		if (row)
+			fill_member(row, member, ret, report);
+		else
+			unknown_key(member, rows, report);
+	}
+	return report->count > before ? -EINVAL : 0;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/yaml.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+enum { DEPTH_MAX = 32, SIZE_MAX_BYTES = 1 << 20 };
+
+struct parser {
+	yaml_parser_t yaml;
+	const char *file;
+	struct pb_report *report;
+	int depth;
+};
+
+static void error_at(struct parser *p, yaml_mark_t mark, const char *what)
+{
+	pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
+		      (unsigned int)mark.column + 1, "%s", what);
+}
+
+/* libyaml's own words, with what it was doing */
+static void syntax_error(struct parser *p)
+{
+	const yaml_parser_t *y = &p->yaml;
+	yaml_mark_t mark = y->problem_mark;
+
+	if (y->error == YAML_READER_ERROR) /* it gives a byte offset and no mark */
+		pb_report_add(p->report, p->file, 0, 0, "%s at byte %zu, expected UTF-8 text",
+			      y->problem, y->problem_offset);
+	else
+		pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
+			      (unsigned int)mark.column + 1, "%s%s%s, expected YAML",
+			      y->problem ? y->problem : "unreadable", y->context ? " " : "",
+			      y->context ? y->context : "");
+}
+
+/* The next event; errors are reported. */
+static int next(struct parser *p, yaml_event_t *event)
+{
+	if (yaml_parser_parse(&p->yaml, event))
+		return 0;
+	if (p->yaml.error == YAML_MEMORY_ERROR)
+		return -ENOMEM;
+	syntax_error(p);
+	return -EINVAL;
+}
+
+static struct pb_yaml *node_new(struct parser *p, enum pb_yaml_type type, yaml_mark_t mark)
+{
+	struct pb_yaml *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->type = type;
+	node->file = p->file;
+	node->line = (unsigned int)mark.line + 1;
+	node->col = (unsigned int)mark.column + 1;
+	return node;
+}
+
+static struct pb_yaml *nodes_free(struct pb_yaml *node)
+{
+	union {
+		const char *in;
+		char *out;
+	} text, key;
+
+	while (node) {
+		struct pb_yaml *next_node = node->next;
+
+		nodes_free(node->child);
+		text.in = node->text;
+		key.in = node->key;
+		free(text.out);
+		free(key.out);
+		free(node);
+		node = next_node;
+	}
+	return NULL;
+}
+
+static int parse_node(struct parser *p, yaml_event_t *event, struct pb_yaml **ret);
+
+static int parse_scalar(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
+{
+	const char *value = (const char *)event->data.scalar.value;
+	struct pb_yaml *node;
+
+	if (event->data.scalar.anchor || event->data.scalar.tag) {
+		error_at(p, event->start_mark, "an anchor or tag, expected a plain value");
+		return -EINVAL;
+	}
+	if (strlen(value) != event->data.scalar.length) {
+		error_at(p, event->start_mark, "a NUL character, expected text");
+		return -EINVAL;
+	}
+	node = node_new(p, PB_YAML_SCALAR, event->start_mark);
+	if (!node)
+		return -ENOMEM;
+	node->text = strdup(value);
+	if (!node->text) {
+		nodes_free(node);
+		return -ENOMEM;
+	}
+	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	*ret = node;
+	return 0;
+}
+
+static int parse_sequence(struct parser *p, struct pb_yaml *parent)
+{
+	struct pb_yaml **tail = &parent->child;
+
+	for (;;) {
+		yaml_event_t event;
+		int r = next(p, &event);
+
+		if (r < 0)
+			return r;
+		if (event.type == YAML_SEQUENCE_END_EVENT) {
+			yaml_event_delete(&event);
+			return 0;
+		}
+		r = parse_node(p, &event, tail);
+		yaml_event_delete(&event);
+		if (r < 0)
+			return r;
+		tail = &(*tail)->next;
+	}
+}
+
+/* Takes the key of one member; @ret_key is NULL at the mapping's end. */
+static int parse_key(struct parser *p, const struct pb_yaml *parent, char **ret_key,
+		     yaml_mark_t *ret_mark)
+{
+	yaml_event_t event;
+	int r = next(p, &event);
+
+	if (r < 0)
+		return r;
+	*ret_key = NULL;
+	*ret_mark = event.start_mark;
+	if (event.type == YAML_SCALAR_EVENT) {
+		const char *text = (const char *)event.data.scalar.value;
+
+		if (pb_yaml_get(parent, text)) {
+			pb_report_add(p->report, p->file, (unsigned int)ret_mark->line + 1,
+				      (unsigned int)ret_mark->column + 1,
+				      "key '%s' stands twice, expected once", text);
+			r = -EINVAL;
+		} else {
+			*ret_key = strdup(text);
+			r = *ret_key ? 0 : -ENOMEM;
+		}
+	} else if (event.type != YAML_MAPPING_END_EVENT) {
+		error_at(p, event.start_mark, "a key that is no word, expected 'key: value'");
+		r = -EINVAL;
+	}
+	yaml_event_delete(&event);
+	return r;
+}
+
+static int parse_mapping(struct parser *p, struct pb_yaml *parent)
+{
+	struct pb_yaml **tail = &parent->child;
+
+	for (;;) {
+		yaml_event_t event;
+		yaml_mark_t mark;
+		char *key;
+		int r = parse_key(p, parent, &key, &mark);
+
+		if (r < 0 || !key)
+			return r;
+		r = next(p, &event);
+		if (r == 0) {
+			r = parse_node(p, &event, tail);
+			yaml_event_delete(&event);
+		}
+		if (r < 0) {
+			free(key);
+			return r;
+		}
+		(*tail)->key = key;
+		(*tail)->key_line = (unsigned int)mark.line + 1;
+		(*tail)->key_col = (unsigned int)mark.column + 1;
+		tail = &(*tail)->next;
+	}
+}
+
+static int parse_collection(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
+{
+	bool mapping = event->type == YAML_MAPPING_START_EVENT;
+	const yaml_char_t *anchor =
+	    mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+	int r;
+
+	if (anchor) {
+		error_at(p, event->start_mark, "an anchor, expected the thing itself");
+		return -EINVAL;
+	}
+	if (p->depth >= DEPTH_MAX) {
+		error_at(p, event->start_mark, "nested too deep, expected at most 32 levels");
+		return -EINVAL;
+	}
+	*ret = node_new(p, mapping ? PB_YAML_MAPPING : PB_YAML_SEQUENCE, event->start_mark);
+	if (!*ret)
+		return -ENOMEM;
+	p->depth++;
+	r = mapping ? parse_mapping(p, *ret) : parse_sequence(p, *ret);
+	p->depth--;
+	return r;
+}
+
+/* The node that starts with @event. What was made stands in @ret, also after an error. */
+static int parse_node(struct parser *p, yaml_event_t *event, struct pb_yaml **ret)
+{
+	if (event->type == YAML_SCALAR_EVENT)
+		return parse_scalar(p, event, ret);
+	if (event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT)
+		return parse_collection(p, event, ret);
+	error_at(p, event->start_mark, "an alias, expected the thing itself");
+	return -EINVAL;
+}
+
+/* The stream: start, one document with one node, end. */
+static int parse_stream(struct parser *p, struct pb_yaml **ret)
+{
+	bool done = false;
+
+	for (;;) {
+		yaml_event_t event;
+		yaml_event_type_t type;
+		int r = next(p, &event);
+
+		if (r < 0)
+			return r;
+		type = event.type;
+		if (type == YAML_DOCUMENT_START_EVENT && done) {
+			error_at(p, event.start_mark, "a second document, expected one");
+			r = -EINVAL;
+		} else if (type != YAML_STREAM_START_EVENT && type != YAML_STREAM_END_EVENT &&
+			   type != YAML_DOCUMENT_START_EVENT && type != YAML_DOCUMENT_END_EVENT) {
+			r = parse_node(p, &event, ret);
+			done = true;
+		}
+		yaml_event_delete(&event);
+		if (r < 0 || type == YAML_STREAM_END_EVENT)
+			return r;
+	}
+}
+
+int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size_t len,
+		  struct pb_report *report)
+{
+	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
+	struct parser parser = {.report = report};
+	char *name;
+	int r;
+
+	if (len > SIZE_MAX_BYTES) {
+		pb_report_add(report, file, 0, 0, "%zu bytes, expected at most 1 MiB", len);
+		return -EINVAL;
+	}
+	name = strdup(file);
+	if (!name)
+		return -ENOMEM;
+	if (!yaml_parser_initialize(&parser.yaml)) {
+		free(name);
+		return -ENOMEM;
+	}
+	parser.file = name;
+	yaml_parser_set_input_string(&parser.yaml, (const unsigned char *)text, len);
+	r = parse_stream(&parser, &root);
+	yaml_parser_delete(&parser.yaml);
+	if (r == 0 && !root) {
+		pb_report_add(report, file, 1, 1, "nothing in it, expected a mapping");
+		r = -EINVAL;
+	}
+	if (r < 0) {
+		/* nodes point to the name, so it goes last */
+		root = nodes_free(root);
+		free(name);
+		return r;
+	}
+	*ret = root;
+	root = NULL;
+	return 0;
+}
+
+static int read_all(int fd, char **ret, size_t *ret_len)
+{
+	char *text = malloc(SIZE_MAX_BYTES + 1);
+	size_t len = 0;
+	ssize_t got = 1;
+
+	if (!text)
+		return -ENOMEM;
+	while (got > 0 && len <= SIZE_MAX_BYTES) {
+		got = read(fd, text + len, SIZE_MAX_BYTES + 1 - len);
+		if (got < 0) {
+			int r = -errno;
+
+			free(text);
+			return r;
+		}
+		len += (size_t)got;
+	}
+	*ret = text;
+	*ret_len = len;
+	return 0;
+}
+
+int pb_yaml_load(struct pb_yaml **ret, const char *path, struct pb_report *report)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	size_t len = 0;
+	int r = fd < 0 ? -errno : read_all(fd, &text, &len);
+
+	if (fd >= 0)
+		close(fd);
+	if (r < 0) {
+		pb_report_add(report, path, 0, 0, "%s, expected a file that can be read",
+			      strerror(-r));
+		return r;
+	}
+	r = pb_yaml_parse(ret, path, text, len, report);
+	free(text);
+	return r;
+}
+
+struct pb_yaml *pb_yaml_free(struct pb_yaml *root)
+{
+	union {
+		const char *in;
+		char *out;
+	} name = {.in = root ? root->file : NULL};
+
+	nodes_free(root);
+	free(name.out);
+	return NULL;
+}
+
+const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key)
+{
+	if (!node || node->type != PB_YAML_MAPPING)
+		return NULL;
+	for (const struct pb_yaml *member = node->child; member; member = member->next)
+		/* while it is parsed, the newest member has no key yet */
+		if (member->key && strcmp(member->key, key) == 0)
+			return member;
+	return NULL;
+}
+
+size_t pb_yaml_count(const struct pb_yaml *node)
+{
+	size_t count = 0;
+
+	for (const struct pb_yaml *child = node->child; child; child = child->next)
+		count++;
+	return count;
+}
