@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/base.h"
+#include "packbridge/modbus.h"
+
+#include <errno.h>
+
+enum {
+	LENGTH_MIN = 2,		     /* unit and function code */
+	LENGTH_MAX = PB_PDU_MAX + 1, /* unit and PDU */
+	BEFORE_UNIT = 6,	     /* what the length field does not count */
+};
+
+int pb_mbap_next(const uint8_t *buf, size_t len, struct pb_mbap *ret)
+{
+	size_t length;
+
+	if (len >= 4 && pb_get_be16(buf + 2) != 0)
+		return -EPROTO;
+	if (len < BEFORE_UNIT)
+		return 0;
+	length = pb_get_be16(buf + 4);
+	if (length < LENGTH_MIN || length > LENGTH_MAX)
+		return -EPROTO;
+	if (len < BEFORE_UNIT + length)
+		return 0;
+	ret->transaction = pb_get_be16(buf);
+	ret->unit = buf[BEFORE_UNIT];
+	ret->pdu = buf + PB_MBAP_LEN;
+	ret->pdu_len = length - 1;
+	return (int)(BEFORE_UNIT + length);
+}
+
+size_t pb_mbap_wrap(uint8_t *adu, const struct pb_mbap *request, size_t pdu_len)
+{
+	pb_put_be16(adu, request->transaction);
+	pb_put_be16(adu + 2, 0);
+	pb_put_be16(adu + 4, (uint16_t)(pdu_len + 1));
+	adu[BEFORE_UNIT] = request->unit;
+	return PB_MBAP_LEN + pdu_len;
+}

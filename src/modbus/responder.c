@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Requests against an image. The order of checks is that of the state diagrams of APP section 6:
+ * function (01), quantity and structure (03), addresses (02), then what the processing brings.
+ */
+#include "packbridge/base.h"
+#include "packbridge/modbus.h"
+
+#include <string.h>
+
+enum {
+	EXCEPTION_FLAG = 0x80,
+	READ_PDU_LEN = 5, /* function, address, quantity: APP 6.1 to 6.4 */
+	ADDRESSES = 65536,
+};
+
+struct range {
+	uint8_t table;
+	uint32_t addr;
+	uint32_t count;
+};
+
+static size_t exception(uint8_t function, enum pb_exception code, uint8_t *reply)
+{
+	reply[0] = function | EXCEPTION_FLAG;
+	reply[1] = (uint8_t)code;
+	return 2;
+}
+
+/* The block of @table that holds @addr; blocks are sorted by address. */
+static const struct pb_block *find(const struct pb_image *image, uint8_t table, uint32_t addr)
+{
+	for (size_t i = 0; i < image->block_count; i++) {
+		const struct pb_block *block = &image->blocks[i];
+
+		if (block->addr > addr)
+			break;
+		if ((block->tables & table) && addr - block->addr < block->count)
+			return block;
+	}
+	return NULL;
+}
+
+/*
+ * Whether the image has all of @range, with the fault of the first faulty block. A range may span
+ * blocks that stand next to each other.
+ */
+static enum pb_exception check(const struct pb_image *image, const struct range *range,
+			       uint8_t *ret_fault)
+{
+	uint32_t addr = range->addr, end = range->addr + range->count;
+
+	*ret_fault = PB_FAULT_NONE;
+	if (end > ADDRESSES)
+		return PB_EXCEPTION_ILLEGAL_ADDRESS;
+	while (addr < end) {
+		const struct pb_block *block = find(image, range->table, addr);
+
+		if (!block)
+			return PB_EXCEPTION_ILLEGAL_ADDRESS;
+		if (*ret_fault == PB_FAULT_NONE)
+			*ret_fault = block->fault;
+		addr = block->addr + block->count;
+	}
+	return PB_EXCEPTION_NONE;
+}
+
+static void copy_registers(const struct pb_image *image, const struct range *range, uint8_t *out)
+{
+	uint32_t addr = range->addr, end = range->addr + range->count;
+
+	while (addr < end) {
+		const struct pb_block *block = find(image, range->table, addr);
+		uint32_t skip = addr - block->addr, count = block->count - skip;
+
+		if (count > end - addr)
+			count = end - addr;
+		memcpy(out, block->bytes + 2 * (size_t)skip, 2 * (size_t)count);
+		out += 2 * (size_t)count;
+		addr += count;
+	}
+}
+
+static void copy_bits(const struct pb_image *image, const struct range *range, uint8_t *out)
+{
+	const struct pb_block *block = NULL;
+
+	memset(out, 0, (range->count + 7) / 8);
+	for (uint32_t i = 0; i < range->count; i++) {
+		uint32_t addr = range->addr + i, bit;
+
+		if (!block || addr - block->addr >= block->count)
+			block = find(image, range->table, addr);
+		bit = addr - block->addr;
+		out[i / 8] |= (uint8_t)((block->bytes[bit / 8] >> bit % 8 & 1) << i % 8);
+	}
+}
+
+static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t max,
+			 const uint8_t *pdu, size_t len, uint8_t *reply)
+{
+	bool bits = table == PB_TABLE_COIL || table == PB_TABLE_DISCRETE;
+	struct range range = {.table = table};
+	enum pb_exception code;
+	uint8_t fault;
+
+	if (len != READ_PDU_LEN)
+		return exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
+	range.addr = pb_get_be16(pdu + 1);
+	range.count = pb_get_be16(pdu + 3);
+	if (range.count < 1 || range.count > max)
+		return exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
+	code = check(image, &range, &fault);
+	if (code != PB_EXCEPTION_NONE)
+		return exception(pdu[0], code, reply);
+	if (fault == PB_FAULT_SILENT)
+		return 0;
+	if (fault != PB_FAULT_NONE)
+		return exception(pdu[0], (enum pb_exception)fault, reply);
+
+	reply[0] = pdu[0];
+	reply[1] = (uint8_t)(bits ? (range.count + 7) / 8 : 2 * range.count);
+	if (bits)
+		copy_bits(image, &range, reply + 2);
+	else
+		copy_registers(image, &range, reply + 2);
+	return 2 + (size_t)reply[1];
+}
+
+size_t pb_modbus_reply(const struct pb_image *image, const uint8_t *pdu, size_t len, uint8_t *reply)
+{
+	if (len == 0)
+		return 0;
+	if (!image)
+		return exception(pdu[0], PB_EXCEPTION_GATEWAY_PATH, reply);
+	switch (pdu[0]) {
+	case PB_FC_READ_COILS:
+		return read_range(image, PB_TABLE_COIL, PB_READ_BITS_MAX, pdu, len, reply);
+	case PB_FC_READ_DISCRETE_INPUTS:
+		return read_range(image, PB_TABLE_DISCRETE, PB_READ_BITS_MAX, pdu, len, reply);
+	case PB_FC_READ_HOLDING_REGISTERS:
+		return read_range(image, PB_TABLE_HOLDING, PB_READ_REGISTERS_MAX, pdu, len, reply);
+	case PB_FC_READ_INPUT_REGISTERS:
+		return read_range(image, PB_TABLE_INPUT, PB_READ_REGISTERS_MAX, pdu, len, reply);
+	default:
+		return exception(pdu[0], PB_EXCEPTION_ILLEGAL_FUNCTION, reply);
+	}
+}
