@@ -1,49 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Where a TCP server listens: the text of the configuration, and sockets bound to it.
- */
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
-enum { TCP_SOCKETS_MAX = 2 /**< localhost: 127.0.0.1 and ::1 */ };
-
-/** One socket address, IPv4 or IPv6. */
-struct tcp_endpoint {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} addr;
+/** Where to listen. */
+struct pb_address {
+	struct sockaddr_storage sockaddr;
 	socklen_t len;
+	bool dual; /* IPv6 that takes IPv4 too */
 };
 
-/** A parsed HOST:PORT. */
-struct tcp_address {
-	struct tcp_endpoint first;
-	struct tcp_endpoint second; /**< used when @first can't be had or in addition, see @kind */
-	enum {
-		TCP_ADDRESS_ONE,   /**< @first alone */
-		TCP_ADDRESS_BOTH,  /**< localhost: @first, and @second where this machine has it */
-		TCP_ADDRESS_EITHER /**< *: @first, or @second on a machine without IPv6 */
-	} kind;
-};
-
-/**
- * Parses HOST:PORT, [HOST]:PORT, *:PORT or localhost:PORT; looks no names up.
- * @return 0; -EINVAL with the reason in @why.
- */
-int tcp_address_parse(struct tcp_address *ret, const char *text, char *why, size_t why_cap);
-
-/**
- * Opens listening, non-blocking sockets for @address.
- * @text: the address as configured, for messages.
- * @sockets: room for TCP_SOCKETS_MAX; on success the caller owns those written.
- * @ret_port: the port that was bound (differs from the address's for port 0).
- * @return number of sockets, 1..TCP_SOCKETS_MAX; negative errno with the reason in @why.
- */
-int tcp_address_listen(const struct tcp_address *address, const char *text, int *sockets,
-		       uint16_t *ret_port, char *why, size_t why_cap);
+/** As pb_server_tcp_check() says. @return 0, or -EINVAL with the reason in @why. */
+int pb_address_parse(struct pb_address *ret, const char *text, char *why, size_t why_cap);
