@@ -3,6 +3,8 @@
 
 #include "packbridge/base.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -115,4 +117,62 @@ void pb_resolve_finish(int fd, struct pb_addresses *ret)
 		return;
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->why, sizeof(ret->why), "no answer");
+}
+
+/* ---- addresses as people write them ---- */
+
+static int refuse(char *why, size_t why_cap, const char *format, ...) PB_PRINTF(3, 4);
+
+static int refuse(char *why, size_t why_cap, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, why_cap, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static int check_host(const char *host, const char *port, bool bracketed, char *why, size_t why_cap)
+{
+	struct in_addr v4;
+	struct pb_addresses addresses;
+
+	if (!*host)
+		return refuse(why, why_cap, "no host, expected HOST:PORT");
+	if (bracketed)
+		return pb_resolve_numeric(host, port, &addresses) == 0 && strchr(host, ':')
+			   ? 0
+			   : refuse(why, why_cap, "'%s' is no IPv6 address", host);
+	if (strchr(host, ':'))
+		return refuse(why, why_cap, "an IPv6 address needs brackets: [%s]:%s", host, port);
+	if (strspn(host, "0123456789.") == strlen(host) && inet_pton(AF_INET, host, &v4) != 1)
+		return refuse(why, why_cap, "'%s' is no IPv4 address", host);
+	for (const char *c = host; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr(".-_", *c))
+			return refuse(why, why_cap, "'%s' is no host name", host);
+	return 0;
+}
+
+int pb_resolve_parse(const char *address, char *host, char *port, char *why, size_t why_cap)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len = colon ? (size_t)(colon - address) : 0;
+	bool bracketed = len >= 2 && address[0] == '[' && address[len - 1] == ']';
+	int64_t number;
+
+	if (!colon || (address[0] == '[' && !bracketed))
+		return refuse(why, why_cap, "'%s', expected HOST:PORT or [IPV6]:PORT", address);
+	if (pb_int_parse(colon + 1, 1, 65535, &number) < 0 || !isdigit((unsigned char)colon[1]))
+		return refuse(why, why_cap, "port '%s', expected 1 to 65535", colon + 1);
+	if (bracketed) {
+		address++;
+		len -= 2;
+	}
+	if (len >= PB_HOST_MAX)
+		return refuse(why, why_cap, "the host name is longer than %d characters",
+			      PB_HOST_MAX - 1);
+	snprintf(host, PB_HOST_MAX, "%.*s", (int)len, address);
+	snprintf(port, PB_PORT_MAX, "%u", (unsigned int)number);
+	return check_host(host, port, bracketed, why, why_cap);
 }

@@ -33,6 +33,13 @@ struct pb_addresses {
 };
 
 /**
+ * Splits "HOST:PORT" or "[IPV6]:PORT".
+ * @host, @port: room for PB_HOST_MAX and PB_PORT_MAX bytes.
+ * @return 0; -EINVAL with the reason in @why.
+ */
+int pb_resolve_parse(const char *address, char *host, char *port, char *why, size_t why_cap);
+
+/**
  * Takes a numeric address, or "localhost", which needs no name server.
  * @return 0; -ENOENT: neither of them.
  */

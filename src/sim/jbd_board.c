@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A board that speaks JBD, docs/protocols/jbd.md:
+ *
+ *	request  DD A5 reg len data.. ck ck 77   (5A: a write; this board refuses it)
+ *	reply    DD reg status len data.. ck ck 77
+ *
+ * The checksum is 0x10000 less the sum of the bytes from reg (request) or status (reply) to the
+ * last one of data.
+ */
+#include "packbridge/sim.h"
+
+#include <string.h>
+
+enum {
+	START = 0xDD,
+	OP_READ = 0xA5,
+	OP_WRITE = 0x5A,
+	END = 0x77,
+	OVERHEAD = 7, /* bytes of a frame that are not data */
+	STATUS_DONE = 0x00,
+	STATUS_REFUSED = 0x80,
+	REG_BASIC = 0x03,
+	REG_CELLS = 0x04,
+	REG_NAME = 0x05,
+	REG_COUNTERS = 0xAA,
+	FET_CHARGE = 1 << 0,
+	FET_DISCHARGE = 1 << 1,
+	FLAG_TENTHS = 1 << 7, /* in the FET byte: current and charge in 0.1 A and 0.1 Ah */
+	KELVIN_TENTHS = 2731,
+};
+
+/* Bytes written one behind the other. */
+struct writer {
+	uint8_t *at;
+};
+
+static void put8(struct writer *w, int64_t value)
+{
+	*w->at++ = (uint8_t)pb_clamp(value, 0, UINT8_MAX);
+}
+
+static void put16(struct writer *w, int64_t value)
+{
+	pb_put_be16(w->at, (uint16_t)pb_clamp(value, 0, UINT16_MAX));
+	w->at += 2;
+}
+
+static void put16s(struct writer *w, int64_t value)
+{
+	pb_put_be16(w->at, (uint16_t)(int16_t)pb_clamp(value, INT16_MIN, INT16_MAX));
+	w->at += 2;
+}
+
+/* Bits beyond a field's width are cut off: a mask cannot saturate. */
+static void put_mask16(struct writer *w, uint64_t mask)
+{
+	put16(w, (int64_t)(mask & UINT16_MAX));
+}
+
+static uint16_t checksum(const uint8_t *bytes, size_t len)
+{
+	unsigned int sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += bytes[i];
+	return (uint16_t)(0x10000 - sum);
+}
+
+/* True when a field in hundredths cannot hold what this pack has or carries. */
+static bool needs_tenths(const struct pb_sample *sample)
+{
+	int64_t most_mah = sample->nominal_mah;
+
+	most_mah = sample->full_mah > most_mah ? sample->full_mah : most_mah;
+	most_mah = sample->remaining_mah > most_mah ? sample->remaining_mah : most_mah;
+	return most_mah > 10 * UINT16_MAX || sample->current_ma > 10 * INT16_MAX ||
+	       sample->current_ma < 10 * INT16_MIN;
+}
+
+static uint16_t date_word(int32_t date)
+{
+	int year = date / 10000, month = date / 100 % 100, day = date % 100;
+
+	return year < 2000 ? 0 : (uint16_t)((year - 2000) << 9 | month << 5 | day);
+}
+
+static void put_temperatures(struct writer *w, const struct pb_sample *sample)
+{
+	put8(w, sample->temperature_count);
+	for (int i = 0; i < sample->temperature_count; i++) {
+		bool fitted = sample->temperature_has >> i & 1;
+
+		put16(w, fitted ? pb_scale(sample->temperature_mc[i], 1, 100) + KELVIN_TENTHS : 0);
+	}
+}
+
+static void put_basic(struct writer *w, const struct pb_sample *sample)
+{
+	bool tenths = needs_tenths(sample);
+	int64_t unit = tenths ? 100 : 10; /* mA and mAh */
+
+	put16(w, pb_scale(sample->voltage_mv, 1, 10));
+	put16s(w, pb_scale(sample->current_ma, 1, unit));
+	put16(w, pb_scale(sample->remaining_mah, 1, unit));
+	put16(w, pb_scale(sample->nominal_mah, 1, unit));
+	put16(w, sample->cycles);
+	put16(w, date_word(sample->production_date));
+	put_mask16(w, sample->balance_mask);
+	put_mask16(w, sample->balance_mask >> 16);
+	put_mask16(w, sample->protection_mask);
+	put8(w, sample->version);
+	put8(w, pb_scale(sample->soc_permille, 1, 10));
+	put8(w, (sample->charge_fet ? FET_CHARGE : 0) |
+		    (sample->discharge_fet ? FET_DISCHARGE : 0) | (tenths ? FLAG_TENTHS : 0));
+	put8(w, sample->cell_count);
+	put_temperatures(w, sample);
+	/* the tail of newer boards */
+	put8(w, 0); /* humidity */
+	put_mask16(w, sample->alarm_mask);
+	put16(w, pb_scale(sample->full_mah, 1, unit));
+	put16(w, pb_scale(sample->remaining_mah, 1, unit));
+	put16(w, 0); /* balance current */
+}
+
+static void put_cells(struct writer *w, const struct pb_sample *sample)
+{
+	for (int i = 0; i < sample->cell_count; i++)
+		put16(w, sample->cell_mv[i]);
+}
+
+static void put_name(struct writer *w, const struct pb_sample *sample)
+{
+	size_t len = strnlen(sample->device_name, sizeof(sample->device_name));
+
+	memcpy(w->at, sample->device_name, len);
+	w->at += len;
+}
+
+static void put_counters(struct writer *w, const struct pb_sample *sample)
+{
+	for (int i = 0; i < PB_COUNTER_COUNT; i++)
+		put16(w, sample->counters[i]);
+}
+
+static bool is_sound(const uint8_t *request, size_t len)
+{
+	if (len < OVERHEAD || request[0] != START || len != (size_t)OVERHEAD + request[3])
+		return false;
+	if (request[1] != OP_READ && request[1] != OP_WRITE)
+		return false;
+	return request[len - 1] == END &&
+	       pb_get_be16(request + len - 3) == checksum(request + 2, len - 5);
+}
+
+/* @return false: there is no such register to read. */
+static bool put_register(struct writer *w, const struct pb_sample *sample, uint8_t reg)
+{
+	switch (reg) {
+	case REG_BASIC:
+		put_basic(w, sample);
+		return true;
+	case REG_CELLS:
+		put_cells(w, sample);
+		return true;
+	case REG_NAME:
+		put_name(w, sample);
+		return true;
+	case REG_COUNTERS:
+		put_counters(w, sample);
+		return true;
+	default:
+		return false;
+	}
+}
+
+size_t pb_sim_jbd_answer(const struct pb_sample *sample, const uint8_t *request, size_t len,
+			 uint8_t *reply)
+{
+	struct writer w = {reply + 4};
+	bool done;
+	size_t data;
+
+	if (!is_sound(request, len))
+		return 0;
+	done = request[1] == OP_READ && put_register(&w, sample, request[2]);
+	data = (size_t)(w.at - reply) - 4;
+	reply[0] = START;
+	reply[1] = request[2];
+	reply[2] = done ? STATUS_DONE : STATUS_REFUSED;
+	reply[3] = (uint8_t)data;
+	put16(&w, checksum(reply + 2, data + 2));
+	put8(&w, END);
+	return (size_t)(w.at - reply);
+}

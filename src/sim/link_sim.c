@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim:PROFILE[,key=value...], a link whose far end is a simulated pack, with the faults of real
+ * ones on request.
+ *
+ * The model moves on when a request comes, by the time that has passed since the one before: a
+ * link that is not used costs nothing.
+ */
+#include "packbridge/base.h"
+#include "packbridge/sim.h"
+#include "world.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+enum {
+	SEND_MAX = 1024, /* as the link contract says */
+	STRAY_MAX = 4,
+	ECHO_MAX = 32,
+	BYTES_MAX = STRAY_MAX + PB_SIM_REPLY_MAX + ECHO_MAX,
+	QUEUE_MAX = 8, /* replies on their way; more are lost, as on a board */
+	CHANNEL_RSSI = 512,
+};
+
+enum sim_state { SIM_CLOSED, SIM_OPENING, SIM_UP };
+
+/* Something on its way to the owner: bytes, or (len 0) the end of the link. */
+struct item {
+	uint64_t due_ms;
+	size_t len, done;
+	uint8_t bytes[BYTES_MAX];
+};
+
+struct sim_link {
+	struct pb_link head;
+	enum sim_state state;
+	sd_event_source *now;	/* the next turn of the loop */
+	sd_event_source *later; /* delay= */
+	struct pb_sim_options options;
+	struct pb_sim sim;
+	struct pb_random faults; /* apart from the model's, so that a fault does not change it */
+	uint64_t born_ms, moved_ms;
+	uint32_t requests; /* since the link came up */
+	uint32_t replies;  /* likewise */
+	uint32_t total;	   /* requests ever, wraps */
+	const char *why;   /* of the end that is in the queue */
+	size_t first, count;
+	struct item queue[QUEUE_MAX];
+};
+
+static struct sim_link *sim_of(struct pb_link *link)
+{
+	assert(link->type == &pb_link_sim);
+	return (struct sim_link *)link;
+}
+
+/* ---- what is on its way ---- */
+
+static int arm(struct sim_link *sim)
+{
+	const struct item *item = &sim->queue[sim->first];
+	int r;
+
+	if (sim->count == 0)
+		return 0;
+	if (item->due_ms <= pb_now_ms())
+		return sd_event_source_set_enabled(sim->now, SD_EVENT_ONESHOT);
+	r = sd_event_source_set_time(sim->later, item->due_ms * 1000);
+	return r < 0 ? r : sd_event_source_set_enabled(sim->later, SD_EVENT_ONESHOT);
+}
+
+/* @return a new last item, or NULL: no room. */
+static struct item *push(struct sim_link *sim)
+{
+	struct item *item = &sim->queue[(sim->first + sim->count) % QUEUE_MAX];
+
+	if (sim->count == QUEUE_MAX)
+		return NULL;
+	sim->count++;
+	item->due_ms = pb_now_ms() + sim->options.delay_ms;
+	item->len = 0;
+	item->done = 0;
+	return item;
+}
+
+static void pop(struct sim_link *sim)
+{
+	sim->first = (sim->first + 1) % QUEUE_MAX;
+	sim->count--;
+}
+
+static void put(struct item *item, const uint8_t *bytes, size_t len)
+{
+	assert(item->len + len <= sizeof(item->bytes));
+	memcpy(item->bytes + item->len, bytes, len);
+	item->len += len;
+}
+
+static void push_end(struct sim_link *sim, const char *why)
+{
+	while (!push(sim))
+		pop(sim);
+	sim->why = why;
+}
+
+static void shut(struct sim_link *sim)
+{
+	sim->state = SIM_CLOSED;
+	sim->count = 0;
+	sd_event_source_set_enabled(sim->now, SD_EVENT_OFF);
+	sd_event_source_set_enabled(sim->later, SD_EVENT_OFF);
+}
+
+/* ---- faults ---- */
+
+static bool hit(struct sim_link *sim, uint32_t percent)
+{
+	return pb_random_below(&sim->faults, 100) < percent;
+}
+
+/* True in the second part of a time that goes @after_s + @for_s, again and again. */
+static bool in_span(const struct sim_link *sim, uint32_t after_s, uint32_t for_s)
+{
+	uint64_t age_s = (pb_now_ms() - sim->born_ms) / 1000;
+
+	return for_s > 0 && age_s % (after_s + for_s) >= after_s;
+}
+
+static bool is_away(const struct sim_link *sim)
+{
+	return in_span(sim, sim->options.down_after_s, sim->options.down_for_s);
+}
+
+static void put_stray(struct sim_link *sim, struct item *item)
+{
+	uint32_t len = 1 + pb_random_below(&sim->faults, STRAY_MAX);
+
+	for (uint32_t i = 0; i < len; i++)
+		item->bytes[item->len++] = (uint8_t)pb_random_below(&sim->faults, 256);
+}
+
+/* What boards send behind a reply: the request again, or zeros (docs/protocols/jbd.md, quirks). */
+static void put_tail(struct sim_link *sim, struct item *item, const uint8_t *request, size_t len)
+{
+	static const uint8_t zeros[STRAY_MAX];
+
+	if (pb_random_below(&sim->faults, 2) == 0 && len <= ECHO_MAX)
+		put(item, request, len);
+	else
+		put(item, zeros, 1 + pb_random_below(&sim->faults, STRAY_MAX));
+}
+
+/* A single 00 right after connecting, as many radio modules send. */
+static void greet(struct sim_link *sim)
+{
+	struct item *item = hit(sim, sim->options.stray) ? push(sim) : NULL;
+
+	if (item)
+		put(item, (const uint8_t[]){0}, 1);
+}
+
+/* ---- requests ---- */
+
+static void move_on(struct sim_link *sim)
+{
+	uint64_t now_ms = pb_now_ms();
+
+	pb_sim_run(&sim->sim, (double)(now_ms - sim->moved_ms) * sim->options.speed / 1000.0);
+	sim->moved_ms = now_ms;
+}
+
+/* drop=: so many replies, and the next one breaks off with the link. */
+static void break_off(struct sim_link *sim, struct item *item)
+{
+	item->len = (item->len + 1) / 2;
+	push_end(sim, "the simulated pack hung up (drop=)");
+}
+
+static void answer(struct sim_link *sim, const uint8_t *request, size_t len)
+{
+	/* all are drawn each time, so that one kind of fault does not move the others */
+	bool lost = hit(sim, sim->options.lost), bad = hit(sim, sim->options.bad);
+	bool stray = hit(sim, sim->options.stray);
+	uint8_t reply[PB_SIM_REPLY_MAX];
+	struct pb_sample sample;
+	struct item *item;
+	size_t reply_len;
+
+	if (lost || sim->requests <= sim->options.wake ||
+	    in_span(sim, sim->options.silent_after_s, sim->options.silent_for_s))
+		return;
+	move_on(sim);
+	pb_sim_read(&sim->sim, &sample);
+	reply_len = pb_sim_jbd_answer(&sample, request, len, reply);
+	item = reply_len > 0 ? push(sim) : NULL;
+	if (!item)
+		return;
+	if (bad)
+		reply[reply_len - 2] ^= 0x55;
+	if (stray)
+		put_stray(sim, item);
+	put(item, reply, reply_len);
+	if (stray)
+		put_tail(sim, item, request, len);
+	sim->replies++;
+	if (sim->options.drop > 0 && sim->replies > sim->options.drop)
+		break_off(sim, item);
+}
+
+static int sim_send(struct pb_link *link, const uint8_t *bytes, size_t len)
+{
+	struct sim_link *sim = sim_of(link);
+
+	if (sim->state != SIM_UP)
+		return -ENOTCONN;
+	if (len > SEND_MAX)
+		return -EMSGSIZE;
+	sim->requests++;
+	sim->total++;
+	if (is_away(sim))
+		push_end(sim, "the simulated pack went out of reach (down=)");
+	else
+		answer(sim, bytes, len);
+	return arm(sim);
+}
+
+/* ---- turns of the loop ---- */
+
+/* Tells the owner; it may open the link again at once, so nothing may follow this. */
+static void go_down(struct sim_link *sim, int error, const char *why)
+{
+	shut(sim);
+	sim->head.handler->down(sim->head.userdata, error, why);
+}
+
+static int come_up(struct sim_link *sim)
+{
+	int r;
+
+	if (is_away(sim)) {
+		go_down(sim, -EHOSTUNREACH, "the simulated pack is out of reach (down=)");
+		return 0;
+	}
+	sim->state = SIM_UP;
+	sim->requests = 0;
+	sim->replies = 0;
+	greet(sim);
+	r = arm(sim);
+	sim->head.handler->up(sim->head.userdata);
+	return r;
+}
+
+/* One piece a turn, and nothing behind it: the owner may close the link. */
+static int deliver(struct sim_link *sim)
+{
+	struct item *item = &sim->queue[sim->first];
+	uint8_t piece[BYTES_MAX];
+	size_t len = item->len - item->done;
+	int r;
+
+	if (sim->count == 0 || item->due_ms > pb_now_ms())
+		return arm(sim);
+	if (item->len == 0) {
+		go_down(sim, -ECONNRESET, sim->why);
+		return 0;
+	}
+	if (sim->options.chunk > 0 && len > sim->options.chunk)
+		len = sim->options.chunk;
+	/* a copy, for the owner may send, and that fills the queue again */
+	memcpy(piece, item->bytes + item->done, len);
+	item->done += len;
+	if (item->done == item->len)
+		pop(sim);
+	r = arm(sim);
+	sim->head.handler->data(sim->head.userdata, piece, len);
+	return r;
+}
+
+static int turn(struct sim_link *sim)
+{
+	switch (sim->state) {
+	case SIM_OPENING:
+		return come_up(sim);
+	case SIM_UP:
+		return deliver(sim);
+	case SIM_CLOSED:
+		break;
+	}
+	return 0;
+}
+
+static int on_now(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	return turn(userdata);
+}
+
+static int on_later(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	return turn(userdata);
+}
+
+/* ---- the link ---- */
+
+static int sim_open(struct pb_link *link)
+{
+	struct sim_link *sim = sim_of(link);
+
+	if (sim->state != SIM_CLOSED)
+		return -EALREADY;
+	sim->state = SIM_OPENING;
+	return sd_event_source_set_enabled(sim->now, SD_EVENT_ONESHOT);
+}
+
+static void sim_close(struct pb_link *link)
+{
+	shut(sim_of(link));
+}
+
+static bool sim_rssi(struct pb_link *link, int32_t *ret_dbm)
+{
+	struct sim_link *sim = sim_of(link);
+	uint64_t seed = sim->options.seed;
+
+	if (sim->state != SIM_UP)
+		return false;
+	*ret_dbm = (int32_t)(-85 + 30 * pb_sim_hash(seed, CHANNEL_RSSI, 0) +
+			     5 * pb_sim_hash(seed, CHANNEL_RSSI, 1 + (int64_t)sim->total));
+	return true;
+}
+
+static void sim_free(struct pb_link *link)
+{
+	struct sim_link *sim = sim_of(link);
+
+	sd_event_source_disable_unref(sim->now);
+	sd_event_source_disable_unref(sim->later);
+	free(sim);
+}
+
+static int add_sources(struct sim_link *sim, sd_event *event)
+{
+	int r = sd_event_add_defer(event, &sim->now, on_now, sim);
+
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(sim->now, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	/* 1 us of accuracy means: do not gather wake-ups, delay= is to be exact */
+	r = sd_event_add_time(event, &sim->later, CLOCK_BOOTTIME, UINT64_MAX, 1, on_later, sim);
+	return r < 0 ? r : sd_event_source_set_enabled(sim->later, SD_EVENT_OFF);
+}
+
+static int sim_create(struct pb_link **ret, sd_event *event, const char *address,
+		      const struct pb_link_handler *handler, void *userdata, char *why,
+		      size_t why_cap)
+{
+	struct pb_sim_options options;
+	struct sim_link *sim;
+	int r = pb_sim_options_parse(&options, address, why, why_cap);
+
+	if (r < 0 || !ret)
+		return r;
+	sim = calloc(1, sizeof(*sim));
+	if (!sim)
+		return -ENOMEM;
+	sim->head = (struct pb_link){&pb_link_sim, handler, userdata};
+	sim->options = options;
+	sim->born_ms = sim->moved_ms = pb_now_ms();
+	pb_random_seed(&sim->faults, ~options.seed);
+	pb_sim_start(&sim->sim, &options);
+	r = add_sources(sim, event);
+	if (r < 0) {
+		snprintf(why, why_cap, "%s", strerrordesc_np(-r));
+		sim_free(&sim->head);
+		return r;
+	}
+	*ret = &sim->head;
+	return 0;
+}
+
+const struct pb_link_type pb_link_sim = {
+    .name = "sim",
+    .usage = "sim:PROFILE[,key=value...]",
+    .doc = "a simulated pack; faults can be switched on",
+    .create = sim_create,
+    .open = sim_open,
+    .close = sim_close,
+    .send = sim_send,
+    .rssi = sim_rssi,
+    .free = sim_free,
+};
