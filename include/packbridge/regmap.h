@@ -46,9 +46,10 @@ enum pb_row_type {
 	PB_ROW_U32,
 	PB_ROW_S32,
 	PB_ROW_F32,
-	PB_ROW_STRING, /**< two characters a register, the first in the high byte, NUL padded */
-	PB_ROW_BITS,   /**< a register whose bits are fields of their own */
-	PB_ROW_COIL,   /**< one bit in a table of bits */
+	PB_ROW_STRING,	 /**< two characters a register, the first in the high byte, NUL padded */
+	PB_ROW_BITS,	 /**< a register whose bits are fields of their own */
+	PB_ROW_COIL,	 /**< one bit in a table of bits */
+	PB_ROW_RESERVED, /**< reads 0; a place for later */
 };
 
 /** One value as a client sees it: arrays expanded, one entry an element. Borrowed from the map. */
@@ -56,22 +57,25 @@ struct pb_row_info {
 	const char *block; /**< name of its block */
 	uint8_t tables;	   /**< set of enum pb_table */
 	uint16_t addr;
-	uint16_t words; /**< registers; 1 for a coil */
+	uint16_t words; /**< registers; in a table of bits, bits: 1 for a coil */
 	enum pb_row_type type;
 	const struct pb_field
 	    *field;	   /**< NULL: reserved, a constant or a bits row of several fields */
 	int index;	   /**< element of an indexed field, else -1 */
-	int bit;	   /**< bit of a mask field that a coil shows, else -1 */
+	int bit;	   /**< first bit of a mask field that the row shows, else -1 */
+	int width;	   /**< how many bits of it, else -1 */
 	const char *unit;  /**< "" for none */
-	const char *scale; /**< as in the file, "1" when missing: value = register * scale */
-	bool has_na;
-	int64_t na; /**< raw value that means "not available"; unused for f32 (NaN), text */
+	const char *scale; /**< as in the file, "1" when missing */
+	int64_t offset;	   /**< value = (register - offset) * scale, in @unit */
+	bool has_na;	   /**< false: the value is always there */
+	int64_t na;	   /**< raw value that means "not available"; unused for f32 (NaN), text */
 	bool writable;
 	const char *description;
 };
 
+/** @return number of values, reserved runs included. */
 size_t pb_map_row_count(const struct pb_map *map);
-/** @index below pb_map_row_count(); rows come by table and address. */
+/** @index below pb_map_row_count(); registers come first, then bits, each by address. */
 void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret);
 const char *pb_row_type_name(enum pb_row_type type);
 

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A map's file -> struct pb_map. All errors are collected; a map with one is not loaded at all.
+ */
+#include "map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS_MAX = 64, ROWS_MAX = 8192, BLOCK_WORDS_MAX = 120, BLOCK_BITS_MAX = 2000 };
+
+static const char *const scope_names[] = {"pack", "gateway", NULL};
+static const char *const stale_names[] = {"exception", "not-available", "last", "silence", NULL};
+static const char *const order_names[] = {"high-first", "low-first", NULL};
+
+struct head {
+	char map[64], title[128];
+	int32_t version;
+	int scope, order, stale;
+	bool unaligned;
+	const struct pb_yaml *description, *blocks;
+};
+
+#define HEAD(member) offsetof(struct head, member), sizeof(((struct head *)0)->member)
+
+/* clang-format off */
+static const struct pb_yaml_row head_rows[] = {
+	{"map", PB_YAML_TEXT, HEAD(map), .required = true, .doc = "the map's name, as the file's"},
+	{"version", PB_YAML_INT, HEAD(version), .required = true, .min = 1, .max = 65534,
+	 .doc = "a number that grows when an address changes its meaning"},
+	{"title", PB_YAML_TEXT, HEAD(title), .required = true, .doc = "one line"},
+	{"description", PB_YAML_NODE, HEAD(description), .doc = "what a reader must know"},
+	{"scope", PB_YAML_ENUM, HEAD(scope), .required = true, .words = scope_names,
+	 .doc = "what it shows: pack or gateway"},
+	{"word_order", PB_YAML_ENUM, HEAD(order), .words = order_names, .preset = "high-first",
+	 .doc = "of 32-bit values"},
+	{"stale", PB_YAML_ENUM, HEAD(stale), .words = stale_names, .preset = "exception",
+	 .doc = "what old data looks like"},
+	{"unaligned", PB_YAML_BOOL, HEAD(unaligned), .preset = "false",
+	 .doc = "32-bit values may stand on odd addresses"},
+	{"blocks", PB_YAML_NODE, HEAD(blocks), .required = true, .doc = "the blocks of addresses"},
+	{0},
+};
+
+struct block_head {
+	char name[64];
+	int32_t addr, count;
+	bool always;
+	const struct pb_yaml *description, *tables, *rows;
+};
+
+#define BLOCK(member) offsetof(struct block_head, member), sizeof(((struct block_head *)0)->member)
+
+static const struct pb_yaml_row block_rows[] = {
+	{"name", PB_YAML_TEXT, BLOCK(name), .required = true, .doc = "name, unique in the map"},
+	{"description", PB_YAML_NODE, BLOCK(description), .doc = "what a reader must know"},
+	{"tables", PB_YAML_NODE, BLOCK(tables), .required = true,
+	 .doc = "[input, holding] or [discrete, coil], or one of a pair"},
+	{"addr", PB_YAML_INT, BLOCK(addr), .required = true, .min = 0, .max = 65535,
+	 .doc = "wire address of the first register or bit"},
+	{"count", PB_YAML_INT, BLOCK(count), .required = true, .min = 1, .max = BLOCK_BITS_MAX,
+	 .doc = "its registers or bits"},
+	{"always", PB_YAML_BOOL, BLOCK(always), .preset = "false",
+	 .doc = "shown however old the reading is"},
+	{"rows", PB_YAML_NODE, BLOCK(rows), .required = true, .doc = "what stands where"},
+	{0},
+};
+/* clang-format on */
+
+/* ---- memory ---- */
+
+const char *map_text(struct pb_map *map, const char *text)
+{
+	char **longer;
+
+	if (!text || !*text)
+		return "";
+	longer = realloc(map->texts, (map->text_count + 1) * sizeof(*longer));
+	if (!longer)
+		abort(); /* maps are loaded at the start only; without memory there is no start */
+	map->texts = longer;
+	longer[map->text_count] = strdup(text);
+	if (!longer[map->text_count])
+		abort();
+	return longer[map->text_count++];
+}
+
+const char *map_node_text(struct compiler *c, const struct pb_yaml *node)
+{
+	if (!node)
+		return "";
+	if (node->type != PB_YAML_SCALAR) {
+		pb_yaml_error(c->report, node, "%s, expected a text", node->key);
+		return "";
+	}
+	return map_text(c->map, node->text);
+}
+
+struct row *map_add_row(struct pb_map *map, const struct row *row)
+{
+	if (map->row_count == map->row_room) {
+		size_t room = map->row_room ? 2 * map->row_room : 64;
+		struct row *longer = realloc(map->rows, room * sizeof(*longer));
+
+		if (!longer)
+			return NULL;
+		map->rows = longer;
+		map->row_room = room;
+	}
+	map->rows[map->row_count] = *row;
+	return &map->rows[map->row_count++];
+}
+
+struct pb_map *pb_map_free(struct pb_map *map)
+{
+	if (!map)
+		return NULL;
+	for (size_t i = 0; i < map->text_count; i++)
+		free(map->texts[i]);
+	free(map->texts);
+	free(map->rows);
+	free(map->blocks);
+	free(map);
+	return NULL;
+}
+
+/* ---- blocks ---- */
+
+static uint8_t table_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum pb_table table;
+	} tables[] = {
+	    {"coil", PB_TABLE_COIL},
+	    {"discrete", PB_TABLE_DISCRETE},
+	    {"holding", PB_TABLE_HOLDING},
+	    {"input", PB_TABLE_INPUT},
+	};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(tables); i++)
+		if (name && strcmp(tables[i].name, name) == 0)
+			return (uint8_t)tables[i].table;
+	return 0;
+}
+
+static uint8_t read_tables(struct compiler *c, const struct pb_yaml *node)
+{
+	const uint8_t registers = PB_TABLE_INPUT | PB_TABLE_HOLDING;
+	uint8_t tables = 0;
+
+	for (const struct pb_yaml *item = node->child; item; item = item->next) {
+		uint8_t table = table_of(item->text);
+
+		if (!table) {
+			pb_yaml_error(c->report, item,
+				      "table '%s', expected input, holding, discrete or coil",
+				      item->text ? item->text : "");
+			return 0;
+		}
+		tables |= table;
+	}
+	if (tables == 0 || ((tables & registers) && (tables & ~registers))) {
+		pb_yaml_error(
+		    c->report, node,
+		    "tables, expected [input, holding], [discrete, coil] or one of a pair");
+		return 0;
+	}
+	return tables;
+}
+
+static void check_block(struct compiler *c, const struct block *block, const struct block *others,
+			size_t count)
+{
+	uint32_t max = table_is_bits(block->tables) ? BLOCK_BITS_MAX : BLOCK_WORDS_MAX;
+
+	if (block->count > max)
+		pb_yaml_error(c->report, pb_yaml_get(block->node, "count"),
+			      "%u, expected at most %u, so that one request reads the block",
+			      block->count, max);
+	if (block->addr + block->count > 65536)
+		pb_yaml_error(c->report, pb_yaml_get(block->node, "count"),
+			      "the block ends at %u, expected at most 65535",
+			      block->addr + block->count - 1);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(others[i].name, block->name) == 0)
+			pb_yaml_error(c->report, pb_yaml_get(block->node, "name"),
+				      "block '%s' stands twice, expected another name",
+				      block->name);
+		if ((others[i].tables & block->tables) &&
+		    others[i].addr < block->addr + block->count &&
+		    block->addr < others[i].addr + others[i].count)
+			pb_yaml_error(c->report, pb_yaml_get(block->node, "addr"),
+				      "addresses %u to %u overlap block '%s' (%u to %u)",
+				      block->addr, block->addr + block->count - 1, others[i].name,
+				      others[i].addr, others[i].addr + others[i].count - 1);
+	}
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* Rows must fill their block, each address once. Only for blocks whose rows are without errors. */
+static void check_cover(struct compiler *c, const struct block *block)
+{
+	const struct row *rows = c->map->rows + block->row;
+	uint32_t next = block->addr, end = block->addr + block->count;
+
+	for (size_t i = 0; i <= block->row_count; i++) {
+		uint32_t addr = i < block->row_count ? rows[i].addr : end;
+
+		if (addr < next)
+			pb_yaml_error(c->report, block->node,
+				      "block '%s': address %u is taken twice, expected once",
+				      block->name, addr);
+		if (addr > next)
+			pb_yaml_error(
+			    c->report, block->node,
+			    "block '%s': nothing at %u to %u, expected rows without holes "
+			    "(type: reserved fills one)",
+			    block->name, next, addr - 1);
+		if (i < block->row_count && addr + rows[i].words > next)
+			next = addr + rows[i].words;
+	}
+}
+
+static int read_rows(struct compiler *c, struct block *block, const struct pb_yaml *rows)
+{
+	size_t before = c->report->count;
+
+	block->row = c->map->row_count;
+	if (rows->type != PB_YAML_SEQUENCE) {
+		pb_yaml_error(c->report, rows, "rows, expected a list");
+		return 0;
+	}
+	for (const struct pb_yaml *item = rows->child; item; item = item->next) {
+		int r = compile_row(c, block, item);
+
+		if (r < 0)
+			return r;
+		if (c->map->row_count > ROWS_MAX) {
+			pb_yaml_error(c->report, item, "more than %d values, expected fewer",
+				      ROWS_MAX);
+			return 0;
+		}
+	}
+	block->row_count = c->map->row_count - block->row;
+	if (block->row_count)
+		qsort(c->map->rows + block->row, block->row_count, sizeof(*c->map->rows), by_addr);
+	if (c->report->count == before)
+		check_cover(c, block);
+	return 0;
+}
+
+static int read_block(struct compiler *c, const struct pb_yaml *node)
+{
+	struct pb_map *map = c->map;
+	struct block *block = &map->blocks[map->block_count];
+	struct block_head head = {0};
+
+	if (pb_yaml_fill(node, block_rows, &head, c->report) < 0)
+		return 0;
+	*block = (struct block){
+	    .name = map_text(map, head.name),
+	    .description = map_node_text(c, head.description),
+	    .tables = read_tables(c, head.tables),
+	    .addr = (uint16_t)head.addr,
+	    .count = (uint32_t)head.count,
+	    .always = head.always,
+	    .node = node,
+	};
+	if (!block->tables)
+		return 0;
+	check_block(c, block, map->blocks, map->block_count);
+	map->block_count++;
+	return read_rows(c, block, head.rows);
+}
+
+/* Registers before bits, then by address. */
+static int by_table(const void *a, const void *b)
+{
+	const struct block *x = a, *y = b;
+	int bits = table_is_bits(x->tables) - table_is_bits(y->tables);
+
+	return bits ? bits : x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static int read_blocks(struct compiler *c, const struct pb_yaml *node)
+{
+	size_t count = node->type == PB_YAML_SEQUENCE ? pb_yaml_count(node) : 0;
+	int r = 0;
+
+	if (count < 1 || count > BLOCKS_MAX) {
+		pb_yaml_error(c->report, node, "blocks, expected a list of 1 to %d", BLOCKS_MAX);
+		return 0;
+	}
+	c->map->blocks = calloc(count, sizeof(*c->map->blocks));
+	if (!c->map->blocks)
+		return -ENOMEM;
+	for (const struct pb_yaml *item = node->child; item && r == 0; item = item->next)
+		r = read_block(c, item);
+	qsort(c->map->blocks, c->map->block_count, sizeof(*c->map->blocks), by_table);
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static int read_map(struct compiler *c, const struct pb_yaml *root)
+{
+	struct pb_map *map = c->map;
+	struct head head = {0};
+
+	pb_yaml_fill(root, head_rows, &head, c->report);
+	memcpy(map->name, head.map, sizeof(map->name));
+	memcpy(map->title, head.title, sizeof(map->title));
+	map->version = head.version;
+	map->scope = (enum pb_scope)head.scope;
+	map->stale = (enum pb_map_stale)head.stale;
+	map->low_word_first = head.order == 1;
+	map->unaligned = head.unaligned;
+	map->description = map_node_text(c, head.description);
+	return head.blocks ? read_blocks(c, head.blocks) : 0;
+}
+
+static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *expected_name,
+		   struct pb_report *report)
+{
+	PB_CLEANUP(pb_map_freep) struct pb_map *map = calloc(1, sizeof(*map));
+	struct compiler compiler = {.map = map, .report = report};
+	size_t before = report->count;
+	int r;
+
+	if (!map)
+		return -ENOMEM;
+	r = read_map(&compiler, root);
+	if (r < 0)
+		return r;
+	if (expected_name && *map->name && strcmp(map->name, expected_name) != 0)
+		pb_yaml_error(report, pb_yaml_get(root, "map"),
+			      "map '%s', expected '%s' as the file's name says", map->name,
+			      expected_name);
+	if (report->count > before)
+		return -EINVAL;
+	*ret = map;
+	map = NULL;
+	return 0;
+}
+
+int pb_map_parse(struct pb_map **ret, const char *file, const char *text, size_t len,
+		 struct pb_report *report)
+{
+	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
+	int r = pb_yaml_parse(&root, file, text, len, report);
+
+	return r < 0 ? r : compile(ret, root, NULL, report);
+}
+
+int pb_map_load(struct pb_map **ret, const char *path, struct pb_report *report)
+{
+	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
+	const char *slash = strrchr(path, '/');
+	char name[64];
+	int r = pb_yaml_load(&root, path, report);
+
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
+	name[strcspn(name, ".")] = '\0';
+	return compile(ret, root, name, report);
+}

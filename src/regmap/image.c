@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows and data -> the bytes of one unit.
+ */
+#include "map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pb_unit_image {
+	const struct pb_map *map;
+	struct pb_image image;
+	struct pb_block *blocks;
+	uint8_t *bytes; /* of all blocks, one behind the other */
+	bool old;	/* as encoded last */
+	size_t live_count;
+	struct live {
+		uint16_t block;
+		uint32_t row;
+	} * live; /* rows that change with the clock */
+};
+
+static size_t block_bytes(const struct block *block)
+{
+	return table_is_bits(block->tables) ? (block->count + 7) / 8 : 2 * (size_t)block->count;
+}
+
+/* ---- one row ---- */
+
+static void put_words(const struct pb_map *map, const struct row *row, uint8_t *p, uint32_t raw)
+{
+	uint16_t high = (uint16_t)(raw >> 16), low = (uint16_t)raw;
+
+	if (row->words == 1) {
+		pb_put_be16(p, low);
+		return;
+	}
+	pb_put_be16(p, map->low_word_first ? low : high);
+	pb_put_be16(p + 2, map->low_word_first ? high : low);
+}
+
+static uint32_t float_bits(double value)
+{
+	float f = (float)value;
+	uint32_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
+static uint32_t number_raw(const struct row *row, int64_t value)
+{
+	if (row->width)
+		value =
+		    (int64_t)((uint64_t)value >> row->shift & ((UINT64_C(1) << row->width) - 1));
+	value += row->bias;
+	if (row->type == PB_ROW_F32)
+		return float_bits((double)value * (double)row->num / (double)row->den +
+				  (double)row->offset);
+	value = pb_scale(value, row->num, row->den);
+	value = pb_clamp(value, INT64_MIN / 2, INT64_MAX / 2) + row->offset;
+	return (uint32_t)pb_clamp(value, row->min, row->max);
+}
+
+static void put_string(const struct row *row, const char *text, uint8_t *p)
+{
+	size_t cap = 2 * (size_t)row->words, len = text ? strnlen(text, cap) : 0;
+
+	memcpy(p, text ? text : "", len);
+	memset(p + len, 0, cap - len);
+}
+
+static bool bit_of(const struct bit_source *source, const void *data, bool old)
+{
+	int64_t value;
+
+	if (!source->field || (old && source->field->data) ||
+	    !pb_field_get(source->field, data, source->index, &value))
+		return false;
+	if (source->mask_bit >= 0)
+		return (uint64_t)value >> source->mask_bit & 1;
+	return source->equals >= 0 ? value == source->equals : value != 0;
+}
+
+static uint16_t bits_raw(const struct row *row, const void *data, bool old)
+{
+	unsigned int raw = 0;
+
+	for (unsigned int i = 0; i < ROW_BITS; i++)
+		raw |= (unsigned int)bit_of(&row->bits[i], data, old) << i;
+	return (uint16_t)raw;
+}
+
+static void put_bit(uint8_t *bytes, uint32_t bit, bool value)
+{
+	uint8_t mask = (uint8_t)(1 << bit % 8);
+
+	bytes[bit / 8] = (uint8_t)(value ? bytes[bit / 8] | mask : bytes[bit / 8] & ~mask);
+}
+
+static void put_number(const struct pb_map *map, const struct row *row, uint8_t *p,
+		       const void *data, bool old)
+{
+	int64_t value;
+
+	if (!row->field)
+		put_words(map, row, p, (uint32_t)row->value);
+	else if ((old && row->field->data) || !pb_field_get(row->field, data, row->index, &value))
+		put_words(map, row, p, (uint32_t)row->na);
+	else
+		put_words(map, row, p, number_raw(row, value));
+}
+
+static const char *row_text(const struct row *row, const void *data, bool old)
+{
+	if (!row->field)
+		return row->text;
+	return old && row->field->data ? NULL : pb_field_text(row->field, data);
+}
+
+/* @old: data rows show their not-available value */
+static void encode_row(const struct pb_map *map, const struct row *row,
+		       const struct pb_block *block, const void *data, bool old)
+{
+	uint32_t at = (uint32_t)row->addr - block->addr;
+	uint8_t *p = block->bytes + 2 * (size_t)at;
+
+	switch (row->type) {
+	case PB_ROW_U16:
+	case PB_ROW_S16:
+	case PB_ROW_U32:
+	case PB_ROW_S32:
+	case PB_ROW_F32:
+		put_number(map, row, p, data, old);
+		break;
+	case PB_ROW_STRING:
+		put_string(row, row_text(row, data, old), p);
+		break;
+	case PB_ROW_BITS:
+		pb_put_be16(p, bits_raw(row, data, old));
+		break;
+	case PB_ROW_COIL:
+		put_bit(block->bytes, at, bit_of(&row->bits[0], data, old));
+		break;
+	case PB_ROW_RESERVED:
+		break;
+	}
+}
+
+/* ---- the image ---- */
+
+static bool is_live(const struct row *row)
+{
+	if (row->field && row->field->live)
+		return true;
+	for (size_t i = 0; i < ROW_BITS; i++)
+		if (row->bits[i].field && row->bits[i].field->live)
+			return true;
+	return false;
+}
+
+static int find_live(struct pb_unit_image *image)
+{
+	const struct pb_map *map = image->map;
+
+	image->live = calloc(map->row_count + 1, sizeof(*image->live));
+	if (!image->live)
+		return -ENOMEM;
+	for (size_t b = 0; b < map->block_count; b++) {
+		const struct block *block = &map->blocks[b];
+
+		for (size_t i = block->row; i < block->row + block->row_count; i++)
+			if (is_live(&map->rows[i]))
+				image->live[image->live_count++] =
+				    (struct live){(uint16_t)b, (uint32_t)i};
+	}
+	return 0;
+}
+
+int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
+{
+	static const union {
+		struct pb_pack_data pack;
+		struct pb_gateway gateway;
+	} nothing;
+	PB_CLEANUP(pb_unit_image_freep) struct pb_unit_image *image = calloc(1, sizeof(*image));
+	size_t total = 0;
+
+	if (!image)
+		return -ENOMEM;
+	image->map = map;
+	for (size_t i = 0; i < map->block_count; i++)
+		total += block_bytes(&map->blocks[i]);
+	image->blocks = calloc(map->block_count, sizeof(*image->blocks));
+	image->bytes = calloc(1, total);
+	if (!image->blocks || !image->bytes || find_live(image) < 0)
+		return -ENOMEM;
+
+	total = 0;
+	for (size_t i = 0; i < map->block_count; i++) {
+		const struct block *block = &map->blocks[i];
+
+		image->blocks[i] = (struct pb_block){
+		    .tables = block->tables,
+		    .addr = block->addr,
+		    .count = block->count,
+		    .bytes = image->bytes + total,
+		};
+		total += block_bytes(block);
+	}
+	image->image = (struct pb_image){image->blocks, map->block_count};
+	pb_unit_image_encode(image, &nothing, map->scope == PB_SCOPE_PACK);
+	*ret = image;
+	image = NULL;
+	return 0;
+}
+
+struct pb_unit_image *pb_unit_image_free(struct pb_unit_image *image)
+{
+	if (!image)
+		return NULL;
+	free(image->live);
+	free(image->bytes);
+	free(image->blocks);
+	free(image);
+	return NULL;
+}
+
+static uint8_t fault_of(const struct pb_map *map, const struct block *block, bool old)
+{
+	if (!old || block->always)
+		return PB_FAULT_NONE;
+	switch (map->stale) {
+	case PB_STALE_EXCEPTION:
+		return PB_FAULT_EXCEPTION;
+	case PB_STALE_SILENCE:
+		return PB_FAULT_SILENT;
+	case PB_STALE_NOT_AVAILABLE:
+	case PB_STALE_LAST:
+		break;
+	}
+	return PB_FAULT_NONE;
+}
+
+/* Behind a fault nobody looks, so old data is blanked wherever the last reading is not wanted. */
+static bool blank(const struct pb_unit_image *image, bool old)
+{
+	return old && image->map->stale != PB_STALE_LAST;
+}
+
+void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old)
+{
+	const struct pb_map *map = image->map;
+
+	image->old = old;
+	for (size_t b = 0; b < map->block_count; b++) {
+		const struct block *block = &map->blocks[b];
+
+		image->blocks[b].fault = fault_of(map, block, old);
+		for (size_t i = block->row; i < block->row + block->row_count; i++)
+			encode_row(map, &map->rows[i], &image->blocks[b], data, blank(image, old));
+	}
+}
+
+void pb_unit_image_refresh(struct pb_unit_image *image, const void *data)
+{
+	for (size_t i = 0; i < image->live_count; i++) {
+		const struct live *live = &image->live[i];
+
+		encode_row(image->map, &image->map->rows[live->row], &image->blocks[live->block],
+			   data, blank(image, image->old));
+	}
+}
+
+const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image)
+{
+	return &image->image;
+}

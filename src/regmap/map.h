@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A compiled map: blocks, and rows sorted by block and address. A row that shows an array is
+ * expanded, so that each row is one value at one place.
+ */
+#pragma once
+
+#include "packbridge/regmap.h"
+#include "packbridge/yaml.h"
+
+enum { ROW_BITS = 16 };
+
+/** Where a bit comes from: a truth value, a bit of a mask, or a number that equals something. */
+struct bit_source {
+	const struct pb_field *field; /* NULL: unused, always 0 */
+	uint16_t index;
+	int8_t mask_bit; /* -1: not a mask */
+	int16_t equals;	 /* -1: not compared */
+};
+
+struct row {
+	enum pb_row_type type;
+	uint16_t addr;
+	uint16_t words;		      /* 1 for coils */
+	const struct pb_field *field; /* NULL: constant, reserved or bits */
+	uint16_t index;
+	uint8_t shift, width; /* masks: the part that is shown; width 0: all */
+	int64_t bias;	      /* added to the value first: 0 degC in K */
+	int64_t num, den;     /* raw = (value + bias) * num / den + offset */
+	int64_t offset;
+	int64_t min, max; /* of raw: the type's limits, less the na value */
+	bool has_na;
+	int64_t na;
+	int64_t value;			  /* constants */
+	const char *text;		  /* constant texts, NULL: none */
+	struct bit_source bits[ROW_BITS]; /* bits: all, coil: the first */
+	const char *unit;
+	const char *scale;
+	const char *description;
+};
+
+struct block {
+	const char *name;
+	const char *description;
+	uint8_t tables;
+	uint16_t addr;
+	uint32_t count;
+	bool always;
+	size_t row, row_count;	    /* its rows in map->rows */
+	const struct pb_yaml *node; /* while compiling */
+};
+
+struct pb_map {
+	char name[64];
+	char title[128];
+	const char *description;
+	int version;
+	enum pb_scope scope;
+	enum pb_map_stale stale;
+	bool low_word_first;
+	bool unaligned;
+	size_t block_count;
+	struct block *blocks; /* registers first, then bits; by address */
+	size_t row_count, row_room;
+	struct row *rows;
+	size_t text_count;
+	char **texts; /* every string that rows and blocks point to */
+};
+
+/** While a map is compiled. */
+struct compiler {
+	struct pb_map *map;
+	struct pb_report *report;
+};
+
+/** Keeps a copy of @text for the map's life; "" for NULL. */
+const char *map_text(struct pb_map *map, const char *text);
+/** The text of an optional scalar, kept; "" when missing. */
+const char *map_node_text(struct compiler *compiler, const struct pb_yaml *node);
+/** A new row at the end, NULL when out of memory. */
+struct row *map_add_row(struct pb_map *map, const struct row *row);
+
+static inline bool table_is_bits(uint8_t tables)
+{
+	return tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE);
+}
+
+/** Compiles one entry of a block's rows; errors go to the report. @return 0, -ENOMEM. */
+int compile_row(struct compiler *compiler, const struct block *block, const struct pb_yaml *node);
+
+/** One unit of measure that a map can publish. */
+struct unit {
+	const char *symbol;
+	enum pb_uom uom;
+	int64_t den;  /* catalogue units in one of it */
+	int64_t bias; /* in catalogue units, added before */
+};
+
+/** @return the unit of that symbol, or NULL; "" means the catalogue's own unit of @uom. */
+const struct unit *unit_find(const char *symbol, enum pb_uom uom);
+/** Symbols that fit @uom, for messages. */
+void unit_list(enum pb_uom uom, char *out, size_t cap);
