@@ -81,18 +81,38 @@ static void copy_registers(const struct pb_image *image, const struct range *ran
 	}
 }
 
+/* Copies @count bits, byte by byte of @out, whose bits from @out_bit on are 0. */
+static void shift_bits(uint8_t *out, uint32_t out_bit, const uint8_t *in, uint32_t in_bit,
+		       uint32_t count)
+{
+	while (count > 0) {
+		uint32_t skip = in_bit % 8, room = 8 - out_bit % 8;
+		uint32_t take = count < room ? count : room;
+		unsigned int bits = (unsigned int)in[in_bit / 8] >> skip;
+
+		if (skip + take > 8) /* else the next byte may not be there */
+			bits |= (unsigned int)in[in_bit / 8 + 1] << (8 - skip);
+		bits &= (1U << take) - 1;
+		out[out_bit / 8] |= (uint8_t)(bits << out_bit % 8);
+		out_bit += take;
+		in_bit += take;
+		count -= take;
+	}
+}
+
 static void copy_bits(const struct pb_image *image, const struct range *range, uint8_t *out)
 {
-	const struct pb_block *block = NULL;
+	uint32_t addr = range->addr, end = range->addr + range->count;
 
 	memset(out, 0, (range->count + 7) / 8);
-	for (uint32_t i = 0; i < range->count; i++) {
-		uint32_t addr = range->addr + i, bit;
+	while (addr < end) {
+		const struct pb_block *block = find(image, range->table, addr);
+		uint32_t skip = addr - block->addr, count = block->count - skip;
 
-		if (!block || addr - block->addr >= block->count)
-			block = find(image, range->table, addr);
-		bit = addr - block->addr;
-		out[i / 8] |= (uint8_t)((block->bytes[bit / 8] >> bit % 8 & 1) << i % 8);
+		if (count > end - addr)
+			count = end - addr;
+		shift_bits(out, addr - range->addr, block->bytes, skip, count);
+		addr += count;
 	}
 }
 
