@@ -51,7 +51,7 @@ START_TEST(next)
 		ck_assert_uint_eq(frame.pdu_len, 999);
 		return;
 	}
-	ck_assert_uint_eq(frame.transaction, bytes[0] << 8 | bytes[1]);
+	ck_assert_uint_eq(frame.transaction, pb_get_be16(bytes));
 	ck_assert_uint_eq(frame.unit, bytes[6]);
 	ck_assert_ptr_eq(frame.pdu, bytes + 7);
 	ck_assert_uint_eq(frame.pdu_len, (size_t)r - 7);

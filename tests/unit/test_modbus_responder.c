@@ -202,8 +202,9 @@ START_TEST(every_alignment)
 
 			for (unsigned int i = 0; i < count; i++) {
 				unsigned int bit = start + i;
-				unsigned int value = bit < 13 ? bits_a[bit / 8] >> bit % 8 & 1U
-							      : bits_b[0] >> (bit - 13) & 1U;
+				const uint8_t *from = bit < 13 ? bits_a : bits_b;
+				unsigned int at = bit < 13 ? bit : bit - 13;
+				unsigned int value = (unsigned int)from[at / 8] >> at % 8 & 1;
 
 				expected[i / 8] |= (uint8_t)(value << i % 8);
 			}
