@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Maps as text: everything here is printed from the compiled map alone.
+ */
+#include "export.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	uint8_t table;
+	const char *name;
+	unsigned int modicon; /* first number of the five-digit form */
+} tables[] = {
+    {PB_TABLE_INPUT, "input", 30001},
+    {PB_TABLE_HOLDING, "holding", 40001},
+    {PB_TABLE_DISCRETE, "discrete", 10001},
+    {PB_TABLE_COIL, "coil", 1},
+};
+
+void pb_export_tables(uint8_t set, const char *separator, char *out, size_t cap)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < PB_ARRAY_SIZE(tables) && at < cap; i++)
+		if (set & tables[i].table)
+			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? separator : "",
+					       tables[i].name);
+}
+
+void pb_export_field(const struct pb_row_info *row, char *out, size_t cap)
+{
+	size_t at;
+
+	out[0] = '\0';
+	if (!row->field)
+		return;
+	at = (size_t)snprintf(out, cap, "%s", row->field->name);
+	if (row->index >= 0 && at < cap)
+		at += (size_t)snprintf(out + at, cap - at, "[%d]", row->index);
+	if (row->bit >= 0 && row->width > 0 && at < cap)
+		snprintf(out + at, cap - at, " bits %d-%d", row->bit, row->bit + row->width - 1);
+	else if (row->bit >= 0 && at < cap)
+		snprintf(out + at, cap - at, " bit %d", row->bit);
+}
+
+/* The not-available value as a client sees it, "" without one. */
+static void print_na(const struct pb_row_info *row, char *out, size_t cap)
+{
+	out[0] = '\0';
+	if (!row->has_na)
+		return;
+	if (row->type == PB_ROW_F32)
+		snprintf(out, cap, "NaN");
+	else
+		snprintf(out, cap, "%lld", (long long)row->na);
+}
+
+static const char *stale_text(enum pb_map_stale stale)
+{
+	switch (stale) {
+	case PB_STALE_EXCEPTION:
+		return "exception 0B";
+	case PB_STALE_NOT_AVAILABLE:
+		return "the not-available values";
+	case PB_STALE_LAST:
+		return "the last reading";
+	case PB_STALE_SILENCE:
+		return "no reply";
+	}
+	return "?";
+}
+
+/* ---- markdown ---- */
+
+/* '|' would end a cell. */
+static void print_cell(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			fputc('\\', out);
+		fputc(*text == '\n' ? ' ' : *text, out);
+	}
+}
+
+/* Rows of an array that follow each other make one line. @return how many rows from @first */
+static size_t run_length(const struct pb_map *map, size_t first)
+{
+	struct pb_row_info row, next;
+	size_t count = 1;
+
+	pb_map_row(map, first, &row);
+	if (!row.field || (row.index < 0 && row.bit < 0) || row.width > 0)
+		return 1;
+	for (; first + count < pb_map_row_count(map); count++) {
+		pb_map_row(map, first + count, &next);
+		if (next.field != row.field || next.block != row.block || next.type != row.type ||
+		    next.description != row.description ||
+		    (row.index >= 0 && next.index != row.index + (int)count) ||
+		    (row.bit >= 0 && next.bit != row.bit + (int)count))
+			break;
+	}
+	return count;
+}
+
+static void markdown_field(const struct pb_row_info *row, const struct pb_row_info *last, FILE *out)
+{
+	char text[96];
+
+	pb_export_field(row, text, sizeof(text));
+	if (row == last || !row->field)
+		fprintf(out, "%s%s%s", *text ? "`" : "", text, *text ? "`" : "");
+	else if (row->index >= 0)
+		fprintf(out, "`%s[%d..%d]`", row->field->name, row->index, last->index);
+	else
+		fprintf(out, "`%s` bits %d-%d", row->field->name, row->bit, last->bit);
+}
+
+static void markdown_line(const struct pb_map *map, size_t first, size_t count, FILE *out)
+{
+	struct pb_row_info row, last;
+	char na[24];
+	unsigned int end;
+
+	pb_map_row(map, first, &row);
+	pb_map_row(map, first + count - 1, &last);
+	end = last.addr + last.words - 1U;
+	print_na(&row, na, sizeof(na));
+	fprintf(out, end > row.addr ? "| %u-%u | " : "| %u | ", row.addr, end);
+	for (size_t i = 0, shown = 0; i < PB_ARRAY_SIZE(tables); i++)
+		if (row.tables & tables[i].table)
+			fprintf(out, "%s%05u", shown++ ? ", " : "", tables[i].modicon + row.addr);
+	fprintf(out, " | %s | ", pb_row_type_name(row.type));
+	markdown_field(&row, count > 1 ? &last : &row, out);
+	fprintf(out, " | %s | %s | %s | ", row.unit, strcmp(row.scale, "1") ? row.scale : "", na);
+	print_cell(row.description, out);
+	fputs(" |\n", out);
+}
+
+static int export_markdown(const struct pb_map *map, FILE *out)
+{
+	size_t row = 0;
+
+	fprintf(out, "# %s: %s\n\n", pb_map_name(map), pb_map_title(map));
+	fprintf(out, "Map version %d, shows a %s. 32-bit values: %s word first. Old data: %s.\n\n",
+		pb_map_version(map), pb_scope_name(pb_map_scope(map)),
+		pb_map_low_word_first(map) ? "low" : "high", stale_text(pb_map_stale(map)));
+	fprintf(out, "%s\n\n", pb_map_description(map));
+	fputs(
+	    "Addresses are those on the wire, from 0 (`mbpoll -0`); the second column is the same "
+	    "in\n"
+	    "Modicon's form, which counts from 1. Value = register × scale. `n/a` is the register\n"
+	    "that means \"not available\": the pack does not report it.\n",
+	    out);
+	for (size_t i = 0; i < pb_map_block_count(map); i++) {
+		struct pb_block_info block;
+		struct pb_row_info info;
+		char names[32];
+
+		pb_map_block(map, i, &block);
+		pb_export_tables(block.tables, " and ", names, sizeof(names));
+		fprintf(out, "\n## %s: %u to %u, %s\n\n", block.name, block.addr,
+			block.addr + block.count - 1, names);
+		if (*block.description)
+			fprintf(out, "%c%s.\n\n",
+				block.description[0] >= 'a' && block.description[0] <= 'z'
+				    ? block.description[0] - 'a' + 'A'
+				    : block.description[0],
+				block.description + 1);
+		fputs("| address | Modicon | type | field | unit | scale | n/a | meaning |\n"
+		      "| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+		      out);
+		while (row < pb_map_row_count(map)) {
+			size_t count;
+
+			pb_map_row(map, row, &info);
+			if (info.block != block.name)
+				break;
+			count = run_length(map, row);
+			markdown_line(map, row, count, out);
+			row += count;
+		}
+	}
+	return 0;
+}
+
+/* ---- CSV, RFC 4180 but for the line end ---- */
+
+static void csv_text(const char *text, FILE *out)
+{
+	if (!strpbrk(text, ",\"\n")) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static int export_csv(const struct pb_map *map, FILE *out)
+{
+	fputs("address,table,words,type,field,index,bit,unit,scale,na,access,description\n", out);
+	for (size_t i = 0; i < pb_map_row_count(map); i++) {
+		struct pb_row_info row;
+		char names[32], na[24], index[16] = "", bit[16] = "";
+
+		pb_map_row(map, i, &row);
+		if (row.type == PB_ROW_RESERVED)
+			continue;
+		pb_export_tables(row.tables, " ", names, sizeof(names));
+		print_na(&row, na, sizeof(na));
+		if (row.index >= 0)
+			snprintf(index, sizeof(index), "%d", row.index);
+		if (row.bit >= 0)
+			snprintf(bit, sizeof(bit), "%d", row.bit);
+		fprintf(out, "%u,%s,%u,%s,%s,%s,%s,%s,%s,%s,%s,", row.addr, names, row.words,
+			pb_row_type_name(row.type), row.field ? row.field->name : "", index, bit,
+			row.unit, row.scale, na, row.writable ? "rw" : "r");
+		csv_text(row.description, out);
+		fputc('\n', out);
+	}
+	return 0;
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_tables(uint8_t set)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(tables); i++)
+		if (set & tables[i].table)
+			json_array_append_new(list, json_string(tables[i].name));
+	return list;
+}
+
+/* A whole scale as an integer, else a real that prints as the map has it. */
+static json_t *json_scale(const char *scale)
+{
+	double value = strtod(scale, NULL);
+
+	return value == rint(value) ? json_integer((json_int_t)value) : json_real(value);
+}
+
+static json_t *json_row(const struct pb_row_info *row)
+{
+	json_t *na = row->has_na && row->type != PB_ROW_F32 ? json_integer(row->na) : json_null();
+
+	return json_pack("{s:i, s:o, s:i, s:s, s:s?, s:o, s:o, s:s, s:o, s:o, s:s, s:s}", "address",
+			 row->addr, "table", json_tables(row->tables), "words", row->words, "type",
+			 pb_row_type_name(row->type), "field", row->field ? row->field->name : NULL,
+			 "index", row->index >= 0 ? json_integer(row->index) : json_null(), "bit",
+			 row->bit >= 0 ? json_integer(row->bit) : json_null(), "unit", row->unit,
+			 "scale", json_scale(row->scale), "na", na, "access",
+			 row->writable ? "rw" : "r", "description", row->description);
+}
+
+static int export_json(const struct pb_map *map, FILE *out)
+{
+	json_t *rows = json_array(), *root;
+	int r;
+
+	for (size_t i = 0; i < pb_map_row_count(map); i++) {
+		struct pb_row_info row;
+
+		pb_map_row(map, i, &row);
+		if (row.type != PB_ROW_RESERVED)
+			json_array_append_new(rows, json_row(&row));
+	}
+	root = json_pack("{s:s, s:i, s:s, s:s, s:s, s:o}", "map", pb_map_name(map), "version",
+			 pb_map_version(map), "scope", pb_scope_name(pb_map_scope(map)), "title",
+			 pb_map_title(map), "word_order",
+			 pb_map_low_word_first(map) ? "low-first" : "high-first", "rows", rows);
+	if (!root)
+		return -ENOMEM;
+	r = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	fputc('\n', out);
+	json_decref(root);
+	return r < 0 ? -EIO : 0;
+}
+
+const struct pb_export pb_exports[] = {
+    {"markdown", "a page for people", export_markdown},
+    {"csv", "one line a value", export_csv},
+    {"json", "one object a value", export_json},
+    {NULL, NULL, NULL},
+};

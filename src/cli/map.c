@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+#include "export.h"
+
+#include "packbridge/bridge.h"
+#include "packbridge/yaml.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static void usage(FILE *stream)
+{
+	fputs(
+	    "Usage: packbridge map list [--json]\n"
+	    "       packbridge map show NAME\n"
+	    "       packbridge map export NAME --format FORMAT\n"
+	    "Lists, shows and exports register maps. NAME is a map's name, or the path of a map's\n"
+	    "file (with a '/' in it), which is checked at that.\n\n"
+	    "  -f, --format FORMAT  how to export:\n",
+	    stream);
+	for (const struct pb_export *export = pb_exports; export->name; export ++)
+		fprintf(stream, "                         %-9s %s\n", export->name, export->doc);
+	fputs("  -j, --json           list as JSON\n"
+	      "  -h, --help           this text\n",
+	      stream);
+}
+
+/* The maps that a command works with, and a map that was given as a file. */
+struct work {
+	struct pb_maps *maps;
+	struct pb_map *file;
+	struct pb_report report;
+};
+
+static void say_nearest(struct work *work, const char *name)
+{
+	char **names = NULL;
+	const char *near = NULL;
+
+	if (pb_maps_names(work->maps, &names) == 0)
+		near = pb_nearest(name, (const char *const *)names);
+	fprintf(stderr, "packbridge map: no map '%s'%s%s%s\n", name, near ? ", expected '" : "",
+		near ? near : "",
+		near ? "' perhaps" : "; `packbridge map list` shows which there are");
+	pb_maps_names_free(names);
+}
+
+/* @return the map, NULL when it can't be had, which is said. */
+static const struct pb_map *find_map(struct work *work, const char *name)
+{
+	const struct pb_map *map = NULL;
+	int r;
+
+	if (strchr(name, '/')) {
+		r = pb_map_load(&work->file, name, &work->report);
+		map = work->file;
+	} else {
+		r = pb_maps_get(work->maps, name, &map, &work->report);
+	}
+	pb_report_print(&work->report, stderr);
+	if (r == -ENOENT && work->report.count == 0)
+		say_nearest(work, name);
+	return r < 0 ? NULL : map;
+}
+
+static int list(struct work *work, bool json)
+{
+	char **names = NULL;
+	json_t *array = json_array();
+	int status = 0;
+
+	if (pb_maps_names(work->maps, &names) < 0)
+		return 1;
+	for (char **name = names; *name; name++) {
+		const struct pb_map *map = find_map(work, *name);
+
+		pb_report_clear(&work->report);
+		if (!map) {
+			status = 1;
+			continue;
+		}
+		if (json)
+			json_array_append_new(array, json_pack("{s:s, s:i, s:s, s:s}", "map",
+							       pb_map_name(map), "version",
+							       pb_map_version(map), "scope",
+							       pb_scope_name(pb_map_scope(map)),
+							       "title", pb_map_title(map)));
+		else
+			printf("%-22s %-8s v%-3d %s\n", pb_map_name(map),
+			       pb_scope_name(pb_map_scope(map)), pb_map_version(map),
+			       pb_map_title(map));
+	}
+	if (json) {
+		json_dumpf(array, stdout, JSON_INDENT(1));
+		putchar('\n');
+	}
+	json_decref(array);
+	pb_maps_names_free(names);
+	return status;
+}
+
+static void show_row(const struct pb_row_info *row)
+{
+	char field[96], place[16];
+
+	pb_export_field(row, field, sizeof(field));
+	snprintf(place, sizeof(place), row->words > 1 ? "%u-%u" : "%u", row->addr,
+		 row->addr + row->words - 1U);
+	printf("%9s  %-8s  %-32s  %-4s  %-5s  %s\n", place, pb_row_type_name(row->type), field,
+	       row->unit, strcmp(row->scale, "1") ? row->scale : "", row->description);
+}
+
+static int show(const struct pb_map *map)
+{
+	const char *block = NULL;
+
+	printf("%s, version %d: %s\n\n%s\n", pb_map_name(map), pb_map_version(map),
+	       pb_map_title(map), pb_map_description(map));
+	for (size_t i = 0; i < pb_map_row_count(map); i++) {
+		struct pb_row_info row;
+		char names[32];
+
+		pb_map_row(map, i, &row);
+		if (row.block != block) {
+			pb_export_tables(row.tables, ", ", names, sizeof(names));
+			printf("\n%s (%s)\n  address  type      field                             "
+			       "unit  scale  meaning\n",
+			       row.block, names);
+			block = row.block;
+		}
+		show_row(&row);
+	}
+	return 0;
+}
+
+static int export(const struct pb_map *map, const char *format)
+{
+	for (const struct pb_export *export = pb_exports; export->name; export ++)
+		if (strcmp(export->name, format) == 0)
+			return export->print(map, stdout) < 0 ? 1 : 0;
+	fprintf(stderr, "packbridge map: no format '%s'\n\n", format);
+	usage(stderr);
+	return 2;
+}
+
+static int misused(const char *what)
+{
+	fprintf(stderr, "packbridge map: %s\n\n", what);
+	usage(stderr);
+	return 2;
+}
+
+static int work_on(struct work *work, char *const *words, int count, const char *format, bool json)
+{
+	const struct pb_map *map;
+	bool shows;
+
+	if (count == 1 && strcmp(words[0], "list") == 0)
+		return list(work, json);
+	shows = count >= 1 && strcmp(words[0], "show") == 0;
+	if (!shows && (count < 1 || strcmp(words[0], "export") != 0))
+		return misused("expected list, show NAME or export NAME");
+	if (count != 2)
+		return misused("expected one map's name");
+	if (!shows && !format)
+		return misused("expected --format");
+	map = find_map(work, words[1]);
+	if (!map)
+		return 1;
+	return shows ? show(map) : export(map, format);
+}
+
+int pb_cli_map(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"format", required_argument, NULL, 'f'},
+	    {"json", no_argument, NULL, 'j'},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
+	};
+	struct work work = {0};
+	const char *format = NULL;
+	bool json = false;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "f:jh", options, NULL)) != -1) {
+		switch (option) {
+		case 'f':
+			format = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (pb_cli_maps(&work.maps) < 0)
+		return 1;
+	status = work_on(&work, argv + optind, argc - optind, format, json);
+	pb_map_free(work.file);
+	pb_maps_free(work.maps);
+	pb_report_clear(&work.report);
+	return status;
+}
