@@ -78,11 +78,12 @@ static bool needs_tenths(const struct pb_sample *sample)
 	       sample->current_ma < 10 * INT16_MIN;
 }
 
-static uint16_t date_word(int32_t date)
+/* bits 15..9 year from 2000, 8..5 month, 4..0 day; @date: YYYYMMDD */
+static int32_t date_word(int32_t date)
 {
-	int year = date / 10000, month = date / 100 % 100, day = date % 100;
+	int32_t year = date / 10000, month = date / 100 % 100, day = date % 100;
 
-	return year < 2000 ? 0 : (uint16_t)((year - 2000) << 9 | month << 5 | day);
+	return year < 2000 ? 0 : (year - 2000) << 9 | month << 5 | day;
 }
 
 static void put_temperatures(struct writer *w, const struct pb_sample *sample)

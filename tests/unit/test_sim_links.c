@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every kind of link against the contract (link_contract.h), and the faults of simulated packs.
+ * A new kind of link is one more row in `kinds`.
+ */
+#include "link_contract.h"
+
+#include "packbridge/bms.h"
+#include "packbridge/sim.h"
+#include "suite.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- tcp: a board behind a device server, on the loop of the test ---- */
+
+enum { FAR_PIECE = 5, FAR_OUT = 1 << 12 };
+
+struct far_client {
+	struct far_client *next;
+	enum far_end end;
+	int fd;
+	sd_event_source *io;
+	sd_event_source *more; /* the next piece */
+	size_t got, requests;  /* bytes received, requests answered */
+	size_t out_len, out_done;
+	uint8_t out[FAR_OUT];
+};
+
+struct far_server {
+	struct far_server *all; /* the first of the FAR_COUNT */
+	enum far_end end;
+	int fd;
+	uint16_t port;
+	sd_event_source *io;
+	struct far_client *clients;
+};
+
+static void far_client_end(struct far_client *client)
+{
+	client->io = sd_event_source_disable_unref(client->io);
+	client->more = sd_event_source_disable_unref(client->more);
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+static int far_more(sd_event_source *source, void *userdata)
+{
+	struct far_client *client = userdata;
+	size_t len = client->out_len - client->out_done;
+
+	if (client->end == FAR_PIECES && len > FAR_PIECE)
+		len = FAR_PIECE;
+	/* a client that has closed is no concern of the far end */
+	if (send(client->fd, client->out + client->out_done, len, MSG_NOSIGNAL) < 0)
+		return 0;
+	client->out_done += len;
+	if (client->out_done < client->out_len)
+		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	client->out_len = client->out_done = 0;
+	return 0;
+}
+
+static int far_request(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct far_client *client = userdata;
+	uint8_t bytes[256];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	(void)source;
+	(void)revents;
+	if (n <= 0) {
+		far_client_end(client);
+		return 0;
+	}
+	client->got += (size_t)n;
+	for (; client->got >= sizeof(contract_request); client->got -= sizeof(contract_request)) {
+		if (client->end == FAR_HANGS_UP && client->requests++ > 0) {
+			far_more(client->more, client);
+			far_client_end(client);
+			return 0;
+		}
+		ck_assert_uint_le(client->out_len + REPLY, FAR_OUT);
+		memcpy(client->out + client->out_len, contract_reply, REPLY);
+		client->out_len += REPLY;
+	}
+	return sd_event_source_set_enabled(client->more, SD_EVENT_ONESHOT);
+}
+
+static int far_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct far_server *server = userdata;
+	struct far_client *client = calloc(1, sizeof(*client));
+	sd_event *event = sd_event_source_get_event(source);
+
+	(void)revents;
+	ck_assert_ptr_nonnull(client);
+	client->end = server->end;
+	client->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	ck_assert_int_ge(client->fd, 0);
+	ck_assert_int_eq(setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)),
+			 0);
+	ck_assert_int_ge(
+	    sd_event_add_io(event, &client->io, client->fd, EPOLLIN, far_request, client), 0);
+	ck_assert_int_ge(sd_event_add_defer(event, &client->more, far_more, client), 0);
+	ck_assert_int_ge(sd_event_source_set_enabled(client->more, SD_EVENT_OFF), 0);
+	/* a piece goes out when the one before it has been taken in */
+	ck_assert_int_ge(sd_event_source_set_priority(client->more, SD_EVENT_PRIORITY_IDLE), 0);
+	client->next = server->clients;
+	server->clients = client;
+	return 0;
+}
+
+static void far_listen(struct far_server *server, sd_event *event)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+
+	server->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(server->fd, 0);
+	ck_assert_int_eq(bind(server->fd, (struct sockaddr *)&address, len), 0);
+	ck_assert_int_eq(getsockname(server->fd, (struct sockaddr *)&address, &len), 0);
+	server->port = ntohs(address.sin_port);
+	/* a port that is taken but not listened on refuses */
+	if (server->end == FAR_REFUSES)
+		return;
+	ck_assert_int_eq(listen(server->fd, 64), 0);
+	ck_assert_int_ge(
+	    sd_event_add_io(event, &server->io, server->fd, EPOLLIN, far_accept, server), 0);
+}
+
+static void *tcp_setup(sd_event *event)
+{
+	struct far_server *servers = calloc(FAR_COUNT, sizeof(*servers));
+
+	ck_assert_ptr_nonnull(servers);
+	for (int i = 0; i < FAR_COUNT; i++) {
+		servers[i].end = (enum far_end)i;
+		far_listen(&servers[i], event);
+	}
+	return servers;
+}
+
+static void tcp_teardown(void *far)
+{
+	struct far_server *servers = far;
+
+	for (int i = 0; i < FAR_COUNT; i++) {
+		while (servers[i].clients) {
+			struct far_client *client = servers[i].clients;
+
+			servers[i].clients = client->next;
+			far_client_end(client);
+			free(client);
+		}
+		sd_event_source_disable_unref(servers[i].io);
+		close(servers[i].fd);
+	}
+	free(servers);
+}
+
+static void tcp_address(void *far, enum far_end end, char *out, size_t cap)
+{
+	struct far_server *servers = far;
+
+	snprintf(out, cap, "127.0.0.1:%u", servers[end].port);
+}
+
+static const char *const tcp_bad[][2] = {
+    {"", "HOST:PORT"},		{"gateway", "HOST:PORT"},    {"gateway:", "port ''"},
+    {":4001", "no host"},	{"gateway:0", "1 to 65535"}, {"gateway:65536", "1 to 65535"},
+    {"gateway:40x1", "'40x1'"}, {"gateway:-1", "'-1'"},	     {"gate way:4001", "no host name"},
+    {"1.2.3.400:1", "IPv4"},	{"1.2.3:1", "IPv4"},	     {"::1:4001", "brackets"},
+    {"[::1:4001", "[IPV6]"},	{"[gateway]:4001", "IPv6"},  {"[]:4001", "no host"},
+    {"[1.2.3.4]:4001", "IPv6"}, {"[::1]", "[IPV6]:PORT"},
+};
+
+/* ---- sim ---- */
+
+static void sim_address(void *far, enum far_end end, char *out, size_t cap)
+{
+	static const char *const addresses[FAR_COUNT] = {
+	    [FAR_ANSWERS] = "lead-12v",
+	    [FAR_PIECES] = "lead-12v,chunk=5",
+	    [FAR_REFUSES] = "lead-12v,down=0+3600",
+	    [FAR_HANGS_UP] = "lead-12v,drop=1",
+	};
+
+	(void)far;
+	snprintf(out, cap, "%s", addresses[end]);
+}
+
+static const char *const sim_bad[][2] = {
+    {"", "lfp-16s, "},
+    {"lfp4s", "did you mean lfp-4s?"},
+    {"tesla", "(there are: lfp-4s, "},
+    {"lfp-4s,", "no option ''"},
+    {"lfp-4s,speeed=5", "did you mean speed?"},
+    {"lfp-4s,xyzxyz=5", "(there are: seed, "},
+    {"lfp-4s,speed", "speed=, expected a number of 1 to 3600"},
+    {"lfp-4s,speed=0", "1 to 3600"},
+    {"lfp-4s,speed=3601", "1 to 3600"},
+    {"lfp-4s,soc=101", "0 to 100"},
+    {"lfp-4s,soc=-1", "0 to 100"},
+    {"lfp-4s,soc=full", "soc=full"},
+    {"lfp-4s,soc=12.34", "soc=12.34"},
+    {"lfp-4s,ah=0", "1 to 6000"},
+    {"lfp-4s,ah=9223372036854775807", "1 to 6000"},
+    {"lfp-4s,lost=101", "0 to 100"},
+    {"lfp-4s,silent=10", "AFTER+FOR"},
+    {"lfp-4s,silent=10+", "silent=10+,"},
+    {"lfp-4s,silent=10+0", "AFTER+FOR"},
+    {"lfp-4s,down=+5", "AFTER+FOR"},
+};
+
+static const struct link_kind kinds[] = {
+    {&pb_link_sim, NULL, NULL, sim_address, sim_bad, PB_ARRAY_SIZE(sim_bad)},
+    {&pb_link_tcp, tcp_setup, tcp_teardown, tcp_address, tcp_bad, PB_ARRAY_SIZE(tcp_bad)},
+};
+
+static const struct link_kind *link_kind(int index)
+{
+	return &kinds[index];
+}
+
+/* ---- faults of simulated packs ---- */
+
+static const char *sim_fault_address;
+
+static void sim_address_fault(void *far, enum far_end end, char *out, size_t cap)
+{
+	(void)far;
+	/* calm() talks to a pack without faults */
+	snprintf(out, cap, "%s", end == FAR_ANSWERS ? "lead-12v" : sim_fault_address);
+}
+
+static const struct link_kind sim_faults = {&pb_link_sim, NULL, NULL, sim_address_fault, NULL, 0};
+
+/* An open link to a simulated pack. */
+static struct watch *fault_setup(const char *address)
+{
+	contract_kind = &sim_faults;
+	sim_fault_address = address;
+	ck_assert_int_ge(sd_event_new(&contract_event), 0);
+	return watch_new_up(FAR_COUNT);
+}
+
+static void fault_teardown(struct watch *w)
+{
+	watch_free(w);
+	contract_event = sd_event_unref(contract_event);
+}
+
+static const struct pb_query query_name = {.name = "name", .command = 0x05};
+
+/* Sends one request and @return how the reply of a BMS would be taken. */
+struct verdict {
+	bool silent, good;
+	uint32_t bad_frames, garbage_bytes;
+	unsigned int pieces;
+};
+
+static struct verdict ask(struct watch *w)
+{
+	struct verdict verdict = {0};
+	struct pb_stream stream = {0};
+	struct pb_frame frame;
+	unsigned int before = w->datas;
+
+	w->len = 0;
+	ck_assert_int_eq(watch_send(w), 0);
+	drain();
+	pb_stream_push(&stream, w->bytes, w->len);
+	while (pb_stream_next(&stream, &pb_codec_jbd, &query_name, &frame))
+		verdict.good |=
+		    frame.len == REPLY && memcmp(frame.bytes, contract_reply, REPLY) == 0;
+	verdict.silent = w->len == 0;
+	verdict.bad_frames = stream.bad_frames;
+	verdict.garbage_bytes = stream.garbage_bytes + (uint32_t)stream.len;
+	verdict.pieces = w->datas - before;
+	return verdict;
+}
+
+struct tally {
+	unsigned int good, silent, bad, garbage;
+};
+
+static struct tally ask_often(const char *address, int times)
+{
+	struct watch *w = fault_setup(address);
+	struct tally tally = {0};
+
+	for (int i = 0; i < times; i++) {
+		struct verdict verdict = ask(w);
+
+		tally.good += verdict.good;
+		tally.silent += verdict.silent;
+		tally.bad += verdict.bad_frames > 0;
+		tally.garbage += verdict.garbage_bytes > 0;
+	}
+	fault_teardown(w);
+	return tally;
+}
+
+START_TEST(no_faults_unless_asked)
+{
+	struct tally tally = ask_often("lead-12v", 1000);
+
+	ck_assert_uint_eq(tally.good, 1000);
+	ck_assert_uint_eq(tally.garbage, 0);
+}
+END_TEST
+
+START_TEST(lost)
+{
+	struct tally tally = ask_often("lead-12v,lost=20", 1000);
+
+	ck_assert_uint_gt(tally.silent, 150);
+	ck_assert_uint_lt(tally.silent, 250);
+	ck_assert_uint_eq(tally.good, 1000 - tally.silent);
+	ck_assert_uint_eq(ask_often("lead-12v,lost=100", 50).silent, 50);
+}
+END_TEST
+
+START_TEST(bad_checksum)
+{
+	struct tally tally = ask_often("lead-12v,bad=10", 1000);
+
+	ck_assert_uint_gt(tally.bad, 60);
+	ck_assert_uint_lt(tally.bad, 140);
+	ck_assert_uint_eq(tally.good, 1000 - tally.bad);
+	ck_assert_uint_eq(tally.silent, 0);
+}
+END_TEST
+
+/* Stray bytes hide a reply only when they look like the start of a frame, which is rare. */
+START_TEST(stray)
+{
+	struct tally tally = ask_often("lead-12v,stray=50", 1000);
+
+	ck_assert_uint_gt(tally.garbage, 400);
+	ck_assert_uint_lt(tally.garbage, 600);
+	ck_assert_uint_gt(tally.good, 990);
+}
+END_TEST
+
+START_TEST(stray_greeting)
+{
+	struct watch *w = fault_setup("lead-12v,stray=100");
+
+	drain();
+	ck_assert_uint_eq(w->len, 1);
+	ck_assert_uint_eq(w->bytes[0], 0);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(faults_repeat_with_the_seed)
+{
+	static const char *const address = "lead-12v,seed=7,lost=30,bad=30";
+	struct tally a = ask_often(address, 300), b = ask_often(address, 300);
+	struct tally c = ask_often("lead-12v,seed=8,lost=30,bad=30", 300);
+
+	ck_assert_mem_eq(&a, &b, sizeof(a));
+	ck_assert_mem_ne(&a, &c, sizeof(a));
+}
+END_TEST
+
+START_TEST(chunk)
+{
+	struct watch *w = fault_setup("lead-12v,chunk=4");
+	struct verdict verdict = ask(w);
+
+	ck_assert(verdict.good);
+	ck_assert_uint_eq(verdict.pieces, (REPLY + 3) / 4);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(wake)
+{
+	struct watch *w = fault_setup("lead-12v,wake=2");
+
+	for (unsigned int connection = 1; connection <= 2; connection++) {
+		ck_assert(ask(w).silent);
+		ck_assert(ask(w).silent);
+		ck_assert(ask(w).good);
+		ck_assert(ask(w).good);
+		watch_close(w);
+		ck_assert_int_eq(watch_open(w), 0);
+		WAIT_FOR(w->ups, connection + 1);
+	}
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(drop)
+{
+	struct watch *w = fault_setup("lead-12v,drop=3");
+
+	for (int i = 0; i < 3; i++)
+		ck_assert(ask(w).good);
+	ck_assert_uint_eq(w->downs, 0);
+	w->len = 0;
+	ck_assert_int_eq(watch_send(w), 0);
+	WAIT_FOR(w->downs, 1U);
+	/* it ends in the middle of the reply */
+	ck_assert_uint_gt(w->len, 0);
+	ck_assert_uint_lt(w->len, REPLY);
+	ck_assert(strstr(w->why, "drop="));
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(silent)
+{
+	ck_assert_uint_eq(ask_often("lead-12v,silent=0+3600", 20).silent, 20);
+	ck_assert_uint_eq(ask_often("lead-12v,silent=3600+1", 20).good, 20);
+}
+END_TEST
+
+START_TEST(delay)
+{
+	struct watch *w = fault_setup("lead-12v,delay=30");
+	uint64_t begin = pb_now_ms();
+
+	for (unsigned int i = 0; i < 3; i++)
+		ck_assert_int_eq(watch_send(w), 0);
+	drain();
+	ck_assert(w->len == 0 || pb_now_ms() - begin >= 30);
+	WAIT_FOR(w->len, (size_t)3 * REPLY);
+	ck_assert_uint_ge(pb_now_ms() - begin, 30);
+	/* closed with a reply on its way: it never comes */
+	ck_assert_int_eq(watch_send(w), 0);
+	watch_close(w);
+	calm();
+	assert_replies(w, 3);
+	fault_teardown(w);
+}
+END_TEST
+
+/* More requests than a board holds: the surplus is lost, and nothing else. */
+START_TEST(flood)
+{
+	struct watch *w = fault_setup("lead-12v");
+
+	for (int i = 0; i < 1000; i++)
+		ck_assert_int_eq(watch_send(w), 0);
+	drain();
+	ck_assert_uint_gt(w->len, 0);
+	ck_assert_uint_lt(w->len, 1000 * REPLY);
+	assert_replies(w, w->len / REPLY);
+	ck_assert(ask(w).good);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(garbage_is_not_answered)
+{
+	static const uint8_t module[] = {0xFF, 0xAA, 0x17, 0x00, 0x17};
+	struct watch *w = fault_setup("lead-12v");
+
+	ck_assert_int_eq(w->link->type->send(w->link, module, sizeof(module)), 0);
+	ck_assert_int_eq(w->link->type->send(w->link, module, 0), 0);
+	drain();
+	ck_assert_uint_eq(w->len, 0);
+	ck_assert(ask(w).good);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(rssi)
+{
+	struct watch *w = fault_setup("lead-12v");
+	int32_t first = 0, dbm = 0;
+	bool moved = false;
+
+	for (int i = 0; i < 50; i++) {
+		ck_assert(w->link->type->rssi(w->link, &dbm));
+		ck_assert_int_ge(dbm, -100);
+		ck_assert_int_le(dbm, -40);
+		first = i == 0 ? dbm : first;
+		moved |= dbm != first;
+		ck_assert_int_le(abs(dbm - first), 6);
+		ck_assert(ask(w).good);
+	}
+	ck_assert(moved);
+	watch_close(w);
+	ck_assert(!w->link->type->rssi(w->link, &dbm));
+	fault_teardown(w);
+}
+END_TEST
+
+static void add_faults(TCase *tcase)
+{
+	tcase_add_test(tcase, no_faults_unless_asked);
+	tcase_add_test(tcase, lost);
+	tcase_add_test(tcase, bad_checksum);
+	tcase_add_test(tcase, stray);
+	tcase_add_test(tcase, stray_greeting);
+	tcase_add_test(tcase, faults_repeat_with_the_seed);
+	tcase_add_test(tcase, chunk);
+	tcase_add_test(tcase, wake);
+	tcase_add_test(tcase, drop);
+	tcase_add_test(tcase, silent);
+	tcase_add_test(tcase, delay);
+	tcase_add_test(tcase, flood);
+	tcase_add_test(tcase, garbage_is_not_answered);
+	tcase_add_test(tcase, rssi);
+}
+
+int main(void)
+{
+	TCase *tcase = tcase_create("links");
+
+	tcase_set_timeout(tcase, 30);
+	link_contract_add(tcase, PB_ARRAY_SIZE(kinds));
+	add_faults(tcase);
+	return pb_run_suite("links", tcase);
+}
