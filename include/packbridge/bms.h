@@ -52,6 +52,14 @@ struct pb_query {
 	uint8_t bytes[20];
 };
 
+/** A parameter register of the BMS, as far as its meaning is known. */
+struct pb_parameter {
+	bool has_value;
+	int32_t value; /**< as the register holds it, unscaled */
+	bool has_text;
+	char text[256];
+};
+
 /**
  * One battery protocol. A codec keeps no state: one const object serves every pack, the tests and
  * the fuzzer.
@@ -78,6 +86,20 @@ struct pb_codec {
 	 * @return 0; -EPROTO impossible content (@sample is intact).
 	 */
 	int (*decode)(const struct pb_frame *frame, struct pb_sample *sample);
+
+	/**
+	 * What else a frame says that is no field of a reading, e.g. a parameter's value; for
+	 * `decode`. May be NULL.
+	 * @return false: nothing.
+	 */
+	bool (*parameter)(const struct pb_frame *frame, struct pb_parameter *ret);
+
+	/**
+	 * Explains why no frame starts at the head of a stream, in a few words; for `decode`.
+	 * @reason, @frame: what frame() gave for the same bytes.
+	 */
+	void (*explain)(const uint8_t *buf, size_t len, int reason, const struct pb_frame *frame,
+			char *out, size_t cap);
 };
 
 extern const struct pb_codec pb_codec_jbd;

@@ -15,7 +15,7 @@
 #include "packbridge/model.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 
 enum {
 	START = 0xDD,
@@ -28,6 +28,10 @@ enum {
 	REG_BASIC = 0x03,
 	REG_CELLS = 0x04,
 	REG_NAME = 0x05,
+	REG_CHARGE_LIMIT = 0x28,
+	REG_DISCHARGE_LIMIT = 0x29,
+	REG_TEXT_FIRST = 0xA0,
+	REG_TEXT_LAST = 0xA2,
 	REG_COUNTERS = 0xAA,
 
 	BASIC_MIN = 23,	       /* payload of register 03 without probes */
@@ -217,15 +221,20 @@ static int decode_cells(const uint8_t *p, size_t len, struct pb_sample *s)
 	return 0;
 }
 
+static void copy_text(char *out, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		out[i] = p[i] >= 0x20 && p[i] < 0x7F ? (char)p[i] : '?';
+	out[len] = '\0';
+}
+
 static int decode_name(const uint8_t *p, size_t len, struct pb_sample *s)
 {
 	if (len >= PB_NAME_MAX)
 		return -EPROTO;
 	while (len > 0 && (p[len - 1] == '\0' || p[len - 1] == ' '))
 		len--;
-	for (size_t i = 0; i < len; i++)
-		s->device_name[i] = p[i] >= 0x20 && p[i] < 0x7F ? (char)p[i] : '?';
-	s->device_name[len] = '\0';
+	copy_text(s->device_name, p, len);
 	s->has |= PB_HAS(PB_HAS_DEVICE_NAME);
 	return 0;
 }
@@ -264,21 +273,71 @@ static int jbd_decode(const struct pb_frame *frame, struct pb_sample *sample)
 	}
 }
 
+/* EEPROM parameters: words, but A0 to A2, which are texts behind a length byte. */
+static bool jbd_parameter(const struct pb_frame *frame, struct pb_parameter *ret)
+{
+	const uint8_t *p = frame->payload;
+
+	*ret = (struct pb_parameter){0};
+	if (frame->kind != PB_FRAME_REPLY || plan_register(frame->command) ||
+	    frame->payload_len == 0)
+		return false;
+	if (frame->command >= REG_TEXT_FIRST && frame->command <= REG_TEXT_LAST) {
+		ret->has_text = p[0] < frame->payload_len;
+		if (ret->has_text)
+			copy_text(ret->text, p + 1, p[0]);
+	} else if (frame->payload_len == 2) {
+		ret->has_value = true;
+		ret->value = pb_get_be16(p);
+		if (frame->command == REG_CHARGE_LIMIT || frame->command == REG_DISCHARGE_LIMIT)
+			ret->value = pb_get_be16s(p);
+	}
+	return true;
+}
+
+static void jbd_explain(const uint8_t *buf, size_t len, int reason, const struct pb_frame *frame,
+			char *out, size_t cap)
+{
+	if (reason == PB_FRAME_MORE && frame->len)
+		snprintf(out, cap, "short: the frame needs %zu bytes, %zu are there", frame->len,
+			 len);
+	else if (reason == PB_FRAME_MORE)
+		snprintf(out, cap, "short: a frame has at least %d bytes, %zu are there",
+			 HEAD + TAIL, len);
+	else if (reason == -EBADMSG)
+		snprintf(out, cap, "bad checksum: expected %0*X, calculated %0*X",
+			 frame->checksum_digits, frame->checksum_expected, frame->checksum_digits,
+			 frame->checksum_calculated);
+	else if (reason == -EILSEQ)
+		snprintf(out, cap, "no end byte: expected 77, found %02X", buf[frame->len - 1]);
+	else if (buf[0] != START)
+		snprintf(out, cap, "no start byte: expected DD, found %02X", buf[0]);
+	else if (len > 2 && (buf[1] == 0xA5 || buf[1] == 0x5A) && !good_status(buf[2]))
+		snprintf(out, cap, "a request to register %02X, not a reply", buf[2]);
+	else if (len > 1 && !known_register(buf[1]))
+		snprintf(out, cap, "no register %02X is known", buf[1]);
+	else
+		snprintf(out, cap, "status %02X, expected 00 or 80 to 83", buf[2]);
+}
+
 static const struct pb_query queries[] = {
-    {"basic", REG_BASIC, .required = true, .len = 7,
-     .bytes = {0xDD, 0xA5, 0x03, 0x00, 0xFF, 0xFD, 0x77}},
-    {"cells", REG_CELLS, .required = true, .len = 7,
-     .bytes = {0xDD, 0xA5, 0x04, 0x00, 0xFF, 0xFC, 0x77}},
-    {"name", REG_NAME, .once = true, .len = 7, .bytes = {0xDD, 0xA5, 0x05, 0x00, 0xFF, 0xFB, 0x77}},
-    {"counters", REG_COUNTERS, .once = true, .len = 7,
-     .bytes = {0xDD, 0xA5, 0xAA, 0x00, 0xFF, 0x56, 0x77}},
+	{"basic", REG_BASIC, .required = true, .len = 7,
+	 .bytes = {0xDD, 0xA5, 0x03, 0x00, 0xFF, 0xFD, 0x77}},
+	{"cells", REG_CELLS, .required = true, .len = 7,
+	 .bytes = {0xDD, 0xA5, 0x04, 0x00, 0xFF, 0xFC, 0x77}},
+	{"name", REG_NAME, .once = true, .len = 7,
+	 .bytes = {0xDD, 0xA5, 0x05, 0x00, 0xFF, 0xFB, 0x77}},
+	{"counters", REG_COUNTERS, .once = true, .len = 7,
+	 .bytes = {0xDD, 0xA5, 0xAA, 0x00, 0xFF, 0x56, 0x77}},
 };
 
 const struct pb_codec pb_codec_jbd = {
-    .name = "jbd",
-    .title = "JBD, Xiaoxiang, LLT, Overkill Solar",
-    .queries = queries,
-    .query_count = PB_ARRAY_SIZE(queries),
-    .frame = jbd_frame,
-    .decode = jbd_decode,
+	.name = "jbd",
+	.title = "JBD, Xiaoxiang, LLT, Overkill Solar",
+	.queries = queries,
+	.query_count = PB_ARRAY_SIZE(queries),
+	.frame = jbd_frame,
+	.decode = jbd_decode,
+	.parameter = jbd_parameter,
+	.explain = jbd_explain,
 };

@@ -5,12 +5,12 @@
 #include <stdio.h>
 
 static const char help[] =
-    "Usage: packbridge check [-c FILE]\n"
-    "Checks a configuration and the maps that it names. Prints every error as\n"
-    "file:line:col: what, expected what; without errors, the units and listeners that result.\n"
-    "Nothing is opened or contacted.\n\n"
-    "  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
-    "  -h, --help         this text\n";
+	"Usage: packbridge check [-c FILE]\n"
+	"Checks a configuration and the maps that it names. Prints every error as\n"
+	"file:line:col: what, expected what; without errors, the units and listeners that result.\n"
+	"Nothing is opened or contacted.\n\n"
+	"  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
+	"  -h, --help         this text\n";
 
 static void print_units(const struct pb_config *config)
 {

@@ -12,13 +12,14 @@
 #define DEMO_LISTEN "127.0.0.1:1502"
 
 static const char help[] =
-    "Usage: packbridge demo [--listen HOST:PORT] [-v]\n"
-    "Serves three simulated packs: a 200 Ah LiFePO4 house bank (unit 1), a 100 Ah starter\n"
-    "battery (unit 2) and a 150 Ah solar bank (unit 3). Needs no Bluetooth, no D-Bus, no root.\n"
-    "Prints commands that read them. Ends with Ctrl-C.\n\n"
-    "  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
-    "  -v, --verbose           say more: every request and reply, as bytes\n"
-    "  -h, --help              this text\n";
+	"Usage: packbridge demo [--listen HOST:PORT] [-v]\n"
+	"Serves three simulated packs: a 200 Ah LiFePO4 house bank (unit 1), a 100 Ah starter\n"
+	"battery (unit 2) and a 150 Ah solar bank (unit 3). Needs no Bluetooth, no D-Bus, no "
+	"root.\n"
+	"Prints commands that read them. Ends with Ctrl-C.\n\n"
+	"  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
+	"  -v, --verbose           say more: every request and reply, as bytes\n"
+	"  -h, --help              this text\n";
 
 static const char packs[] = "packs:\n"
 			    "  - {name: house, link: 'sim:lfp-4s,ah=200,soc=64', unit: 1,"
@@ -49,9 +50,9 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 	static const struct {
 		const char *unit, *range, *what;
 	} lines[] = {
-	    {"1", "-t 4 -r 0 -c 20", "state, voltage, current, SoC of the house bank"},
-	    {"1,2,3", "-t 4 -r 0 -c 20", "the same of all three packs"},
-	    {"0", "-t 4 -r 0 -c 40", "the gateway itself: uptime, packs online"},
+		{"1", "-t 4 -r 0 -c 20", "state, voltage, current, SoC of the house bank"},
+		{"1,2,3", "-t 4 -r 0 -c 20", "the same of all three packs"},
+		{"0", "-t 4 -r 0 -c 40", "the gateway itself: uptime, packs online"},
 	};
 	char host[PB_CONFIG_LINK];
 
@@ -70,10 +71,10 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 static int read_options(int argc, char **argv, const char **ret_listen)
 {
 	static const struct option options[] = {
-	    {"listen", required_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
+		{"listen", required_argument, NULL, 'l'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int option;
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,10 +14,10 @@ static const struct {
 	const char *name;
 	unsigned int modicon; /* first number of the five-digit form */
 } tables[] = {
-    {PB_TABLE_INPUT, "input", 30001},
-    {PB_TABLE_HOLDING, "holding", 40001},
-    {PB_TABLE_DISCRETE, "discrete", 10001},
-    {PB_TABLE_COIL, "coil", 1},
+	{PB_TABLE_INPUT, "input", 30001},
+	{PB_TABLE_HOLDING, "holding", 40001},
+	{PB_TABLE_DISCRETE, "discrete", 10001},
+	{PB_TABLE_COIL, "coil", 1},
 };
 
 void pb_export_tables(uint8_t set, const char *separator, char *out, size_t cap)
@@ -150,12 +149,13 @@ static int export_markdown(const struct pb_map *map, FILE *out)
 		pb_map_version(map), pb_scope_name(pb_map_scope(map)),
 		pb_map_low_word_first(map) ? "low" : "high", stale_text(pb_map_stale(map)));
 	fprintf(out, "%s\n\n", pb_map_description(map));
-	fputs(
-	    "Addresses are those on the wire, from 0 (`mbpoll -0`); the second column is the same "
-	    "in\n"
-	    "Modicon's form, which counts from 1. Value = register × scale. `n/a` is the register\n"
-	    "that means \"not available\": the pack does not report it.\n",
-	    out);
+	fputs("Addresses are those on the wire, from 0 (`mbpoll -0`); the second column is the "
+	      "same "
+	      "in\n"
+	      "Modicon's form, which counts from 1. Value = register × scale. `n/a` is the "
+	      "register\n"
+	      "that means \"not available\": the pack does not report it.\n",
+	      out);
 	for (size_t i = 0; i < pb_map_block_count(map); i++) {
 		struct pb_block_info block;
 		struct pb_row_info info;
@@ -168,8 +168,8 @@ static int export_markdown(const struct pb_map *map, FILE *out)
 		if (*block.description)
 			fprintf(out, "%c%s.\n\n",
 				block.description[0] >= 'a' && block.description[0] <= 'z'
-				    ? block.description[0] - 'a' + 'A'
-				    : block.description[0],
+					? block.description[0] - 'a' + 'A'
+					: block.description[0],
 				block.description + 1);
 		fputs("| address | Modicon | type | field | unit | scale | n/a | meaning |\n"
 		      "| --- | --- | --- | --- | --- | --- | --- | --- |\n",
@@ -245,9 +245,11 @@ static json_t *json_tables(uint8_t set)
 /* A whole scale as an integer, else a real that prints as the map has it. */
 static json_t *json_scale(const char *scale)
 {
-	double value = strtod(scale, NULL);
+	int64_t num = 1, den = 1;
 
-	return value == rint(value) ? json_integer((json_int_t)value) : json_real(value);
+	if (pb_ratio_parse(scale, &num, &den) < 0 || den != 1)
+		return json_real(strtod(scale, NULL));
+	return json_integer(num);
 }
 
 static json_t *json_row(const struct pb_row_info *row)
@@ -288,8 +290,8 @@ static int export_json(const struct pb_map *map, FILE *out)
 }
 
 const struct pb_export pb_exports[] = {
-    {"markdown", "a page for people", export_markdown},
-    {"csv", "one line a value", export_csv},
-    {"json", "one object a value", export_json},
-    {NULL, NULL, NULL},
+	{"markdown", "a page for people", export_markdown},
+	{"csv", "one line a value", export_csv},
+	{"json", "one object a value", export_json},
+	{NULL, NULL, NULL},
 };

@@ -11,11 +11,12 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", pb_cli_run, "the daemon, in the foreground"},
-    {"demo", pb_cli_demo, "the daemon with three simulated packs: nothing needed but this program"},
-    {"check", pb_cli_check, "check a configuration and its maps, show the units that result"},
-    {"decode", pb_cli_decode, "bytes of a battery protocol, as hex, to fields"},
-    {"map", pb_cli_map, "list, show and export register maps"},
+	{"run", pb_cli_run, "the daemon, in the foreground"},
+	{"demo", pb_cli_demo,
+	 "the daemon with three simulated packs: nothing needed but this program"},
+	{"check", pb_cli_check, "check a configuration and its maps, show the units that result"},
+	{"decode", pb_cli_decode, "bytes of a battery protocol, as hex, to fields"},
+	{"map", pb_cli_map, "list, show and export register maps"},
 };
 
 static void usage(FILE *stream)

@@ -13,14 +13,14 @@
 
 static void usage(FILE *stream)
 {
-	fputs(
-	    "Usage: packbridge map list [--json]\n"
-	    "       packbridge map show NAME\n"
-	    "       packbridge map export NAME --format FORMAT\n"
-	    "Lists, shows and exports register maps. NAME is a map's name, or the path of a map's\n"
-	    "file (with a '/' in it), which is checked at that.\n\n"
-	    "  -f, --format FORMAT  how to export:\n",
-	    stream);
+	fputs("Usage: packbridge map list [--json]\n"
+	      "       packbridge map show NAME\n"
+	      "       packbridge map export NAME --format FORMAT\n"
+	      "Lists, shows and exports register maps. NAME is a map's name, or the path of a "
+	      "map's\n"
+	      "file (with a '/' in it), which is checked at that.\n\n"
+	      "  -f, --format FORMAT  how to export:\n",
+	      stream);
 	for (const struct pb_export *export = pb_exports; export->name; export ++)
 		fprintf(stream, "                         %-9s %s\n", export->name, export->doc);
 	fputs("  -j, --json           list as JSON\n"
@@ -176,10 +176,10 @@ static int work_on(struct work *work, char *const *words, int count, const char 
 int pb_cli_map(int argc, char **argv)
 {
 	static const struct option options[] = {
-	    {"format", required_argument, NULL, 'f'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
+		{"format", required_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	struct work work = {0};
 	const char *format = NULL;

@@ -5,13 +5,13 @@
 
 #include <stdio.h>
 
-static const char help[] =
-    "Usage: packbridge run [-c FILE] [-v]\n"
-    "Polls the packs of the configuration and serves each as a Modbus unit, in the foreground,\n"
-    "until SIGTERM or SIGINT. Messages go to stderr.\n\n"
-    "  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
-    "  -v, --verbose      say more: every request and reply, as bytes\n"
-    "  -h, --help         this text\n";
+static const char help[] = "Usage: packbridge run [-c FILE] [-v]\n"
+			   "Polls the packs of the configuration and serves each as a Modbus unit, "
+			   "in the foreground,\n"
+			   "until SIGTERM or SIGINT. Messages go to stderr.\n\n"
+			   "  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
+			   "  -v, --verbose      say more: every request and reply, as bytes\n"
+			   "  -h, --help         this text\n";
 
 int pb_cli_run(int argc, char **argv)
 {

@@ -49,9 +49,9 @@ static void unknown_key(const struct pb_yaml *member, const struct pb_yaml_row *
 			      "unknown key '%s', expected '%s' perhaps", member->key, near);
 	else
 		pb_report_add(
-		    report, member->file, member->key_line, member->key_col,
-		    "unknown key '%s', expected one of those documented (the first is '%s')",
-		    member->key, rows->key);
+			report, member->file, member->key_line, member->key_col,
+			"unknown key '%s', expected one of those documented (the first is '%s')",
+			member->key, rows->key);
 }
 
 static void store_int(void *p, size_t size, int64_t value)
@@ -186,11 +186,16 @@ static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *mem
 		value_error(row, member, expected, report);
 }
 
+/* A preset may lie outside the range: a value that no file can give says "not given". */
 static void fill_preset(const struct pb_yaml_row *row, void *ret)
 {
-	const char *expected = fill_scalar(row, row->preset, (char *)ret + row->offset);
+	struct pb_yaml_row any = *row;
+	const char *expected;
 
-	assert(!expected); /* a preset is ours and must pass its own check */
+	any.min = INT64_MIN;
+	any.max = INT64_MAX;
+	expected = fill_scalar(&any, row->preset, (char *)ret + row->offset);
+	assert(!expected); /* a preset is ours and must be well formed */
 	(void)expected;
 }
 

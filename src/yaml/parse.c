@@ -198,7 +198,7 @@ static int parse_collection(struct parser *p, const yaml_event_t *event, struct 
 {
 	bool mapping = event->type == YAML_MAPPING_START_EVENT;
 	const yaml_char_t *anchor =
-	    mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+		mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
 	int r;
 
 	if (anchor) {

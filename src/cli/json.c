@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static json_t *json_date(int64_t date)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%04d-%02d-%02d", (int)(date / 10000), (int)(date / 100 % 100),
+		 (int)(date % 100));
+	return json_string(text);
+}
+
+static json_t *json_value(const struct pb_field *field, int64_t value)
+{
+	switch (field->kind) {
+	case PB_KIND_BOOL:
+		return json_boolean(value);
+	case PB_KIND_DATE:
+		return json_date(value);
+	case PB_KIND_NUMBER:
+	case PB_KIND_MASK:
+	case PB_KIND_ENUM:
+	case PB_KIND_TEXT:
+		break;
+	}
+	return json_integer(value);
+}
+
+/* Elements up to the last one that was reported. @return NULL: none was. */
+static json_t *json_array_field(const struct pb_field *field, const struct pb_pack_data *data)
+{
+	json_t *array = json_array();
+	int64_t value;
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < field->count; i++)
+		if (pb_field_get(field, data, i, &value))
+			count = i + 1;
+	for (unsigned int i = 0; i < count; i++)
+		json_array_append_new(array, pb_field_get(field, data, i, &value)
+						     ? json_value(field, value)
+						     : json_null());
+	if (count > 0)
+		return array;
+	json_decref(array);
+	return NULL;
+}
+
+static json_t *json_field(const struct pb_field *field, const struct pb_pack_data *data)
+{
+	const char *text;
+	int64_t value;
+
+	if (field->kind == PB_KIND_TEXT) {
+		text = pb_field_text(field, data);
+		return text ? json_string(text) : NULL;
+	}
+	if (field->indexed)
+		return json_array_field(field, data);
+	return pb_field_get(field, data, 0, &value) ? json_value(field, value) : NULL;
+}
+
+static void set_nested(json_t *object, const char *name, json_t *value)
+{
+	const char *dot = strchr(name, '.');
+	char outer[32];
+	json_t *inner;
+
+	if (!dot) {
+		json_object_set_new(object, name, value);
+		return;
+	}
+	snprintf(outer, sizeof(outer), "%.*s", (int)(dot - name), name);
+	inner = json_object_get(object, outer);
+	if (!inner) {
+		inner = json_object();
+		json_object_set_new(object, outer, inner);
+	}
+	json_object_set_new(inner, dot + 1, value);
+}
+
+json_t *pb_json_sample(const struct pb_sample *sample)
+{
+	struct pb_pack_data data = {.sample = *sample};
+	json_t *object = json_object();
+	size_t count;
+	const struct pb_field *fields = pb_fields(PB_SCOPE_PACK, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *value = fields[i].data ? json_field(&fields[i], &data) : NULL;
+
+		if (value)
+			set_nested(object, fields[i].name, value);
+	}
+	return object;
+}
