@@ -69,15 +69,15 @@ struct limits {
 };
 
 static const struct limits limits[] = {
-    [PB_ROW_U16] = {1, 0, UINT16_MAX, UINT16_MAX},
-    [PB_ROW_S16] = {1, INT16_MIN, INT16_MAX, INT16_MIN},
-    [PB_ROW_U32] = {2, 0, UINT32_MAX, UINT32_MAX},
-    [PB_ROW_S32] = {2, INT32_MIN, INT32_MAX, INT32_MIN},
-    [PB_ROW_F32] = {2, INT64_MIN, INT64_MAX, 0x7FC00000},
-    [PB_ROW_STRING] = {0},
-    [PB_ROW_BITS] = {1, 0, UINT16_MAX, UINT16_MAX},
-    [PB_ROW_COIL] = {1, 0, 1, 0},
-    [PB_ROW_RESERVED] = {0},
+	[PB_ROW_U16] = {1, 0, UINT16_MAX, UINT16_MAX},
+	[PB_ROW_S16] = {1, INT16_MIN, INT16_MAX, INT16_MIN},
+	[PB_ROW_U32] = {2, 0, UINT32_MAX, UINT32_MAX},
+	[PB_ROW_S32] = {2, INT32_MIN, INT32_MAX, INT32_MIN},
+	[PB_ROW_F32] = {2, INT64_MIN, INT64_MAX, 0x7FC00000},
+	[PB_ROW_STRING] = {0},
+	[PB_ROW_BITS] = {1, 0, UINT16_MAX, UINT16_MAX},
+	[PB_ROW_COIL] = {1, 0, 1, 0},
+	[PB_ROW_RESERVED] = {0},
 };
 
 static const struct pb_yaml *at(const struct source *s, const char *key)
@@ -150,7 +150,7 @@ static int compile_na(struct compiler *c, const struct source *s, struct row *ro
 	row->has_na = true;
 	if (s->na->type == PB_YAML_SCALAR &&
 	    pb_int_parse(s->na->text, limits[row->type].min, limits[row->type].max, &row->na) ==
-		0 &&
+		    0 &&
 	    row->type != PB_ROW_F32)
 		return 0;
 	pb_yaml_error(c->report, s->na, "na '%s', expected a register of type %s",
@@ -460,10 +460,10 @@ static int expand(struct compiler *c, const struct source *s, struct row *row)
 		if (!map_add_row(c->map, row))
 			return -ENOMEM;
 		row->addr = (uint16_t)(row->addr + step);
-		row->index++;
-		row->bits[0].index = row->index;
 		if (mask_run)
 			row->bits[0].mask_bit++;
+		else
+			row->bits[0].index = ++row->index;
 	}
 	return 0;
 }
@@ -518,9 +518,9 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 		return 0;
 	if (block->always && shows_data(&row)) {
 		pb_yaml_error(
-		    c->report, at(&s, "field"),
-		    "part of the reading in a block that is always shown, expected a block "
-		    "without 'always': old values would look live");
+			c->report, at(&s, "field"),
+			"part of the reading in a block that is always shown, expected a block "
+			"without 'always': old values would look live");
 		return 0;
 	}
 	end = (int64_t)s.addr + (int64_t)row.words * s.count;
