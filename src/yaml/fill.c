@@ -35,23 +35,22 @@ static void unknown_key(const struct pb_yaml *member, const struct pb_yaml_row *
 			struct pb_report *report)
 {
 	const char *keys[ROWS_MAX + 1];
+	char all[512] = "";
 	const char *near;
-	size_t count = 0;
+	size_t count = 0, at = 0;
 
 	for (; rows[count].key; count++) {
 		assert(count < ROWS_MAX);
 		keys[count] = rows[count].key;
+		if (at < sizeof(all))
+			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
+					       count ? ", " : "", rows[count].key);
 	}
 	keys[count] = NULL;
 	near = pb_nearest(member->key, keys);
-	if (near)
-		pb_report_add(report, member->file, member->key_line, member->key_col,
-			      "unknown key '%s', expected '%s' perhaps", member->key, near);
-	else
-		pb_report_add(
-			report, member->file, member->key_line, member->key_col,
-			"unknown key '%s', expected one of those documented (the first is '%s')",
-			member->key, rows->key);
+	pb_report_add(report, member->file, member->key_line, member->key_col,
+		      "unknown key '%s', expected %s%s%s", member->key,
+		      near ? "'" : "one of: ", near ? near : all, near ? "' perhaps" : "");
 }
 
 static void store_int(void *p, size_t size, int64_t value)

@@ -87,23 +87,31 @@ static struct pb_yaml *nodes_free(struct pb_yaml *node)
 
 static int parse_node(struct parser *p, yaml_event_t *event, struct pb_yaml **ret);
 
-static int parse_scalar(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
+/* A value or a key. */
+static int check_scalar(struct parser *p, const yaml_event_t *event)
 {
-	const char *value = (const char *)event->data.scalar.value;
-	struct pb_yaml *node;
-
 	if (event->data.scalar.anchor || event->data.scalar.tag) {
 		error_at(p, event->start_mark, "an anchor or tag, expected a plain value");
 		return -EINVAL;
 	}
-	if (strlen(value) != event->data.scalar.length) {
+	if (strlen((const char *)event->data.scalar.value) != event->data.scalar.length) {
 		error_at(p, event->start_mark, "a NUL character, expected text");
 		return -EINVAL;
 	}
+	return 0;
+}
+
+static int parse_scalar(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
+{
+	struct pb_yaml *node;
+	int r = check_scalar(p, event);
+
+	if (r < 0)
+		return r;
 	node = node_new(p, PB_YAML_SCALAR, event->start_mark);
 	if (!node)
 		return -ENOMEM;
-	node->text = strdup(value);
+	node->text = strdup((const char *)event->data.scalar.value);
 	if (!node->text) {
 		nodes_free(node);
 		return -ENOMEM;
@@ -135,6 +143,22 @@ static int parse_sequence(struct parser *p, struct pb_yaml *parent)
 	}
 }
 
+static int take_key(struct parser *p, const struct pb_yaml *parent, const yaml_event_t *event,
+		    char **ret)
+{
+	const char *text = (const char *)event->data.scalar.value;
+	yaml_mark_t mark = event->start_mark;
+
+	if (pb_yaml_get(parent, text)) {
+		pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
+			      (unsigned int)mark.column + 1, "key '%s' stands twice, expected once",
+			      text);
+		return -EINVAL;
+	}
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
+}
+
 /* Takes the key of one member; @ret_key is NULL at the mapping's end. */
 static int parse_key(struct parser *p, const struct pb_yaml *parent, char **ret_key,
 		     yaml_mark_t *ret_mark)
@@ -147,17 +171,9 @@ static int parse_key(struct parser *p, const struct pb_yaml *parent, char **ret_
 	*ret_key = NULL;
 	*ret_mark = event.start_mark;
 	if (event.type == YAML_SCALAR_EVENT) {
-		const char *text = (const char *)event.data.scalar.value;
-
-		if (pb_yaml_get(parent, text)) {
-			pb_report_add(p->report, p->file, (unsigned int)ret_mark->line + 1,
-				      (unsigned int)ret_mark->column + 1,
-				      "key '%s' stands twice, expected once", text);
-			r = -EINVAL;
-		} else {
-			*ret_key = strdup(text);
-			r = *ret_key ? 0 : -ENOMEM;
-		}
+		r = check_scalar(p, &event);
+		if (r == 0)
+			r = take_key(p, parent, &event, ret_key);
 	} else if (event.type != YAML_MAPPING_END_EVENT) {
 		error_at(p, event.start_mark, "a key that is no word, expected 'key: value'");
 		r = -EINVAL;
@@ -197,12 +213,12 @@ static int parse_mapping(struct parser *p, struct pb_yaml *parent)
 static int parse_collection(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
 {
 	bool mapping = event->type == YAML_MAPPING_START_EVENT;
-	const yaml_char_t *anchor =
-		mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+	bool marked = mapping ? event->data.mapping_start.anchor || event->data.mapping_start.tag
+			      : event->data.sequence_start.anchor || event->data.sequence_start.tag;
 	int r;
 
-	if (anchor) {
-		error_at(p, event->start_mark, "an anchor, expected the thing itself");
+	if (marked) {
+		error_at(p, event->start_mark, "an anchor or tag, expected the thing itself");
 		return -EINVAL;
 	}
 	if (p->depth >= DEPTH_MAX) {
