@@ -14,7 +14,7 @@ enum {
 	PB_CELLS_MAX = 48, /**< Daly's P81 dialect has 48 slots, JBD's balance words 32 */
 	PB_TEMPERATURES_MAX = 16,
 	PB_NAME_MAX =
-	    32, /**< text fields, the NUL included: JBD names have at most 31 characters */
+		32, /**< text fields, the NUL included: JBD names have at most 31 characters */
 	PB_UNITS_MAX = 247,
 };
 
@@ -158,17 +158,17 @@ struct pb_status {
 	uint16_t sequence;   /**< 0: no reading yet; then 1..65535, one more for each reading */
 	uint64_t sampled_ms; /**< pb_now_ms() of the reading; undefined while sequence is 0 */
 	uint32_t stale_after_s;
-	uint32_t polls;	   /**< poll cycles with a reading */
-	uint32_t failures; /**< poll cycles without one */
-	uint32_t connects; /**< times that the link came up */
-	uint32_t
-	    reconnects;	   /**< times that the link was given up or lost, after the first success */
-	uint32_t timeouts; /**< requests without a reply; a wake-up request is none */
-	uint32_t bad_frames;	/**< frames with a wrong checksum or end */
+	uint32_t polls;	     /**< poll cycles with a reading */
+	uint32_t failures;   /**< poll cycles without one */
+	uint32_t connects;   /**< times that the link came up */
+	uint32_t reconnects; /**< times that the link was given up or lost, after the first success
+			      */
+	uint32_t timeouts;   /**< requests without a reply; a wake-up request is none */
+	uint32_t bad_frames; /**< frames with a wrong checksum or end */
 	uint32_t garbage_bytes; /**< bytes that belonged to no frame */
 	enum pb_error last_error;
-	uint64_t link_has;      /**< bit 0: rssi_dbm is known */
-	int32_t rssi_dbm;       /**< received signal strength of the link, where it has one */
+	uint64_t link_has; /**< bit 0: rssi_dbm is known */
+	int32_t rssi_dbm;  /**< received signal strength of the link, where it has one */
 };
 
 /** What a pack map can show: the two above, side by side, so that one offset reaches both. */

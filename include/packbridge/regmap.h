@@ -60,7 +60,7 @@ struct pb_row_info {
 	uint16_t words; /**< registers; in a table of bits, bits: 1 for a coil */
 	enum pb_row_type type;
 	const struct pb_field
-	    *field;	   /**< NULL: reserved, a constant or a bits row of several fields */
+		*field;	   /**< NULL: reserved, a constant or a bits row of several fields */
 	int index;	   /**< element of an indexed field, else -1 */
 	int bit;	   /**< first bit of a mask field that the row shows, else -1 */
 	int width;	   /**< how many bits of it, else -1 */

@@ -56,7 +56,7 @@ const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key);
 size_t pb_yaml_count(const struct pb_yaml *node);
 /** An error at @node. */
 void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
-    PB_PRINTF(3, 4);
+	PB_PRINTF(3, 4);
 
 enum pb_yaml_row_type {
 	PB_YAML_TEXT, /**< char[size], refused when longer */

@@ -31,7 +31,7 @@ struct pb_bridge {
 	struct unit *by_id[PB_UNITS_MAX + 1];
 	struct pb_gateway gateway;
 	struct pb_unit_image *gateway_image;
-	uint64_t gateway_ms; /* when the image was made */
+	uint64_t gateway_ms;	    /* when the image was made */
 	struct pb_server **servers; /* one for each listener */
 };
 
@@ -212,15 +212,15 @@ static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, st
 	const struct pb_pack_config *pack = &bridge->config->packs[index];
 	struct unit *unit = &bridge->units[index];
 	struct pb_session_config session = {
-	    .codec = pb_codec_find(pack->protocol),
-	    .poll_ms = pack->poll_ms,
-	    .gap_ms = pack->gap_ms,
-	    .settle_ms = pack->settle_ms,
-	    .reply_timeout_ms = pack->reply_timeout_ms,
-	    .tries = pack->tries,
-	    .connect_timeout_ms = pack->connect_timeout_ms,
-	    .stale_after_s = pack->stale_after_s,
-	    .seed = seed_of(pack->name),
+		.codec = pb_codec_find(pack->protocol),
+		.poll_ms = pack->poll_ms,
+		.gap_ms = pack->gap_ms,
+		.settle_ms = pack->settle_ms,
+		.reply_timeout_ms = pack->reply_timeout_ms,
+		.tries = pack->tries,
+		.connect_timeout_ms = pack->connect_timeout_ms,
+		.stale_after_s = pack->stale_after_s,
+		.seed = seed_of(pack->name),
 	};
 	const struct pb_link_type *type;
 	const struct pb_map *map;

@@ -9,14 +9,14 @@
 #include <string.h>
 
 const struct pb_codec *const pb_codecs[] = {
-    &pb_codec_jbd,
-    NULL,
+	&pb_codec_jbd,
+	NULL,
 };
 
 const struct pb_link_type *const pb_links[] = {
-    &pb_link_tcp,
-    &pb_link_sim,
-    NULL,
+	&pb_link_tcp,
+	&pb_link_sim,
+	NULL,
 };
 
 const struct pb_codec *pb_codec_find(const char *name)

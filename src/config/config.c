@@ -162,7 +162,7 @@ static int read_packs(struct pb_config *config, const struct pb_yaml *node,
 	size_t index = 0;
 
 	config->packs =
-	    make_items(node, sizeof(*config->packs), &config->pack_count, "packs", report);
+		make_items(node, sizeof(*config->packs), &config->pack_count, "packs", report);
 	if (!config->packs)
 		return config->pack_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next)
@@ -181,11 +181,11 @@ static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 			return -ENOMEM;
 		config->listen_count = 1;
 		config->listens[0] =
-		    (struct pb_listen_config){.tcp = "0.0.0.0:502", .max_clients = 64};
+			(struct pb_listen_config){.tcp = "0.0.0.0:502", .max_clients = 64};
 		return 0;
 	}
 	config->listens =
-	    make_items(node, sizeof(*config->listens), &config->listen_count, "listen", report);
+		make_items(node, sizeof(*config->listens), &config->listen_count, "listen", report);
 	if (!config->listens)
 		return config->listen_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {

@@ -100,9 +100,9 @@ void pb_field_set(const struct pb_field *field, void *data, unsigned int index, 
 const char *pb_uom_symbol(enum pb_uom uom)
 {
 	static const char *const symbols[] = {
-	    [PB_UOM_NONE] = "", [PB_UOM_MV] = "mV",   [PB_UOM_MA] = "mA",
-	    [PB_UOM_MW] = "mW", [PB_UOM_MAH] = "mAh", [PB_UOM_PERMILLE] = "permille",
-	    [PB_UOM_MC] = "mC", [PB_UOM_S] = "s",     [PB_UOM_DBM] = "dBm",
+		[PB_UOM_NONE] = "", [PB_UOM_MV] = "mV",	  [PB_UOM_MA] = "mA",
+		[PB_UOM_MW] = "mW", [PB_UOM_MAH] = "mAh", [PB_UOM_PERMILLE] = "permille",
+		[PB_UOM_MC] = "mC", [PB_UOM_S] = "s",	  [PB_UOM_DBM] = "dBm",
 	};
 
 	return symbols[uom];
@@ -111,14 +111,14 @@ const char *pb_uom_symbol(enum pb_uom uom)
 const char *pb_error_text(enum pb_error error)
 {
 	static const char *const texts[PB_ERROR_COUNT] = {
-	    [PB_ERROR_NONE] = "none",
-	    [PB_ERROR_CONNECT] = "no connection",
-	    [PB_ERROR_LINK_LOST] = "connection lost",
-	    [PB_ERROR_TIMEOUT] = "no reply",
-	    [PB_ERROR_CHECKSUM] = "replies with a wrong checksum",
-	    [PB_ERROR_GARBAGE] = "bytes that hold no reply",
-	    [PB_ERROR_REFUSED] = "refused by the BMS",
-	    [PB_ERROR_IMPOSSIBLE] = "a reply with impossible content",
+		[PB_ERROR_NONE] = "none",
+		[PB_ERROR_CONNECT] = "no connection",
+		[PB_ERROR_LINK_LOST] = "connection lost",
+		[PB_ERROR_TIMEOUT] = "no reply",
+		[PB_ERROR_CHECKSUM] = "replies with a wrong checksum",
+		[PB_ERROR_GARBAGE] = "bytes that hold no reply",
+		[PB_ERROR_REFUSED] = "refused by the BMS",
+		[PB_ERROR_IMPOSSIBLE] = "a reply with impossible content",
 	};
 
 	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";

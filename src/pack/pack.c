@@ -84,8 +84,8 @@ static void feed(struct pb_pack *pack, struct pb_session_event event)
 			break;
 		/* a link that refuses an order is down, whatever it believes itself */
 		pack->link->type->close(pack->link);
-		event =
-		    (struct pb_session_event){.type = PB_SESSION_DOWN, .why = strerrordesc_np(-r)};
+		event = (struct pb_session_event){.type = PB_SESSION_DOWN,
+						  .why = strerrordesc_np(-r)};
 	}
 	set_timer(pack, deadline_ms);
 }
@@ -109,9 +109,9 @@ static void on_data(void *userdata, const uint8_t *bytes, size_t len)
 }
 
 static const struct pb_link_handler link_handler = {
-    .up = on_up,
-    .down = on_down,
-    .data = on_data,
+	.up = on_up,
+	.down = on_down,
+	.data = on_data,
 };
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)

@@ -59,7 +59,7 @@ void pb_session_init(struct pb_session *s, const struct pb_session_config *confi
 }
 
 static unsigned int note(struct pb_session *s, enum pb_log_level level, const char *format, ...)
-    PB_PRINTF(3, 4);
+	PB_PRINTF(3, 4);
 
 static unsigned int note(struct pb_session *s, enum pb_log_level level, const char *format, ...)
 {

@@ -133,10 +133,10 @@ static uint8_t table_of(const char *name)
 		const char *name;
 		enum pb_table table;
 	} tables[] = {
-	    {"coil", PB_TABLE_COIL},
-	    {"discrete", PB_TABLE_DISCRETE},
-	    {"holding", PB_TABLE_HOLDING},
-	    {"input", PB_TABLE_INPUT},
+		{"coil", PB_TABLE_COIL},
+		{"discrete", PB_TABLE_DISCRETE},
+		{"holding", PB_TABLE_HOLDING},
+		{"input", PB_TABLE_INPUT},
 	};
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(tables); i++)
@@ -163,8 +163,8 @@ static uint8_t read_tables(struct compiler *c, const struct pb_yaml *node)
 	}
 	if (tables == 0 || ((tables & registers) && (tables & ~registers))) {
 		pb_yaml_error(
-		    c->report, node,
-		    "tables, expected [input, holding], [discrete, coil] or one of a pair");
+			c->report, node,
+			"tables, expected [input, holding], [discrete, coil] or one of a pair");
 		return 0;
 	}
 	return tables;
@@ -220,10 +220,10 @@ static void check_cover(struct compiler *c, const struct block *block)
 				      block->name, addr);
 		if (addr > next)
 			pb_yaml_error(
-			    c->report, block->node,
-			    "block '%s': nothing at %u to %u, expected rows without holes "
-			    "(type: reserved fills one)",
-			    block->name, next, addr - 1);
+				c->report, block->node,
+				"block '%s': nothing at %u to %u, expected rows without holes "
+				"(type: reserved fills one)",
+				block->name, next, addr - 1);
 		if (i < block->row_count && addr + rows[i].words > next)
 			next = addr + rows[i].words;
 	}
@@ -266,13 +266,13 @@ static int read_block(struct compiler *c, const struct pb_yaml *node)
 	if (pb_yaml_fill(node, block_rows, &head, c->report) < 0)
 		return 0;
 	*block = (struct block){
-	    .name = map_text(map, head.name),
-	    .description = map_node_text(c, head.description),
-	    .tables = read_tables(c, head.tables),
-	    .addr = (uint16_t)head.addr,
-	    .count = (uint32_t)head.count,
-	    .always = head.always,
-	    .node = node,
+		.name = map_text(map, head.name),
+		.description = map_node_text(c, head.description),
+		.tables = read_tables(c, head.tables),
+		.addr = (uint16_t)head.addr,
+		.count = (uint32_t)head.count,
+		.always = head.always,
+		.node = node,
 	};
 	if (!block->tables)
 		return 0;

@@ -52,8 +52,8 @@ static uint32_t float_bits(double value)
 static uint32_t number_raw(const struct row *row, int64_t value)
 {
 	if (row->width)
-		value =
-		    (int64_t)((uint64_t)value >> row->shift & ((UINT64_C(1) << row->width) - 1));
+		value = (int64_t)((uint64_t)value >> row->shift &
+				  ((UINT64_C(1) << row->width) - 1));
 	value += row->bias;
 	if (row->type == PB_ROW_F32)
 		return float_bits((double)value * (double)row->num / (double)row->den +
@@ -173,7 +173,7 @@ static int find_live(struct pb_unit_image *image)
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
 			if (is_live(&map->rows[i]))
 				image->live[image->live_count++] =
-				    (struct live){(uint16_t)b, (uint32_t)i};
+					(struct live){(uint16_t)b, (uint32_t)i};
 	}
 	return 0;
 }
@@ -202,10 +202,10 @@ int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 		const struct block *block = &map->blocks[i];
 
 		image->blocks[i] = (struct pb_block){
-		    .tables = block->tables,
-		    .addr = block->addr,
-		    .count = block->count,
-		    .bytes = image->bytes + total,
+			.tables = block->tables,
+			.addr = block->addr,
+			.count = block->count,
+			.bytes = image->bytes + total,
 		};
 		total += block_bytes(block);
 	}

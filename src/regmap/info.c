@@ -66,21 +66,21 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 	const struct row *row = nth_row(map, index, &block);
 
 	*ret = (struct pb_row_info){
-	    .block = block->name,
-	    .tables = block->tables,
-	    .addr = row->addr,
-	    .words = row->words,
-	    .type = row->type,
-	    .field = row->field,
-	    .index = row->field && row->field->indexed ? row->index : -1,
-	    .bit = shown_bit(row),
-	    .unit = row->unit,
-	    .scale = row->scale,
-	    .has_na = row->has_na,
-	    .na = row->na,
-	    .writable = false,
-	    .description =
-		*row->description || !row->field ? row->description : row->field->description,
+		.block = block->name,
+		.tables = block->tables,
+		.addr = row->addr,
+		.words = row->words,
+		.type = row->type,
+		.field = row->field,
+		.index = row->field && row->field->indexed ? row->index : -1,
+		.bit = shown_bit(row),
+		.unit = row->unit,
+		.scale = row->scale,
+		.has_na = row->has_na,
+		.na = row->na,
+		.writable = false,
+		.description = *row->description || !row->field ? row->description
+								: row->field->description,
 	};
 }
 
@@ -94,11 +94,11 @@ void pb_map_block(const struct pb_map *map, size_t index, struct pb_block_info *
 	const struct block *block = &map->blocks[index];
 
 	*ret = (struct pb_block_info){
-	    .name = block->name,
-	    .description = block->description,
-	    .tables = block->tables,
-	    .addr = block->addr,
-	    .count = block->count,
-	    .always = block->always,
+		.name = block->name,
+		.description = block->description,
+		.tables = block->tables,
+		.addr = block->addr,
+		.count = block->count,
+		.always = block->always,
 	};
 }

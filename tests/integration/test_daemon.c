@@ -26,12 +26,12 @@
 static const struct {
 	const char *basic, *cells;
 } captured[] = {
-    {"sp04s034-280ah-03", "sp04s034-280ah-04"},
-    {"dh04sc02-03", "dh04sc02-04"},
-    {"sp10s009-8s-03", "sp10s009-8s-04"},
-    {"sp15s001-11s-03-discharge", "sp15s001-11s-04"},
-    {"aces-4s-03", "aces-4s-04"},
-    {"berger-200-03", "berger-200-04"},
+	{"sp04s034-280ah-03", "sp04s034-280ah-04"},
+	{"dh04sc02-03", "dh04sc02-04"},
+	{"sp10s009-8s-03", "sp10s009-8s-04"},
+	{"sp15s001-11s-03-discharge", "sp15s001-11s-04"},
+	{"aces-4s-03", "aces-4s-04"},
+	{"berger-200-03", "berger-200-04"},
 };
 
 enum { PACKS = PB_ARRAY_SIZE(captured), STALE_S = 2 };
@@ -150,7 +150,7 @@ static void *run_peers(void *userdata)
 		for (size_t i = 0; i < PACKS; i++) {
 			fds[i] = (struct pollfd){.fd = bench->peers[i].listener, .events = POLLIN};
 			fds[PACKS + i] =
-			    (struct pollfd){.fd = bench->peers[i].connection, .events = POLLIN};
+				(struct pollfd){.fd = bench->peers[i].connection, .events = POLLIN};
 		}
 		poll(fds, 2 * PACKS, 50);
 		for (size_t i = 0; i < PACKS; i++) {
@@ -162,7 +162,7 @@ static void *run_peers(void *userdata)
 				if (peer->connection >= 0)
 					close(peer->connection);
 				peer->connection =
-				    accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
+					accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
 			}
 		}
 	}
@@ -180,7 +180,7 @@ static const json_t *row_of(const struct bench *bench, const char *field, int in
 	{
 		const json_t *at = json_object_get(row, "index");
 		const char *table =
-		    json_string_value(json_array_get(json_object_get(row, "table"), 0));
+			json_string_value(json_array_get(json_object_get(row, "table"), 0));
 		const char *name = json_string_value(json_object_get(row, "field"));
 
 		if (!name || strcmp(name, field) != 0 || strcmp(table, "input") != 0)
@@ -255,18 +255,18 @@ static void check_basic(struct bench *bench, int unit, const json_t *expect)
 	static const struct {
 		const char *field, *key;
 	} values[] = {
-	    {"voltage_mv", "total_voltage_v"},
-	    {"current_ma", "current_a"},
-	    {"soc_permille", "soc_percent"},
-	    {"remaining_mah", "capacity_remaining_ah"},
-	    {"nominal_mah", "capacity_full_ah"},
-	    {"cycles", "cycles"},
-	    {"protection_mask", "protection_mask"},
-	    {"balance_mask", "balance_mask"},
-	    {"version", "version_raw"},
-	    {"cell_count", "cell_count"},
-	    {"charge_fet", "charge_fet"},
-	    {"discharge_fet", "discharge_fet"},
+		{"voltage_mv", "total_voltage_v"},
+		{"current_ma", "current_a"},
+		{"soc_permille", "soc_percent"},
+		{"remaining_mah", "capacity_remaining_ah"},
+		{"nominal_mah", "capacity_full_ah"},
+		{"cycles", "cycles"},
+		{"protection_mask", "protection_mask"},
+		{"balance_mask", "balance_mask"},
+		{"version", "version_raw"},
+		{"cell_count", "cell_count"},
+		{"charge_fet", "charge_fet"},
+		{"discharge_fet", "discharge_fet"},
 	};
 	const json_t *temperatures = json_object_get(expect, "temperatures_c");
 	size_t count = json_array_size(temperatures);
@@ -285,7 +285,7 @@ static void check_cells(struct bench *bench, int unit, const json_t *expect)
 	const json_t *cells = json_object_get(expect, "cell_voltages_v");
 	const json_t *row = row_of(bench, "cell_mv", 0);
 	double unit_v =
-	    strcmp(json_string_value(json_object_get(row, "unit")), "mV") == 0 ? 1000 : 1;
+		strcmp(json_string_value(json_object_get(row, "unit")), "mV") == 0 ? 1000 : 1;
 	size_t count = json_array_size(cells);
 
 	for (size_t i = 0; i < count; i++)
@@ -312,7 +312,7 @@ static void set_up(struct bench *bench)
 	static char export[1 << 20];
 	char config[4096], path[128];
 	size_t at =
-	    (size_t)snprintf(config, sizeof(config), "listen:\n  - tcp: 127.0.0.1:0\npacks:\n");
+		(size_t)snprintf(config, sizeof(config), "listen:\n  - tcp: 127.0.0.1:0\npacks:\n");
 
 	memset(bench, 0, sizeof(*bench));
 	bench->frames = json_load_file(PB_TEST_DATA "/jbd/frames.json", 0, NULL);

@@ -9,17 +9,17 @@
 static const struct {
 	int64_t value, num, den, expected;
 } scales[] = {
-    {13320, 1, 10, 1332},
-    {13325, 1, 10, 1333},
-    {-13325, 1, 10, -1333},
-    {13324, 1, 10, 1332},
-    {5, -1, 1, -5},
-    {5, 1, -2, -3},
-    {0, 7, 3, 0},
-    {INT64_MAX, 10, 1, INT64_MAX},
-    {INT64_MIN, 10, 1, INT64_MIN},
-    {INT64_MIN, -1, 1, INT64_MAX},
-    {INT64_MAX, 10, 10, INT64_MAX},
+	{13320, 1, 10, 1332},
+	{13325, 1, 10, 1333},
+	{-13325, 1, 10, -1333},
+	{13324, 1, 10, 1332},
+	{5, -1, 1, -5},
+	{5, 1, -2, -3},
+	{0, 7, 3, 0},
+	{INT64_MAX, 10, 1, INT64_MAX},
+	{INT64_MIN, 10, 1, INT64_MIN},
+	{INT64_MIN, -1, 1, INT64_MAX},
+	{INT64_MAX, 10, 10, INT64_MAX},
 };
 
 START_TEST(scale)
@@ -34,23 +34,23 @@ static const struct {
 	int result;
 	int64_t num, den;
 } ratios[] = {
-    {"1", 0, 1, 1},
-    {"0.1", 0, 1, 10},
-    {"-0.1", 0, -1, 10},
-    {"2.50", 0, 5, 2},
-    {"+10", 0, 10, 1},
-    {".5", 0, 1, 2},
-    {"0", 0, 0, 1},
-    {"0.000000001", 0, 1, 1000000000},
-    {"0.0000000001", -ERANGE, 0, 0},
-    {"99999999999999999999", -ERANGE, 0, 0},
-    {"", -EINVAL, 0, 0},
-    {".", -EINVAL, 0, 0},
-    {"-", -EINVAL, 0, 0},
-    {"1.2.3", -EINVAL, 0, 0},
-    {"1e3", -EINVAL, 0, 0},
-    {" 1", -EINVAL, 0, 0},
-    {"1 ", -EINVAL, 0, 0},
+	{"1", 0, 1, 1},
+	{"0.1", 0, 1, 10},
+	{"-0.1", 0, -1, 10},
+	{"2.50", 0, 5, 2},
+	{"+10", 0, 10, 1},
+	{".5", 0, 1, 2},
+	{"0", 0, 0, 1},
+	{"0.000000001", 0, 1, 1000000000},
+	{"0.0000000001", -ERANGE, 0, 0},
+	{"99999999999999999999", -ERANGE, 0, 0},
+	{"", -EINVAL, 0, 0},
+	{".", -EINVAL, 0, 0},
+	{"-", -EINVAL, 0, 0},
+	{"1.2.3", -EINVAL, 0, 0},
+	{"1e3", -EINVAL, 0, 0},
+	{" 1", -EINVAL, 0, 0},
+	{"1 ", -EINVAL, 0, 0},
 };
 
 START_TEST(ratio)
@@ -68,12 +68,12 @@ static const struct {
 	int result;
 	int64_t value;
 } ints[] = {
-    {"0", 0, 0},	 {"100", 0, 100},      {"-100", 0, -100},
-    {"0x10", 0, 16},	 {"0XfF", 0, 255},     {"010", 0, 10},
-    {"101", -ERANGE, 0}, {"-101", -ERANGE, 0}, {"99999999999999999999999", -ERANGE, 0},
-    {"", -EINVAL, 0},	 {"0x", -EINVAL, 0},   {"-", -EINVAL, 0},
-    {"1x", -EINVAL, 0},	 {" 1", -EINVAL, 0},   {"1.5", -EINVAL, 0},
-    {"ten", -EINVAL, 0},
+	{"0", 0, 0},	     {"100", 0, 100},	   {"-100", 0, -100},
+	{"0x10", 0, 16},     {"0XfF", 0, 255},	   {"010", 0, 10},
+	{"101", -ERANGE, 0}, {"-101", -ERANGE, 0}, {"99999999999999999999999", -ERANGE, 0},
+	{"", -EINVAL, 0},    {"0x", -EINVAL, 0},   {"-", -EINVAL, 0},
+	{"1x", -EINVAL, 0},  {" 1", -EINVAL, 0},   {"1.5", -EINVAL, 0},
+	{"ten", -EINVAL, 0},
 };
 
 START_TEST(integer)
@@ -115,7 +115,7 @@ START_TEST(nearest)
 	ck_assert_str_eq(pb_nearest("lnik", words), "link");
 	ck_assert_ptr_null(pb_nearest("temperature", words));
 	ck_assert_ptr_null(
-	    pb_nearest("a-word-far-longer-than-any-that-could-be-meant-here", words));
+		pb_nearest("a-word-far-longer-than-any-that-could-be-meant-here", words));
 }
 END_TEST
 

@@ -71,27 +71,27 @@ static const struct {
 	const char *says;  /* part of it */
 	size_t count;
 } errors[] = {
-    {"", "", "mapping", 1},
-    {"packs: 1\n", "1:8", "list", 1},
-    {"packs: []\n", "1:8", "list", 1},
-    {"listen:\n  - tcp: 127.0.0.1:1502\n", "1:1", "packs", 1},
-    {GOOD "pack: 1\n", "3:1", "packs", 1},
-    {GOOD "listen:\n  - {rtu: /dev/ttyUSB0}\n", "4:5", "tcp", 2},
-    {"packs:\n  - {name: a, link: 'sim:x', unit: 1, pol_ms: 5}\n", "2:39", "poll_ms", 1},
-    {"packs:\n  - {name: A b, link: 'sim:x', unit: 1}\n", "2:12", "a-z", 1},
-    {"packs:\n  - {name: a, link: 'sim:x', unit: 248}\n", "2:36", "247", 1},
-    {"packs:\n  - {name: a, link: 'sim:x', unit: 0}\n", "2:36", "1", 1},
-    {"packs:\n  - {name: a, link: 'sim:x', unit: one}\n", "2:36", "number", 1},
-    {"packs:\n  - {name: a, link: 'sim:x', unit: 1, poll_ms: 50}\n", "2:48", "100", 1},
-    {"packs:\n  - {name: a, link: 'sim:x', unit: 1, stale_after_s: 5}\n", "2:54", "poll", 1},
-    {"packs:\n  - {name: a, unit: 1}\n", "2:5", "link", 1},
-    {GOOD "  - {name: a, link: 'tcp:[::1]:2', unit: 2}\n", "3:12", "taken", 1},
-    {GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 1}\n", "3:42", "'a'", 1},
-    {GOOD "  - {name: b, link: 'tcp:[::1]:1', unit: 2}\n", "3:21", "'a'", 1},
-    {GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 300}\n"
-	  "  - {name: c, link: 'tcp:[::1]:3', unit: 400}\n"
-	  "  - {name: C, link: 'tcp:[::1]:4', unit: 3}\n",
-     "3:42", "247", 3},
+	{"", "", "mapping", 1},
+	{"packs: 1\n", "1:8", "list", 1},
+	{"packs: []\n", "1:8", "list", 1},
+	{"listen:\n  - tcp: 127.0.0.1:1502\n", "1:1", "packs", 1},
+	{GOOD "pack: 1\n", "3:1", "packs", 1},
+	{GOOD "listen:\n  - {rtu: /dev/ttyUSB0}\n", "4:5", "tcp", 2},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, pol_ms: 5}\n", "2:39", "poll_ms", 1},
+	{"packs:\n  - {name: A b, link: 'sim:x', unit: 1}\n", "2:12", "a-z", 1},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: 248}\n", "2:36", "247", 1},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: 0}\n", "2:36", "1", 1},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: one}\n", "2:36", "number", 1},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, poll_ms: 50}\n", "2:48", "100", 1},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, stale_after_s: 5}\n", "2:54", "poll", 1},
+	{"packs:\n  - {name: a, unit: 1}\n", "2:5", "link", 1},
+	{GOOD "  - {name: a, link: 'tcp:[::1]:2', unit: 2}\n", "3:12", "taken", 1},
+	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 1}\n", "3:42", "'a'", 1},
+	{GOOD "  - {name: b, link: 'tcp:[::1]:1', unit: 2}\n", "3:21", "'a'", 1},
+	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 300}\n"
+	      "  - {name: c, link: 'tcp:[::1]:3', unit: 400}\n"
+	      "  - {name: C, link: 'tcp:[::1]:4', unit: 3}\n",
+	 "3:42", "247", 3},
 };
 
 START_TEST(each_error_has_its_place)

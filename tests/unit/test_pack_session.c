@@ -11,11 +11,11 @@
 
 /* replies as captured, tests/data/jbd/frames.json: sp04s034-280ah-03 and the like */
 static const char *const reply_basic =
-    "dd03001d0534000068c96d6000002c7c00000000000080600304030b6d0b6d0b69fab677";
+	"dd03001d0534000068c96d6000002c7c00000000000080600304030b6d0b6d0b69fab677";
 static const char *const reply_cells = "dd0400080d000d010d020d03ffbe77";
 static const char *const reply_name = "dd0500154a42442d53503034533036302d333030412d4c3453fafd77";
 static const char *const reply_counters =
-    "ddaa001600000000000000000004000000000000000000000000ffe677";
+	"ddaa001600000000000000000004000000000000000000000000ffe677";
 static const char *const reply_no_cells = "dd048000ff8077";
 
 enum board {
@@ -169,7 +169,7 @@ static bool happen(struct world *w, uint64_t until)
 			w->queued = 0;
 		}
 		step(w, (struct pb_session_event){
-			    .type = event.type, .bytes = event.bytes, .len = event.len});
+				.type = event.type, .bytes = event.bytes, .len = event.len});
 		return true;
 	}
 	if (w->deadline > until)
@@ -197,17 +197,17 @@ static void run(struct world *w, uint64_t ms)
 static struct world world(void)
 {
 	struct world w = {
-	    .now = 1000000, .connects = true, .reply_ms = 70, .least_gap = UINT64_MAX};
+		.now = 1000000, .connects = true, .reply_ms = 70, .least_gap = UINT64_MAX};
 	struct pb_session_config config = {
-	    .codec = &pb_codec_jbd,
-	    .poll_ms = 5000,
-	    .gap_ms = 500,
-	    .settle_ms = 300,
-	    .reply_timeout_ms = 1000,
-	    .tries = 3,
-	    .connect_timeout_ms = 20000,
-	    .stale_after_s = 15,
-	    .seed = 7,
+		.codec = &pb_codec_jbd,
+		.poll_ms = 5000,
+		.gap_ms = 500,
+		.settle_ms = 300,
+		.reply_timeout_ms = 1000,
+		.tries = 3,
+		.connect_timeout_ms = 20000,
+		.stale_after_s = 15,
+		.seed = 7,
 	};
 
 	pb_session_init(&w.session, &config);
@@ -397,9 +397,9 @@ static const struct {
 	enum board board;
 	enum pb_error error;
 } faults[] = {
-    {BOARD_SILENT, PB_ERROR_TIMEOUT},
-    {BOARD_BAD_CHECKSUM, PB_ERROR_CHECKSUM},
-    {BOARD_GARBAGE, PB_ERROR_GARBAGE},
+	{BOARD_SILENT, PB_ERROR_TIMEOUT},
+	{BOARD_BAD_CHECKSUM, PB_ERROR_CHECKSUM},
+	{BOARD_GARBAGE, PB_ERROR_GARBAGE},
 };
 
 START_TEST(names_the_fault)
@@ -477,7 +477,7 @@ START_TEST(bytes_in_any_state_do_no_harm)
 {
 	struct world w = world();
 	struct pb_session_event event = {
-	    .type = PB_SESSION_DATA, .bytes = (const uint8_t *)"\0\xDD\x03", .len = 3};
+		.type = PB_SESSION_DATA, .bytes = (const uint8_t *)"\0\xDD\x03", .len = 3};
 
 	step(&w, event);
 	start(&w);
