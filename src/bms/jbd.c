@@ -185,8 +185,8 @@ static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
 	s->cycles = pb_get_be16(p + 8);
 	s->production_date = date(pb_get_be16(p + 10));
 	s->balance_mask = pb_get_be16(p + 12) | (uint64_t)pb_get_be16(p + 14) << 16;
-	/* the bits are numbered as enum pb_protection; bit 15 is reserved */
-	s->protection_mask = pb_get_be16(p + 16) & ((1 << PB_PROTECT_COUNT) - 1);
+	/* numbered as enum pb_protection is; bit 15, which JBD reserves, is passed on as it is */
+	s->protection_mask = pb_get_be16(p + 16);
 	s->version = p[18];
 	s->soc_permille = p[19] * 10;
 	s->charge_fet = p[20] & 1;

@@ -35,32 +35,57 @@ void pb_stream_push(struct pb_stream *stream, const uint8_t *bytes, size_t len)
 	stream->len += len;
 }
 
+/* Drops what stands before @at, for good. */
+static void skip(struct pb_stream *stream, size_t at)
+{
+	stream->garbage_bytes += (uint32_t)at;
+	drop(stream, at);
+}
+
+/*
+ * Looks for a whole frame from @at on. @return its length with @ret_at; or 0, with @ret_at at the
+ * first place that more bytes may complete, or the end.
+ */
+static int find(struct pb_stream *stream, const struct pb_codec *codec,
+		const struct pb_query *pending, size_t *ret_at)
+{
+	struct pb_frame frame;
+	size_t waiting = stream->len;
+
+	for (size_t at = 0; at < stream->len; at++) {
+		int r = codec->frame(stream->buf + at, stream->len - at, pending, &frame);
+
+		if (r > 0) {
+			*ret_at = at;
+			return r;
+		}
+		/*
+		 * A start that only looks like one can announce more than ever comes, and the real
+		 * reply is already behind it: so the search goes on, but nothing is dropped yet.
+		 */
+		if (r == PB_FRAME_MORE && waiting == stream->len)
+			waiting = at;
+		else if ((r == -EBADMSG || r == -EILSEQ) && waiting == stream->len)
+			stream->bad_frames++;
+	}
+	*ret_at = waiting;
+	return 0;
+}
+
 bool pb_stream_next(struct pb_stream *stream, const struct pb_codec *codec,
 		    const struct pb_query *pending, struct pb_frame *ret)
 {
-	size_t at = 0;
-	int r = PB_FRAME_MORE;
+	size_t at;
+	int len;
 
 	eat(stream);
-	while (at < stream->len) {
-		r = codec->frame(stream->buf + at, stream->len - at, pending, ret);
-		if (r >= 0)
-			break;
-		/* the real start may be inside, so one byte only */
-		if (r == -EBADMSG || r == -EILSEQ)
-			stream->bad_frames++;
-		at++;
-	}
-	if (at > 0) {
-		stream->garbage_bytes += (uint32_t)at;
-		drop(stream, at);
-		ret->bytes = stream->buf;
-		if (r > 0)
-			codec->frame(stream->buf, stream->len, pending, ret);
-	}
-	if (stream->len == 0 || r <= 0)
+	len = find(stream, codec, pending, &at);
+	skip(stream, at);
+	if (len == 0)
 		return false;
-	stream->eaten = (size_t)r;
+	/* once more, where the frame stands now: @ret points into it */
+	len = codec->frame(stream->buf, stream->len, pending, ret);
+	stream->eaten = (size_t)len;
 	return true;
 }
 

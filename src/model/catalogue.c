@@ -78,7 +78,7 @@ static const struct pb_field pack_fields[] = {
 	SAMPLE(cycles, NUMBER, NONE, 0, 65534, CYCLES, "full cycles"),
 	SAMPLE(production_date, DATE, NONE, 20000101, 21271231, PRODUCTION_DATE, "production date, YYYYMMDD"),
 	SAMPLE(balance_mask, MASK, NONE, 0, (INT64_C(1) << PB_CELLS_MAX) - 1, BALANCE, "cells being balanced, bit 0 is cell 1"),
-	SAMPLE(protection_mask, MASK, NONE, 0, 0x7FFF, PROTECTION, "active protections: "
+	SAMPLE(protection_mask, MASK, NONE, 0, 0xFFFF, PROTECTION, "active protections: "
 		"0 cell over-voltage, 1 cell under-voltage, 2 pack over-voltage, 3 pack under-voltage, "
 		"4 charge over-temperature, 5 charge under-temperature, 6 discharge over-temperature, "
 		"7 discharge under-temperature, 8 charge over-current, 9 discharge over-current, "
