@@ -202,7 +202,18 @@ static int by_addr(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	/* of two at one address, the one further down in the file is in the wrong */
+	return x->node->line < y->node->line ? -1 : x->node->line > y->node->line;
+}
+
+static void report_hole(struct compiler *c, const struct block *block, uint32_t from, uint32_t to)
+{
+	pb_yaml_error(c->report, block->node,
+		      "block '%s': nothing at %u to %u, expected rows without holes "
+		      "(type: reserved fills one)",
+		      block->name, from, to);
 }
 
 /* Rows must fill their block, each address once. Only for blocks whose rows are without errors. */
@@ -211,22 +222,20 @@ static void check_cover(struct compiler *c, const struct block *block)
 	const struct row *rows = c->map->rows + block->row;
 	uint32_t next = block->addr, end = block->addr + block->count;
 
-	for (size_t i = 0; i <= block->row_count; i++) {
-		uint32_t addr = i < block->row_count ? rows[i].addr : end;
-
-		if (addr < next)
-			pb_yaml_error(c->report, block->node,
-				      "block '%s': address %u is taken twice, expected once",
-				      block->name, addr);
-		if (addr > next)
+	for (size_t i = 0; i < block->row_count; i++) {
+		if (rows[i].addr > next)
+			report_hole(c, block, next, rows[i].addr - 1U);
+		if (rows[i].addr < next)
 			pb_yaml_error(
-				c->report, block->node,
-				"block '%s': nothing at %u to %u, expected rows without holes "
-				"(type: reserved fills one)",
-				block->name, next, addr - 1);
-		if (i < block->row_count && addr + rows[i].words > next)
-			next = addr + rows[i].words;
+				c->report, rows[i].node,
+				"address %u is taken by another row of block '%s', expected a "
+				"free one",
+				rows[i].addr, block->name);
+		if (rows[i].addr + rows[i].words > next)
+			next = rows[i].addr + rows[i].words;
 	}
+	if (next < end)
+		report_hole(c, block, next, end - 1);
 }
 
 static int read_rows(struct compiler *c, struct block *block, const struct pb_yaml *rows)

@@ -141,7 +141,8 @@ static void encode_row(const struct pb_map *map, const struct row *row,
 		pb_put_be16(p, bits_raw(row, data, old));
 		break;
 	case PB_ROW_COIL:
-		put_bit(block->bytes, at, bit_of(&row->bits[0], data, old));
+		put_bit(block->bytes, at,
+			row->field ? bit_of(&row->bits[0], data, old) : row->value != 0);
 		break;
 	case PB_ROW_RESERVED:
 		break;

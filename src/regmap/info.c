@@ -56,7 +56,7 @@ static const struct row *nth_row(const struct pb_map *map, size_t index,
 static int shown_bit(const struct row *row)
 {
 	if (row->type == PB_ROW_COIL)
-		return row->bits[0].mask_bit;
+		return row->field ? row->bits[0].mask_bit : -1;
 	return row->width ? row->shift : -1;
 }
 
@@ -74,8 +74,10 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.field = row->field,
 		.index = row->field && row->field->indexed ? row->index : -1,
 		.bit = shown_bit(row),
+		.width = row->width ? row->width : -1,
 		.unit = row->unit,
 		.scale = row->scale,
+		.offset = row->offset,
 		.has_na = row->has_na,
 		.na = row->na,
 		.writable = false,

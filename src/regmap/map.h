@@ -37,6 +37,7 @@ struct row {
 	const char *unit;
 	const char *scale;
 	const char *description;
+	const struct pb_yaml *node; /* while compiling */
 };
 
 struct block {

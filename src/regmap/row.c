@@ -34,7 +34,7 @@ static const struct pb_yaml_row source_rows[] = {
 	 .doc = "element of an array, the first one with `count`; from 0"},
 	{"count", PB_YAML_INT, SOURCE(count), .min = 1, .max = 1024, .preset = "1",
 	 .doc = "elements of an array, or bits of a mask, one behind the other"},
-	{"words", PB_YAML_INT, SOURCE(words), .min = 1, .max = 65536, .preset = "0",
+	{"words", PB_YAML_INT, SOURCE(words), .min = 1, .max = 2000, .preset = "0",
 	 .doc = "registers of a string, registers or bits that are reserved"},
 	{"unit", PB_YAML_TEXT, SOURCE(unit), .doc = "unit of the published value"},
 	{"scale", PB_YAML_TEXT, SOURCE(scale), .doc = "value = register * scale"},
@@ -141,17 +141,31 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 	return 0;
 }
 
+/* A number as it stands in the register: 0x8000 and -32768 are the same s16. */
+static int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
+{
+	const struct limits *limit = &limits[row->type];
+	int64_t top = limit->min < 0 ? limit->max - limit->min : limit->max; /* all bits set */
+	int64_t value;
+
+	if (node->type != PB_YAML_SCALAR || pb_int_parse(node->text, limit->min, top, &value) < 0)
+		return -EINVAL;
+	*ret = value > limit->max ? value - top - 1 : value;
+	return 0;
+}
+
 static int compile_na(struct compiler *c, const struct source *s, struct row *row)
 {
 	row->has_na = can_be_absent(row->field);
 	row->na = limits[row->type].na;
 	if (!s->na)
 		return 0;
-	row->has_na = true;
-	if (s->na->type == PB_YAML_SCALAR &&
-	    pb_int_parse(s->na->text, limits[row->type].min, limits[row->type].max, &row->na) ==
-		    0 &&
-	    row->type != PB_ROW_F32)
+	if (!row->has_na) {
+		pb_yaml_error(c->report, s->na, "na, but %s is always there, expected no na",
+			      row->field->name);
+		return -EINVAL;
+	}
+	if (parse_raw(row, s->na, &row->na) == 0)
 		return 0;
 	pb_yaml_error(c->report, s->na, "na '%s', expected a register of type %s",
 		      s->na->text ? s->na->text : "", type_names[row->type]);
@@ -219,6 +233,11 @@ static int compile_mask(struct compiler *c, const struct source *s, struct row *
 	}
 	row->shift = (uint8_t)s->shift;
 	row->width = (uint8_t)s->width;
+	if (row->field->max >> s->shift == 0) {
+		pb_yaml_error(c->report, at(s, "shift"), "%s has no bit %d, expected a lower one",
+			      row->field->name, s->shift);
+		return -EINVAL;
+	}
 	if (s->shift && !s->width) {
 		pb_yaml_error(c->report, at(s, "shift"), "shift without width, expected both");
 		return -EINVAL;
@@ -250,6 +269,16 @@ static int compile_bit(struct compiler *c, const struct pb_yaml *node, const str
 {
 	bool mask = field->kind == PB_KIND_MASK;
 
+	if (field->kind == PB_KIND_TEXT) {
+		pb_yaml_error(c->report, node, "%s is text, expected a truth value or a mask",
+			      field->name);
+		return -EINVAL;
+	}
+	if (mask && equals >= 0) {
+		pb_yaml_error(c->report, node, "%s is a mask, expected its bit and no 'equals'",
+			      field->name);
+		return -EINVAL;
+	}
 	if (mask != (mask_bit >= 0) || (mask && field->max >> mask_bit == 0)) {
 		pb_yaml_error(c->report, node, "%s, expected %s", field->name,
 			      mask ? "the mask's bit that is shown, one that it can have"
@@ -291,6 +320,37 @@ static const struct pb_yaml_row bit_rows[] = {
 };
 /* clang-format on */
 
+static int check_element(struct compiler *c, const struct pb_yaml *node,
+			 const struct pb_field *field, int32_t index)
+{
+	if (field->indexed ? index >= 0 && index < field->count : index < 0)
+		return 0;
+	if (field->indexed)
+		pb_yaml_error(c->report, node, "%s is an array, expected an index from 0 to %u",
+			      field->name, field->count - 1U);
+	else
+		pb_yaml_error(c->report, node, "%s is no array, expected no index", field->name);
+	return -EINVAL;
+}
+
+/* One item of `bits`. */
+static void compile_item(struct compiler *c, const struct pb_yaml *item, struct row *row)
+{
+	struct bit_entry entry = {0};
+	struct bit_source source;
+	const struct pb_field *field;
+
+	if (pb_yaml_fill(item, bit_rows, &entry, c->report) < 0)
+		return;
+	field = find_field(c, pb_yaml_get(item, "field"), entry.field);
+	if (!field || check_element(c, item, field, entry.index) < 0 ||
+	    compile_bit(c, item, field, entry.index, entry.mask_bit, entry.equals, &source) < 0)
+		return;
+	if (row->bits[entry.bit].field)
+		pb_yaml_error(c->report, item, "bit %d stands twice, expected once", entry.bit);
+	row->bits[entry.bit] = source;
+}
+
 static int compile_bits(struct compiler *c, const struct source *s, struct row *row)
 {
 	size_t before = c->report->count;
@@ -300,26 +360,26 @@ static int compile_bits(struct compiler *c, const struct source *s, struct row *
 		pb_yaml_error(c->report, s->node, "type bits, expected a list 'bits'");
 		return -EINVAL;
 	}
-	for (const struct pb_yaml *item = s->bits->child; item; item = item->next) {
-		struct bit_entry entry = {0};
-		const struct pb_field *field;
-
-		if (pb_yaml_fill(item, bit_rows, &entry, c->report) < 0)
-			continue;
-		field = find_field(c, item, entry.field);
-		if (!field)
-			continue;
-		if (row->bits[entry.bit].field)
-			pb_yaml_error(c->report, item, "bit %d stands twice, expected once",
-				      entry.bit);
-		compile_bit(c, item, field, entry.index, entry.mask_bit, entry.equals,
-			    &row->bits[entry.bit]);
-	}
+	for (const struct pb_yaml *item = s->bits->child; item; item = item->next)
+		compile_item(c, item, row);
 	return c->report->count > before ? -EINVAL : 0;
 }
 
 static int compile_constant(struct compiler *c, const struct source *s, struct row *row)
 {
+	static const char *const of_fields[] = {"unit",	 "scale", "offset", "na",    "saturate",
+						"shift", "width", "bit",    "equals"};
+	int r = 0;
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(of_fields); i++) {
+		if (!pb_yaml_get(s->node, of_fields[i]))
+			continue;
+		pb_yaml_error(c->report, at(s, of_fields[i]),
+			      "%s has no meaning for a constant, expected none", of_fields[i]);
+		r = -EINVAL;
+	}
+	if (r < 0)
+		return r;
 	if (s->value->type != PB_YAML_SCALAR) {
 		pb_yaml_error(c->report, s->value, "value, expected a number or a text");
 		return -EINVAL;
@@ -332,8 +392,7 @@ static int compile_constant(struct compiler *c, const struct source *s, struct r
 			      strlen(row->text), 2 * row->words);
 		return -EINVAL;
 	}
-	if (row->type == PB_ROW_F32 || pb_int_parse(s->value->text, limits[row->type].min,
-						    limits[row->type].max, &row->value) < 0) {
+	if (parse_raw(row, s->value, &row->value) < 0) {
 		pb_yaml_error(c->report, s->value,
 			      "value '%s', expected a whole number that %s holds", s->value->text,
 			      type_names[row->type]);
@@ -352,13 +411,6 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 			      "%s is no text, expected a type for numbers", row->field->name);
 		return -EINVAL;
 	case PB_ROW_COIL:
-		if (row->field->kind == PB_KIND_TEXT) {
-			pb_yaml_error(c->report, at(s, "field"),
-				      "%s is text, expected a truth value "
-				      "or a mask",
-				      row->field->name);
-			return -EINVAL;
-		}
 		return compile_bit(c, at(s, "field"), row->field, s->index, s->bit, s->equals,
 				   &row->bits[0]);
 	case PB_ROW_U16:
@@ -378,11 +430,48 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 
 /* ---- the row as a whole ---- */
 
+#define TYPE(name) (1U << PB_ROW_##name)
+#define INTEGERS   (TYPE(U16) | TYPE(S16) | TYPE(U32) | TYPE(S32))
+
+/* A key that would do nothing is a mistake of the one who wrote it. */
+static void check_keys(struct compiler *c, const struct source *s)
+{
+	static const struct {
+		const char *key;
+		unsigned int types;
+	} meanings[] = {
+		{"field", INTEGERS | TYPE(F32) | TYPE(STRING) | TYPE(COIL)},
+		{"value", INTEGERS | TYPE(STRING) | TYPE(COIL)},
+		{"index", INTEGERS | TYPE(F32) | TYPE(COIL)},
+		{"count", INTEGERS | TYPE(F32) | TYPE(COIL)},
+		{"unit", INTEGERS | TYPE(F32)},
+		{"scale", INTEGERS | TYPE(F32)},
+		{"offset", INTEGERS | TYPE(F32)},
+		{"na", INTEGERS},
+		{"saturate", INTEGERS},
+		{"shift", INTEGERS},
+		{"width", INTEGERS},
+		{"bits", TYPE(BITS)},
+		{"bit", TYPE(COIL)},
+		{"equals", TYPE(COIL)},
+	};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(meanings); i++) {
+		const struct pb_yaml *node = pb_yaml_get(s->node, meanings[i].key);
+
+		if (node && !(meanings[i].types & 1U << s->type))
+			pb_yaml_error(c->report, node,
+				      "%s has no meaning for type %s, expected none",
+				      meanings[i].key, type_names[s->type]);
+	}
+}
+
 static int check_place(struct compiler *c, const struct source *s, const struct block *block)
 {
 	bool bits = table_is_bits(block->tables);
 	size_t before = c->report->count;
 
+	check_keys(c, s);
 	if (s->type != PB_ROW_RESERVED && bits != (s->type == PB_ROW_COIL))
 		pb_yaml_error(c->report, at(s, "type"), "type %s in a block of %s, expected %s",
 			      type_names[s->type], bits ? "bits" : "registers",
@@ -481,15 +570,15 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 		pb_yaml_error(c->report, s->value, "a field and a value, expected one of them");
 		return -EINVAL;
 	}
-	if (row->field)
+	if (row->field) {
 		r = compile_field(c, s, row);
-	else if (s->value && row->type != PB_ROW_BITS && row->type != PB_ROW_RESERVED)
-		r = compile_constant(c, s, row);
-	else if (row->type == PB_ROW_BITS)
+	} else if (row->type == PB_ROW_BITS) {
 		r = compile_bits(c, s, row);
-	else if (row->type == PB_ROW_RESERVED)
+	} else if (row->type == PB_ROW_RESERVED) {
 		r = 0;
-	else {
+	} else if (s->value) {
+		r = compile_constant(c, s, row);
+	} else {
 		pb_yaml_error(c->report, s->node, "type %s, expected a field or a value",
 			      type_names[row->type]);
 		r = -EINVAL;
@@ -508,6 +597,7 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 	row.type = (enum pb_row_type)s.type;
 	row.addr = (uint16_t)s.addr;
 	row.words = s.words ? (uint16_t)s.words : limits[s.type].words;
+	row.node = node;
 	row.den = 1;
 	row.unit = "";
 	row.scale = *s.scale ? map_text(c->map, s.scale) : "1";
