@@ -113,7 +113,7 @@ static void put_basic(struct writer *w, const struct pb_sample *sample)
 	put8(w, sample->version);
 	put8(w, pb_scale(sample->soc_permille, 1, 10));
 	put8(w, (sample->charge_fet ? FET_CHARGE : 0) |
-		    (sample->discharge_fet ? FET_DISCHARGE : 0) | (tenths ? FLAG_TENTHS : 0));
+			(sample->discharge_fet ? FET_DISCHARGE : 0) | (tenths ? FLAG_TENTHS : 0));
 	put8(w, sample->cell_count);
 	put_temperatures(w, sample);
 	/* the tail of newer boards */

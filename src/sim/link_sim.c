@@ -388,13 +388,13 @@ static int sim_create(struct pb_link **ret, sd_event *event, const char *address
 }
 
 const struct pb_link_type pb_link_sim = {
-    .name = "sim",
-    .usage = "sim:PROFILE[,key=value...]",
-    .doc = "a simulated pack; faults can be switched on",
-    .create = sim_create,
-    .open = sim_open,
-    .close = sim_close,
-    .send = sim_send,
-    .rssi = sim_rssi,
-    .free = sim_free,
+	.name = "sim",
+	.usage = "sim:PROFILE[,key=value...]",
+	.doc = "a simulated pack; faults can be switched on",
+	.create = sim_create,
+	.open = sim_open,
+	.close = sim_close,
+	.send = sim_send,
+	.rssi = sim_rssi,
+	.free = sim_free,
 };

@@ -56,7 +56,7 @@ static void read_temperatures(const struct pb_sim *sim, struct pb_sample *ret)
 		if (i >= 2 && i == count - 1)
 			c += 2 + 12 * part * part;
 		ret->temperature_mc[i] =
-		    round_of(1000 * c + 80 * noise(sim, CHANNEL_PROBE_NOISE + i));
+			round_of(1000 * c + 80 * noise(sim, CHANNEL_PROBE_NOISE + i));
 		ret->temperature_has |= UINT64_C(1) << i;
 	}
 	ret->has |= PB_HAS(PB_HAS_TEMPERATURES);
@@ -105,8 +105,8 @@ static void read_identity(const struct pb_sim *sim, struct pb_sample *ret)
 			       (int)(28 * pb_sim_hash(seed, CHANNEL_HISTORY, 3));
 	snprintf(ret->device_name, sizeof(ret->device_name), "%s",
 		 sim->options.profile->device_name);
-	ret->has |=
-	    PB_HAS(PB_HAS_VERSION) | PB_HAS(PB_HAS_PRODUCTION_DATE) | PB_HAS(PB_HAS_DEVICE_NAME);
+	ret->has |= PB_HAS(PB_HAS_VERSION) | PB_HAS(PB_HAS_PRODUCTION_DATE) |
+		    PB_HAS(PB_HAS_DEVICE_NAME);
 }
 
 void pb_sim_read(const struct pb_sim *sim, struct pb_sample *ret)

@@ -30,19 +30,19 @@ struct row {
 #define OPTION(member) offsetof(struct pb_sim_options, member)
 
 static const struct row rows[] = {
-    {"seed", KIND_SEED, OPTION(seed), 0, INT64_MAX},
-    {"ah", KIND_THOUSANDTH, OPTION(capacity_mah), 1, AH_MAX},
-    {"soc", KIND_TENTH, OPTION(soc_permille), 0, 100},
-    {"speed", KIND_WHOLE, OPTION(speed), 1, 3600},
-    {"lost", KIND_WHOLE, OPTION(lost), 0, 100},
-    {"bad", KIND_WHOLE, OPTION(bad), 0, 100},
-    {"stray", KIND_WHOLE, OPTION(stray), 0, 100},
-    {"chunk", KIND_WHOLE, OPTION(chunk), 0, 1024},
-    {"wake", KIND_WHOLE, OPTION(wake), 0, 100},
-    {"delay", KIND_WHOLE, OPTION(delay_ms), 0, 60000},
-    {"drop", KIND_WHOLE, OPTION(drop), 0, 1000000},
-    {"silent", KIND_SPAN, OPTION(silent_after_s), 0, 86400},
-    {"down", KIND_SPAN, OPTION(down_after_s), 0, 86400},
+	{"seed", KIND_SEED, OPTION(seed), 0, INT64_MAX},
+	{"ah", KIND_THOUSANDTH, OPTION(capacity_mah), 1, AH_MAX},
+	{"soc", KIND_TENTH, OPTION(soc_permille), 0, 100},
+	{"speed", KIND_WHOLE, OPTION(speed), 1, 3600},
+	{"lost", KIND_WHOLE, OPTION(lost), 0, 100},
+	{"bad", KIND_WHOLE, OPTION(bad), 0, 100},
+	{"stray", KIND_WHOLE, OPTION(stray), 0, 100},
+	{"chunk", KIND_WHOLE, OPTION(chunk), 0, 1024},
+	{"wake", KIND_WHOLE, OPTION(wake), 0, 100},
+	{"delay", KIND_WHOLE, OPTION(delay_ms), 0, 60000},
+	{"drop", KIND_WHOLE, OPTION(drop), 0, 1000000},
+	{"silent", KIND_SPAN, OPTION(silent_after_s), 0, 86400},
+	{"down", KIND_SPAN, OPTION(down_after_s), 0, 86400},
 };
 
 static const struct pb_sim_profile *find_profile(const char *name)

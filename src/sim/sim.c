@@ -112,11 +112,17 @@ static double flow_c(struct pb_sim *sim, double dt)
 		sim->counters[PB_COUNTER_DISCHARGE_OVERCURRENT]++;
 		sim->overcurrent_until_s = sim->time_s + OVERCURRENT_S;
 	}
-	if (current > 0 && sim->protection_mask & PB_SIM_STOPS_CHARGE)
-		return 0;
-	if (current < 0 && sim->protection_mask & PB_SIM_STOPS_DISCHARGE)
-		return 0;
 	return current;
+}
+
+/* What the FETs let through of a current. */
+static double pass_c(const struct pb_sim *sim, double current)
+{
+	bool off = current > 0	 ? sim->protection_mask & PB_SIM_STOPS_CHARGE
+		   : current < 0 ? sim->protection_mask & PB_SIM_STOPS_DISCHARGE
+				 : true;
+
+	return off ? 0 : current;
 }
 
 static void move_charge(struct pb_sim *sim, double dt)
@@ -125,7 +131,7 @@ static void move_charge(struct pb_sim *sim, double dt)
 		double bleed_c = sim->balance_mask >> i & 1 ? BLEED_C : 0;
 
 		sim->cell_charge[i] +=
-		    (sim->current_c - bleed_c) * dt / 3600 - sim->cell_leak[i] * dt;
+			(sim->current_c - bleed_c) * dt / 3600 - sim->cell_leak[i] * dt;
 	}
 	if (sim->current_c < 0)
 		sim->discharged_c_h -= sim->current_c * dt / 3600;
@@ -167,22 +173,22 @@ static void protect(struct pb_sim *sim, double min_mv, double max_mv, double sum
 	int n = cells_of(sim);
 	double cold = c->charge_min_mc / 1000.0;
 	const struct limit limits[] = {
-	    {PB_PROTECT_CELL_OVERVOLTAGE, PB_COUNTER_CELL_OVERVOLTAGE, max_mv, c->over_mv,
-	     c->over_release_mv},
-	    {PB_PROTECT_CELL_UNDERVOLTAGE, PB_COUNTER_CELL_UNDERVOLTAGE, min_mv, c->under_mv,
-	     c->under_release_mv},
-	    {PB_PROTECT_PACK_OVERVOLTAGE, PB_COUNTER_PACK_OVERVOLTAGE, sum_mv,
-	     n * (c->over_mv - 20), n * c->over_release_mv},
-	    {PB_PROTECT_PACK_UNDERVOLTAGE, PB_COUNTER_PACK_UNDERVOLTAGE, sum_mv,
-	     n * (c->under_mv + 20), n * c->under_release_mv},
-	    {PB_PROTECT_CHARGE_OVERTEMPERATURE, PB_COUNTER_CHARGE_OVERTEMPERATURE, sim->core_c, 55,
-	     50},
-	    {PB_PROTECT_CHARGE_UNDERTEMPERATURE, PB_COUNTER_CHARGE_UNDERTEMPERATURE, sim->core_c,
-	     cold, cold + 3},
-	    {PB_PROTECT_DISCHARGE_OVERTEMPERATURE, PB_COUNTER_DISCHARGE_OVERTEMPERATURE,
-	     sim->core_c, 65, 60},
-	    {PB_PROTECT_DISCHARGE_UNDERTEMPERATURE, PB_COUNTER_DISCHARGE_UNDERTEMPERATURE,
-	     sim->core_c, -20, -15},
+		{PB_PROTECT_CELL_OVERVOLTAGE, PB_COUNTER_CELL_OVERVOLTAGE, max_mv, c->over_mv,
+		 c->over_release_mv},
+		{PB_PROTECT_CELL_UNDERVOLTAGE, PB_COUNTER_CELL_UNDERVOLTAGE, min_mv, c->under_mv,
+		 c->under_release_mv},
+		{PB_PROTECT_PACK_OVERVOLTAGE, PB_COUNTER_PACK_OVERVOLTAGE, sum_mv,
+		 n * (c->over_mv - 20), n * c->over_release_mv},
+		{PB_PROTECT_PACK_UNDERVOLTAGE, PB_COUNTER_PACK_UNDERVOLTAGE, sum_mv,
+		 n * (c->under_mv + 20), n * c->under_release_mv},
+		{PB_PROTECT_CHARGE_OVERTEMPERATURE, PB_COUNTER_CHARGE_OVERTEMPERATURE, sim->core_c,
+		 55, 50},
+		{PB_PROTECT_CHARGE_UNDERTEMPERATURE, PB_COUNTER_CHARGE_UNDERTEMPERATURE,
+		 sim->core_c, cold, cold + 3},
+		{PB_PROTECT_DISCHARGE_OVERTEMPERATURE, PB_COUNTER_DISCHARGE_OVERTEMPERATURE,
+		 sim->core_c, 65, 60},
+		{PB_PROTECT_DISCHARGE_UNDERTEMPERATURE, PB_COUNTER_DISCHARGE_UNDERTEMPERATURE,
+		 sim->core_c, -20, -15},
 	};
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(limits); i++)
@@ -204,7 +210,7 @@ static void supervise(struct pb_sim *sim)
 	}
 	protect(sim, min_mv, max_mv, sum_mv);
 	sim->balance_mask = 0;
-	for (int i = 0; i < cells_of(sim) && sim->current_c >= 0; i++)
+	for (int i = 0; i < cells_of(sim); i++)
 		if (mv[i] > chemistry->balance_mv && mv[i] > min_mv + chemistry->balance_delta_mv)
 			sim->balance_mask |= UINT64_C(1) << i;
 }
@@ -213,13 +219,14 @@ static void step(struct pb_sim *sim, double dt)
 {
 	double polarised_mv;
 
-	sim->current_c = flow_c(sim, dt);
+	sim->current_c = pass_c(sim, flow_c(sim, dt));
 	move_charge(sim, dt);
 	polarised_mv = sim->current_c * chemistry_of(sim)->polarisation_mv;
 	sim->polarisation_mv += (polarised_mv - sim->polarisation_mv) * dt / (POLARISE_S + dt);
 	move_heat(sim, dt);
 	sim->time_s += dt;
 	supervise(sim);
+	sim->current_c = pass_c(sim, sim->current_c);
 }
 
 static double step_width(const struct pb_sim *sim)

@@ -30,7 +30,7 @@ double pb_sim_hash(uint64_t seed, uint32_t channel, int64_t index)
 	struct pb_random random;
 
 	pb_random_seed(&random, seed ^ ((uint64_t)channel << 48) ^
-				    ((uint64_t)index * UINT64_C(0x9E3779B97F4A7C15)));
+					((uint64_t)index * UINT64_C(0x9E3779B97F4A7C15)));
 	return pb_random_next(&random) / 4294967296.0;
 }
 
