@@ -141,6 +141,21 @@ static void mark_error(struct pb_report *report, const struct pb_config *config,
 	pb_report_add(report, config->file, mark.line, mark.col, "%s", text);
 }
 
+static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap)
+{
+	char **names = NULL;
+	const char *near = NULL;
+
+	if (pb_maps_names(maps, &names) == 0)
+		near = pb_nearest(name, (const char *const *)names);
+	if (near)
+		snprintf(out, cap, "no map '%s', expected '%s' perhaps", name, near);
+	else
+		snprintf(out, cap, "no map '%s', expected one that `packbridge map list` shows",
+			 name);
+	pb_maps_names_free(names);
+}
+
 static void check_map(const struct pb_config *config, struct pb_mark mark, const char *name,
 		      enum pb_scope scope, struct pb_maps *maps, struct pb_report *report)
 {
@@ -150,8 +165,7 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	char text[160];
 
 	if (r == -ENOENT) {
-		snprintf(text, sizeof(text),
-			 "no map '%s', expected one that `packbridge map list` shows", name);
+		no_map(maps, name, text, sizeof(text));
 		mark_error(report, config, mark, text);
 	} else if (r < 0 && report->count == before) {
 		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name, strerror(-r));

@@ -27,15 +27,17 @@ static size_t exception(uint8_t function, enum pb_exception code, uint8_t *reply
 	return 2;
 }
 
-/* The block of @table that holds @addr; blocks are sorted by address. */
+/* The block of @table that holds @addr; blocks of one table are sorted by address. */
 static const struct pb_block *find(const struct pb_image *image, uint8_t table, uint32_t addr)
 {
 	for (size_t i = 0; i < image->block_count; i++) {
 		const struct pb_block *block = &image->blocks[i];
 
+		if (!(block->tables & table))
+			continue;
 		if (block->addr > addr)
 			break;
-		if ((block->tables & table) && addr - block->addr < block->count)
+		if (addr - block->addr < block->count)
 			return block;
 	}
 	return NULL;

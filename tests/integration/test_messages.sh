@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What a person is told when something is wrong: place, reason, way out; and the exit status.
+# Usage: test_messages.sh PROGRAM SOURCE_DIR
+set -euo pipefail
+program=$1
+source=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failed=0
+
+# expect STATUS 'TEXT' COMMAND...: the command ends so, and says TEXT (a basic regular expression)
+expect() {
+	local status=$1 text=$2 got=0
+	shift 2
+	"$@" >"$folder/out" 2>&1 </dev/null || got=$?
+	if [ "$got" -ne "$status" ] || ! grep -q -e "$text" "$folder/out"; then
+		echo "FAILED: $* gave status $got, expected $status with '$text'; it said:"
+		cat "$folder/out"
+		failed=1
+	fi
+}
+
+write() {
+	cat >"$folder/$1"
+}
+
+# the sample configuration is good
+expect 0 'good' "$program" check -c "$source/etc/packbridge.yaml"
+
+# every error with its place, and nothing is started
+write bad.yaml <<-'END'
+	packs:
+	  - name: house
+	    link: simm:lfp-4s
+	    unit: 1
+	    pol_ms: 5000
+	  - name: solar
+	    link: sim:lfp-5s
+	    unit: 999
+	    map: packbrige
+END
+expect 1 'bad.yaml:5:5: unknown key .pol_ms., expected .poll_ms.' "$program" check -c "$folder/bad.yaml"
+expect 1 'bad.yaml:8:11: unit .999., expected a whole number from 1 to 247' "$program" run -c "$folder/bad.yaml"
+write links.yaml <<-'END'
+	packs:
+	  - {name: a, link: 'simm:lfp-4s', unit: 1}
+	  - {name: b, link: 'sim:lfp-5s', unit: 2}
+	  - {name: c, link: 'tcp:nowhere', unit: 3}
+	  - {name: d, link: 'sim:lfp-4s', unit: 4, map: packbrige}
+	  - {name: e, link: 'sim:lfp-4s', unit: 5, map: packbridge-gateway}
+	  - {name: f, link: 'sim:lfp-4s', unit: 6, protocol: jdb}
+	listen:
+	  - tcp: somewhere
+END
+for line in '2:21.*simm' '3:21.*lfp-16s' '4:21' '5:49.*packbrige.*packbridge' '6:49.*gateway' '7:54.*jbd' '9:10.*HOST:PORT'; do
+	expect 1 "links.yaml:$line" "$program" check -c "$folder/links.yaml"
+done
+expect 1 'No such file' "$program" run -c "$folder/none.yaml"
+
+# a port in use: which, why, and the ways out
+write first.yaml <<-'END'
+	packs:
+	  - {name: a, link: 'sim:lfp-4s', unit: 1}
+	listen:
+	  - tcp: 127.0.0.1:0
+END
+mkfifo "$folder/err"
+"$program" run -c "$folder/first.yaml" 2>"$folder/err" &
+pid=$!
+exec 3<"$folder/err"
+IFS= read -r -t 20 line <&3
+port=${line##*port }
+sed "s/127.0.0.1:0/127.0.0.1:$port/" "$folder/first.yaml" >"$folder/second.yaml"
+expect 1 "second.yaml:4:10: .*127.0.0.1:$port.*another" "$program" run -c "$folder/second.yaml"
+kill -TERM "$pid"
+wait "$pid"
+
+# an address that is not this machine's; 192.0.2.0/24 is for documents (RFC 5737)
+sed 's/127.0.0.1:0/192.0.2.1:1502/' "$folder/first.yaml" >"$folder/third.yaml"
+expect 1 'third.yaml:4:10: .*no such address' "$program" run -c "$folder/third.yaml"
+
+# maps
+expect 1 "expected 'packbridge'" "$program" map show packbrige
+expect 2 'expected --format' "$program" map export packbridge
+expect 2 'no format' "$program" map export packbridge --format pdf
+expect 2 "no command 'rum'" "$program" rum
+
+# each command has --help, on stdout, and says how it is used
+for command in run demo check decode map; do
+	expect 0 "^Usage: packbridge $command" "$program" "$command" --help
+	expect 0 "^  $command " "$program" --help
+done
+
+exit $failed
