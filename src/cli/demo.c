@@ -50,9 +50,10 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 	static const struct {
 		const char *unit, *range, *what;
 	} lines[] = {
-		{"1", "-t 4 -r 0 -c 20", "state, voltage, current, SoC of the house bank"},
-		{"1,2,3", "-t 4 -r 0 -c 20", "the same of all three packs"},
-		{"0", "-t 4 -r 0 -c 40", "the gateway itself: uptime, packs online"},
+		{"1", "-r 0 -c 20 -t 4", "unit 1: state of the data, then voltage (16), SoC (17)"},
+		{"1,2,3", "-r 18 -c 1 -t 4:int -B", "current of all three, mA"},
+		{"1", "-r 100 -c 4 -t 3", "cells of unit 1, mV"},
+		{"0", "-r 0 -c 12 -t 4", "the gateway itself: uptime, packs online"},
 	};
 	char host[PB_CONFIG_LINK];
 
