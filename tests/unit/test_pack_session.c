@@ -503,7 +503,7 @@ START_TEST(sequence_skips_zero)
 }
 END_TEST
 
-/* Two weeks of random trouble: the invariants hold throughout, and it always comes back. */
+/* A week of random trouble: the invariants hold throughout, and it always comes back. */
 START_TEST(weeks)
 {
 	struct world w = world();
@@ -515,7 +515,7 @@ START_TEST(weeks)
 	w.session.config.poll_ms = 1000 + pb_random_below(&random, 20000);
 	w.session.config.stale_after_s = w.session.status.stale_after_s = 90;
 	start(&w);
-	end = w.now + UINT64_C(14) * 24 * 3600 * 1000;
+	end = w.now + UINT64_C(7) * 24 * 3600 * 1000;
 	while (w.now < end) {
 		w.board = (enum board)pb_random_below(&random, BOARD_LATE + 1);
 		w.connects = pb_random_below(&random, 3) > 0;
@@ -538,7 +538,7 @@ START_TEST(weeks)
 			      w.session.note);
 		ck_assert_uint_le(pb_status_age_s(&w.session.status, w.now), 30);
 	}
-	ck_assert_uint_gt(w.publishes, 10000);
+	ck_assert_uint_gt(w.publishes, 5000);
 	/* late replies may come just before a request goes out, so only real gaps are looked at */
 	ck_assert_uint_lt(w.session.status.failures, w.session.status.polls * 3);
 }
@@ -564,6 +564,6 @@ int main(void)
 	tcase_add_test(tcase, link_lost_in_the_middle_of_a_frame);
 	tcase_add_test(tcase, bytes_in_any_state_do_no_harm);
 	tcase_add_test(tcase, sequence_skips_zero);
-	tcase_add_loop_test(tcase, weeks, 0, 10);
+	tcase_add_loop_test(tcase, weeks, 0, 4);
 	return pb_run_suite("pack/session", tcase);
 }
