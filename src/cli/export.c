@@ -12,12 +12,12 @@
 static const struct {
 	uint8_t table;
 	const char *name;
-	unsigned int modicon; /* first number of the five-digit form */
+	char digit; /* first of the Modicon form */
 } tables[] = {
-	{PB_TABLE_INPUT, "input", 30001},
-	{PB_TABLE_HOLDING, "holding", 40001},
-	{PB_TABLE_DISCRETE, "discrete", 10001},
-	{PB_TABLE_COIL, "coil", 1},
+	{PB_TABLE_INPUT, "input", '3'},
+	{PB_TABLE_HOLDING, "holding", '4'},
+	{PB_TABLE_DISCRETE, "discrete", '1'},
+	{PB_TABLE_COIL, "coil", '0'},
 };
 
 void pb_export_tables(uint8_t set, const char *separator, char *out, size_t cap)
@@ -47,16 +47,35 @@ void pb_export_field(const struct pb_row_info *row, char *out, size_t cap)
 		snprintf(out + at, cap - at, " bit %d", row->bit);
 }
 
-/* The not-available value as a client sees it, "" without one. */
+/* The not-available value as a number, "" without one. */
 static void print_na(const struct pb_row_info *row, char *out, size_t cap)
 {
 	out[0] = '\0';
-	if (!row->has_na)
-		return;
-	if (row->type == PB_ROW_F32)
+	if (row->has_na && row->type == PB_ROW_F32)
 		snprintf(out, cap, "NaN");
-	else
+	else if (row->has_na)
 		snprintf(out, cap, "%lld", (long long)row->na);
+}
+
+void pb_export_na(const struct pb_row_info *row, char *out, size_t cap)
+{
+	unsigned int words = row->words;
+
+	if (!row->has_na || row->type == PB_ROW_F32)
+		print_na(row, out, cap);
+	else
+		snprintf(out, cap, "0x%0*X", (int)(4 * words),
+			 (unsigned int)row->na & (words == 1 ? 0xFFFF : 0xFFFFFFFF));
+}
+
+void pb_export_scale(const struct pb_row_info *row, char *out, size_t cap)
+{
+	bool plain = strcmp(row->scale, "1") == 0;
+
+	if (row->offset)
+		snprintf(out, cap, "%s, offset %lld", row->scale, (long long)row->offset);
+	else
+		snprintf(out, cap, "%s", plain ? "" : row->scale);
 }
 
 static const char *stale_text(enum pb_map_stale stale)
@@ -122,22 +141,47 @@ static void markdown_field(const struct pb_row_info *row, const struct pb_row_in
 static void markdown_line(const struct pb_map *map, size_t first, size_t count, FILE *out)
 {
 	struct pb_row_info row, last;
-	char na[24];
+	char na[24], scale[64];
 	unsigned int end;
+	int digits;
 
 	pb_map_row(map, first, &row);
 	pb_map_row(map, first + count - 1, &last);
 	end = last.addr + last.words - 1U;
-	print_na(&row, na, sizeof(na));
+	digits = end < 9999 ? 4 : 5; /* behind the first one */
+	pb_export_na(&row, na, sizeof(na));
+	pb_export_scale(&row, scale, sizeof(scale));
 	fprintf(out, end > row.addr ? "| %u-%u | " : "| %u | ", row.addr, end);
 	for (size_t i = 0, shown = 0; i < PB_ARRAY_SIZE(tables); i++)
 		if (row.tables & tables[i].table)
-			fprintf(out, "%s%05u", shown++ ? ", " : "", tables[i].modicon + row.addr);
+			fprintf(out, "%s%c%0*u", shown++ ? ", " : "", tables[i].digit, digits,
+				row.addr + 1U);
 	fprintf(out, " | %s | ", pb_row_type_name(row.type));
 	markdown_field(&row, count > 1 ? &last : &row, out);
-	fprintf(out, " | %s | %s | %s | ", row.unit, strcmp(row.scale, "1") ? row.scale : "", na);
+	fprintf(out, " | %s | %s | %s | ", row.unit, scale, na);
 	print_cell(row.description, out);
 	fputs(" |\n", out);
+}
+
+/* What happens to old data, and where. Nothing for a map that is always shown. */
+static void markdown_stale(const struct pb_map *map, FILE *out)
+{
+	struct pb_block_info block;
+	size_t always = 0, count = pb_map_block_count(map), shown = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		pb_map_block(map, i, &block);
+		always += block.always;
+	}
+	if (always == count)
+		return;
+	fprintf(out, " Old data: %s", stale_text(pb_map_stale(map)));
+	for (size_t i = 0; i < count; i++) {
+		pb_map_block(map, i, &block);
+		if (block.always)
+			fprintf(out, "%s`%s`", shown++ ? ", " : "; always readable: ", block.name);
+	}
+	fputs(".", out);
 }
 
 static int export_markdown(const struct pb_map *map, FILE *out)
@@ -145,16 +189,21 @@ static int export_markdown(const struct pb_map *map, FILE *out)
 	size_t row = 0;
 
 	fprintf(out, "# %s: %s\n\n", pb_map_name(map), pb_map_title(map));
-	fprintf(out, "Map version %d, shows a %s. 32-bit values: %s word first. Old data: %s.\n\n",
+	fprintf(out, "Map version %d, shows a %s. 32-bit values: %s word first.",
 		pb_map_version(map), pb_scope_name(pb_map_scope(map)),
-		pb_map_low_word_first(map) ? "low" : "high", stale_text(pb_map_stale(map)));
-	fprintf(out, "%s\n\n", pb_map_description(map));
+		pb_map_low_word_first(map) ? "low" : "high");
+	markdown_stale(map, out);
+	fputs("\n\n", out);
+	if (*pb_map_description(map))
+		fprintf(out, "%s\n\n", pb_map_description(map));
 	fputs("Addresses are those on the wire, from 0 (`mbpoll -0`); the second column is the "
 	      "same "
 	      "in\n"
-	      "Modicon's form, which counts from 1. Value = register × scale. `n/a` is the "
-	      "register\n"
-	      "that means \"not available\": the pack does not report it.\n",
+	      "Modicon's form, which counts from 1. Value = (register - offset) × scale. `n/a` is "
+	      "the\n"
+	      "register that means \"not available\", when the pack does not report the value. A "
+	      "bit that\n"
+	      "is not reported is 0, a text that is not reported is empty.\n",
 	      out);
 	for (size_t i = 0; i < pb_map_block_count(map); i++) {
 		struct pb_block_info block;
@@ -207,7 +256,8 @@ static void csv_text(const char *text, FILE *out)
 
 static int export_csv(const struct pb_map *map, FILE *out)
 {
-	fputs("address,table,words,type,field,index,bit,unit,scale,na,access,description\n", out);
+	fputs("address,table,words,type,field,index,bit,unit,scale,offset,na,access,description\n",
+	      out);
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
 		struct pb_row_info row;
 		char names[32], na[24], index[16] = "", bit[16] = "";
@@ -221,9 +271,9 @@ static int export_csv(const struct pb_map *map, FILE *out)
 			snprintf(index, sizeof(index), "%d", row.index);
 		if (row.bit >= 0)
 			snprintf(bit, sizeof(bit), "%d", row.bit);
-		fprintf(out, "%u,%s,%u,%s,%s,%s,%s,%s,%s,%s,%s,", row.addr, names, row.words,
+		fprintf(out, "%u,%s,%u,%s,%s,%s,%s,%s,%s,%lld,%s,%s,", row.addr, names, row.words,
 			pb_row_type_name(row.type), row.field ? row.field->name : "", index, bit,
-			row.unit, row.scale, na, row.writable ? "rw" : "r");
+			row.unit, row.scale, (long long)row.offset, na, row.writable ? "rw" : "r");
 		csv_text(row.description, out);
 		fputc('\n', out);
 	}
@@ -255,14 +305,19 @@ static json_t *json_scale(const char *scale)
 static json_t *json_row(const struct pb_row_info *row)
 {
 	json_t *na = row->has_na && row->type != PB_ROW_F32 ? json_integer(row->na) : json_null();
+	json_t *object;
 
-	return json_pack("{s:i, s:o, s:i, s:s, s:s?, s:o, s:o, s:s, s:o, s:o, s:s, s:s}", "address",
-			 row->addr, "table", json_tables(row->tables), "words", row->words, "type",
-			 pb_row_type_name(row->type), "field", row->field ? row->field->name : NULL,
-			 "index", row->index >= 0 ? json_integer(row->index) : json_null(), "bit",
-			 row->bit >= 0 ? json_integer(row->bit) : json_null(), "unit", row->unit,
-			 "scale", json_scale(row->scale), "na", na, "access",
-			 row->writable ? "rw" : "r", "description", row->description);
+	object = json_pack("{s:i, s:o, s:i, s:s, s:s?, s:o, s:o, s:s, s:o, s:o, s:s, s:s}",
+			   "address", row->addr, "table", json_tables(row->tables), "words",
+			   row->words, "type", pb_row_type_name(row->type), "field",
+			   row->field ? row->field->name : NULL, "index",
+			   row->index >= 0 ? json_integer(row->index) : json_null(), "bit",
+			   row->bit >= 0 ? json_integer(row->bit) : json_null(), "unit", row->unit,
+			   "scale", json_scale(row->scale), "na", na, "access",
+			   row->writable ? "rw" : "r", "description", row->description);
+	if (row->offset)
+		json_object_set_new(object, "offset", json_integer(row->offset));
+	return object;
 }
 
 static int export_json(const struct pb_map *map, FILE *out)

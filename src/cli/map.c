@@ -18,7 +18,7 @@ static void usage(FILE *stream)
 	      "       packbridge map export NAME --format FORMAT\n"
 	      "Lists, shows and exports register maps. NAME is a map's name, or the path of a "
 	      "map's\n"
-	      "file (with a '/' in it), which is checked at that.\n\n"
+	      "file (NAME.yaml), which is checked at that.\n\n"
 	      "  -f, --format FORMAT  how to export:\n",
 	      stream);
 	for (const struct pb_export *export = pb_exports; export->name; export ++)
@@ -48,13 +48,20 @@ static void say_nearest(struct work *work, const char *name)
 	pb_maps_names_free(names);
 }
 
+static bool is_file(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".yaml") == 0);
+}
+
 /* @return the map, NULL when it can't be had, which is said. */
 static const struct pb_map *find_map(struct work *work, const char *name)
 {
 	const struct pb_map *map = NULL;
 	int r;
 
-	if (strchr(name, '/')) {
+	if (is_file(name)) {
 		r = pb_map_load(&work->file, name, &work->report);
 		map = work->file;
 	} else {
@@ -104,13 +111,18 @@ static int list(struct work *work, bool json)
 
 static void show_row(const struct pb_row_info *row)
 {
-	char field[96], place[16];
+	char field[96], place[16], scale[64], na[24];
+	unsigned int end = row->addr + row->words - 1U;
 
 	pb_export_field(row, field, sizeof(field));
-	snprintf(place, sizeof(place), row->words > 1 ? "%u-%u" : "%u", row->addr,
-		 row->addr + row->words - 1U);
-	printf("%9s  %-8s  %-32s  %-4s  %-5s  %s\n", place, pb_row_type_name(row->type), field,
-	       row->unit, strcmp(row->scale, "1") ? row->scale : "", row->description);
+	pb_export_scale(row, scale, sizeof(scale));
+	pb_export_na(row, na, sizeof(na));
+	if (row->words > 1)
+		snprintf(place, sizeof(place), "%u-%u", row->addr, end);
+	else
+		snprintf(place, sizeof(place), "%u", row->addr);
+	printf("%11s  %-8s  %-35s  %-8s  %-6s  %-10s  %s\n", place, pb_row_type_name(row->type),
+	       field, row->unit, scale, na, row->description);
 }
 
 static int show(const struct pb_map *map)
@@ -126,9 +138,9 @@ static int show(const struct pb_map *map)
 		pb_map_row(map, i, &row);
 		if (row.block != block) {
 			pb_export_tables(row.tables, ", ", names, sizeof(names));
-			printf("\n%s (%s)\n  address  type      field                             "
-			       "unit  scale  meaning\n",
-			       row.block, names);
+			printf("\n%s (%s)\n%11s  %-8s  %-35s  %-8s  %-6s  %-10s  %s\n", row.block,
+			       names, "address", "type", "field", "unit", "scale", "n/a",
+			       "meaning");
 			block = row.block;
 		}
 		show_row(&row);
@@ -202,8 +214,10 @@ int pb_cli_map(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (pb_cli_maps(&work.maps) < 0)
+	if (pb_cli_maps(&work.maps) < 0) {
+		fputs("packbridge map: out of memory\n", stderr);
 		return 1;
+	}
 	status = work_on(&work, argv + optind, argc - optind, format, json);
 	pb_map_free(work.file);
 	pb_maps_free(work.maps);
