@@ -59,16 +59,15 @@ struct pb_row_info {
 	uint16_t addr;
 	uint16_t words; /**< registers; in a table of bits, bits: 1 for a coil */
 	enum pb_row_type type;
-	const struct pb_field
-		*field;	   /**< NULL: reserved, a constant or a bits row of several fields */
-	int index;	   /**< element of an indexed field, else -1 */
-	int bit;	   /**< first bit of a mask field that the row shows, else -1 */
-	int width;	   /**< how many bits of it, else -1 */
-	const char *unit;  /**< "" for none */
-	const char *scale; /**< as in the file, "1" when missing */
-	int64_t offset;	   /**< value = (register - offset) * scale, in @unit */
-	bool has_na;	   /**< false: the value is always there */
-	int64_t na;	   /**< raw value that means "not available"; unused for f32 (NaN), text */
+	const struct pb_field *field; /**< NULL: reserved, a constant or a bits row */
+	int index;		      /**< element of an indexed field, else -1 */
+	int bit;		      /**< first bit of a mask field that the row shows, else -1 */
+	int width;		      /**< how many bits of it, else -1 */
+	const char *unit;	      /**< "" for none */
+	const char *scale;	      /**< as in the file, "1" when missing */
+	int64_t offset;		      /**< value = (register - offset) * scale, in @unit */
+	bool has_na;		      /**< false: the value is always there */
+	int64_t na; /**< raw value that means "not available"; unused for f32 (NaN), text */
 	bool writable;
 	const char *description;
 };
