@@ -14,7 +14,8 @@ int pb_cli_decode(int argc, char **argv);
 int pb_cli_map(int argc, char **argv);
 
 /**
- * The maps in the usual folders: /etc/packbridge/maps, then those that belong to this program.
+ * The maps in the usual folders: the one that $PACKBRIDGE_MAPS names, /etc/packbridge/maps, then
+ * those that belong to this program.
  * @return 0, negative errno. Free with pb_maps_free().
  */
 int pb_cli_maps(struct pb_maps **ret);

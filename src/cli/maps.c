@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,12 +27,20 @@ static void program_folder(char *out, size_t cap)
 
 int pb_cli_maps(struct pb_maps **ret)
 {
-	char bin[PATH_MAX], built[PATH_MAX + 32], installed[PATH_MAX + 32];
-	const char *dirs[] = {"/etc/packbridge/maps", built, installed, NULL};
+	char bin[PATH_MAX], tree[PATH_MAX + 32], installed[PATH_MAX + 32];
+	const char *own = getenv("PACKBRIDGE_MAPS");
+	const char *dirs[5];
+	size_t count = 0;
 
-	/* found from the program, so that a build folder and any installation prefix both work */
+	/* found from the program, so that any installation prefix works, and a build in the tree */
 	program_folder(bin, sizeof(bin));
-	snprintf(built, sizeof(built), "%s/../../maps", bin);
+	snprintf(tree, sizeof(tree), "%s/../../maps", bin);
 	snprintf(installed, sizeof(installed), "%s/../share/packbridge/maps", bin);
+	if (own && *own)
+		dirs[count++] = own;
+	dirs[count++] = "/etc/packbridge/maps";
+	dirs[count++] = tree;
+	dirs[count++] = installed;
+	dirs[count] = NULL;
 	return pb_maps_new(ret, dirs);
 }
