@@ -23,9 +23,9 @@ struct question {
 static int lookup(const char *host, const char *port, int flags, struct pb_addresses *ret)
 {
 	const struct addrinfo hints = {
-	    .ai_family = AF_UNSPEC,
-	    .ai_socktype = SOCK_STREAM,
-	    .ai_flags = flags | AI_NUMERICSERV,
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = flags | AI_NUMERICSERV,
 	};
 	struct addrinfo *list;
 	int r = getaddrinfo(host, port, &hints, &list);
@@ -142,8 +142,8 @@ static int check_host(const char *host, const char *port, bool bracketed, char *
 		return refuse(why, why_cap, "no host, expected HOST:PORT");
 	if (bracketed)
 		return pb_resolve_numeric(host, port, &addresses) == 0 && strchr(host, ':')
-			   ? 0
-			   : refuse(why, why_cap, "'%s' is no IPv6 address", host);
+			       ? 0
+			       : refuse(why, why_cap, "'%s' is no IPv6 address", host);
 	if (strchr(host, ':'))
 		return refuse(why, why_cap, "an IPv6 address needs brackets: [%s]:%s", host, port);
 	if (strspn(host, "0123456789.") == strlen(host) && inet_pton(AF_INET, host, &v4) != 1)

@@ -137,12 +137,12 @@ static int set_options(int fd)
 	static const struct {
 		int level, option, value;
 	} options[] = {
-	    {IPPROTO_TCP, TCP_NODELAY, 1},
-	    {SOL_SOCKET, SO_KEEPALIVE, 1},
-	    {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
-	    {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S},
-	    {IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},
-	    {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
 	};
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(options); i++) {
@@ -267,7 +267,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	case TCP_CLOSED:
 	case TCP_STARTING:
 	case TCP_FAILED:
-		assert(!"no descriptor is watched in these states");
+		break; /* no descriptor is watched */
 	}
 	return 0;
 }
@@ -275,7 +275,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 static int start_connect(struct tcp_link *tcp, const union pb_address *address)
 {
 	socklen_t len =
-	    address->any.sa_family == AF_INET6 ? sizeof(address->in6) : sizeof(address->in);
+		address->any.sa_family == AF_INET6 ? sizeof(address->in6) : sizeof(address->in);
 	int r;
 
 	tcp->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -385,7 +385,7 @@ static void fail_later(struct tcp_link *tcp, int error)
 static int tcp_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 {
 	struct tcp_link *tcp = tcp_of(link);
-	int r = 0;
+	int r;
 
 	if (tcp->state != TCP_UP)
 		return -ENOTCONN;
@@ -397,9 +397,7 @@ static int tcp_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 	}
 	memcpy(tcp->out + tcp->out_len, bytes, len);
 	tcp->out_len += len;
-	/* when older bytes wait, EPOLLOUT tells when the kernel takes more */
-	if (tcp->out_len == len)
-		r = flush(tcp);
+	r = flush(tcp);
 	if (r >= 0 && tcp->out_len > 0)
 		r = sd_event_source_set_io_events(tcp->io, EPOLLIN | EPOLLOUT);
 	if (r < 0)
@@ -463,12 +461,12 @@ static int tcp_create(struct pb_link **ret, sd_event *event, const char *address
 }
 
 const struct pb_link_type pb_link_tcp = {
-    .name = "tcp",
-    .usage = "tcp:HOST:PORT",
-    .doc = "the pack's bytes through a serial device server, without any protocol around them",
-    .create = tcp_create,
-    .open = tcp_open,
-    .close = tcp_close,
-    .send = tcp_send,
-    .free = tcp_free,
+	.name = "tcp",
+	.usage = "tcp:HOST:PORT",
+	.doc = "the pack's bytes through a serial device server, without any protocol around them",
+	.create = tcp_create,
+	.open = tcp_open,
+	.close = tcp_close,
+	.send = tcp_send,
+	.free = tcp_free,
 };

@@ -171,9 +171,9 @@ static void watch_data(void *userdata, const uint8_t *bytes, size_t len)
 }
 
 static const struct pb_link_handler watch_handler = {
-    .up = watch_up,
-    .down = watch_down,
-    .data = watch_data,
+	.up = watch_up,
+	.down = watch_down,
+	.data = watch_data,
 };
 
 /* A closed link to a far end of the kind under test. */
@@ -728,7 +728,7 @@ START_TEST(contract_addresses)
 	}
 	contract_kind->address(contract_far, FAR_ANSWERS, address, sizeof(address));
 	ck_assert_int_eq(
-	    contract_kind->type->create(NULL, NULL, address, NULL, NULL, why, sizeof(why)), 0);
+		contract_kind->type->create(NULL, NULL, address, NULL, NULL, why, sizeof(why)), 0);
 	ck_assert_ptr_nonnull(contract_kind->type->usage);
 	ck_assert_ptr_nonnull(contract_kind->type->doc);
 	contract_teardown();
@@ -738,29 +738,29 @@ END_TEST
 static void link_contract_add(TCase *tcase, int kinds)
 {
 	static const TTest *const *const tests[] = {
-	    &contract_up_once,
-	    &contract_created_is_closed,
-	    &contract_exchange,
-	    &contract_order,
-	    &contract_pieces,
-	    &contract_send_in_handlers,
-	    &contract_send_needs_up,
-	    &contract_send_has_a_limit,
-	    &contract_open_twice,
-	    &contract_close_while_opening,
-	    &contract_close_with_reply_on_its_way,
-	    &contract_close_in_up,
-	    &contract_close_in_data,
-	    &contract_reopen_in_data,
-	    &contract_reopen_in_up,
-	    &contract_refused,
-	    &contract_close_in_down,
-	    &contract_hangs_up,
-	    &contract_reopen_in_down,
-	    &contract_free_in_any_state,
-	    &contract_many_connections,
-	    &contract_links_are_apart,
-	    &contract_addresses,
+		&contract_up_once,
+		&contract_created_is_closed,
+		&contract_exchange,
+		&contract_order,
+		&contract_pieces,
+		&contract_send_in_handlers,
+		&contract_send_needs_up,
+		&contract_send_has_a_limit,
+		&contract_open_twice,
+		&contract_close_while_opening,
+		&contract_close_with_reply_on_its_way,
+		&contract_close_in_up,
+		&contract_close_in_data,
+		&contract_reopen_in_data,
+		&contract_reopen_in_up,
+		&contract_refused,
+		&contract_close_in_down,
+		&contract_hangs_up,
+		&contract_reopen_in_down,
+		&contract_free_in_any_state,
+		&contract_many_connections,
+		&contract_links_are_apart,
+		&contract_addresses,
 	};
 
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)

@@ -7,12 +7,14 @@
 #include "packbridge/link.h"
 #include "suite.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -65,6 +67,22 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 	if (strcmp(node, "one.test") == 0 || strcmp(node, "slow.test") == 0)
 		return numeric("127.0.0.1", service, ret);
 	return EAI_NONAME;
+}
+
+/* With @to_itself, a socket gets the very port that it connects to as its own. */
+static bool to_itself;
+
+typedef int connect_fn(int, const struct sockaddr *, socklen_t);
+
+int connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	void *symbol = dlsym(RTLD_NEXT, "connect");
+	connect_fn *real;
+
+	memcpy(&real, &symbol, sizeof(real));
+	if (to_itself && address->sa_family == AF_INET)
+		ck_assert_int_eq(bind(fd, address, len), 0);
+	return real(fd, address, len);
 }
 
 /* A kernel that takes at most @portion bytes (0: all), and every second time none. */
@@ -157,6 +175,7 @@ static void setup(void)
 	memset(&here, 0, sizeof(here));
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.last_fd = -1;
+	to_itself = false;
 	names.asked = 0;
 	ck_assert_int_eq(pipe(names.gate), 0);
 	ck_assert_int_ge(sd_event_new(&here.event), 0);
@@ -209,6 +228,18 @@ static int open_up(const char *host)
 	return fd;
 }
 
+static size_t open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
 /* ---- names ---- */
 
 static const char *const good_hosts[] = {"127.0.0.1", "localhost", "one.test", "two.test"};
@@ -245,15 +276,21 @@ END_TEST
 
 START_TEST(unknown_name)
 {
+	size_t before;
+
 	open_link("nowhere.test");
 	WAIT_FOR(here.downs > 0);
 	ck_assert_uint_eq(here.ups, 0);
 	ck_assert_int_lt(here.error, 0);
 	ck_assert_msg(strstr(here.why, "'nowhere.test' not found: "), "%s", here.why);
+	before = open_descriptors();
 	/* asked again each time: it may be known by then */
 	ck_assert_int_eq(here.link->type->open(here.link), 0);
 	WAIT_FOR(here.downs > 1);
 	ck_assert_int_eq(names.asked, 2);
+	/* the threads let go of theirs, though not always before they are heard */
+	while (open_descriptors() > before)
+		sched_yield();
 }
 END_TEST
 
@@ -334,6 +371,22 @@ START_TEST(refused_at_once)
 	WAIT_FOR(here.downs > 0);
 	ck_assert_int_lt(here.error, 0);
 	ck_assert_uint_gt(strlen(here.why), 0);
+}
+END_TEST
+
+/*
+ * Nobody listens, and the kernel happens to pick the port that the link connects to as the link's
+ * own: TCP then connects it to itself, and it would hear its own requests.
+ */
+START_TEST(not_to_itself)
+{
+	close(far_fd);
+	far_fd = -1;
+	to_itself = true;
+	open_link("127.0.0.1");
+	WAIT_FOR(here.downs > 0);
+	ck_assert_uint_eq(here.ups, 0);
+	ck_assert_str_eq(here.why, "connection refused");
 }
 END_TEST
 
@@ -477,6 +530,28 @@ START_TEST(stingy_kernel)
 }
 END_TEST
 
+/* What an old connection still held back is not for the new one. */
+START_TEST(held_back_bytes_die)
+{
+	int old = open_up("127.0.0.1"), fd;
+	uint8_t bytes[16];
+
+	kernel.portion = 1;
+	ck_assert_int_eq(here.link->type->send(here.link, (const uint8_t *)"old", 3), 0);
+	here.link->type->close(here.link);
+	kernel.portion = 0;
+	ck_assert_int_eq(here.link->type->open(here.link), 0);
+	WAIT_FOR(here.ups == 2);
+	fd = accept(far_fd, NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(here.link->type->send(here.link, (const uint8_t *)"new", 3), 0);
+	ck_assert_int_eq(recv(fd, bytes, sizeof(bytes), 0), 3);
+	ck_assert_mem_eq(bytes, "new", 3);
+	close(old);
+	close(fd);
+}
+END_TEST
+
 /* The options that find out that a peer has gone without a word. */
 START_TEST(silent_death_is_found)
 {
@@ -520,12 +595,14 @@ int main(void)
 	tcase_add_test(tcase, refused);
 	tcase_add_test(tcase, all_addresses_refused);
 	tcase_add_test(tcase, refused_at_once);
+	tcase_add_test(tcase, not_to_itself);
 	tcase_add_test(tcase, closed_by_the_peer);
 	tcase_add_test(tcase, reset_by_the_peer);
 	tcase_add_test(tcase, peer_restarts);
 	tcase_add_test(tcase, burst);
 	tcase_add_test(tcase, peer_does_not_read);
 	tcase_add_test(tcase, stingy_kernel);
+	tcase_add_test(tcase, held_back_bytes_die);
 	tcase_add_test(tcase, silent_death_is_found);
 	return pb_run_suite("tcp", tcase);
 }

@@ -105,7 +105,7 @@ static int far_accept(sd_event_source *source, int fd, uint32_t revents, void *u
 	ck_assert_int_eq(setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)),
 			 0);
 	ck_assert_int_ge(
-	    sd_event_add_io(event, &client->io, client->fd, EPOLLIN, far_request, client), 0);
+		sd_event_add_io(event, &client->io, client->fd, EPOLLIN, far_request, client), 0);
 	ck_assert_int_ge(sd_event_add_defer(event, &client->more, far_more, client), 0);
 	ck_assert_int_ge(sd_event_source_set_enabled(client->more, SD_EVENT_OFF), 0);
 	/* a piece goes out when the one before it has been taken in */
@@ -131,7 +131,7 @@ static void far_listen(struct far_server *server, sd_event *event)
 		return;
 	ck_assert_int_eq(listen(server->fd, 64), 0);
 	ck_assert_int_ge(
-	    sd_event_add_io(event, &server->io, server->fd, EPOLLIN, far_accept, server), 0);
+		sd_event_add_io(event, &server->io, server->fd, EPOLLIN, far_accept, server), 0);
 }
 
 static void *tcp_setup(sd_event *event)
@@ -172,12 +172,12 @@ static void tcp_address(void *far, enum far_end end, char *out, size_t cap)
 }
 
 static const char *const tcp_bad[][2] = {
-    {"", "HOST:PORT"},		{"gateway", "HOST:PORT"},    {"gateway:", "port ''"},
-    {":4001", "no host"},	{"gateway:0", "1 to 65535"}, {"gateway:65536", "1 to 65535"},
-    {"gateway:40x1", "'40x1'"}, {"gateway:-1", "'-1'"},	     {"gate way:4001", "no host name"},
-    {"1.2.3.400:1", "IPv4"},	{"1.2.3:1", "IPv4"},	     {"::1:4001", "brackets"},
-    {"[::1:4001", "[IPV6]"},	{"[gateway]:4001", "IPv6"},  {"[]:4001", "no host"},
-    {"[1.2.3.4]:4001", "IPv6"}, {"[::1]", "[IPV6]:PORT"},
+	{"", "HOST:PORT"},	    {"gateway", "HOST:PORT"},	 {"gateway:", "port ''"},
+	{":4001", "no host"},	    {"gateway:0", "1 to 65535"}, {"gateway:65536", "1 to 65535"},
+	{"gateway:40x1", "'40x1'"}, {"gateway:-1", "'-1'"},	 {"gate way:4001", "no host name"},
+	{"1.2.3.400:1", "IPv4"},    {"1.2.3:1", "IPv4"},	 {"::1:4001", "brackets"},
+	{"[::1:4001", "[IPV6]"},    {"[gateway]:4001", "IPv6"},	 {"[]:4001", "no host"},
+	{"[1.2.3.4]:4001", "IPv6"}, {"[::1]", "[IPV6]:PORT"},
 };
 
 /* ---- sim ---- */
@@ -185,10 +185,10 @@ static const char *const tcp_bad[][2] = {
 static void sim_address(void *far, enum far_end end, char *out, size_t cap)
 {
 	static const char *const addresses[FAR_COUNT] = {
-	    [FAR_ANSWERS] = "lead-12v",
-	    [FAR_PIECES] = "lead-12v,chunk=5",
-	    [FAR_REFUSES] = "lead-12v,down=0+3600",
-	    [FAR_HANGS_UP] = "lead-12v,drop=1",
+		[FAR_ANSWERS] = "lead-12v",
+		[FAR_PIECES] = "lead-12v,chunk=5",
+		[FAR_REFUSES] = "lead-12v,down=0+3600",
+		[FAR_HANGS_UP] = "lead-12v,drop=1",
 	};
 
 	(void)far;
@@ -196,31 +196,31 @@ static void sim_address(void *far, enum far_end end, char *out, size_t cap)
 }
 
 static const char *const sim_bad[][2] = {
-    {"", "lfp-16s, "},
-    {"lfp4s", "did you mean lfp-4s?"},
-    {"tesla", "(there are: lfp-4s, "},
-    {"lfp-4s,", "no option ''"},
-    {"lfp-4s,speeed=5", "did you mean speed?"},
-    {"lfp-4s,xyzxyz=5", "(there are: seed, "},
-    {"lfp-4s,speed", "speed=, expected a number of 1 to 3600"},
-    {"lfp-4s,speed=0", "1 to 3600"},
-    {"lfp-4s,speed=3601", "1 to 3600"},
-    {"lfp-4s,soc=101", "0 to 100"},
-    {"lfp-4s,soc=-1", "0 to 100"},
-    {"lfp-4s,soc=full", "soc=full"},
-    {"lfp-4s,soc=12.34", "soc=12.34"},
-    {"lfp-4s,ah=0", "1 to 6000"},
-    {"lfp-4s,ah=9223372036854775807", "1 to 6000"},
-    {"lfp-4s,lost=101", "0 to 100"},
-    {"lfp-4s,silent=10", "AFTER+FOR"},
-    {"lfp-4s,silent=10+", "silent=10+,"},
-    {"lfp-4s,silent=10+0", "AFTER+FOR"},
-    {"lfp-4s,down=+5", "AFTER+FOR"},
+	{"", "lfp-16s, "},
+	{"lfp4s", "did you mean lfp-4s?"},
+	{"tesla", "(there are: lfp-4s, "},
+	{"lfp-4s,", "no option ''"},
+	{"lfp-4s,speeed=5", "did you mean speed?"},
+	{"lfp-4s,xyzxyz=5", "(there are: seed, "},
+	{"lfp-4s,speed", "speed=, expected a number of 1 to 3600"},
+	{"lfp-4s,speed=0", "1 to 3600"},
+	{"lfp-4s,speed=3601", "1 to 3600"},
+	{"lfp-4s,soc=101", "0 to 100"},
+	{"lfp-4s,soc=-1", "0 to 100"},
+	{"lfp-4s,soc=full", "soc=full"},
+	{"lfp-4s,soc=12.34", "soc=12.34"},
+	{"lfp-4s,ah=0", "1 to 6000"},
+	{"lfp-4s,ah=9223372036854775807", "1 to 6000"},
+	{"lfp-4s,lost=101", "0 to 100"},
+	{"lfp-4s,silent=10", "AFTER+FOR"},
+	{"lfp-4s,silent=10+", "silent=10+,"},
+	{"lfp-4s,silent=10+0", "AFTER+FOR"},
+	{"lfp-4s,down=+5", "AFTER+FOR"},
 };
 
 static const struct link_kind kinds[] = {
-    {&pb_link_sim, NULL, NULL, sim_address, sim_bad, PB_ARRAY_SIZE(sim_bad)},
-    {&pb_link_tcp, tcp_setup, tcp_teardown, tcp_address, tcp_bad, PB_ARRAY_SIZE(tcp_bad)},
+	{&pb_link_sim, NULL, NULL, sim_address, sim_bad, PB_ARRAY_SIZE(sim_bad)},
+	{&pb_link_tcp, tcp_setup, tcp_teardown, tcp_address, tcp_bad, PB_ARRAY_SIZE(tcp_bad)},
 };
 
 static const struct link_kind *link_kind(int index)
@@ -278,7 +278,7 @@ static struct verdict ask(struct watch *w)
 	pb_stream_push(&stream, w->bytes, w->len);
 	while (pb_stream_next(&stream, &pb_codec_jbd, &query_name, &frame))
 		verdict.good |=
-		    frame.len == REPLY && memcmp(frame.bytes, contract_reply, REPLY) == 0;
+			frame.len == REPLY && memcmp(frame.bytes, contract_reply, REPLY) == 0;
 	verdict.silent = w->len == 0;
 	verdict.bad_frames = stream.bad_frames;
 	verdict.garbage_bytes = stream.garbage_bytes + (uint32_t)stream.len;

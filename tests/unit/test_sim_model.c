@@ -370,6 +370,20 @@ START_TEST(cells_converge)
 }
 END_TEST
 
+/* Self-discharge draws them apart, so that balancing never ends for good. */
+START_TEST(cells_drift)
+{
+	struct pb_sim sim;
+
+	start(&sim, "%s,soc=40", profile_name(_i));
+	for (int i = 0; i < sim.options.profile->cells; i++)
+		sim.cell_charge[i] = 0.4;
+	pb_sim_run(&sim, 3600);
+	for (int i = 1; i < sim.options.profile->cells; i++)
+		ck_assert_double_ne(sim.cell_charge[i], sim.cell_charge[0]);
+}
+END_TEST
+
 /* A program that slept for years is not busy for minutes when it wakes. */
 START_TEST(long_sleep)
 {
@@ -482,6 +496,7 @@ int main(void)
 	tcase_add_loop_test(tcase, overcharged_and_back, 0, PROFILES);
 	tcase_add_loop_test(tcase, overload_and_back, 0, PROFILES);
 	tcase_add_loop_test(tcase, cells_converge, 0, PROFILES);
+	tcase_add_loop_test(tcase, cells_drift, 0, PROFILES);
 	tcase_add_loop_test(tcase, long_sleep, 0, PROFILES);
 	return pb_run_suite("model", tcase);
 }
