@@ -1,75 +1,324 @@
 /* SPDX-License-Identifier: MIT */
 #include "address.h"
 
+#include "packbridge/base.h"
 #include "packbridge/server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { HOST_MAX = 256 };
+enum {
+	HOST_MAX = 80, /* the longest IPv6 text, a zone behind it */
+	PRIVILEGED_PORTS = 1024,
 
-#define EXPECTED "expected HOST:PORT or [IPV6]:PORT, e.g. 0.0.0.0:502, [::]:502, 127.0.0.1:1502"
+	/*
+	 * A client that vanished without a word (a PLC that was switched off) is found by
+	 * keep-alive after 60 + 3 * 10 s; one that no longer takes its replies after 30 s.
+	 */
+	KEEP_IDLE_S = 60,
+	KEEP_INTERVAL_S = 10,
+	KEEP_COUNT = 3,
+	USER_TIMEOUT_MS = 30000,
 
-static int refuse(char *why, size_t why_cap, const char *text, const char *what)
+	/* replies that one client lets lie in the kernel; by default it would be megabytes */
+	SEND_BUFFER = 32 * 1024,
+};
+
+static int expected(const char *text, char *why, size_t why_cap)
 {
-	snprintf(why, why_cap, "address '%s': %s, " EXPECTED, text, what);
+	snprintf(why, why_cap,
+		 "'%s' is no address to listen on, expected HOST:PORT such as 0.0.0.0:502, "
+		 "[::]:502, *:502 or localhost:1502 (names are not looked up)",
+		 text);
 	return -EINVAL;
 }
 
-/* Cuts "HOST:PORT" or "[HOST]:PORT". @return 0, or -EINVAL. */
-static int split(const char *text, char *host, const char **ret_port)
+static struct pb_endpoint endpoint_v4(in_addr_t host_order, uint16_t port)
+{
+	struct pb_endpoint ret = {.len = sizeof(ret.addr.v4)};
+
+	ret.addr.v4.sin_family = AF_INET;
+	ret.addr.v4.sin_addr.s_addr = htonl(host_order);
+	ret.addr.v4.sin_port = htons(port);
+	return ret;
+}
+
+static struct pb_endpoint endpoint_v6(const struct in6_addr *host, uint16_t port)
+{
+	struct pb_endpoint ret = {.len = sizeof(ret.addr.v6)};
+
+	ret.addr.v6.sin6_family = AF_INET6;
+	ret.addr.v6.sin6_addr = *host;
+	ret.addr.v6.sin6_port = htons(port);
+	return ret;
+}
+
+/* the only form with a zone ("fe80::1%eth0"), which inet_pton() does not know */
+static int parse_v6(struct pb_endpoint *ret, const char *host, uint16_t port)
+{
+	const struct addrinfo hints = {.ai_family = AF_INET6,
+				       .ai_socktype = SOCK_STREAM,
+				       .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo *found;
+
+	if (getaddrinfo(host, NULL, &hints, &found) != 0)
+		return -EINVAL;
+	memcpy(&ret->addr.v6, found->ai_addr, sizeof(ret->addr.v6));
+	freeaddrinfo(found);
+	ret->addr.v6.sin6_port = htons(port);
+	ret->len = sizeof(ret->addr.v6);
+	return 0;
+}
+
+static int parse_port(const char *text, uint16_t *ret)
+{
+	size_t digits = strspn(text, "0123456789");
+	long port;
+
+	if (digits < 1 || digits > 5 || text[digits])
+		return -EINVAL;
+	port = strtol(text, NULL, 10);
+	if (port > UINT16_MAX)
+		return -ERANGE;
+	*ret = (uint16_t)port;
+	return 0;
+}
+
+/* Splits HOST:PORT; @ret_bracketed: the host stood in brackets, which only IPv6 does. */
+static int split(const char *text, char *host, size_t host_cap, bool *ret_bracketed,
+		 const char **ret_port)
 {
 	const char *colon = strrchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : 0;
-	bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+	size_t len;
 
-	if (len == 0 || len >= HOST_MAX)
+	if (!colon)
 		return -EINVAL;
-	if (brackets) {
+	len = (size_t)(colon - text);
+	*ret_port = colon + 1;
+	*ret_bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+	if (*ret_bracketed) {
 		text++;
 		len -= 2;
-	} else if (memchr(text, ':', len)) {
-		return -EINVAL; /* an IPv6 address needs brackets, or its end is taken for a port */
 	}
+	if (len == 0 || len >= host_cap)
+		return -EINVAL;
 	memcpy(host, text, len);
 	host[len] = '\0';
-	*ret_port = colon + 1;
-	return len ? 0 : -EINVAL;
+	return 0;
+}
+
+static int parse_host(struct pb_address *ret, const char *host, bool bracketed, uint16_t port)
+{
+	struct in_addr v4;
+
+	if (bracketed)
+		return parse_v6(&ret->first, host, port);
+	if (strcmp(host, "*") == 0) {
+		ret->first = endpoint_v6(&in6addr_any, port);
+		ret->second = endpoint_v4(INADDR_ANY, port);
+		ret->kind = PB_ADDRESS_EITHER;
+	} else if (strcmp(host, "localhost") == 0) {
+		ret->first = endpoint_v4(INADDR_LOOPBACK, port);
+		ret->second = endpoint_v6(&in6addr_loopback, port);
+		ret->kind = PB_ADDRESS_BOTH;
+	} else if (inet_pton(AF_INET, host, &v4) == 1) {
+		ret->first = endpoint_v4(ntohl(v4.s_addr), port);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int pb_address_parse(struct pb_address *ret, const char *text, char *why, size_t why_cap)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-	struct addrinfo *info;
+	struct pb_address address = {.kind = PB_ADDRESS_ONE};
 	char host[HOST_MAX];
-	const char *name = host, *port;
-	int64_t number;
+	const char *port_text;
+	bool bracketed;
+	uint16_t port;
+	int r = split(text, host, sizeof(host), &bracketed, &port_text);
 
-	if (split(text, host, &port) < 0)
-		return refuse(why, why_cap, text, "no host and port");
-	if (pb_int_parse(port, 0, 65535, &number) < 0)
-		return refuse(why, why_cap, text, "the port is not 0..65535");
-	if (strcmp(host, "*") == 0)
-		name = "::";
-	else if (strcmp(host, "localhost") == 0)
-		name = "127.0.0.1";
-	if (getaddrinfo(name, port, &hints, &info) != 0)
-		return refuse(why, why_cap, text, "the host is not a numeric address");
-
-	memset(ret, 0, sizeof(*ret));
-	memcpy(&ret->sockaddr, info->ai_addr, info->ai_addrlen);
-	ret->len = info->ai_addrlen;
-	ret->dual = strcmp(name, "::") == 0;
-	freeaddrinfo(info);
+	if (r < 0)
+		return expected(text, why, why_cap);
+	if (text[0] != '[' && strchr(host, ':')) {
+		snprintf(why, why_cap, "'%s': an IPv6 address stands in brackets: [%s]:%s", text,
+			 host, port_text);
+		return -EINVAL;
+	}
+	r = parse_port(port_text, &port);
+	if (r < 0) {
+		snprintf(why, why_cap, "'%s': port '%s', expected 1 to 65535", text, port_text);
+		return -EINVAL;
+	}
+	if (parse_host(&address, host, bracketed, port) < 0)
+		return expected(text, why, why_cap);
+	*ret = address;
 	return 0;
 }
 
 int pb_server_tcp_check(const char *address, char *why, size_t why_cap)
 {
-	struct pb_address ignored;
+	struct pb_address parsed;
 
-	return pb_address_parse(&ignored, address, why, why_cap);
+	return pb_address_parse(&parsed, address, why, why_cap);
+}
+
+static uint16_t endpoint_port(const struct pb_endpoint *endpoint)
+{
+	return ntohs(endpoint->addr.any.sa_family == AF_INET6 ? endpoint->addr.v6.sin6_port
+							      : endpoint->addr.v4.sin_port);
+}
+
+static bool endpoint_is_any(const struct pb_endpoint *endpoint)
+{
+	if (endpoint->addr.any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&endpoint->addr.v6.sin6_addr);
+	return endpoint->addr.v4.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static void explain(const struct pb_endpoint *endpoint, const char *text, int error, char *why,
+		    size_t why_cap)
+{
+	unsigned int port = endpoint_port(endpoint);
+
+	if (error == EADDRINUSE)
+		snprintf(why, why_cap,
+			 "can't listen on %s: another program%s has port %u; `ss -ltnp 'sport = "
+			 ":%u'` shows which; stop it or choose another port",
+			 text,
+			 endpoint_is_any(endpoint)
+				 ? " or another listener (* and [::] take IPv4 too)"
+				 : "",
+			 port, port);
+	else if (error == EACCES && port < PRIVILEGED_PORTS)
+		snprintf(why, why_cap,
+			 "can't listen on %s: port %u needs a right that this process does not "
+			 "have; give it by AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd "
+			 "unit (or `setcap cap_net_bind_service=+ep` on the program), or open low "
+			 "ports to all by `sysctl net.ipv4.ip_unprivileged_port_start=%u`, or "
+			 "choose a port from %d up",
+			 text, port, port, PRIVILEGED_PORTS);
+	else if (error == EADDRNOTAVAIL)
+		snprintf(why, why_cap,
+			 "can't listen on %s: this machine has no such address (`ip address` lists "
+			 "them); *:%u listens on all, also on those that come up later",
+			 text, port);
+	else if (error == EAFNOSUPPORT)
+		snprintf(why, why_cap,
+			 "can't listen on %s: this machine has no IPv6; 0.0.0.0:%u listens on all "
+			 "IPv4 addresses",
+			 text, port);
+	else
+		snprintf(why, why_cap, "can't listen on %s: %s", text, strerror(error));
+}
+
+static int set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Linux hands these on to accepted sockets (tcp(7)), which saves six calls for each client. */
+static int set_options(int fd, int family)
+{
+	static const struct {
+		int level, option, value;
+	} options[] = {
+		{SOL_SOCKET, SO_REUSEADDR, 1}, /* else a restart fails for a minute */
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{SOL_SOCKET, SO_SNDBUF, SEND_BUFFER},
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < PB_ARRAY_SIZE(options); i++)
+		r = set_option(fd, options[i].level, options[i].option, options[i].value);
+	if (r == 0 && family == AF_INET6) /* whatever the machine's default is */
+		r = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+	return r;
+}
+
+static int listen_on(const struct pb_endpoint *endpoint)
+{
+	int family = endpoint->addr.any.sa_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = set_options(fd, family);
+	if (r == 0 && bind(fd, &endpoint->addr.any, endpoint->len) < 0)
+		r = -errno;
+	if (r == 0 && listen(fd, SOMAXCONN) < 0)
+		r = -errno;
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int bound_port(int fd, uint16_t *ret)
+{
+	struct pb_endpoint bound = {.len = sizeof(bound.addr)};
+
+	if (getsockname(fd, &bound.addr.any, &bound.len) < 0)
+		return -errno;
+	*ret = endpoint_port(&bound);
+	return 0;
+}
+
+/* @return 1 and the socket; 0 the machine does not have it; negative errno. */
+static int listen_second(struct pb_endpoint endpoint, uint16_t port, int *socket)
+{
+	int r;
+
+	endpoint.addr.v6.sin6_port = htons(port);
+	r = listen_on(&endpoint);
+	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
+		return 0;
+	if (r < 0)
+		return r;
+	*socket = r;
+	return 1;
+}
+
+int pb_address_listen(const struct pb_address *address, const char *text, int *sockets,
+		      uint16_t *ret_port, char *why, size_t why_cap)
+{
+	const struct pb_endpoint *used = &address->first;
+	uint16_t port;
+	int fd, r;
+
+	fd = listen_on(used);
+	if (fd == -EAFNOSUPPORT && address->kind == PB_ADDRESS_EITHER) {
+		used = &address->second;
+		fd = listen_on(used);
+	}
+	if (fd < 0) {
+		explain(used, text, -fd, why, why_cap);
+		return fd;
+	}
+	r = bound_port(fd, &port);
+	sockets[0] = fd;
+	if (r == 0 && address->kind == PB_ADDRESS_BOTH) {
+		used = &address->second;
+		r = listen_second(*used, port, &sockets[1]);
+	}
+	if (r < 0) {
+		explain(used, text, -r, why, why_cap);
+		close(fd);
+		return r;
+	}
+	*ret_port = port;
+	return 1 + r;
 }
