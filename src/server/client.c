@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { NOTICE_PAUSE_MS = 60000, DISCARD_MAX = 1 << 16 };
+enum { NOTICE_PAUSE_MS = 60000 };
 
 /* ---- clients, from the longest idle to the last active ---- */
 
@@ -42,7 +42,7 @@ static void touch(struct pb_server *server, struct client *client, uint64_t now_
 void tcp_client_close(struct pb_server *server, struct client *client)
 {
 	/* closed over unread bytes, TCP resets, and replies on their way would be lost with it */
-	recv(client->socket.fd, NULL, DISCARD_MAX, MSG_TRUNC | MSG_DONTWAIT);
+	recv(client->socket.fd, client->out, OUT_MAX, MSG_DONTWAIT);
 	list_remove(server, client);
 	server->stats.clients--;
 	close(client->socket.fd); /* this takes it out of the epoll set as well */
