@@ -252,6 +252,29 @@ END_TEST
 
 /* ---- at the ends ---- */
 
+/* The charger holds the voltage of a full pack, and long steps do not make it swing. */
+START_TEST(full_is_held)
+{
+	struct pb_sim sim;
+	struct pb_sample sample;
+	int held = 0;
+
+	start(&sim, "%s,soc=98", profile_name(_i));
+	sim.time_s = (200 + 10.0 / 24) * DAY_S; /* ten in the morning */
+	sim.load_until_s = 0;
+	for (int i = 0; i < 5 * 60; i++) {
+		int64_t full_mv = (int64_t)sim.options.profile->cells *
+				  sim.options.profile->chemistry->full_mv;
+
+		pb_sim_run(&sim, 60);
+		pb_sim_read(&sim, &sample);
+		MUST(sample.voltage_mv <= full_mv + full_mv / 200);
+		held += sample.voltage_mv >= full_mv - full_mv / 200;
+	}
+	ck_assert_int_gt(held, 30);
+}
+END_TEST
+
 /* @return true once the sample is as wanted, within @days. */
 static bool until(struct pb_sim *sim, int days, bool (*wanted)(const struct pb_sample *))
 {
@@ -492,6 +515,7 @@ int main(void)
 	tcase_add_loop_test(tcase, charge_is_counted, 0, PROFILES);
 	tcase_add_test(tcase, seed);
 	tcase_add_loop_test(tcase, step_width_matters_little, 0, PROFILES);
+	tcase_add_loop_test(tcase, full_is_held, 0, PROFILES);
 	tcase_add_loop_test(tcase, empty_and_back, 0, PROFILES);
 	tcase_add_loop_test(tcase, overcharged_and_back, 0, PROFILES);
 	tcase_add_loop_test(tcase, overload_and_back, 0, PROFILES);
