@@ -58,7 +58,8 @@ struct pb_block {
 	uint8_t *bytes; /**< as on the wire: registers big endian, bits from the lowest bit up */
 };
 
-/** What one unit shows. Blocks of one table do not overlap and are sorted by address. Borrowed memory. */
+/** What one unit shows. Blocks of one table do not overlap and are sorted by address. Borrowed
+ * memory. */
 struct pb_image {
 	const struct pb_block *blocks;
 	size_t block_count;

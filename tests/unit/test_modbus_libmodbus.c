@@ -41,27 +41,27 @@ static uint8_t holdings[2 * HOLDINGS], inputs[2 * INPUTS];
 
 /* the same content in one piece and cut into several, whose bits start anywhere in a byte */
 static const struct pb_block whole[] = {
-    {PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, HOLDINGS, holdings},
-    {PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, COILS, coils},
-    {PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes},
-    {PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, INPUTS, inputs},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, HOLDINGS, holdings},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, COILS, coils},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes},
+	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, INPUTS, inputs},
 };
 static uint8_t coils_cut[4][(COILS + 7) / 8 + 1];
 static const struct pb_block cut[] = {
-    {PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, 7, holdings},
-    {PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 7, 1, holdings + 14},
-    {PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 8, HOLDINGS - 8, holdings + 16},
-    {PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, 13, coils_cut[0]},
-    {PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 13, 1, coils_cut[1]},
-    {PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 14, 1001, coils_cut[2]},
-    {PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes},
-    {PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 1015, COILS - 1015, coils_cut[3]},
-    {PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, 100, inputs},
-    {PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT + 100, 40, inputs + 200},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, 7, holdings},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 7, 1, holdings + 14},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 8, HOLDINGS - 8, holdings + 16},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, 13, coils_cut[0]},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 13, 1, coils_cut[1]},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 14, 1001, coils_cut[2]},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 1015, COILS - 1015, coils_cut[3]},
+	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, 100, inputs},
+	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT + 100, 40, inputs + 200},
 };
 static const struct pb_image images[] = {
-    {whole, PB_ARRAY_SIZE(whole)},
-    {cut, PB_ARRAY_SIZE(cut)},
+	{whole, PB_ARRAY_SIZE(whole)},
+	{cut, PB_ARRAY_SIZE(cut)},
 };
 
 static void set_bit(uint8_t *bytes, size_t bit)
@@ -106,7 +106,7 @@ static void setup(void)
 	int pair[2];
 
 	ck_assert_int_eq(
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	far_end = pair[1];
 	ctx = modbus_new_tcp("127.0.0.1", 502);
 	ck_assert_ptr_nonnull(ctx);
@@ -160,7 +160,7 @@ static uint8_t compare(const uint8_t *request, size_t len)
 		size_t reply_len = ours(&images[i], request, len, reply);
 
 		ck_assert_msg(reply_len == expected_len &&
-				  memcmp(reply, expected, expected_len) == 0,
+				      memcmp(reply, expected, expected_len) == 0,
 			      "image %zu answers %s otherwise", i, text);
 	}
 	return reply[PB_MBAP_LEN];
@@ -181,19 +181,20 @@ static const struct {
 	uint8_t function;
 	uint32_t addr, count, max;
 } tables[] = {
-    {1, COILS_AT, COILS, PB_READ_BITS_MAX},
-    {2, DISCRETES_AT, DISCRETES, PB_READ_BITS_MAX},
-    {3, HOLDINGS_AT, HOLDINGS, PB_READ_REGISTERS_MAX},
-    {4, INPUTS_AT, INPUTS, PB_READ_REGISTERS_MAX},
+	{1, COILS_AT, COILS, PB_READ_BITS_MAX},
+	{2, DISCRETES_AT, DISCRETES, PB_READ_BITS_MAX},
+	{3, HOLDINGS_AT, HOLDINGS, PB_READ_REGISTERS_MAX},
+	{4, INPUTS_AT, INPUTS, PB_READ_REGISTERS_MAX},
 };
 
 /* every pair of an interesting address and an interesting quantity, far outside too */
 START_TEST(borders)
 {
 	uint32_t start = tables[_i].addr, end = start + tables[_i].count, max = tables[_i].max;
-	const uint32_t addrs[] = {
-	    0,	       start - 1, start,   start + 1, start + 6, start + 7, start + 13, start + 14,
-	    end - max, end - 8,	  end - 1, end,	      end + 1,	 0x7FFF,    0xFFFE,	0xFFFF};
+	const uint32_t addrs[] = {0,	     start - 1, start,	    start + 1,
+				  start + 6, start + 7, start + 13, start + 14,
+				  end - max, end - 8,	end - 1,    end,
+				  end + 1,   0x7FFF,	0xFFFE,	    0xFFFF};
 	const uint32_t counts[] = {0,	1,   2,	  7,	   8,	9,	 15,	 16,	 17,
 				   124, 125, 126, max - 1, max, max + 1, 0x7FFF, 0x8000, 0xFFFF};
 

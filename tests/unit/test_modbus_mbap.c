@@ -10,31 +10,31 @@ static const struct {
 	const char *bytes;
 	int result;
 } cases[] = {
-    /* good frames, alone and with more behind them */
-    {"1234 0000 0006 01 03 0000 0001", 12},
-    {"0000 0000 0002 00 07", 8},
-    {"FFFF 0000 0006 FF 04 0000 0001 1235 0000", 12},
-    /* half ones */
-    {"", 0},
-    {"12", 0},
-    {"1234 0000 00", 0},
-    {"1234 0000 0006", 0},
-    {"1234 0000 0006 01 03 0000 00", 0},
-    {"1234 0000 0002 01", 0},
-    {"1234 0000 00FE", 0},
-    /* protocol id: known from the fourth byte on */
-    {"1234 00", 0},
-    {"1234 0005", -EPROTO},
-    {"1234 0100", -EPROTO},
-    {"1234 0001 0006 01 03 0000 0001", -EPROTO},
-    {"1603 0102 0001", -EPROTO}, /* a TLS hello */
-    {"4745 5420 2F20", -EPROTO}, /* "GET / " */
-    /* length: known from the sixth byte on */
-    {"1234 0000 0000", -EPROTO},
-    {"1234 0000 0001", -EPROTO},
-    {"1234 0000 00FF", -EPROTO},
-    {"1234 0000 0100", -EPROTO},
-    {"1234 0000 FFFF 01 03", -EPROTO},
+	/* good frames, alone and with more behind them */
+	{"1234 0000 0006 01 03 0000 0001", 12},
+	{"0000 0000 0002 00 07", 8},
+	{"FFFF 0000 0006 FF 04 0000 0001 1235 0000", 12},
+	/* half ones */
+	{"", 0},
+	{"12", 0},
+	{"1234 0000 00", 0},
+	{"1234 0000 0006", 0},
+	{"1234 0000 0006 01 03 0000 00", 0},
+	{"1234 0000 0002 01", 0},
+	{"1234 0000 00FE", 0},
+	/* protocol id: known from the fourth byte on */
+	{"1234 00", 0},
+	{"1234 0005", -EPROTO},
+	{"1234 0100", -EPROTO},
+	{"1234 0001 0006 01 03 0000 0001", -EPROTO},
+	{"1603 0102 0001", -EPROTO}, /* a TLS hello */
+	{"4745 5420 2F20", -EPROTO}, /* "GET / " */
+	/* length: known from the sixth byte on */
+	{"1234 0000 0000", -EPROTO},
+	{"1234 0000 0001", -EPROTO},
+	{"1234 0000 00FF", -EPROTO},
+	{"1234 0000 0100", -EPROTO},
+	{"1234 0000 FFFF 01 03", -EPROTO},
 };
 
 START_TEST(next)
