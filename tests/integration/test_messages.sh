@@ -6,7 +6,8 @@ set -euo pipefail
 program=$1
 source=$2
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+pid=
+trap 'rm -rf "$folder"; [ -z "$pid" ] || kill "$pid" 2>/dev/null || true' EXIT
 failed=0
 
 # expect STATUS 'TEXT' COMMAND...: the command ends so, and says TEXT (a basic regular expression)
@@ -75,6 +76,7 @@ sed "s/127.0.0.1:0/127.0.0.1:$port/" "$folder/first.yaml" >"$folder/second.yaml"
 expect 1 "second.yaml:4:10: .*127.0.0.1:$port.*another" "$program" run -c "$folder/second.yaml"
 kill -TERM "$pid"
 wait "$pid"
+pid=
 
 # an address that is not this machine's; 192.0.2.0/24 is for documents (RFC 5737)
 sed 's/127.0.0.1:0/192.0.2.1:1502/' "$folder/first.yaml" >"$folder/third.yaml"

@@ -10,7 +10,8 @@ if [ -n "${PB_SANITIZE:-}" ] || ! command -v valgrind >/dev/null; then
 	exit 77
 fi
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+pid=
+trap 'rm -rf "$folder"; [ -z "$pid" ] || kill "$pid" 2>/dev/null || true' EXIT
 mkfifo "$folder/err"
 valgrind -q --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all \
 	--error-exitcode=99 --log-file="$folder/valgrind" \
@@ -32,6 +33,7 @@ mbpoll -m tcp -p "$port" -a 0 -0 -r 0 -c 100 -t 3 -1 -o 5 127.0.0.1 >/dev/null
 kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?
+pid=
 cat "$folder/valgrind"
 if [ "$status" -ne 0 ]; then
 	echo "exit status $status"
