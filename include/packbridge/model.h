@@ -186,13 +186,15 @@ struct pb_gateway {
 	char product[PB_NAME_MAX];
 	char version[PB_NAME_MAX];
 	uint32_t uptime_s;
-	uint16_t heartbeat;			/**< as in struct pb_pack_data */
-	int32_t packs;				/**< configured */
-	int32_t online;				/**< with quality GOOD */
-	int32_t stale;				/**< with any other quality */
-	uint32_t clients;			/**< connected now */
-	uint32_t requests;			/**< answered since the start, wraps */
-	uint32_t exceptions;			/**< of them answered by an exception, wraps */
+	uint16_t heartbeat;  /**< as in struct pb_pack_data */
+	int32_t packs;	     /**< configured */
+	int32_t online;	     /**< with quality GOOD */
+	int32_t stale;	     /**< with any other quality */
+	uint32_t clients;    /**< connected now */
+	uint32_t requests;   /**< answered since the start, wraps */
+	uint32_t exceptions; /**< of them answered by an exception, wraps */
+	uint32_t malformed;  /**< connections closed because their bytes were no Modbus, wraps */
+	uint32_t evicted;    /**< idle clients closed to let a new one in, wraps */
 	uint16_t unit_status[PB_UNITS_MAX + 1]; /**< by unit id: 0 no such unit, else quality + 1 */
 };
 

@@ -67,6 +67,7 @@ static void count_clients(struct pb_bridge *bridge)
 	struct pb_gateway *gateway = &bridge->gateway;
 
 	gateway->clients = gateway->requests = gateway->exceptions = 0;
+	gateway->malformed = gateway->evicted = 0;
 	for (size_t i = 0; i < bridge->config->listen_count; i++) {
 		struct pb_server_stats stats;
 
@@ -74,6 +75,8 @@ static void count_clients(struct pb_bridge *bridge)
 		gateway->clients += stats.clients;
 		gateway->requests += stats.requests;
 		gateway->exceptions += stats.exceptions;
+		gateway->malformed += stats.malformed;
+		gateway->evicted += stats.evicted;
 	}
 }
 
