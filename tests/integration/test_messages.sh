@@ -88,6 +88,21 @@ expect 2 'expected --format' "$program" map export packbridge
 expect 2 'no format' "$program" map export packbridge --format pdf
 expect 2 "no command 'rum'" "$program" rum
 
+# decode: what is wrong, and where; text, and lines of standard input
+good='DD03001D0534000068C96D6000002C7C00000000 000080600304030B6D0B6D0B69FAB677'
+expect 0 'voltage_mv *13320' "$program" decode "$good"
+expect 0 'voltage_mv *13320' sh -c "printf '%s\n' ${good% *} ${good#* } | '$program' decode"
+expect 0 '"value":28000' "$program" decode --json DD1000026D60FF3177
+expect 0 'module frame 15' "$program" decode FFAA15010016
+expect 0 '2 bytes belong to no frame; at offset 0: no start byte: expected DD, found 00' "$program" decode "0000$good"
+expect 1 'offset 0: bad checksum: expected FAB7, calculated FAB6' "$program" decode "${good%B677}B777"
+expect 1 'offset 0: no end byte: expected 77, found 78' "$program" decode "${good%77}78"
+expect 1 'offset 0: short: the frame needs 36 bytes, 20 are there' "$program" decode "${good% *}"
+expect 1 'offset 0: a request to register 03, not a reply' "$program" decode DDA50300FFFD77
+expect 1 'no register A5 is known' "$program" decode DDA5001B13780000000003e8000022c70000000000001900030c020b640b5ffc8377
+expect 1 'no bytes' sh -c "'$program' decode </dev/null"
+expect 2 'is not hex' "$program" decode DD0
+
 # each command has --help, on stdout, and says how it is used
 for command in run demo check decode map; do
 	expect 0 "^Usage: packbridge $command" "$program" "$command" --help
