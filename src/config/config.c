@@ -170,6 +170,14 @@ static int read_packs(struct pb_config *config, const struct pb_yaml *node,
 	return 0;
 }
 
+/* Port 0 is a new one each time. */
+static bool free_port(const struct pb_listen_config *listen)
+{
+	const char *colon = strrchr(listen->tcp, ':');
+
+	return colon && strcmp(colon, ":0") == 0;
+}
+
 static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 			struct pb_report *report)
 {
@@ -189,8 +197,16 @@ static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 	if (!config->listens)
 		return config->listen_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
-		pb_yaml_fill(item, listen_rows, &config->listens[index], report);
-		config->listens[index].mark = mark_of(item, "tcp");
+		struct pb_listen_config *listen = &config->listens[index];
+
+		if (pb_yaml_fill(item, listen_rows, listen, report) < 0)
+			continue;
+		listen->mark = mark_of(item, "tcp");
+		for (size_t i = 0; i < index; i++)
+			if (strcmp(config->listens[i].tcp, listen->tcp) == 0 && !free_port(listen))
+				pb_yaml_error(report, pb_yaml_get(item, "tcp"),
+					      "'%s' stands twice, expected another address",
+					      listen->tcp);
 	}
 	return 0;
 }

@@ -88,6 +88,7 @@ static const struct {
 	{GOOD "  - {name: a, link: 'tcp:[::1]:2', unit: 2}\n", "3:12", "taken", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 1}\n", "3:42", "'a'", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:1', unit: 2}\n", "3:21", "'a'", 1},
+	{GOOD "listen:\n  - tcp: '*:502'\n  - tcp: '*:502'\n", "5:10", "twice", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 300}\n"
 	      "  - {name: c, link: 'tcp:[::1]:3', unit: 400}\n"
 	      "  - {name: C, link: 'tcp:[::1]:4', unit: 3}\n",
