@@ -14,6 +14,7 @@
 
 typedef struct sd_event sd_event;
 
+struct pb_bluez;
 struct pb_link;
 
 /** What a link tells its owner, always from the event loop, never from inside a call on the link.
@@ -28,7 +29,33 @@ struct pb_link_handler {
 	void (*down)(void *userdata, int error, const char *why);
 	/** Received bytes, at least one, good during the call. */
 	void (*data)(void *userdata, const uint8_t *bytes, size_t len);
+	/**
+	 * After down(): what stood in the way is gone, an open() is worthwhile now. May be NULL; a
+	 * hint only, and the one event that a closed link sends.
+	 */
+	void (*retry)(void *userdata);
+	/**
+	 * While up: other links wait for the place that this one holds; close() it as soon as it
+	 * suits, and open() again for the next turn. May be NULL. At most once after each up().
+	 * @round_ms: how long it will take about until the turn comes round again.
+	 */
+	void (*wanted)(void *userdata, uint32_t round_ms);
 };
+
+/** What a link is made of. Pointers are borrowed: @address for the call, the others for its life.
+ */
+struct pb_link_setup {
+	const char *address; /**< what follows "NAME:" */
+	sd_event *event;
+	struct pb_bluez *bluez; /**< what all `ble:` links share; others need none */
+	const char *name;	/**< of the pack, for logs; NULL: the address */
+	uint32_t limit_ms;	/**< of an attempt, for links with @self_timed */
+	int32_t passkey;	/**< for pairing, 0..999999; PB_NO_PASSKEY: none */
+	const struct pb_link_handler *handler;
+	void *userdata;
+};
+
+enum { PB_NO_PASSKEY = -1 };
 
 /** One kind of link. The functions that take a pb_link work on a link of this kind only. */
 struct pb_link_type {
@@ -37,12 +64,17 @@ struct pb_link_type {
 	const char *doc;   /**< one line for people */
 
 	/**
-	 * Checks @address (what follows "NAME:") and makes a closed link.
-	 * @ret NULL: only check. @handler and @userdata are borrowed for the link's life.
+	 * Opening takes as long as it takes: the link may have to wait for its turn, and limits
+	 * each attempt itself (@limit_ms). Else the owner closes a link that does not come up.
+	 */
+	bool self_timed;
+
+	/**
+	 * Checks the address and makes a closed link.
+	 * @ret NULL: only check; nothing but @setup->address is looked at.
 	 * @return 0; -EINVAL with the reason in @why (up to @why_cap bytes); -ENOMEM.
 	 */
-	int (*create)(struct pb_link **ret, sd_event *event, const char *address,
-		      const struct pb_link_handler *handler, void *userdata, char *why,
+	int (*create)(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
 		      size_t why_cap);
 	/** Starts connecting. @return 0: up or down will follow; -EALREADY when not closed. */
 	int (*open)(struct pb_link *link);

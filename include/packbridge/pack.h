@@ -128,12 +128,12 @@ struct pb_pack_handler {
 };
 
 /**
- * @name: for logs. @type and @address: the link's kind and what follows its ':'.
+ * @type, @setup: the link; its handler and userdata are the pack's own.
  * @return 0; negative errno.
  */
-int pb_pack_new(struct pb_pack **ret, sd_event *event, const char *name,
-		const struct pb_session_config *config, const struct pb_link_type *type,
-		const char *address, const struct pb_pack_handler *handler, void *userdata);
+int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
+		const struct pb_link_type *type, const struct pb_link_setup *setup,
+		const struct pb_pack_handler *handler, void *userdata);
 /** Starts connecting. */
 int pb_pack_start(struct pb_pack *pack);
 /** Closes the link; sends nothing. */

@@ -183,12 +183,12 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
 		       struct pb_maps *maps, struct pb_report *report)
 {
+	struct pb_link_setup setup = {0};
 	const struct pb_link_type *type;
-	const char *address;
 	char why[512];
 
-	type = pb_link_find(pack->link, &address, why, sizeof(why));
-	if (!type || type->create(NULL, NULL, address, NULL, NULL, why, sizeof(why)) < 0)
+	type = pb_link_find(pack->link, &setup.address, why, sizeof(why));
+	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0)
 		mark_error(report, config, pack->link_mark, why);
 	if (!pb_codec_find(pack->protocol)) {
 		snprintf(why, sizeof(why), "no protocol '%s', expected jbd", pack->protocol);
@@ -239,9 +239,14 @@ static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, st
 		.stale_after_s = pack->stale_after_s,
 		.seed = seed_of(pack->name),
 	};
+	struct pb_link_setup link = {
+		.event = event,
+		.name = pack->name,
+		.limit_ms = pack->connect_timeout_ms,
+		.passkey = PB_NO_PASSKEY,
+	};
 	const struct pb_link_type *type;
 	const struct pb_map *map;
-	const char *address;
 	char why[512];
 	int r;
 
@@ -257,9 +262,8 @@ static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, st
 		r = pb_unit_image_new(&unit->image, map);
 	if (r < 0)
 		return r;
-	type = pb_link_find(pack->link, &address, why, sizeof(why));
-	return pb_pack_new(&unit->pack, event, pack->name, &session, type, address, &pack_handler,
-			   unit);
+	type = pb_link_find(pack->link, &link.address, why, sizeof(why));
+	return pb_pack_new(&unit->pack, &session, type, &link, &pack_handler, unit);
 }
 
 static int make_gateway(struct pb_bridge *bridge, struct pb_maps *maps, const char *version,

@@ -432,21 +432,20 @@ static int add_sources(struct tcp_link *tcp)
 	return sd_event_source_set_enabled(tcp->timer, SD_EVENT_OFF);
 }
 
-static int tcp_create(struct pb_link **ret, sd_event *event, const char *address,
-		      const struct pb_link_handler *handler, void *userdata, char *why,
+static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
 		      size_t why_cap)
 {
 	char host[PB_HOST_MAX], port[PB_PORT_MAX];
 	struct tcp_link *tcp;
-	int r = pb_resolve_parse(address, host, port, why, why_cap);
+	int r = pb_resolve_parse(setup->address, host, port, why, why_cap);
 
 	if (r < 0 || !ret)
 		return r;
 	tcp = calloc(1, sizeof(*tcp));
 	if (!tcp)
 		return -ENOMEM;
-	tcp->head = (struct pb_link){&pb_link_tcp, handler, userdata};
-	tcp->event = sd_event_ref(event);
+	tcp->head = (struct pb_link){&pb_link_tcp, setup->handler, setup->userdata};
+	tcp->event = sd_event_ref(setup->event);
 	tcp->fd = -1;
 	memcpy(tcp->host, host, sizeof(host));
 	memcpy(tcp->port, port, sizeof(port));

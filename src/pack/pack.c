@@ -127,11 +127,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return r < 0 ? r : 0;
 }
 
-int pb_pack_new(struct pb_pack **ret, sd_event *event, const char *name,
-		const struct pb_session_config *config, const struct pb_link_type *type,
-		const char *address, const struct pb_pack_handler *handler, void *userdata)
+int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
+		const struct pb_link_type *type, const struct pb_link_setup *setup,
+		const struct pb_pack_handler *handler, void *userdata)
 {
 	PB_CLEANUP(pb_pack_freep) struct pb_pack *pack = calloc(1, sizeof(*pack));
+	struct pb_link_setup link = *setup;
 	char why[256];
 	int r;
 
@@ -141,13 +142,15 @@ int pb_pack_new(struct pb_pack **ret, sd_event *event, const char *name,
 	pack->handler = handler;
 	pack->userdata = userdata;
 	pack->timer_ms = UINT64_MAX;
-	snprintf(pack->name, sizeof(pack->name), "%s", name);
-	r = type->create(&pack->link, event, address, &link_handler, pack, why, sizeof(why));
+	snprintf(pack->name, sizeof(pack->name), "%s", setup->name);
+	link.handler = &link_handler;
+	link.userdata = pack;
+	r = type->create(&pack->link, &link, why, sizeof(why));
 	if (r < 0)
 		return r;
 	/* 1 ms of accuracy: sd-event's default of 250 ms would be half a command gap */
-	r = sd_event_add_time(event, &pack->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000, on_timer,
-			      pack);
+	r = sd_event_add_time(setup->event, &pack->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000,
+			      on_timer, pack);
 	if (r < 0)
 		return r;
 	*ret = pack;

@@ -359,25 +359,24 @@ static int add_sources(struct sim_link *sim, sd_event *event)
 	return r < 0 ? r : sd_event_source_set_enabled(sim->later, SD_EVENT_OFF);
 }
 
-static int sim_create(struct pb_link **ret, sd_event *event, const char *address,
-		      const struct pb_link_handler *handler, void *userdata, char *why,
+static int sim_create(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
 		      size_t why_cap)
 {
 	struct pb_sim_options options;
 	struct sim_link *sim;
-	int r = pb_sim_options_parse(&options, address, why, why_cap);
+	int r = pb_sim_options_parse(&options, setup->address, why, why_cap);
 
 	if (r < 0 || !ret)
 		return r;
 	sim = calloc(1, sizeof(*sim));
 	if (!sim)
 		return -ENOMEM;
-	sim->head = (struct pb_link){&pb_link_sim, handler, userdata};
+	sim->head = (struct pb_link){&pb_link_sim, setup->handler, setup->userdata};
 	sim->options = options;
 	sim->born_ms = sim->moved_ms = pb_now_ms();
 	pb_random_seed(&sim->faults, ~options.seed);
 	pb_sim_start(&sim->sim, &options);
-	r = add_sources(sim, event);
+	r = add_sources(sim, setup->event);
 	if (r < 0) {
 		snprintf(why, why_cap, "%s", strerrordesc_np(-r));
 		sim_free(&sim->head);

@@ -31,6 +31,8 @@ struct link_kind {
 	/* @return what the other two take; may be NULL. */
 	void *(*setup)(sd_event *event);
 	void (*teardown)(void *far);
+	/* What the links share; NULL: they need none. */
+	struct pb_bluez *(*bluez)(void *far);
 	/* Writes the address of a far end, as create() takes it. */
 	void (*address)(void *far, enum far_end end, char *out, size_t cap);
 	/* Addresses that create() must refuse, with a word that must be in the reason. */
@@ -176,18 +178,31 @@ static const struct pb_link_handler watch_handler = {
 	.data = watch_data,
 };
 
+static struct pb_link_setup contract_link(const char *address, struct watch *w)
+{
+	return (struct pb_link_setup){
+		.address = address,
+		.event = contract_event,
+		.bluez = contract_kind->bluez ? contract_kind->bluez(contract_far) : NULL,
+		.limit_ms = 10000,
+		.passkey = PB_NO_PASSKEY,
+		.handler = &watch_handler,
+		.userdata = w,
+	};
+}
+
 /* A closed link to a far end of the kind under test. */
 static struct watch *watch_new(size_t index, enum far_end end)
 {
 	struct watch *w = &contract_watches[index];
 	char address[256], why[256] = "";
+	struct pb_link_setup setup = contract_link(address, w);
 	int r;
 
 	memset(w, 0, sizeof(*w));
 	w->deaf = true;
 	contract_kind->address(contract_far, end, address, sizeof(address));
-	r = contract_kind->type->create(&w->link, contract_event, address, &watch_handler, w, why,
-					sizeof(why));
+	r = contract_kind->type->create(&w->link, &setup, why, sizeof(why));
 	ck_assert_msg(r == 0, "%s: %s", address, why);
 	ck_assert_ptr_eq(w->link->type, contract_kind->type);
 	return w;
@@ -708,27 +723,27 @@ END_TEST
 START_TEST(contract_addresses)
 {
 	struct pb_link *untouched = (struct pb_link *)&contract_event, *link = untouched;
+	struct pb_link_setup good = {0};
 	char address[256], why[256];
 
 	contract_setup(_i);
 	for (size_t i = 0; i < contract_kind->bad_count; i++) {
 		const char *bad = contract_kind->bad[i][0], *word = contract_kind->bad[i][1];
+		struct pb_link_setup setup = contract_link(bad, NULL);
 
 		why[0] = '\0';
-		ck_assert_int_eq(contract_kind->type->create(&link, contract_event, bad,
-							     &watch_handler, NULL, why,
-							     sizeof(why)),
+		ck_assert_int_eq(contract_kind->type->create(&link, &setup, why, sizeof(why)),
 				 -EINVAL);
 		ck_assert_ptr_eq(link, untouched);
 		ck_assert_msg(strstr(why, word), "'%s': no '%s' in '%s'", bad, word, why);
 		/* a check alone, and a small buffer, say the same */
-		ck_assert_int_eq(contract_kind->type->create(NULL, NULL, bad, NULL, NULL, why, 8),
-				 -EINVAL);
+		setup = (struct pb_link_setup){.address = bad};
+		ck_assert_int_eq(contract_kind->type->create(NULL, &setup, why, 8), -EINVAL);
 		ck_assert_uint_lt(strlen(why), 8);
 	}
 	contract_kind->address(contract_far, FAR_ANSWERS, address, sizeof(address));
-	ck_assert_int_eq(
-		contract_kind->type->create(NULL, NULL, address, NULL, NULL, why, sizeof(why)), 0);
+	good.address = address;
+	ck_assert_int_eq(contract_kind->type->create(NULL, &good, why, sizeof(why)), 0);
 	ck_assert_ptr_nonnull(contract_kind->type->usage);
 	ck_assert_ptr_nonnull(contract_kind->type->doc);
 	contract_teardown();

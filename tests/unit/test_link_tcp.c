@@ -147,7 +147,7 @@ static void on_data(void *userdata, const uint8_t *bytes, size_t len)
 		ck_assert_uint_eq(bytes[i], (uint8_t)here.len++);
 }
 
-static const struct pb_link_handler handler = {on_up, on_down, on_data};
+static const struct pb_link_handler handler = {.up = on_up, .down = on_down, .data = on_data};
 
 static int far_fd;
 static uint16_t far_port;
@@ -194,14 +194,19 @@ static void teardown(void)
 	close(names.gate[1]);
 }
 
+static int make_link(const char *address, char *why, size_t cap)
+{
+	struct pb_link_setup setup = {.address = address, .event = here.event, .handler = &handler};
+
+	return pb_link_tcp.create(&here.link, &setup, why, cap);
+}
+
 static void open_link(const char *host)
 {
 	char address[300], why[256] = "";
 
 	snprintf(address, sizeof(address), "%s:%u", host, far_port);
-	ck_assert_msg(pb_link_tcp.create(&here.link, here.event, address, &handler, NULL, why,
-					 sizeof(why)) == 0,
-		      "%s", why);
+	ck_assert_msg(make_link(address, why, sizeof(why)) == 0, "%s", why);
 	ck_assert_int_eq(here.link->type->open(here.link), 0);
 }
 
@@ -363,9 +368,7 @@ START_TEST(refused_at_once)
 	char why[256];
 
 	/* TCP to a broadcast address is refused by the kernel itself */
-	ck_assert_int_eq(pb_link_tcp.create(&here.link, here.event, "255.255.255.255:4001",
-					    &handler, NULL, why, sizeof(why)),
-			 0);
+	ck_assert_int_eq(make_link("255.255.255.255:4001", why, sizeof(why)), 0);
 	ck_assert_int_eq(here.link->type->open(here.link), 0);
 	ck_assert_uint_eq(here.downs, 0);
 	WAIT_FOR(here.downs > 0);

@@ -219,8 +219,16 @@ static const char *const sim_bad[][2] = {
 };
 
 static const struct link_kind kinds[] = {
-	{&pb_link_sim, NULL, NULL, sim_address, sim_bad, PB_ARRAY_SIZE(sim_bad)},
-	{&pb_link_tcp, tcp_setup, tcp_teardown, tcp_address, tcp_bad, PB_ARRAY_SIZE(tcp_bad)},
+	{.type = &pb_link_sim,
+	 .address = sim_address,
+	 .bad = sim_bad,
+	 .bad_count = PB_ARRAY_SIZE(sim_bad)},
+	{.type = &pb_link_tcp,
+	 .setup = tcp_setup,
+	 .teardown = tcp_teardown,
+	 .address = tcp_address,
+	 .bad = tcp_bad,
+	 .bad_count = PB_ARRAY_SIZE(tcp_bad)},
 };
 
 static const struct link_kind *link_kind(int index)
@@ -239,7 +247,7 @@ static void sim_address_fault(void *far, enum far_end end, char *out, size_t cap
 	snprintf(out, cap, "%s", end == FAR_ANSWERS ? "lead-12v" : sim_fault_address);
 }
 
-static const struct link_kind sim_faults = {&pb_link_sim, NULL, NULL, sim_address_fault, NULL, 0};
+static const struct link_kind sim_faults = {.type = &pb_link_sim, .address = sim_address_fault};
 
 /* An open link to a simulated pack. */
 static struct watch *fault_setup(const char *address)
