@@ -97,6 +97,21 @@ uint32_t pb_random_below(struct pb_random *random, uint32_t below);
  */
 const char *pb_nearest(const char *word, const char *const *words);
 
+/* ---- radio ---- */
+
+enum { PB_ADVERT_NAME = 64, PB_ADVERT_UUIDS = 16, PB_ADVERT_MAKER = 32 };
+
+/** What a Bluetooth device says of itself before it is connected; what it does not say is empty. */
+struct pb_advert {
+	uint8_t mac[6];		   /**< in display order */
+	char name[PB_ADVERT_NAME]; /**< UTF-8, cut if longer */
+	size_t uuid_count;
+	uint16_t uuids[PB_ADVERT_UUIDS]; /**< 16-bit service UUIDs */
+	size_t maker_len;
+	uint8_t maker[PB_ADVERT_MAKER]; /**< manufacturer data as sent: the id first, little endian
+					 */
+};
+
 /* ---- time ---- */
 
 /** CLOCK_BOOTTIME in ms: never set back, and it counts the time that the machine slept. */

@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include "packbridge/base.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +87,17 @@ struct pb_link_type {
 	 * @return 0; -ENOTCONN when the link is not up; -EMSGSIZE above 1024 bytes.
 	 */
 	int (*send)(struct pb_link *link, const uint8_t *bytes, size_t len);
+	/**
+	 * Who is at the far end, as far as it is known. @return false: nobody yet. NULL: this kind
+	 * never knows.
+	 */
+	bool (*advert)(struct pb_link *link, struct pb_advert *ret);
+	/**
+	 * Shows what the link found at the far end, line by line; for `probe`. NULL: nothing to
+	 * show.
+	 */
+	void (*describe)(struct pb_link *link, void (*line)(void *userdata, const char *text),
+			 void *userdata);
 	/** Signal strength in dBm. @return false: there is none. NULL: this kind never has one. */
 	bool (*rssi)(struct pb_link *link, int32_t *ret_dbm);
 	/** Frees; not from inside a handler. */
@@ -101,3 +114,55 @@ struct pb_link {
 struct pb_link *pb_link_free(struct pb_link *link);
 
 extern const struct pb_link_type pb_link_tcp;
+extern const struct pb_link_type pb_link_ble;
+
+/* ---- Bluetooth: what the `ble:` links of a program share ---- */
+
+enum { PB_ADAPTER_NAME = 16 };
+
+/** A limit that differs from the one for all adapters. */
+struct pb_adapter_limit {
+	char adapter[PB_ADAPTER_NAME]; /**< "hci0" */
+	uint32_t max_connections;
+};
+
+struct pb_bluez_config {
+	uint32_t max_connections;   /**< at a time on one adapter, at least 1 */
+	uint32_t power_cycle_after; /**< failed attempts in a row on an adapter; 0: never */
+	bool acquire; /**< move bytes through descriptors if BlueZ can; else through D-Bus */
+	size_t limit_count;
+	const struct pb_adapter_limit *limits; /**< borrowed */
+};
+
+/**
+ * A client of BlueZ (org.bluez on the system bus, or on $DBUS_SYSTEM_BUS_ADDRESS). It connects when
+ * the first link is opened or the first scan begun, and again whenever the bus went away.
+ * @return 0; -ENOMEM and the like.
+ */
+int pb_bluez_new(struct pb_bluez **ret, sd_event *event, const struct pb_bluez_config *config);
+/** After all its links. */
+struct pb_bluez *pb_bluez_free(struct pb_bluez *bluez);
+PB_DEFINE_FREEP(struct pb_bluez, pb_bluez_free)
+
+/** A device as a scan shows it. */
+struct pb_seen {
+	struct pb_advert advert;
+	char adapter[PB_ADAPTER_NAME];
+	bool has_rssi;
+	int32_t rssi_dbm;
+	bool connected; /**< to this machine, by whomever */
+	bool paired;
+};
+
+/** Scans from now on, until the client is freed. @adapter: "hci0", or "" for all. */
+int pb_bluez_scan(struct pb_bluez *bluez, const char *adapter);
+/** Calls @each for every device that was heard since, or is connected. Borrowed pointers. */
+void pb_bluez_seen(struct pb_bluez *bluez, void (*each)(void *userdata, const struct pb_seen *seen),
+		   void *userdata);
+/**
+ * Why scanning, or opening a link, can't go on now, in words with a remedy.
+ * @return -ENOLINK no D-Bus, -EACCES no permission on it, -ESRCH no bluetoothd, -ETIMEDOUT
+ *         bluetoothd does not answer, -ENODEV no adapter, -ENETDOWN the adapter is off; 0: nothing
+ *         stands in the way.
+ */
+int pb_bluez_trouble(struct pb_bluez *bluez, const char *adapter, char *why, size_t why_cap);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes between a connected pack and the link: which characteristics, and how.
+ *
+ * With descriptors (AcquireNotify, AcquireWrite) no D-Bus message is needed for a poll; BlueZ hands
+ * out one read(2) for each notification. Where it refuses, notifications come as signals and writes
+ * go as method calls.
+ */
+#include "bluez.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	ATT_HEAD = 3,	    /* of a write, part of the MTU */
+	ATT_MTU_LEAST = 23, /* what every device has */
+	READ_MAX = 512,	    /* the longest attribute value */
+	UNANSWERED_MAX = 3,
+};
+
+static void write_more(struct ble_link *ble);
+
+/* ---- which characteristics ---- */
+
+/* Modules that are a transparent serial line. Daly has fff0 as well: the reply decides. */
+static const struct {
+	uint16_t service, notify, write;
+} pipes[] = {
+	{0xFFF0, 0xFFF1, 0xFFF2},
+	{0xFF00, 0xFF01, 0xFF02},
+};
+
+static bool in_service(const struct pb_bluez *bluez, const struct bluez_gatt *gatt,
+		       uint16_t service)
+{
+	size_t len = (size_t)(strrchr(gatt->path, '/') - gatt->path);
+
+	for (const struct bluez_gatt *g = bluez->gatts; g; g = g->next)
+		if (g->service && strlen(g->path) == len && strncmp(g->path, gatt->path, len) == 0)
+			return bluez_uuid16(g->uuid) == service;
+	return false;
+}
+
+/* New objects stand at the head of the list, so one that came back goes before its old self. */
+static const struct bluez_gatt *find(const struct ble_link *ble, uint16_t service, uint16_t uuid,
+				     unsigned int flags)
+{
+	const char *path = ble->device->path;
+	size_t len = strlen(path);
+
+	for (const struct bluez_gatt *g = ble->bluez->gatts; g; g = g->next)
+		if (!g->service && strncmp(g->path, path, len) == 0 && g->path[len] == '/' &&
+		    bluez_uuid16(g->uuid) == uuid && g->flags & flags &&
+		    in_service(ble->bluez, g, service))
+			return g;
+	return NULL;
+}
+
+static bool find_pipe(struct ble_link *ble)
+{
+	for (size_t i = 0; i < PB_ARRAY_SIZE(pipes); i++) {
+		ble->notify =
+			find(ble, pipes[i].service, pipes[i].notify, GATT_NOTIFY | GATT_INDICATE);
+		ble->write = find(ble, pipes[i].service, pipes[i].write, GATT_WRITE | GATT_COMMAND);
+		if (ble->notify && ble->write)
+			return true;
+	}
+	ble->notify = ble->write = NULL;
+	return false;
+}
+
+/* ---- setting up ---- */
+
+static int take_fd(sd_bus_message *m, int *ret_fd, uint16_t *ret_mtu)
+{
+	int fd;
+
+	if (sd_bus_message_read(m, "hq", &fd, ret_mtu) < 0)
+		return -EBADMSG;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return -errno;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		close(fd);
+		return -errno;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* @return true when the error of a set-up call means that nothing else is worth a try. */
+static bool hopeless(struct ble_link *ble, const sd_bus_error *error, const char *step)
+{
+	char why[BLUEZ_WHY];
+	int code = bluez_error_words(error, why, sizeof(why));
+
+	if (code == -EIO)
+		return false;
+	ble_fail(ble, code, "%s: %s", step, why);
+	if (code == -ETIMEDOUT)
+		bluez_suspect(ble->bluez);
+	return true;
+}
+
+static int on_notification(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct ble_link *ble = userdata;
+	uint8_t bytes[READ_MAX];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+
+	(void)source;
+	(void)revents;
+	if (n > 0)
+		ble_value(ble, bytes, (size_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		ble_fail(ble, -ENOTCONN, "the pack ended the connection");
+	return 0;
+}
+
+void ble_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
+{
+	if (ble->state != BLE_UP || len == 0)
+		return;
+	ble->unanswered = 0;
+	ble->command_known = true;
+	ble->head.handler->data(ble->head.userdata, bytes, len);
+}
+
+static int on_acquired_write(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct ble_link *ble = userdata;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+	uint16_t mtu;
+
+	(void)ret;
+	ble->call = sd_bus_slot_unref(ble->call);
+	if (error) {
+		if (hopeless(ble, error, "writing"))
+			return 0;
+	} else if (take_fd(m, &ble->write_fd, &mtu) >= 0 && mtu > ATT_HEAD) {
+		ble->write_max = (size_t)mtu - ATT_HEAD;
+	}
+	ble_ready(ble);
+	return 0;
+}
+
+static void set_up_write(struct ble_link *ble)
+{
+	uint16_t mtu = ble->write->mtu > ATT_MTU_LEAST ? ble->write->mtu : ATT_MTU_LEAST;
+
+	ble->write_max = (size_t)mtu - ATT_HEAD;
+	if (!ble->command_known ||
+	    !(ble->write->flags & (ble->command ? GATT_COMMAND : GATT_WRITE)))
+		ble->command = ble->write->flags & GATT_COMMAND;
+	if (ble->command && ble->notify_fd >= 0 &&
+	    bluez_call(ble->bluez, &ble->call, ble->write->path, BLUEZ_CHAR, "AcquireWrite",
+		       on_acquired_write, ble, ble->limit_ms, "a{sv}", 0) >= 0)
+		return;
+	ble_ready(ble);
+}
+
+static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct ble_link *ble = userdata;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+
+	(void)ret;
+	ble->call = sd_bus_slot_unref(ble->call);
+	if (!error)
+		set_up_write(ble);
+	else if (!hopeless(ble, error, "notifications"))
+		ble_fail(ble, -EIO, "notifications: %s: %s", error->name, error->message);
+	return 0;
+}
+
+static void start_notify(struct ble_link *ble)
+{
+	int r = bluez_call(ble->bluez, &ble->call, ble->notify->path, BLUEZ_CHAR, "StartNotify",
+			   on_notifying, ble, ble->limit_ms, "");
+
+	if (r < 0)
+		ble_fail(ble, r, "notifications: %s", strerrordesc_np(-r));
+}
+
+static int on_acquired_notify(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct ble_link *ble = userdata;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+	uint16_t mtu;
+	int r;
+
+	(void)ret;
+	ble->call = sd_bus_slot_unref(ble->call);
+	if (error) {
+		/* refused, or somebody else listens by signals: so can we */
+		if (!hopeless(ble, error, "notifications"))
+			start_notify(ble);
+		return 0;
+	}
+	r = take_fd(m, &ble->notify_fd, &mtu);
+	if (r >= 0)
+		r = sd_event_add_io(ble->bluez->event, &ble->notify_io, ble->notify_fd, EPOLLIN,
+				    on_notification, ble);
+	if (r < 0)
+		ble_fail(ble, r, "notifications: %s", strerrordesc_np(-r));
+	else
+		set_up_write(ble);
+	return 0;
+}
+
+void ble_pipe_start(struct ble_link *ble)
+{
+	ble->state = BLE_SUBSCRIBING;
+	if (!find_pipe(ble)) {
+		ble_fail(ble, -ENOPROTOOPT,
+			 "it has neither ff01 and ff02 nor fff1 and fff2: no pack that is known");
+		return;
+	}
+	ble->unanswered = 0;
+	if (!ble->bluez->config.acquire ||
+	    bluez_call(ble->bluez, &ble->call, ble->notify->path, BLUEZ_CHAR, "AcquireNotify",
+		       on_acquired_notify, ble, ble->limit_ms, "a{sv}", 0) < 0)
+		start_notify(ble);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void ble_pipe_stop(struct ble_link *ble)
+{
+	ble->notify_io = sd_event_source_disable_unref(ble->notify_io);
+	ble->write_io = sd_event_source_disable_unref(ble->write_io);
+	close_fd(&ble->notify_fd);
+	close_fd(&ble->write_fd);
+	ble->notify = ble->write = NULL;
+	ble->writing = false;
+	ble->out_len = ble->out_done = 0;
+}
+
+void ble_pipe_forget(struct ble_link *ble, const struct bluez_gatt *gatt)
+{
+	if (ble->notify == gatt || ble->write == gatt)
+		ble_fail(ble, -ENOTCONN, "the pack's services went away");
+}
+
+/* ---- writing ---- */
+
+static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct ble_link *ble = userdata;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+
+	(void)ret;
+	ble->call = sd_bus_slot_unref(ble->call);
+	ble->writing = false;
+	if (!error)
+		write_more(ble);
+	else if (!hopeless(ble, error, "writing"))
+		ble_fail(ble, -EIO, "writing: %s: %s", error->name, error->message);
+	return 0;
+}
+
+static int write_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
+{
+	sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_method_call(ble->bluez->bus, &m, BLUEZ_NAME, ble->write->path,
+					       BLUEZ_CHAR, "WriteValue");
+
+	if (r >= 0)
+		r = sd_bus_message_append_array(m, 'y', bytes, len);
+	if (r >= 0)
+		r = sd_bus_message_append(m, "a{sv}", 1, "type", "s",
+					  ble->command ? "command" : "request");
+	if (r >= 0)
+		r = sd_bus_call_async(ble->bluez->bus, &ble->call, m, on_written, ble,
+				      (uint64_t)BLUEZ_CALL_MS * 1000);
+	sd_bus_message_unref(m);
+	ble->writing = r >= 0;
+	return r < 0 ? r : 0;
+}
+
+static int on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct ble_link *ble = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	ble->write_io = sd_event_source_disable_unref(ble->write_io);
+	write_more(ble);
+	return 0;
+}
+
+/* @return bytes taken, 0: none for now; negative errno. */
+static ssize_t write_fd(struct ble_link *ble, const uint8_t *bytes, size_t len)
+{
+	ssize_t n = send(ble->write_fd, bytes, len, MSG_NOSIGNAL);
+
+	if (n >= 0)
+		return n;
+	if (errno != EAGAIN && errno != EINTR)
+		return -errno;
+	return ble->write_io ? 0
+			     : sd_event_add_io(ble->bluez->event, &ble->write_io, ble->write_fd,
+					       EPOLLOUT, on_writable, ble);
+}
+
+static void write_more(struct ble_link *ble)
+{
+	while (ble->out_done < ble->out_len && !ble->writing && !ble->write_io) {
+		const uint8_t *bytes = ble->out + ble->out_done;
+		size_t len = ble->out_len - ble->out_done;
+		ssize_t n;
+
+		if (len > ble->write_max)
+			len = ble->write_max;
+		if (ble->write_fd >= 0)
+			n = write_fd(ble, bytes, len);
+		else
+			n = write_value(ble, bytes, len) < 0 ? -EIO : (ssize_t)len;
+		if (n < 0) {
+			ble_fail(ble, (int)n, "writing: %s", strerrordesc_np((int)-n));
+			return;
+		}
+		ble->out_done += (size_t)n;
+	}
+	if (ble->out_done == ble->out_len)
+		ble->out_done = ble->out_len = 0;
+}
+
+/* Modules exist that offer both kinds of write and hear only one of them. */
+static void try_other_write(struct ble_link *ble)
+{
+	if (ble->command_known || ++ble->unanswered <= UNANSWERED_MAX ||
+	    (ble->write->flags & (GATT_WRITE | GATT_COMMAND)) != (GATT_WRITE | GATT_COMMAND))
+		return;
+	ble->unanswered = 1;
+	ble->command = !ble->command;
+	ble->write_io = sd_event_source_disable_unref(ble->write_io);
+	close_fd(&ble->write_fd);
+	pb_log(PB_LOG_INFO, "bluetooth: %s does not answer, trying writes with%s response",
+	       ble->name, ble->command ? "out" : "");
+}
+
+int ble_pipe_send(struct ble_link *ble, const uint8_t *bytes, size_t len)
+{
+	try_other_write(ble);
+	if (ble->out_len + len > sizeof(ble->out))
+		return -ENOBUFS;
+	memcpy(ble->out + ble->out_len, bytes, len);
+	ble->out_len += len;
+	write_more(ble);
+	return 0;
+}

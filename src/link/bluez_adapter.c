@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an adapter does next: be switched on, scan, or let the next link connect. It does one of
+ * them at a time: a scan and a connection attempt get into each other's way in many controllers.
+ */
+#include "bluez.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	SCAN_RETRY_MS = 3000, /* after a scan that could not be started */
+	TURN_MS = 6000,	      /* a first guess of how long a link holds its place */
+};
+
+bool bluez_adapter_usable(const struct bluez_adapter *adapter, const char *name)
+{
+	return adapter->powered && (!name[0] || strcmp(name, adapter->name) == 0);
+}
+
+void bluez_adapter_drop(struct bluez_adapter *adapter)
+{
+	adapter->call = sd_bus_slot_unref(adapter->call);
+}
+
+uint32_t bluez_adapter_limit(const struct pb_bluez *bluez, const struct bluez_adapter *adapter)
+{
+	for (size_t i = 0; i < bluez->config.limit_count; i++)
+		if (strcmp(bluez->config.limits[i].adapter, adapter->name) == 0)
+			return bluez->config.limits[i].max_connections;
+	return bluez->config.max_connections;
+}
+
+/* What just failed is tried again, but not at once. */
+static void not_before(struct bluez_adapter *adapter)
+{
+	adapter->scan_after_ms = pb_now_ms() + SCAN_RETRY_MS;
+	bluez_kick_later(adapter->bluez, SCAN_RETRY_MS);
+}
+
+/* ---- power ---- */
+
+static int on_power(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct bluez_adapter *adapter = userdata;
+	struct pb_bluez *bluez = adapter->bluez;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+	int code;
+
+	(void)ret;
+	adapter->call = sd_bus_slot_unref(adapter->call);
+	adapter->powering = adapter->cycling = false;
+	bluez_kick(bluez);
+	if (!error) {
+		adapter->why[0] = '\0';
+		return 0;
+	}
+	code = bluez_error_words(error, adapter->why, sizeof(adapter->why));
+	pb_log(PB_LOG_WARNING, "bluetooth: adapter %s can't be switched: %s", adapter->name,
+	       adapter->why);
+	not_before(adapter);
+	if (code == -ETIMEDOUT)
+		bluez_suspect(bluez);
+	return 0;
+}
+
+static int set_power(struct pb_bluez *bluez, struct bluez_adapter *adapter, bool on)
+{
+	return bluez_call(bluez, &adapter->call, adapter->path, DBUS_PROPS, "Set", on_power,
+			  adapter, BLUEZ_CALL_MS, "ssv", BLUEZ_ADAPTER, "Powered", "b", (int)on);
+}
+
+static void switch_on(struct pb_bluez *bluez, struct bluez_adapter *adapter)
+{
+	if (adapter->call || pb_now_ms() < adapter->scan_after_ms)
+		return;
+	if (set_power(bluez, adapter, true) < 0)
+		return;
+	adapter->powering = true;
+	pb_log(PB_LOG_INFO, "bluetooth: adapter %s is off, switching it on", adapter->name);
+}
+
+/* ---- attempts ---- */
+
+void bluez_adapter_attempt(struct pb_bluez *bluez, struct bluez_adapter *adapter, bool good,
+			   bool heard)
+{
+	if (good)
+		adapter->failed = 0;
+	else if (heard)
+		adapter->failed++;
+	if (bluez->config.power_cycle_after == 0 ||
+	    adapter->failed < bluez->config.power_cycle_after || adapter->call)
+		return;
+	pb_log(PB_LOG_WARNING,
+	       "bluetooth: %u attempts in a row failed on adapter %s, switching it off and on",
+	       adapter->failed, adapter->name);
+	adapter->failed = 0;
+	/* it is switched on again as any adapter that is found off */
+	if (set_power(bluez, adapter, false) >= 0)
+		adapter->cycling = true;
+}
+
+static unsigned int count_held(const struct pb_bluez *bluez, const struct bluez_adapter *adapter,
+			       bool *ret_busy)
+{
+	unsigned int held = 0;
+
+	*ret_busy = false;
+	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next) {
+		if (!ble->device || ble->device->adapter != adapter || !ble_holds(ble))
+			continue;
+		held++;
+		if (ble_busy(ble))
+			*ret_busy = true;
+	}
+	return held;
+}
+
+static struct ble_link *first_waiting(struct pb_bluez *bluez, const struct bluez_adapter *adapter,
+				      unsigned int *ret_count)
+{
+	struct ble_link *first = NULL;
+
+	*ret_count = 0;
+	for (struct ble_link *ble = bluez->links; ble; ble = ble->next) {
+		if (ble->state != BLE_QUEUED || ble->leaving || ble->device->adapter != adapter)
+			continue;
+		++*ret_count;
+		if (!first || ble->ticket < first->ticket)
+			first = ble;
+	}
+	return first;
+}
+
+/* How long until everybody on the adapter had a turn. */
+static uint32_t round_of(const struct pb_bluez *bluez, const struct bluez_adapter *adapter,
+			 unsigned int users)
+{
+	uint32_t limit = bluez_adapter_limit(bluez, adapter);
+	uint64_t turn = adapter->turn_ms ? adapter->turn_ms : TURN_MS;
+	uint64_t round = turn * ((users + limit - 1) / limit);
+
+	return round > UINT32_MAX ? UINT32_MAX : (uint32_t)round;
+}
+
+/* Asks the links that are up longest to make room, one for each that waits. */
+static void ask_for_room(struct pb_bluez *bluez, const struct bluez_adapter *adapter,
+			 unsigned int waiting, unsigned int held)
+{
+	unsigned int asked = 0;
+
+	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
+		if (ble->device && ble->device->adapter == adapter &&
+		    (ble->leaving || (ble->state == BLE_UP && ble->asked)))
+			asked++;
+	while (asked < waiting) {
+		struct ble_link *oldest = NULL;
+
+		for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
+			if (ble->state == BLE_UP && ble->device->adapter == adapter &&
+			    !ble->asked && (!oldest || ble->begun_ms < oldest->begun_ms))
+				oldest = ble;
+		if (!oldest)
+			return;
+		oldest->asked = true;
+		asked++;
+		if (oldest->head.handler->wanted)
+			oldest->head.handler->wanted(oldest->head.userdata,
+						     round_of(bluez, adapter, waiting + held));
+	}
+}
+
+void bluez_adapter_turn(struct bluez_adapter *adapter, uint64_t ms)
+{
+	uint64_t smooth = adapter->turn_ms ? (3 * (uint64_t)adapter->turn_ms + ms) / 4 : ms;
+
+	adapter->turn_ms = smooth > UINT32_MAX ? UINT32_MAX : (uint32_t)smooth;
+}
+
+void bluez_adapters_forget_failure(struct pb_bluez *bluez)
+{
+	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
+		a->why[0] = '\0';
+}
+
+/* ---- scanning ---- */
+
+static int on_scan(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct bluez_adapter *adapter = userdata;
+	struct pb_bluez *bluez = adapter->bluez;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+	bool starting;
+
+	(void)ret;
+	adapter->call = sd_bus_slot_unref(adapter->call);
+	starting = adapter->scan == SCAN_STARTING;
+	bluez_kick(bluez);
+	if (!error || sd_bus_error_has_name(error, "org.bluez.Error.InProgress")) {
+		adapter->scan = starting ? SCAN_ON : SCAN_OFF;
+		adapter->why[0] = '\0';
+		return 0;
+	}
+	adapter->scan = SCAN_OFF;
+	if (starting) {
+		not_before(adapter);
+		if (bluez_error_words(error, adapter->why, sizeof(adapter->why)) == -ETIMEDOUT)
+			bluez_suspect(bluez);
+	}
+	return 0;
+}
+
+static int on_filter(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct bluez_adapter *adapter = userdata;
+	struct pb_bluez *bluez = adapter->bluez;
+
+	(void)m;
+	(void)ret;
+	adapter->call = sd_bus_slot_unref(adapter->call);
+	/* without a filter it still works, only with more to hear */
+	if (bluez_call(bluez, &adapter->call, adapter->path, BLUEZ_ADAPTER, "StartDiscovery",
+		       on_scan, adapter, BLUEZ_CALL_MS, "") < 0)
+		adapter->scan = SCAN_OFF;
+	return 0;
+}
+
+static void start_scan(struct pb_bluez *bluez, struct bluez_adapter *adapter)
+{
+	if (adapter->call || pb_now_ms() < adapter->scan_after_ms)
+		return;
+	if (bluez_call(bluez, &adapter->call, adapter->path, BLUEZ_ADAPTER, "SetDiscoveryFilter",
+		       on_filter, adapter, BLUEZ_CALL_MS, "a{sv}", 1, "Transport", "s", "le") >= 0)
+		adapter->scan = SCAN_STARTING;
+}
+
+static void stop_scan(struct pb_bluez *bluez, struct bluez_adapter *adapter)
+{
+	if (adapter->scan != SCAN_ON || adapter->call)
+		return;
+	if (bluez_call(bluez, &adapter->call, adapter->path, BLUEZ_ADAPTER, "StopDiscovery",
+		       on_scan, adapter, BLUEZ_CALL_MS, "") >= 0)
+		adapter->scan = SCAN_STOPPING;
+}
+
+static bool scan_wanted(const struct pb_bluez *bluez, const struct bluez_adapter *adapter)
+{
+	if (bluez->scanning &&
+	    (!bluez->scan_adapter[0] || strcmp(bluez->scan_adapter, adapter->name) == 0))
+		return true;
+	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
+		if (ble->state == BLE_FINDING &&
+		    (!ble->address.adapter[0] || strcmp(ble->address.adapter, adapter->name) == 0))
+			return true;
+	return false;
+}
+
+/* ---- the pump ---- */
+
+static void pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
+{
+	unsigned int waiting, held;
+	struct ble_link *first;
+	bool busy, wanted;
+
+	if (adapter->powered && !adapter->was_powered) {
+		adapter->why[0] = '\0';
+		adapter->scan = SCAN_OFF;
+		bluez->better = true;
+	}
+	adapter->was_powered = adapter->powered;
+	held = count_held(bluez, adapter, &busy);
+	first = first_waiting(bluez, adapter, &waiting);
+	wanted = scan_wanted(bluez, adapter);
+	if (!adapter->powered) {
+		if (wanted || first)
+			switch_on(bluez, adapter);
+		return;
+	}
+	if (busy || adapter->cycling)
+		return;
+	if (first && held >= bluez_adapter_limit(bluez, adapter)) {
+		ask_for_room(bluez, adapter, waiting, held);
+		first = NULL;
+	}
+	if (first && adapter->scan == SCAN_OFF && !adapter->call)
+		ble_begin(first);
+	else if (first || !wanted)
+		stop_scan(bluez, adapter);
+	else if (adapter->scan == SCAN_OFF)
+		start_scan(bluez, adapter);
+}
+
+void bluez_adapters_pump(struct pb_bluez *bluez)
+{
+	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
+		pump(bluez, a);
+}
