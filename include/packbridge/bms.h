@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "packbridge/base.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +62,24 @@ struct pb_parameter {
 	char text[256];
 };
 
+enum { PB_PASSWORD_MAX = 16 }; /**< of a radio module, the NUL included */
+
+/** What a login to a radio module has come to. */
+enum pb_login_result {
+	PB_LOGIN_SEND,	  /**< send @request and bring its reply */
+	PB_LOGIN_DONE,	  /**< logged in */
+	PB_LOGIN_NONE,	  /**< the module knows no login: go on without */
+	PB_LOGIN_REFUSED, /**< wrong password */
+};
+
+/** A login in the making. The caller fills the first two; zero the rest. */
+struct pb_login {
+	char password[PB_PASSWORD_MAX];
+	uint8_t mac[6]; /**< of the module, in display order */
+	int step;
+	struct pb_query request; /**< to be sent next */
+};
+
 /**
  * One battery protocol. A codec keeps no state: one const object serves every pack, the tests and
  * the fuzzer.
@@ -93,6 +113,19 @@ struct pb_codec {
 	 * @return false: nothing.
 	 */
 	bool (*parameter)(const struct pb_frame *frame, struct pb_parameter *ret);
+
+	/**
+	 * The next step of the login to the radio module in front of the BMS. NULL: there is none.
+	 * @reply: the frame that answers login->request; NULL at the start, and when none came.
+	 */
+	enum pb_login_result (*login)(struct pb_login *login, const struct pb_frame *reply);
+
+	/**
+	 * By which rule a device that advertises so is likely to speak this protocol; for `scan`
+	 * and `protocol: auto`. The proof is its first reply. NULL: can't tell.
+	 * @return a few words, static storage; NULL: no sign of it.
+	 */
+	const char *(*identify)(const struct pb_advert *advert);
 
 	/**
 	 * Explains why no frame starts at the head of a stream, in a few words; for `decode`.

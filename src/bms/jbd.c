@@ -10,6 +10,7 @@
  * The register byte of a reply is not covered by its checksum, so it is held against the request.
  * Source: docs/protocols/jbd.md; every frame of tests/data/jbd/frames.json is a test.
  */
+#include "jbd_module.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/model.h"
@@ -339,5 +340,7 @@ const struct pb_codec pb_codec_jbd = {
 	.frame = jbd_frame,
 	.decode = jbd_decode,
 	.parameter = jbd_parameter,
+	.login = jbd_login,
+	.identify = jbd_identify,
 	.explain = jbd_explain,
 };

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The login of modules with a password:
+ *
+ *	15 app key "000000"   -> 0 password needed, 2 none is set, 1 refused
+ *	17                    -> one random byte r
+ *	18 user password      -> 0 good, 1 wrong
+ *	17                    -> another r
+ *	1D root password      -> 0 good
+ *
+ * Passwords are sent as ((mac[i] ^ password[i]) + r) & FF, mac[i] = 0 from i = 6 on. A module
+ * answers reads after 18 already; 1D unlocks more, so its failure does not matter. Silence and the
+ * echo of the request mean that there is no such login. A module that refuses the app key may take
+ * the user's password in its place (a shorter flow that one project uses).
+ *
+ * Source: docs/protocols/jbd.md, "Password"; ten captured exchanges agree, four are tests.
+ */
+#include "jbd_module.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+enum {
+	CMD_APP_KEY = 0x15,
+	CMD_RANDOM = 0x17,
+	CMD_USER = 0x18,
+	CMD_ROOT = 0x1D,
+	HEAD = 4, /* FF AA command length */
+	KEY = 6,
+	ROOT_LEN = 15,
+};
+
+enum step {
+	STEP_START,
+	STEP_APP_KEY,
+	STEP_RANDOM,
+	STEP_USER,
+	STEP_RANDOM_2,
+	STEP_ROOT,
+	STEP_SHORT
+};
+
+/* A constant of the vendor's app. */
+static const uint8_t root[ROOT_LEN] = {0x4A, 0x42, 0x44, 0x62, 0x74, 0x70, 0x77, 0x64,
+				       0x21, 0x40, 0x23, 0x32, 0x30, 0x32, 0x33};
+
+static enum pb_login_result request(struct pb_login *login, enum step step, uint8_t command,
+				    const uint8_t *data, size_t len)
+{
+	struct pb_query *query = &login->request;
+	unsigned int sum = command + (unsigned int)len;
+
+	*query = (struct pb_query){.name = "login", .command = command};
+	query->bytes[0] = 0xFF;
+	query->bytes[1] = 0xAA;
+	query->bytes[2] = command;
+	query->bytes[3] = (uint8_t)len;
+	for (size_t i = 0; i < len; i++) {
+		query->bytes[HEAD + i] = data[i];
+		sum += data[i];
+	}
+	query->bytes[HEAD + len] = (uint8_t)sum;
+	query->len = (uint8_t)(HEAD + len + 1);
+	login->step = step;
+	return PB_LOGIN_SEND;
+}
+
+static enum pb_login_result send_hidden(struct pb_login *login, enum step step, uint8_t command,
+					const uint8_t *password, size_t len, uint8_t random)
+{
+	uint8_t hidden[ROOT_LEN];
+
+	for (size_t i = 0; i < len; i++)
+		hidden[i] = (uint8_t)((password[i] ^ (i < 6 ? login->mac[i] : 0)) + random);
+	return request(login, step, command, hidden, len);
+}
+
+static enum pb_login_result send_key(struct pb_login *login, enum step step, uint8_t command,
+				     uint8_t random)
+{
+	uint8_t key[KEY] = {0};
+
+	memcpy(key, login->password, strnlen(login->password, KEY));
+	return command == CMD_USER ? send_hidden(login, step, command, key, KEY, random)
+				   : request(login, step, command, key, KEY);
+}
+
+enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *reply)
+{
+	enum step step = (enum step)login->step;
+	/* every reply has one byte; an echo of the request has more, or none */
+	bool answer = reply && reply->kind == PB_FRAME_MODULE && reply->payload_len == 1 &&
+		      reply->command == login->request.command;
+	uint8_t value = answer ? reply->payload[0] : 0;
+
+	switch (step) {
+	case STEP_START:
+		return request(login, STEP_APP_KEY, CMD_APP_KEY, (const uint8_t *)"000000", KEY);
+	case STEP_APP_KEY:
+		if (!answer)
+			return PB_LOGIN_NONE;
+		if (value == 2)
+			return PB_LOGIN_DONE;
+		return value == 0 ? request(login, STEP_RANDOM, CMD_RANDOM, NULL, 0)
+				  : send_key(login, STEP_SHORT, CMD_APP_KEY, 0);
+	case STEP_RANDOM:
+		return answer ? send_key(login, STEP_USER, CMD_USER, value) : PB_LOGIN_NONE;
+	case STEP_USER:
+		if (!answer)
+			return PB_LOGIN_NONE;
+		return value == 0 ? request(login, STEP_RANDOM_2, CMD_RANDOM, NULL, 0)
+				  : send_key(login, STEP_SHORT, CMD_APP_KEY, 0);
+	case STEP_RANDOM_2:
+		return answer ? send_hidden(login, STEP_ROOT, CMD_ROOT, root, ROOT_LEN, value)
+			      : PB_LOGIN_DONE;
+	case STEP_ROOT:
+		return PB_LOGIN_DONE;
+	case STEP_SHORT:
+		return answer && value != 1 ? PB_LOGIN_DONE : PB_LOGIN_REFUSED;
+	}
+	return PB_LOGIN_NONE;
+}
+
+/* ---- advertisements: docs/protocols/jbd.md, "How packs are found" ---- */
+
+static bool has_uuid(const struct pb_advert *advert, uint16_t uuid)
+{
+	for (size_t i = 0; i < advert->uuid_count; i++)
+		if (advert->uuids[i] == uuid)
+			return true;
+	return false;
+}
+
+static bool known_prefix(const uint8_t *mac)
+{
+	static const uint8_t prefixes[][3] = {
+		{0x10, 0xA5, 0x62}, {0xA4, 0xC1, 0x37}, {0xA4, 0xC1, 0x38}, {0xA5, 0xC2, 0x37},
+		{0xA5, 0xC2, 0x39}, {0xA5, 0xC2, 0x3A}, {0xAA, 0xC2, 0x37}, {0x70, 0x3E, 0x97},
+	};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(prefixes); i++)
+		if (memcmp(mac, prefixes[i], sizeof(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The module puts its own address where the maker's id belongs, in either order. */
+static bool own_mac(const struct pb_advert *advert)
+{
+	bool forward = true, reversed = true;
+
+	if (advert->maker_len < sizeof(advert->mac))
+		return false;
+	for (size_t i = 0; i < sizeof(advert->mac); i++) {
+		forward &= advert->maker[i] == advert->mac[i];
+		reversed &= advert->maker[i] == advert->mac[sizeof(advert->mac) - 1 - i];
+	}
+	return forward || reversed;
+}
+
+static bool known_name(const char *name)
+{
+	static const char *const names[] = {
+		"xiaoxiang*", "JBD-*",	"DWF*",	  "LSG-*",  "N-?????BL*", "SX1*",
+		"SX60*",      "SBL-*",	"OGR-*",  "TZ-H*",  "SP0?S*",	  "SP1?S*",
+		"SP2?S*",     "AP2?S*", "GJ-*",	  "DP04S*", "ECO-LFP*",	  "LT40AH",
+		"PKT*",	      "gokwh*", "DWC*",	  "DXD*",   "DDC*",	  "AL12-*",
+		"BS20*",      "UP16S*", "121?0*", "12200*", "12300*",	  "BT  LP*",
+	};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(names); i++)
+		if (fnmatch(names[i], name, 0) == 0)
+			return true;
+	return false;
+}
+
+const char *jbd_identify(const struct pb_advert *advert)
+{
+	/* other things, printers and toys, have ff00 as well: alone it is no sign */
+	if (!has_uuid(advert, 0xFF00)) {
+		if (has_uuid(advert, 0xFFF0) && fnmatch("DP04S*", advert->name, 0) == 0)
+			return "service fff0 and a JBD name";
+		return NULL;
+	}
+	if (own_mac(advert))
+		return "service ff00 and its own address as maker data";
+	if (known_prefix(advert->mac))
+		return "service ff00 and a JBD address";
+	return known_name(advert->name) ? "service ff00 and a JBD name" : NULL;
+}
