@@ -144,6 +144,10 @@ enum pb_error {
 	PB_ERROR_GARBAGE = 5,	 /**< bytes that hold no frame */
 	PB_ERROR_REFUSED = 6,	 /**< the BMS refused the request */
 	PB_ERROR_IMPOSSIBLE = 7, /**< a sound frame with impossible content */
+	PB_ERROR_SILENT = 8,	 /**< connected, but not one byte: wants a password, or sleeps */
+	PB_ERROR_ECHO = 9,	 /**< repeats requests instead of answering: wants to be paired */
+	PB_ERROR_PASSWORD = 10,	 /**< the radio module refused the password */
+	PB_ERROR_RELEASED = 11,	 /**< let go on request, for the phone app */
 	PB_ERROR_COUNT
 };
 

@@ -13,30 +13,40 @@
 
 /** Times of a session; all in ms unless the name says otherwise. */
 struct pb_session_config {
-	const struct pb_codec *codec;
+	const struct pb_codec *codec; /**< to begin with, when @others are there */
+	/** Codecs that may be the right one instead (`protocol: auto`), ended by NULL; or NULL. */
+	const struct pb_codec *const *others;
 	uint32_t poll_ms;
 	uint32_t gap_ms;    /**< between a reply and the next request; 0 allowed */
 	uint32_t settle_ms; /**< between the link's coming up and the first request */
 	uint32_t reply_timeout_ms;
-	uint32_t tries; /**< a request is sent at most so often, at least 1 */
-	uint32_t connect_timeout_ms;
+	uint32_t tries;		     /**< a request is sent at most so often, at least 1 */
+	uint32_t connect_timeout_ms; /**< 0: the link has limits of its own */
 	uint32_t stale_after_s;
-	uint64_t seed; /**< of the back-off's jitter */
+	bool stale_fixed;		/**< not to be lengthened when packs take turns */
+	char password[PB_PASSWORD_MAX]; /**< of the radio module; "": none */
+	uint64_t seed;			/**< of the back-off's jitter */
 };
 
 enum pb_session_event_type {
-	PB_SESSION_START, /**< once, first */
-	PB_SESSION_UP,	  /**< the link came up */
-	PB_SESSION_DOWN,  /**< the link went down by itself */
-	PB_SESSION_DATA,  /**< bytes came */
-	PB_SESSION_TIME,  /**< the deadline passed (calling too early does no harm) */
+	PB_SESSION_START,   /**< once, first */
+	PB_SESSION_UP,	    /**< the link came up */
+	PB_SESSION_DOWN,    /**< the link went down by itself */
+	PB_SESSION_DATA,    /**< bytes came */
+	PB_SESSION_TIME,    /**< the deadline passed (calling too early does no harm) */
+	PB_SESSION_RETRY,   /**< the link says that connecting is worthwhile again */
+	PB_SESSION_WANTED,  /**< others wait for the link's place */
+	PB_SESSION_RELEASE, /**< let go of the pack for a while: somebody asked for it */
+	PB_SESSION_TAKE,    /**< the end of that, early */
 };
 
 struct pb_session_event {
 	enum pb_session_event_type type;
-	const uint8_t *bytes; /**< DATA */
-	size_t len;	      /**< DATA */
-	const char *why;      /**< DOWN: a few words, may be NULL */
+	const uint8_t *bytes;		/**< DATA */
+	size_t len;			/**< DATA */
+	const char *why;		/**< DOWN: a few words, may be NULL */
+	const struct pb_advert *advert; /**< UP: who is there; NULL: not known */
+	uint32_t ms; /**< RELEASE: for how long; WANTED: until the turn comes round again */
 };
 
 /** What the driver must do, in this order. */
@@ -50,33 +60,43 @@ enum pb_session_todo {
 };
 
 /*
- *	 OFF --start--> CONNECTING --up--> SETTLING --> WAITING <--> GAP
- *	                  ^   |                           |  ^        |
- *	                  |   | down, timeout             |  | poll   | all asked
- *	                  |   v                           |  |        v
- *	               BACKOFF <--- 3 failed polls, down --'  '---- RESTING
+ *	 OFF --start--> CONNECTING --up--> SETTLING (--> LOGIN) --> WAITING <--> GAP
+ *	                  ^  ^   |                                    |  ^        |
+ *	                  |  |   | down, timeout                      |  | poll   | all asked
+ *	                  |  |   v                                    |  |        v
+ *	                  |  BACKOFF <------ 3 failed polls, down ----'  '---- RESTING
+ *	                  |                                                       |
+ *	                  '---- PARKED <------ others wait for the place ---------'
+ *
+ *	 RELEASED is entered from any state, and left to CONNECTING.
  */
 enum pb_session_state {
 	PB_STATE_OFF,
 	PB_STATE_CONNECTING,
 	PB_STATE_SETTLING,
+	PB_STATE_LOGIN,	  /**< a request to the radio module is out */
 	PB_STATE_WAITING, /**< a request is out */
 	PB_STATE_GAP,	  /**< silence before the next request or try */
 	PB_STATE_RESTING, /**< until the next poll */
 	PB_STATE_BACKOFF,
+	PB_STATE_PARKED,   /**< another pack has its turn; until the next poll */
+	PB_STATE_RELEASED, /**< left to somebody else, until the time is over */
 };
 
-enum { PB_NOTE_MAX = 160 };
+enum { PB_NOTE_MAX = 256 };
 
 /** The whole state; plain memory, no allocation. */
 struct pb_session {
 	struct pb_session_config config;
+	const struct pb_codec *codec; /**< in use, or being tried */
+	bool codec_known;	      /**< it brought a reading */
 	enum pb_session_state state;
 	struct pb_status status;
 	struct pb_sample sample;      /**< the last whole reading */
 	const struct pb_query *query; /**< that is out, or goes out next */
 	enum pb_log_level note_level;
 	char note[PB_NOTE_MAX];
+	bool logged_in; /**< the radio module took the password, in this connection */
 
 	/* private to session.c from here on */
 	struct pb_sample work; /**< the reading in the making */
@@ -97,7 +117,16 @@ struct pb_session {
 	uint64_t once_done;	/**< set of queries answered or given up in this connection */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	enum pb_error cycle_error;
-	bool trouble; /**< said in the log, so the end of it is said too */
+	bool trouble;	   /**< said in the log, so the end of it is said too */
+	bool wanted;	   /**< others wait for the link's place */
+	bool turned;	   /**< parked since the last reading, and nothing else went wrong */
+	bool heard;	   /**< bytes came in this connection */
+	bool echoed;	   /**< and they were the request itself */
+	bool has_radio;	   /**< the far end is a radio module, with an address in login.mac */
+	uint32_t round_ms; /**< how long a round of turns takes */
+	size_t candidate;  /**< of config.others, being tried */
+	size_t tried;	   /**< candidates since the poll began */
+	struct pb_login login;
 };
 
 void pb_session_init(struct pb_session *session, const struct pb_session_config *config);
@@ -125,6 +154,9 @@ struct pb_pack_handler {
 	/** A new reading, or another change of the status. Borrowed pointers. */
 	void (*changed)(void *userdata, const struct pb_sample *sample,
 			const struct pb_status *status, bool new_reading);
+	/** What goes over the link, and what the session says, for `probe`; either may be NULL. */
+	void (*bytes)(void *userdata, bool sent, const uint8_t *bytes, size_t len);
+	void (*note)(void *userdata, enum pb_log_level level, const char *text);
 };
 
 /**
@@ -136,6 +168,14 @@ int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 		const struct pb_pack_handler *handler, void *userdata);
 /** Starts connecting. */
 int pb_pack_start(struct pb_pack *pack);
+/** Lets go of the pack for @ms, so that another central can have it; 0: takes it back now. */
+void pb_pack_release(struct pb_pack *pack, uint32_t ms);
+/** Its session, to look at. */
+const struct pb_session *pb_pack_session(const struct pb_pack *pack);
+/** @return negative errno of the link's last end, as its down() gave it; 0: it never ended. */
+int pb_pack_link_error(const struct pb_pack *pack);
+/** @return its link, e.g. to describe it. */
+struct pb_link *pb_pack_link(const struct pb_pack *pack);
 /** Closes the link; sends nothing. */
 struct pb_pack *pb_pack_free(struct pb_pack *pack);
 PB_DEFINE_FREEP(struct pb_pack, pb_pack_free)

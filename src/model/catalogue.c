@@ -127,7 +127,9 @@ static const struct pb_field pack_fields[] = {
 	STATUS(garbage_bytes, NUMBER, NONE, 0, UINT32_MAX, false, "received bytes that belonged to no reply"),
 	STATUS(last_error, ENUM, NONE, 0, PB_ERROR_COUNT - 1, false, "why the last poll or connection failed: "
 		"0 nothing failed yet, 1 no connection, 2 connection lost, 3 no reply, 4 wrong checksum, "
-		"5 no frame in the bytes, 6 refused by the BMS, 7 impossible content"),
+		"5 no frame in the bytes, 6 refused by the BMS, 7 impossible content, "
+		"8 connected but silent (password?), 9 repeats requests (passkey?), "
+		"10 wrong password, 11 released on request"),
 	{
 		.name = "rssi_dbm", .kind = PB_KIND_NUMBER, .uom = PB_UOM_DBM, .min = -200, .max = 50,
 		.offset = offsetof(struct pb_pack_data, status.rssi_dbm), .size = 4, .is_signed = true,

@@ -119,6 +119,10 @@ const char *pb_error_text(enum pb_error error)
 		[PB_ERROR_GARBAGE] = "bytes that hold no reply",
 		[PB_ERROR_REFUSED] = "refused by the BMS",
 		[PB_ERROR_IMPOSSIBLE] = "a reply with impossible content",
+		[PB_ERROR_SILENT] = "connected but silent, perhaps it wants a password",
+		[PB_ERROR_ECHO] = "repeats requests, it wants to be paired with a passkey",
+		[PB_ERROR_PASSWORD] = "wrong password",
+		[PB_ERROR_RELEASED] = "released on request",
 	};
 
 	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";

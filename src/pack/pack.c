@@ -15,6 +15,7 @@ struct pb_pack {
 	struct pb_session session;
 	struct pb_link *link;
 	sd_event_source *timer;
+	int link_error;
 	uint64_t timer_ms; /* what the timer is set to, so that it is not set again for nothing */
 	const struct pb_pack_handler *handler;
 	void *userdata;
@@ -29,14 +30,26 @@ static void read_rssi(struct pb_pack *pack)
 	status->link_has = type->rssi && type->rssi(pack->link, &status->rssi_dbm) ? 1 : 0;
 }
 
-static void trace(const struct pb_pack *pack, const char *arrow, const uint8_t *bytes, size_t len)
+static void trace(const struct pb_pack *pack, bool sent, const uint8_t *bytes, size_t len)
 {
 	char hex[3 * 320];
 
+	if (pack->handler->bytes)
+		pack->handler->bytes(pack->userdata, sent, bytes, len);
 	if (!pb_log_enabled(PB_LOG_DEBUG))
 		return;
 	pb_hex_print(hex, sizeof(hex), bytes, len, ' ');
-	pb_log(PB_LOG_DEBUG, "pack %s: %s %s", pack->name, arrow, hex);
+	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
+}
+
+static void say(const struct pb_pack *pack)
+{
+	const struct pb_session *session = &pack->session;
+
+	if (pack->handler->note)
+		pack->handler->note(pack->userdata, session->note_level, session->note);
+	else
+		pb_log(session->note_level, "pack %s: %s", pack->name, session->note);
 }
 
 /* Does what the session orders. @return 0, or the error of a link that failed at once. */
@@ -47,7 +60,7 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 	int r = 0;
 
 	if (todo & PB_DO_LOG)
-		pb_log(session->note_level, "pack %s: %s", pack->name, session->note);
+		say(pack);
 	if (todo & PB_DO_CLOSE)
 		type->close(pack->link);
 	if (todo & PB_DO_OPEN)
@@ -58,7 +71,7 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 				       todo & PB_DO_PUBLISH);
 	}
 	if (todo & PB_DO_SEND) {
-		trace(pack, ">", session->query->bytes, session->query->len);
+		trace(pack, true, session->query->bytes, session->query->len);
 		r = type->send(pack->link, session->query->bytes, session->query->len);
 	}
 	return r;
@@ -92,18 +105,36 @@ static void feed(struct pb_pack *pack, struct pb_session_event event)
 
 static void on_up(void *userdata)
 {
-	feed(userdata, (struct pb_session_event){.type = PB_SESSION_UP});
+	struct pb_pack *pack = userdata;
+	const struct pb_link_type *type = pack->link->type;
+	struct pb_advert advert;
+	bool known = type->advert && type->advert(pack->link, &advert);
+
+	feed(pack,
+	     (struct pb_session_event){.type = PB_SESSION_UP, .advert = known ? &advert : NULL});
+}
+
+static void on_retry(void *userdata)
+{
+	feed(userdata, (struct pb_session_event){.type = PB_SESSION_RETRY});
+}
+
+static void on_wanted(void *userdata, uint32_t round_ms)
+{
+	feed(userdata, (struct pb_session_event){.type = PB_SESSION_WANTED, .ms = round_ms});
 }
 
 static void on_down(void *userdata, int error, const char *why)
 {
-	(void)error;
-	feed(userdata, (struct pb_session_event){.type = PB_SESSION_DOWN, .why = why});
+	struct pb_pack *pack = userdata;
+
+	pack->link_error = error;
+	feed(pack, (struct pb_session_event){.type = PB_SESSION_DOWN, .why = why});
 }
 
 static void on_data(void *userdata, const uint8_t *bytes, size_t len)
 {
-	trace(userdata, "<", bytes, len);
+	trace(userdata, false, bytes, len);
 	feed(userdata,
 	     (struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = len});
 }
@@ -112,6 +143,8 @@ static const struct pb_link_handler link_handler = {
 	.up = on_up,
 	.down = on_down,
 	.data = on_data,
+	.retry = on_retry,
+	.wanted = on_wanted,
 };
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -139,6 +172,8 @@ int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 	if (!pack)
 		return -ENOMEM;
 	pb_session_init(&pack->session, config);
+	if (type->self_timed)
+		pack->session.config.connect_timeout_ms = 0;
 	pack->handler = handler;
 	pack->userdata = userdata;
 	pack->timer_ms = UINT64_MAX;
@@ -162,6 +197,27 @@ int pb_pack_start(struct pb_pack *pack)
 {
 	feed(pack, (struct pb_session_event){.type = PB_SESSION_START});
 	return 0;
+}
+
+void pb_pack_release(struct pb_pack *pack, uint32_t ms)
+{
+	feed(pack, (struct pb_session_event){.type = ms ? PB_SESSION_RELEASE : PB_SESSION_TAKE,
+					     .ms = ms});
+}
+
+const struct pb_session *pb_pack_session(const struct pb_pack *pack)
+{
+	return &pack->session;
+}
+
+int pb_pack_link_error(const struct pb_pack *pack)
+{
+	return pack->link_error;
+}
+
+struct pb_link *pb_pack_link(const struct pb_pack *pack)
+{
+	return pack->link;
 }
 
 struct pb_pack *pb_pack_free(struct pb_pack *pack)

@@ -19,9 +19,12 @@ enum {
 	HALF_FRAME_MS = 300,   /**< silence in the middle of a frame: the rest never comes */
 	RETRY_CYCLE_MS = 5000, /**< after a failed poll, however long the poll interval is */
 	JITTER_PERCENT = 20,
+	ROUNDS_TO_STALE = 3,
+	STALE_MOST_S = 600, /**< however long a round of turns takes */
 };
 
-static const uint32_t backoff_s[] = {1, 2, 5, 10, 30};
+/* The first failure is tried again at once: with real packs, one connect in three or four fails. */
+static const uint32_t backoff_s[] = {0, 1, 2, 5, 10, 30};
 
 bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms)
 {
@@ -52,6 +55,7 @@ void pb_session_init(struct pb_session *s, const struct pb_session_config *confi
 {
 	memset(s, 0, sizeof(*s));
 	s->config = *config;
+	s->codec = config->codec;
 	s->status.stale_after_s = config->stale_after_s;
 	s->deadline_ms = UINT64_MAX;
 	s->stale_ms = UINT64_MAX;
@@ -80,7 +84,9 @@ static void enter(struct pb_session *s, enum pb_session_state state, uint64_t de
 
 static unsigned int connect_link(struct pb_session *s, uint64_t now)
 {
-	enter(s, PB_STATE_CONNECTING, now + s->config.connect_timeout_ms);
+	uint32_t limit_ms = s->config.connect_timeout_ms;
+
+	enter(s, PB_STATE_CONNECTING, limit_ms ? now + limit_ms : UINT64_MAX);
 	return PB_DO_OPEN;
 }
 
@@ -99,16 +105,20 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 			     uint64_t now)
 {
 	uint32_t wait_ms = backoff_ms(s);
-	bool known = s->attempt > 0 && error == s->status.last_error;
+	bool known = s->trouble && s->attempt > 0 && error == s->status.last_error;
+	/* no alarm before the second try */
+	bool again = s->attempt == 0 && error == PB_ERROR_CONNECT;
 
 	s->attempt++;
-	s->trouble = true;
-	s->status.last_error = error;
+	s->trouble |= !again;
+	s->turned = false;
+	if (!again)
+		s->status.last_error = error;
 	if (s->status.connected)
 		s->status.reconnects++;
 	s->status.connected = false;
 	enter(s, PB_STATE_BACKOFF, now + wait_ms);
-	return PB_DO_STATUS | note(s, known ? PB_LOG_DEBUG : PB_LOG_WARNING,
+	return PB_DO_STATUS | note(s, known || again ? PB_LOG_DEBUG : PB_LOG_WARNING,
 				   "%s%s%s, next attempt in %u.%u s (attempt %u)",
 				   pb_error_text(error), why ? ": " : "", why ? why : "",
 				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt);
@@ -130,14 +140,39 @@ static void copy_counters(struct pb_session *s)
 	s->status.garbage_bytes = s->stream.garbage_bytes;
 }
 
-static void rest(struct pb_session *s, uint32_t interval_ms, uint64_t now)
+/* Makes room for another pack until the next poll is due. */
+static unsigned int park(struct pb_session *s, uint64_t due_ms)
+{
+	s->wanted = false;
+	s->turned = true;
+	s->status.connected = false;
+	enter(s, PB_STATE_PARKED, due_ms);
+	return PB_DO_CLOSE | PB_DO_STATUS;
+}
+
+static unsigned int rest(struct pb_session *s, uint32_t interval_ms, uint64_t now)
 {
 	uint64_t next = s->cycle_ms + interval_ms;
 
 	s->query = NULL;
 	copy_counters(s);
 	/* a poll that took longer than the interval is not made up for by a burst */
-	enter(s, PB_STATE_RESTING, next > now + s->config.gap_ms ? next : now + s->config.gap_ms);
+	if (next < now + s->config.gap_ms)
+		next = now + s->config.gap_ms;
+	if (s->wanted)
+		return park(s, next);
+	enter(s, PB_STATE_RESTING, next);
+	return 0;
+}
+
+/* What a pack that answers no poll may have on its mind. */
+static enum pb_error silence_error(const struct pb_session *s, enum pb_error error)
+{
+	if (!s->has_radio)
+		return error;
+	if (s->echoed)
+		return PB_ERROR_ECHO;
+	return error == PB_ERROR_TIMEOUT && !s->heard ? PB_ERROR_SILENT : error;
 }
 
 static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
@@ -148,8 +183,10 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 	char why[64];
 
 	s->status.failures++;
+	s->cycle_error = silence_error(s, s->cycle_error);
 	s->status.last_error = s->cycle_error;
 	s->failed_cycles++;
+	s->turned = false;
 	copy_counters(s);
 	if (s->failed_cycles >= FAILED_CYCLES_MAX) {
 		snprintf(why, sizeof(why), "%u polls in a row failed", s->failed_cycles);
@@ -160,8 +197,33 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 			     pb_error_text(s->cycle_error));
 		s->trouble = true;
 	}
-	rest(s, retry_ms, now);
-	return todo;
+	return todo | rest(s, retry_ms, now);
+}
+
+/*
+ * Packs that share an adapter's places by turns are read once a round, so the age at which a
+ * reading counts as old follows the round: as the adapter reckons it at first, as it is measured
+ * then. It is published with the reading.
+ */
+static void follow_round(struct pb_session *s, uint64_t now)
+{
+	uint64_t stale_s = s->config.stale_after_s, round_ms;
+
+	if (s->turned && s->status.sequence != 0) {
+		round_ms = now - s->status.sampled_ms;
+		s->round_ms = round_ms > s->round_ms
+				      ? (uint32_t)pb_clamp((int64_t)round_ms, 0, INT32_MAX)
+				      : s->round_ms / 4 * 3 + (uint32_t)round_ms / 4;
+	} else if (!s->wanted) {
+		s->round_ms = 0;
+	}
+	s->turned = false;
+	round_ms = (uint64_t)s->round_ms * ROUNDS_TO_STALE;
+	if (!s->config.stale_fixed && round_ms / 1000 + 1 > stale_s && s->round_ms)
+		stale_s = round_ms / 1000 + 1 > STALE_MOST_S ? STALE_MOST_S : round_ms / 1000 + 1;
+	if (stale_s < s->config.stale_after_s)
+		stale_s = s->config.stale_after_s;
+	s->status.stale_after_s = (uint32_t)stale_s;
 }
 
 static unsigned int publish(struct pb_session *s, uint64_t now)
@@ -169,12 +231,14 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	bool first = s->status.sequence == 0, trouble = s->trouble;
 	uint16_t age_s = pb_status_age_s(&s->status, now);
 
+	follow_round(s, s->work_ms);
+	s->codec_known = true;
 	pb_sample_derive(&s->work);
 	s->sample = s->work;
 	s->status.polls++;
 	s->status.sequence = s->status.sequence == 65535 ? 1 : (uint16_t)(s->status.sequence + 1);
 	s->status.sampled_ms = s->work_ms;
-	s->stale_ms = s->work_ms + (uint64_t)s->config.stale_after_s * 1000;
+	s->stale_ms = s->work_ms + (uint64_t)s->status.stale_after_s * 1000;
 	s->failed_cycles = 0;
 	s->attempt = 0;
 	s->trouble = false;
@@ -201,8 +265,8 @@ static unsigned int send_after_gap(struct pb_session *s, uint64_t now)
 /* The query at the place in the plan, or NULL: nothing to ask there. */
 static const struct pb_query *query_at(const struct pb_session *s, size_t step)
 {
-	size_t count = s->config.codec->query_count, index = step % count;
-	const struct pb_query *query = &s->config.codec->queries[index];
+	size_t count = s->codec->query_count, index = step % count;
+	const struct pb_query *query = &s->codec->queries[index];
 	bool second_round = step >= count;
 
 	if (query->once != second_round || (query->once && s->once_done >> index & 1))
@@ -215,7 +279,7 @@ static const struct pb_query *query_at(const struct pb_session *s, size_t step)
  */
 static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 {
-	size_t count = s->config.codec->query_count;
+	size_t count = s->codec->query_count;
 	unsigned int todo = 0;
 
 	for (s->query = NULL; s->step < 2 * count; s->step++) {
@@ -228,10 +292,8 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 		if (s->query)
 			break;
 	}
-	if (!s->query) {
-		rest(s, s->config.poll_ms, now);
-		return todo;
-	}
+	if (!s->query)
+		return todo | rest(s, s->config.poll_ms, now);
 	s->tries_left = s->config.tries;
 	return todo | (gap ? send_after_gap(s, now) : send_query(s, now));
 }
@@ -242,6 +304,7 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 	s->work_ms = 0;
 	s->work = s->base;
 	s->step = 0;
+	s->tried = 0;
 	s->cycle_error = PB_ERROR_NONE;
 	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
 		s->wakes_left = WAKES;
@@ -252,14 +315,32 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 static unsigned int finish_query(struct pb_session *s, uint64_t now)
 {
 	if (s->query->once)
-		s->once_done |= UINT64_C(1) << (s->query - s->config.codec->queries);
+		s->once_done |= UINT64_C(1) << (s->query - s->codec->queries);
 	s->step++;
 	return go_on(s, true, now);
+}
+
+/* With `protocol: auto`: is there another codec to be tried in this poll? Then it is the next. */
+static bool next_codec(struct pb_session *s)
+{
+	size_t count = 0;
+
+	if (s->codec_known || !s->config.others || s->step != 0)
+		return false;
+	while (s->config.others[count])
+		count++;
+	if (++s->tried >= count)
+		return false;
+	s->candidate = (s->candidate + 1) % count;
+	s->codec = s->config.others[s->candidate];
+	return true;
 }
 
 /* The query brought nothing, however often it was tried. */
 static unsigned int give_up_query(struct pb_session *s, uint64_t now)
 {
+	if (next_codec(s))
+		return go_on(s, true, now);
 	return s->query->required ? fail_cycle(s, now) : finish_query(s, now);
 }
 
@@ -289,13 +370,58 @@ static unsigned int take_reply(struct pb_session *s, const struct pb_frame *fram
 		s->cycle_error = PB_ERROR_REFUSED;
 		return finish_query(s, now);
 	}
-	if (s->config.codec->decode(frame, target) < 0) {
+	if (s->codec->decode(frame, target) < 0) {
 		s->cycle_error = PB_ERROR_IMPOSSIBLE;
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
 	}
 	if (s->work_ms == 0)
 		s->work_ms = now;
 	return finish_query(s, now);
+}
+
+/* One step of the login: @reply is the module's answer, NULL for none. */
+static unsigned int login(struct pb_session *s, const struct pb_frame *reply, uint64_t now)
+{
+	switch (s->codec->login(&s->login, reply)) {
+	case PB_LOGIN_SEND:
+		s->query = &s->login.request;
+		pb_stream_flush(&s->stream);
+		enter(s, PB_STATE_LOGIN, now + s->config.reply_timeout_ms);
+		return PB_DO_SEND;
+	case PB_LOGIN_REFUSED:
+		return PB_DO_CLOSE |
+		       back_off(s, PB_ERROR_PASSWORD, "the radio module did not take it", now);
+	case PB_LOGIN_DONE:
+		s->logged_in = true;
+		break;
+	case PB_LOGIN_NONE:
+		break;
+	}
+	return begin_cycle(s, now);
+}
+
+/* The link is up and the module had time to settle. */
+static unsigned int settled(struct pb_session *s, uint64_t now)
+{
+	if (!s->config.password[0] || !s->has_radio || !s->codec->login)
+		return begin_cycle(s, now);
+	s->login.step = 0;
+	memcpy(s->login.password, s->config.password, sizeof(s->login.password));
+	return login(s, NULL, now);
+}
+
+/* With `protocol: auto`: what it says of itself may tell where to begin. */
+static void guess_codec(struct pb_session *s, const struct pb_advert *advert)
+{
+	if (s->codec_known || !s->config.others || !advert)
+		return;
+	for (size_t i = 0; s->config.others[i]; i++) {
+		if (s->config.others[i]->identify && s->config.others[i]->identify(advert)) {
+			s->candidate = i;
+			s->codec = s->config.others[i];
+			return;
+		}
+	}
 }
 
 static unsigned int take_bytes(struct pb_session *s, const struct pb_session_event *event,
@@ -306,21 +432,33 @@ static unsigned int take_bytes(struct pb_session *s, const struct pb_session_eve
 	if (s->stream.len > 0 && now - s->received_ms > HALF_FRAME_MS)
 		pb_stream_flush(&s->stream);
 	s->received_ms = now;
+	s->heard = true;
+	if (s->query && event->len == s->query->len &&
+	    memcmp(event->bytes, s->query->bytes, event->len) == 0)
+		s->echoed = true;
 	pb_stream_push(&s->stream, event->bytes, event->len);
-	while (pb_stream_next(&s->stream, s->config.codec, s->query, &frame)) {
+	while (pb_stream_next(&s->stream, s->codec, s->query, &frame)) {
 		/* late replies of earlier requests, and the radio module's own frames, are passed
 		 * over */
 		if (s->state == PB_STATE_WAITING && frame.kind == PB_FRAME_REPLY &&
 		    frame.command == s->query->command)
 			return take_reply(s, &frame, now);
+		if (s->state == PB_STATE_LOGIN && frame.kind == PB_FRAME_MODULE &&
+		    frame.command == s->query->command)
+			return login(s, &frame, now);
 	}
 	return 0;
 }
 
-static unsigned int link_up(struct pb_session *s, uint64_t now)
+static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert, uint64_t now)
 {
 	struct pb_stream *stream = &s->stream;
 
+	s->has_radio = advert;
+	if (advert)
+		memcpy(s->login.mac, advert->mac, sizeof(s->login.mac));
+	guess_codec(s, advert);
+	s->wanted = s->heard = s->echoed = s->logged_in = false;
 	s->status.connected = true;
 	s->status.connects++;
 	memset(&s->base, 0, sizeof(s->base));
@@ -344,6 +482,9 @@ static unsigned int state_timeout(struct pb_session *s, uint64_t now)
 		snprintf(why, sizeof(why), "not within %u ms", s->config.connect_timeout_ms);
 		return PB_DO_CLOSE | back_off(s, PB_ERROR_CONNECT, why, now);
 	case PB_STATE_SETTLING:
+		return settled(s, now);
+	case PB_STATE_LOGIN:
+		return login(s, NULL, now);
 	case PB_STATE_RESTING:
 		return begin_cycle(s, now);
 	case PB_STATE_WAITING:
@@ -351,11 +492,34 @@ static unsigned int state_timeout(struct pb_session *s, uint64_t now)
 	case PB_STATE_GAP:
 		return send_query(s, now);
 	case PB_STATE_BACKOFF:
+	case PB_STATE_PARKED:
 		return connect_link(s, now);
+	case PB_STATE_RELEASED:
+		return connect_link(s, now) | note(s, PB_LOG_INFO, "taking it back");
 	case PB_STATE_OFF:
 		break;
 	}
 	return 0;
+}
+
+static unsigned int wanted(struct pb_session *s, uint32_t round_ms)
+{
+	if (round_ms > s->round_ms)
+		s->round_ms = round_ms;
+	s->wanted = s->status.connected;
+	return s->state == PB_STATE_RESTING ? park(s, s->deadline_ms) : 0;
+}
+
+static unsigned int release(struct pb_session *s, uint32_t ms, uint64_t now)
+{
+	s->status.last_error = PB_ERROR_RELEASED;
+	s->status.connected = false;
+	s->trouble = true;
+	s->turned = false;
+	s->attempt = 0;
+	enter(s, PB_STATE_RELEASED, now + ms);
+	return PB_DO_CLOSE | PB_DO_STATUS |
+	       note(s, PB_LOG_INFO, "released for %u min %u s", ms / 60000, ms / 1000 % 60);
 }
 
 static unsigned int take_time(struct pb_session *s, uint64_t now)
@@ -377,9 +541,18 @@ static unsigned int take_event(struct pb_session *s, const struct pb_session_eve
 	case PB_SESSION_START:
 		return s->state == PB_STATE_OFF ? connect_link(s, now) : 0;
 	case PB_SESSION_UP:
-		return s->state == PB_STATE_CONNECTING ? link_up(s, now) : 0;
+		return s->state == PB_STATE_CONNECTING ? link_up(s, event->advert, now) : 0;
+	case PB_SESSION_RETRY:
+		return s->state == PB_STATE_BACKOFF ? connect_link(s, now) : 0;
+	case PB_SESSION_WANTED:
+		return wanted(s, event->ms);
+	case PB_SESSION_RELEASE:
+		return release(s, event->ms, now);
+	case PB_SESSION_TAKE:
+		return s->state == PB_STATE_RELEASED ? state_timeout(s, now) : 0;
 	case PB_SESSION_DOWN:
-		if (s->state == PB_STATE_OFF || s->state == PB_STATE_BACKOFF)
+		if (s->state == PB_STATE_OFF || s->state == PB_STATE_BACKOFF ||
+		    s->state == PB_STATE_PARKED || s->state == PB_STATE_RELEASED)
 			return 0;
 		copy_counters(s);
 		return back_off(s, s->status.connected ? PB_ERROR_LINK_LOST : PB_ERROR_CONNECT,

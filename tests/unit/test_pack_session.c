@@ -6,6 +6,8 @@
 #include "packbridge/pack.h"
 #include "suite.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,8 @@ enum board {
 	BOARD_BAD_CHECKSUM,
 	BOARD_GARBAGE,
 	BOARD_NO_CELLS,
-	BOARD_LATE
+	BOARD_LATE,
+	BOARD_ECHO
 };
 
 enum { QUEUE = 16 };
@@ -46,6 +49,10 @@ struct world {
 	bool link_open;
 	uint32_t wake; /* requests to swallow */
 	uint32_t reply_ms;
+	const struct pb_advert *advert; /* of the radio module; NULL: a wire */
+	bool locked;			/* silent until the password was given */
+	bool wrong;			/* it does not like that */
+	size_t warnings;
 	/* what was seen */
 	uint64_t sent_at[64], opened_at[64], published_at;
 	uint8_t sent[64];
@@ -101,11 +108,44 @@ static void answer(struct world *w, uint8_t command)
 	case BOARD_NO_CELLS:
 		queue(w, w->reply_ms, PB_SESSION_DATA, command == 4 ? reply_no_cells : hex);
 		break;
+	case BOARD_ECHO:
+		queue(w, w->reply_ms, PB_SESSION_DATA, NULL);
+		memcpy(w->queue[w->queued - 1].bytes, w->session.query->bytes,
+		       w->session.query->len);
+		w->queue[w->queued - 1].len = w->session.query->len;
+		break;
 	case BOARD_LATE: /* the reply of the other request comes first */
 		queue(w, w->reply_ms, PB_SESSION_DATA, command == 4 ? reply_basic : reply_cells);
 		queue(w, w->reply_ms + 1, PB_SESSION_DATA, hex);
 		break;
 	}
+}
+
+/* What a radio module with a password says. @return false: the bytes are for the board. */
+static bool module_answer(struct world *w)
+{
+	static const char *const good[] = {"FFAA15010016", "FFAA1701247C", "FFAA18010019",
+					   "FFAA1D01001E"};
+	const uint8_t *request = w->session.query->bytes;
+	char reply[16];
+
+	if (request[0] != 0xFF)
+		return w->locked;
+	if (!w->advert || w->board == BOARD_ECHO)
+		return false;
+	for (size_t i = 0; i < PB_ARRAY_SIZE(good); i++) {
+		snprintf(reply, sizeof(reply), "%s", good[i]);
+		if (strncmp(reply + 4, "17", 2) == 0) /* the checksum that 24 gives */
+			memcpy(reply + 10, "3C", 2);
+		if (w->wrong && request[2] != 0x17) /* refused: 01, and the checksum with it */
+			snprintf(reply, sizeof(reply), "FFAA%02X0101%02X", request[2],
+				 request[2] + 2U);
+		if (request[2] == (i == 0 ? 0x15 : i == 1 ? 0x17 : i == 2 ? 0x18 : 0x1D))
+			queue(w, 20, PB_SESSION_DATA, reply);
+	}
+	if (request[2] == 0x18 && !w->wrong)
+		w->locked = false;
+	return true;
 }
 
 static void do_send(struct world *w)
@@ -117,7 +157,8 @@ static void do_send(struct world *w)
 	w->sent_at[w->sends % 64] = w->now;
 	w->sent[w->sends % 64] = w->session.query->command;
 	w->sends++;
-	answer(w, w->session.query->command);
+	if (!module_answer(w))
+		answer(w, w->session.query->command);
 }
 
 static void step(struct world *w, struct pb_session_event event)
@@ -127,6 +168,7 @@ static void step(struct world *w, struct pb_session_event event)
 	if (todo & PB_DO_LOG) {
 		ck_assert_uint_gt(strlen(w->session.note), 0);
 		w->logs++;
+		w->warnings += w->session.note_level <= PB_LOG_WARNING;
 	}
 	if (todo & PB_DO_CLOSE) {
 		w->link_open = false;
@@ -168,8 +210,11 @@ static bool happen(struct world *w, uint64_t until)
 			w->link_open = false;
 			w->queued = 0;
 		}
-		step(w, (struct pb_session_event){
-				.type = event.type, .bytes = event.bytes, .len = event.len});
+		step(w, (struct pb_session_event){.type = event.type,
+						  .bytes = event.bytes,
+						  .len = event.len,
+						  .advert = event.type == PB_SESSION_UP ? w->advert
+											: NULL});
 		return true;
 	}
 	if (w->deadline > until)
@@ -320,7 +365,7 @@ END_TEST
 
 START_TEST(three_failed_polls_reconnect)
 {
-	static const uint32_t expected_s[] = {1, 2, 5, 10, 30, 30, 30};
+	static const uint32_t expected_s[] = {0, 1, 2, 5, 10, 30, 30};
 	struct world w = world();
 	size_t logs;
 
@@ -463,8 +508,9 @@ START_TEST(link_lost_in_the_middle_of_a_frame)
 	queue(&w, 0, PB_SESSION_DATA, "dd03001d0534000068c96d60");
 	queue(&w, 10, PB_SESSION_DOWN, NULL);
 	run(&w, 100);
-	ck_assert_int_eq(w.session.state, PB_STATE_BACKOFF);
-	ck_assert(!w.session.status.connected);
+	/* the first try to get it back comes at once */
+	ck_assert_uint_eq(w.opens, 2);
+	ck_assert_uint_eq(w.session.status.reconnects, 1);
 	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_LINK_LOST);
 	w.board = BOARD_GOOD;
 	run(&w, 5000);
@@ -544,6 +590,307 @@ START_TEST(weeks)
 }
 END_TEST
 
+/* ---- radio ---- */
+
+static const struct pb_advert module = {
+	.mac = {0x10, 0xA5, 0x62, 0x32, 0x75, 0x36},
+	.uuid_count = 1,
+	.uuids = {0xFF00},
+};
+
+static void event(struct world *w, enum pb_session_event_type type, uint32_t ms)
+{
+	step(w, (struct pb_session_event){.type = type, .ms = ms});
+}
+
+/* A connect that fails is tried again at once, and nobody is alarmed by the first. */
+START_TEST(second_try_comes_at_once)
+{
+	struct world w = world();
+
+	w.connects = false;
+	start(&w);
+	run(&w, 1000);
+	queue(&w, 0, PB_SESSION_DOWN, NULL);
+	run(&w, 0);
+	ck_assert_uint_eq(w.opens, 2);
+	ck_assert_uint_eq(w.opened_at[1], 1001000);
+	ck_assert_uint_eq(w.warnings, 0);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_NONE);
+	queue(&w, 0, PB_SESSION_DOWN, NULL);
+	run(&w, 700);
+	ck_assert_uint_eq(w.opens, 2);
+	ck_assert_uint_eq(w.warnings, 1);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_CONNECT);
+	run(&w, 600);
+	ck_assert_uint_eq(w.opens, 3);
+}
+END_TEST
+
+START_TEST(retry_ends_the_back_off)
+{
+	struct world w = world();
+
+	w.connects = false;
+	start(&w);
+	run(&w, 200000);
+	while (w.session.state != PB_STATE_BACKOFF)
+		run(&w, 1000);
+	w.connects = true;
+	event(&w, PB_SESSION_RETRY, 0);
+	run(&w, 1000);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	/* and does nothing in any other state */
+	event(&w, PB_SESSION_RETRY, 0);
+	ck_assert(w.session.status.connected);
+}
+END_TEST
+
+/* A link without an own limit is closed after connect_timeout_ms, one with limits never. */
+START_TEST(links_with_own_limits_are_waited_for)
+{
+	struct world w = world();
+
+	w.session.config.connect_timeout_ms = 0;
+	w.connects = false;
+	start(&w);
+	run(&w, 3600000);
+	ck_assert_uint_eq(w.opens, 1);
+	ck_assert_uint_eq(w.closes, 0);
+	queue(&w, 0, PB_SESSION_UP, NULL);
+	run(&w, 2000);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+}
+END_TEST
+
+START_TEST(gives_its_place_away)
+{
+	struct world w = world();
+	size_t sends;
+
+	start(&w);
+	run(&w, 4000); /* between two polls */
+	ck_assert_int_eq(w.session.state, PB_STATE_RESTING);
+	sends = w.sends;
+	event(&w, PB_SESSION_WANTED, 8000);
+	ck_assert_uint_eq(w.closes, 1);
+	ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+	ck_assert(!w.session.status.connected);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	/* back when the next poll is due */
+	run(&w, 4000);
+	ck_assert_uint_eq(w.opens, 2);
+	ck_assert_uint_eq(w.opened_at[1], w.sent_at[0] + 5000);
+	ck_assert_uint_gt(w.sends, sends);
+	ck_assert_uint_eq(w.session.status.reconnects, 0);
+	ck_assert_uint_eq(w.warnings, 0);
+
+	/* asked in the middle of a poll, it ends that first */
+	while (w.session.state != PB_STATE_WAITING)
+		run(&w, 10);
+	event(&w, PB_SESSION_WANTED, 8000);
+	ck_assert_uint_eq(w.closes, 1);
+	run(&w, 3000);
+	ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+	ck_assert_uint_eq(w.closes, 2);
+}
+END_TEST
+
+/* Turns that take a minute: a reading is old after three rounds, not after 15 s, and says so. */
+START_TEST(stale_time_follows_the_round)
+{
+	struct world w = world();
+
+	start(&w);
+	run(&w, 4000);
+	for (int round = 0; round < 5; round++) {
+		event(&w, PB_SESSION_WANTED, 40000);
+		ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+		w.connects = false;
+		w.session.config.connect_timeout_ms = 0;
+		run(&w, 60000); /* in the queue */
+		if (round > 0)
+			ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+		queue(&w, 0, PB_SESSION_UP, NULL);
+		run(&w, 3000);
+		ck_assert_int_eq(w.session.state, PB_STATE_RESTING);
+	}
+	ck_assert_uint_ge(w.session.status.stale_after_s, 3 * 60);
+	ck_assert_uint_le(w.session.status.stale_after_s, 3 * 70);
+	/* alone again: back to what was configured */
+	run(&w, 12000);
+	ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+	/* a configured time is a promise */
+	w.session.config.stale_fixed = true;
+	event(&w, PB_SESSION_WANTED, 40000);
+	run(&w, 16000);
+	ck_assert_int_ne(w.session.status.quality, PB_QUALITY_GOOD);
+}
+END_TEST
+
+START_TEST(released_and_taken_back)
+{
+	struct world w = world();
+
+	start(&w);
+	run(&w, 4000);
+	event(&w, PB_SESSION_RELEASE, 60000);
+	ck_assert_uint_eq(w.closes, 1);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_RELEASED);
+	run(&w, 59000);
+	ck_assert_uint_eq(w.opens, 1);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_LOST);
+	/* what the link may still say does not end it */
+	event(&w, PB_SESSION_DOWN, 0);
+	event(&w, PB_SESSION_RETRY, 0);
+	event(&w, PB_SESSION_WANTED, 1000);
+	ck_assert_int_eq(w.session.state, PB_STATE_RELEASED);
+	run(&w, 3000);
+	ck_assert_uint_eq(w.opens, 2);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+
+	event(&w, PB_SESSION_RELEASE, 600000);
+	run(&w, 1000);
+	event(&w, PB_SESSION_TAKE, 0);
+	run(&w, 2000);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+}
+END_TEST
+
+START_TEST(logs_in)
+{
+	static const uint8_t expected[] = {0x15, 0x17, 0x18, 0x17, 0x1D, 3, 4};
+	struct world w = world();
+
+	w.advert = &module;
+	w.locked = true;
+	snprintf(w.session.config.password, sizeof(w.session.config.password), "123456");
+	start(&w);
+	run(&w, 3000);
+	ck_assert_uint_ge(w.sends, sizeof(expected));
+	ck_assert_mem_eq(w.sent, expected, sizeof(expected));
+	ck_assert(w.session.logged_in);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+}
+END_TEST
+
+START_TEST(wrong_password)
+{
+	struct world w = world();
+
+	w.advert = &module;
+	w.locked = w.wrong = true;
+	snprintf(w.session.config.password, sizeof(w.session.config.password), "999999");
+	start(&w);
+	run(&w, 10000);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_PASSWORD);
+	ck_assert_uint_eq(w.session.status.polls, 0);
+	ck_assert_uint_ge(w.warnings, 1);
+}
+END_TEST
+
+/* A module without such a login, or none at all: a second lost, no more. */
+START_TEST(password_without_login)
+{
+	struct world w = world();
+
+	snprintf(w.session.config.password, sizeof(w.session.config.password), "123456");
+	start(&w); /* a wire: not even tried */
+	run(&w, 3000);
+	ck_assert_uint_eq(w.sent[0], 3);
+
+	w = world();
+	w.advert = &module;
+	w.board = BOARD_ECHO;
+	snprintf(w.session.config.password, sizeof(w.session.config.password), "123456");
+	start(&w);
+	run(&w, 60000);
+	ck_assert_uint_eq(w.sent[0], 0x15);
+	ck_assert_uint_eq(w.sent[1], 3);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_ECHO);
+}
+END_TEST
+
+START_TEST(silence_on_radio_is_named)
+{
+	struct world w = world();
+
+	w.advert = &module;
+	w.board = BOARD_SILENT;
+	start(&w);
+	run(&w, 15000);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_SILENT);
+
+	/* one that has answered in this connection is only silent */
+	w = world();
+	w.advert = &module;
+	start(&w);
+	run(&w, 4000);
+	w.board = BOARD_SILENT;
+	run(&w, 8000);
+	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_TIMEOUT);
+}
+END_TEST
+
+/* ---- protocol: auto ---- */
+
+static int no_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
+		    struct pb_frame *ret)
+{
+	(void)buf;
+	(void)len;
+	(void)pending;
+	*ret = (struct pb_frame){0};
+	return -EPROTO;
+}
+
+static const struct pb_query other_query = {
+	.name = "other", .command = 0x90, .required = true, .len = 2, .bytes = {0xA5, 0x40}};
+static const struct pb_codec other_codec = {
+	.name = "other", .queries = &other_query, .query_count = 1, .frame = no_frame};
+
+START_TEST(finds_the_protocol)
+{
+	static const struct pb_codec *const codecs[] = {&other_codec, &pb_codec_jbd, NULL};
+	struct world w = world();
+
+	/* by asking: first the other one in vain, then the right one, in one connection */
+	w.session.config.others = codecs;
+	w.session.codec = &other_codec;
+	start(&w);
+	run(&w, 12000);
+	ck_assert_uint_eq(w.sent[0], 0x90);
+	ck_assert_str_eq(w.session.codec->name, "jbd");
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_uint_eq(w.opens, 1);
+	ck_assert_uint_eq(w.session.status.failures, 0);
+	/* it stays so */
+	w.board = BOARD_SILENT;
+	run(&w, 60000);
+	ck_assert_str_eq(w.session.codec->name, "jbd");
+
+	/* by the advertisement: nothing is asked in vain */
+	w = world();
+	w.advert = &module;
+	w.session.config.others = codecs;
+	w.session.codec = &other_codec;
+	start(&w);
+	run(&w, 2000);
+	ck_assert_uint_eq(w.sent[0], 3);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+
+	/* nobody answers: all are asked, again and again, and it counts as a failure */
+	w = world();
+	w.board = BOARD_SILENT;
+	w.session.config.others = codecs;
+	w.session.codec = &other_codec;
+	start(&w);
+	run(&w, 30000);
+	ck_assert_uint_ge(w.session.status.failures, 1);
+	ck_assert_uint_eq(w.session.status.polls, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("session");
@@ -565,5 +912,16 @@ int main(void)
 	tcase_add_test(tcase, bytes_in_any_state_do_no_harm);
 	tcase_add_test(tcase, sequence_skips_zero);
 	tcase_add_loop_test(tcase, weeks, 0, 4);
+	tcase_add_test(tcase, second_try_comes_at_once);
+	tcase_add_test(tcase, retry_ends_the_back_off);
+	tcase_add_test(tcase, links_with_own_limits_are_waited_for);
+	tcase_add_test(tcase, gives_its_place_away);
+	tcase_add_test(tcase, stale_time_follows_the_round);
+	tcase_add_test(tcase, released_and_taken_back);
+	tcase_add_test(tcase, logs_in);
+	tcase_add_test(tcase, wrong_password);
+	tcase_add_test(tcase, password_without_login);
+	tcase_add_test(tcase, silence_on_radio_is_named);
+	tcase_add_test(tcase, finds_the_protocol);
 	return pb_run_suite("pack/session", tcase);
 }
