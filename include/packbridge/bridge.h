@@ -15,6 +15,13 @@ extern const struct pb_codec *const pb_codecs[];
 extern const struct pb_link_type *const pb_links[];
 
 const struct pb_codec *pb_codec_find(const char *name);
+
+/** In place of a codec's name: find out which. */
+#define PB_PROTOCOL_AUTO "auto"
+
+struct pb_session_config;
+/** Sets the codec, or those to be tried, by a name that pb_bridge_check() let pass. */
+void pb_session_protocol(struct pb_session_config *config, const char *protocol);
 /**
  * Splits "TYPE:ADDRESS".
  * @return the kind, with @ret_address behind the ':'; NULL with the reason in @why.
@@ -58,6 +65,14 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_confi
 int pb_bridge_start(struct pb_bridge *bridge);
 struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge);
 PB_DEFINE_FREEP(struct pb_bridge, pb_bridge_free)
+
+enum { PB_RELEASE_MAX_S = 24 * 3600 };
+
+/**
+ * Lets go of a pack for @ms, so that the phone app can have it; 0: takes it back now.
+ * @return 0; -ENOENT: no such pack.
+ */
+int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms);
 
 /** Port of listener @index, as the kernel gave it. */
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);

@@ -10,6 +10,8 @@
 enum {
 	PB_CONFIG_NAME = 32, /**< the NUL included */
 	PB_CONFIG_LINK = 256,
+	PB_CONFIG_PASSWORD = 16, /**< of a radio module */
+	PB_CONFIG_ADAPTER = 16,
 };
 
 /** Where in the file something stands, for errors that only the bridge can find. */
@@ -30,6 +32,10 @@ struct pb_pack_config {
 	uint32_t tries; /**< a request is sent so often before its poll counts as failed */
 	uint32_t connect_timeout_ms;
 	uint32_t stale_after_s; /**< 0 in the file's absence: 3 polls, at least 15 s; filled in */
+	bool stale_fixed;	/**< the file names it */
+	char password[PB_CONFIG_PASSWORD];  /**< of the radio module; "": none */
+	char password_file[PB_CONFIG_LINK]; /**< where it stands instead; read when loaded */
+	int32_t passkey;		    /**< for pairing, 0..999999; -1: none */
 	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
 };
 
@@ -39,12 +45,30 @@ struct pb_listen_config {
 	struct pb_mark mark;
 };
 
+/** An adapter with a limit of its own. */
+struct pb_adapter_config {
+	char name[PB_CONFIG_ADAPTER]; /**< "hci0" */
+	uint32_t max_connections;
+};
+
+struct pb_bluetooth_config {
+	uint32_t max_connections;   /**< on one adapter at a time */
+	uint32_t power_cycle_after; /**< failed connects in a row; 0: never */
+	bool acquire;		    /**< bytes through descriptors rather than D-Bus messages */
+	size_t adapter_count;
+	struct pb_adapter_config *adapters;
+};
+
 struct pb_config {
 	char *file; /**< name in messages */
 	size_t pack_count;
 	struct pb_pack_config *packs;
 	size_t listen_count;
 	struct pb_listen_config *listens;
+	struct pb_bluetooth_config bluetooth;
+	char control[PB_CONFIG_LINK]; /**< path of the control socket; "": none */
+	bool control_fixed;	      /**< the file names it, so it must work */
+	struct pb_mark control_mark;
 };
 
 /**
@@ -61,3 +85,7 @@ PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 /** The keys of one entry of `packs:` and `listen:`, ended by a NULL key; for documents. */
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);
+const struct pb_yaml_row *pb_config_bluetooth_rows(void);
+
+/** Where the daemon takes commands unless the file says otherwise. */
+#define PB_CONFIG_CONTROL "/run/packbridge/control.sock"

@@ -49,3 +49,21 @@ PB_DEFINE_FREEP(struct pb_server, pb_server_free)
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret);
 /** The port that it really listens on (for port 0 in tests). */
 uint16_t pb_server_port(const struct pb_server *server);
+
+/** The socket that takes commands for the daemon: one line in, one line out. */
+struct pb_control;
+
+struct pb_control_backend {
+	/** Answers the command @line, without its newline, in one line without a newline. */
+	void (*command)(void *userdata, const char *line, char *answer, size_t cap);
+};
+
+/**
+ * Listens on the Unix socket @path, mode 0660. A file that a crash left there is replaced.
+ * @return 0; negative errno, -EADDRINUSE when somebody listens there.
+ */
+int pb_control_new(struct pb_control **ret, sd_event *event, const char *path,
+		   const struct pb_control_backend *backend, void *userdata);
+/** Removes the socket's file, too. */
+struct pb_control *pb_control_free(struct pb_control *control);
+PB_DEFINE_FREEP(struct pb_control, pb_control_free)

@@ -26,6 +26,8 @@ struct unit {
 
 struct pb_bridge {
 	const struct pb_config *config;
+	struct pb_bluez *bluez;
+	struct pb_adapter_limit *limits;
 	uint64_t start_ms;
 	struct unit *units; /* one for each pack of the configuration */
 	struct unit *by_id[PB_UNITS_MAX + 1];
@@ -33,6 +35,7 @@ struct pb_bridge {
 	struct pb_unit_image *gateway_image;
 	uint64_t gateway_ms;	    /* when the image was made */
 	struct pb_server **servers; /* one for each listener */
+	struct pb_control *control;
 };
 
 /* 1..65535 and again from 1: 0 would look like "nobody there" */
@@ -133,6 +136,9 @@ static void pack_changed(void *userdata, const struct pb_sample *sample,
 	if (new_reading)
 		unit->data.sample = *sample;
 	unit->data.status = *status;
+	if (new_reading) /* `protocol: auto` knows by now */
+		snprintf(unit->data.protocol, sizeof(unit->data.protocol), "%s",
+			 pb_pack_session(unit->pack)->codec->name);
 	unit->dirty = true;
 }
 
@@ -190,8 +196,9 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 	type = pb_link_find(pack->link, &setup.address, why, sizeof(why));
 	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0)
 		mark_error(report, config, pack->link_mark, why);
-	if (!pb_codec_find(pack->protocol)) {
-		snprintf(why, sizeof(why), "no protocol '%s', expected jbd", pack->protocol);
+	if (!pb_codec_find(pack->protocol) && strcmp(pack->protocol, PB_PROTOCOL_AUTO) != 0) {
+		snprintf(why, sizeof(why), "no protocol '%s', expected jbd or auto",
+			 pack->protocol);
 		mark_error(report, config, pack->protocol_mark, why);
 	}
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
@@ -229,7 +236,6 @@ static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, st
 	const struct pb_pack_config *pack = &bridge->config->packs[index];
 	struct unit *unit = &bridge->units[index];
 	struct pb_session_config session = {
-		.codec = pb_codec_find(pack->protocol),
 		.poll_ms = pack->poll_ms,
 		.gap_ms = pack->gap_ms,
 		.settle_ms = pack->settle_ms,
@@ -237,24 +243,28 @@ static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, st
 		.tries = pack->tries,
 		.connect_timeout_ms = pack->connect_timeout_ms,
 		.stale_after_s = pack->stale_after_s,
+		.stale_fixed = pack->stale_fixed,
 		.seed = seed_of(pack->name),
 	};
 	struct pb_link_setup link = {
 		.event = event,
+		.bluez = bridge->bluez,
 		.name = pack->name,
 		.limit_ms = pack->connect_timeout_ms,
-		.passkey = PB_NO_PASSKEY,
+		.passkey = pack->passkey,
 	};
 	const struct pb_link_type *type;
 	const struct pb_map *map;
 	char why[512];
 	int r;
 
+	pb_session_protocol(&session, pack->protocol);
+	snprintf(session.password, sizeof(session.password), "%s", pack->password);
 	unit->bridge = bridge;
 	unit->dirty = true;
 	unit->data.status.stale_after_s = pack->stale_after_s;
 	snprintf(unit->data.name, sizeof(unit->data.name), "%s", pack->name);
-	snprintf(unit->data.protocol, sizeof(unit->data.protocol), "%s", session.codec->name);
+	snprintf(unit->data.protocol, sizeof(unit->data.protocol), "%.15s", pack->protocol);
 	bridge->by_id[pack->unit] = unit;
 
 	r = pb_maps_get(maps, pack->map, &map, report);
@@ -293,6 +303,72 @@ static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
 	return r;
 }
 
+static int make_bluez(struct pb_bridge *bridge, sd_event *event)
+{
+	const struct pb_bluetooth_config *bluetooth = &bridge->config->bluetooth;
+	struct pb_bluez_config config = {
+		.max_connections = bluetooth->max_connections,
+		.power_cycle_after = bluetooth->power_cycle_after,
+		.acquire = bluetooth->acquire,
+		.limit_count = bluetooth->adapter_count,
+	};
+
+	bridge->limits = calloc(bluetooth->adapter_count + 1, sizeof(*bridge->limits));
+	if (!bridge->limits)
+		return -ENOMEM;
+	for (size_t i = 0; i < bluetooth->adapter_count; i++) {
+		struct pb_adapter_limit *limit = &bridge->limits[i];
+
+		snprintf(limit->adapter, sizeof(limit->adapter), "%s", bluetooth->adapters[i].name);
+		limit->max_connections = bluetooth->adapters[i].max_connections;
+	}
+	config.limits = bridge->limits;
+	return pb_bluez_new(&bridge->bluez, event, &config);
+}
+
+/* "release PACK SECONDS", "take PACK" */
+static void command(void *userdata, const char *line, char *answer, size_t cap)
+{
+	struct pb_bridge *bridge = userdata;
+	char word[16] = "", pack[PB_CONFIG_NAME] = "", extra[2] = "";
+	unsigned int seconds = 0;
+	int count = sscanf(line, "%15s %31s %u %1s", word, pack, &seconds, extra);
+	bool take = strcmp(word, "take") == 0 && count == 2;
+	bool release = strcmp(word, "release") == 0 && count == 3;
+
+	if (!take && !release)
+		snprintf(answer, cap, "error: expected 'release PACK SECONDS' or 'take PACK'");
+	else if (release && (seconds < 1 || seconds > PB_RELEASE_MAX_S))
+		snprintf(answer, cap, "error: %u s, expected 1 to %d", seconds, PB_RELEASE_MAX_S);
+	else if (pb_bridge_release(bridge, pack, seconds * 1000) < 0)
+		snprintf(answer, cap, "error: there is no pack '%s'", pack);
+	else if (take)
+		snprintf(answer, cap, "ok: connecting to %s", pack);
+	else
+		snprintf(answer, cap, "ok: %s is free for %u min %u s", pack, seconds / 60,
+			 seconds % 60);
+}
+
+static const struct pb_control_backend control_backend = {.command = command};
+
+static int make_control(struct pb_bridge *bridge, sd_event *event, struct pb_report *report)
+{
+	const struct pb_config *config = bridge->config;
+	char why[PB_CONFIG_LINK + 64];
+	int r = pb_control_new(&bridge->control, event, config->control, &control_backend, bridge);
+
+	if (r >= 0)
+		return 0;
+	snprintf(why, sizeof(why), "control socket %s: %s", config->control, strerror(-r));
+	if (config->control_fixed) {
+		mark_error(report, config, config->control_mark, why);
+		return r;
+	}
+	/* nobody asked for it: the usual place needs a folder that only an installed unit has */
+	pb_log(r == -ENOENT || r == -EACCES ? PB_LOG_DEBUG : PB_LOG_WARNING, "%s", why);
+	return 0;
+}
+
 static int make_all(struct pb_bridge *bridge, sd_event *event, struct pb_maps *maps,
 		    const char *version, struct pb_report *report)
 {
@@ -303,11 +379,14 @@ static int make_all(struct pb_bridge *bridge, sd_event *event, struct pb_maps *m
 	bridge->servers = calloc(config->listen_count, sizeof(*bridge->servers));
 	if (!bridge->units || !bridge->servers)
 		return -ENOMEM;
-	r = make_gateway(bridge, maps, version, report);
+	r = make_bluez(bridge, event);
+	if (r >= 0)
+		r = make_gateway(bridge, maps, version, report);
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
 		r = make_unit(bridge, i, event, maps, report);
 	if (r < 0)
 		return r;
+	r = make_control(bridge, event, report);
 	/* all listeners are tried, so that every one in use is said in one go */
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (make_server(bridge, i, event, report) < 0)
@@ -349,6 +428,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 {
 	if (!bridge)
 		return NULL;
+	pb_control_free(bridge->control);
 	for (size_t i = 0; bridge->servers && i < bridge->config->listen_count; i++)
 		pb_server_free(bridge->servers[i]);
 	for (size_t i = 0; bridge->units && i < bridge->config->pack_count; i++) {
@@ -356,10 +436,23 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 		pb_unit_image_free(bridge->units[i].image);
 	}
 	pb_unit_image_free(bridge->gateway_image);
+	pb_bluez_free(bridge->bluez);
+	free(bridge->limits);
 	free(bridge->servers);
 	free(bridge->units);
 	free(bridge);
 	return NULL;
+}
+
+int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
+{
+	for (size_t i = 0; i < bridge->config->pack_count; i++) {
+		if (strcmp(bridge->config->packs[i].name, pack) != 0)
+			continue;
+		pb_pack_release(bridge->units[i].pack, ms);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index)

@@ -3,6 +3,7 @@
  * What there is, by name. A new codec or link is one row here.
  */
 #include "packbridge/bridge.h"
+#include "packbridge/pack.h"
 #include "packbridge/sim.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@ const struct pb_codec *const pb_codecs[] = {
 };
 
 const struct pb_link_type *const pb_links[] = {
+	&pb_link_ble,
 	&pb_link_tcp,
 	&pb_link_sim,
 	NULL,
@@ -25,6 +27,14 @@ const struct pb_codec *pb_codec_find(const char *name)
 		if (strcmp((*codec)->name, name) == 0)
 			return *codec;
 	return NULL;
+}
+
+void pb_session_protocol(struct pb_session_config *config, const char *protocol)
+{
+	bool open = strcmp(protocol, PB_PROTOCOL_AUTO) == 0;
+
+	config->codec = open ? pb_codecs[0] : pb_codec_find(protocol);
+	config->others = open ? pb_codecs : NULL;
 }
 
 const struct pb_link_type *pb_link_find(const char *link, const char **ret_address, char *why,

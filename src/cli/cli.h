@@ -12,6 +12,9 @@ int pb_cli_demo(int argc, char **argv);
 int pb_cli_check(int argc, char **argv);
 int pb_cli_decode(int argc, char **argv);
 int pb_cli_map(int argc, char **argv);
+int pb_cli_scan(int argc, char **argv);
+int pb_cli_probe(int argc, char **argv);
+int pb_cli_release(int argc, char **argv);
 
 /**
  * The maps in the usual folders: the one that $PACKBRIDGE_MAPS names, /etc/packbridge/maps, then

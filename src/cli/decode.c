@@ -128,12 +128,7 @@ static void print_text(json_t *object)
 	       (unsigned int)json_integer_value(json_object_get(object, "command")),
 	       (unsigned int)json_integer_value(json_object_get(object, "status")),
 	       json_string_value(json_object_get(checksum, "expected")));
-	json_object_foreach(json_object_get(object, "fields"), key, value)
-	{
-		printf("  %-20s ", key);
-		json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-		putchar('\n');
-	}
+	pb_json_print(json_object_get(object, "fields"));
 	json_object_foreach(object, key, value)
 	{
 		if (json_is_object(value) || strcmp(key, "command") == 0 ||

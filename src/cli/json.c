@@ -97,3 +97,16 @@ json_t *pb_json_sample(const struct pb_sample *sample)
 	}
 	return object;
 }
+
+void pb_json_print(json_t *object)
+{
+	json_t *value;
+	const char *key;
+
+	json_object_foreach(object, key, value)
+	{
+		printf("  %-20s ", key);
+		json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+		putchar('\n');
+	}
+}

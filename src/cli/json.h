@@ -10,3 +10,6 @@
  * were not reported are null. A '.' in a name nests. The caller owns the object.
  */
 json_t *pb_json_sample(const struct pb_sample *sample);
+
+/** Prints each member of an object as a line "  NAME  VALUE". */
+void pb_json_print(json_t *object);

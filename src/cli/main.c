@@ -15,6 +15,9 @@ static const struct command commands[] = {
 	{"demo", pb_cli_demo,
 	 "the daemon with three simulated packs: nothing needed but this program"},
 	{"check", pb_cli_check, "check a configuration and its maps, show the units that result"},
+	{"scan", pb_cli_scan, "list the Bluetooth packs in range, with a configuration for them"},
+	{"probe", pb_cli_probe, "connect to one pack, show what it says or why it does not"},
+	{"release", pb_cli_release, "let a running daemon free a pack for the phone app"},
 	{"decode", pb_cli_decode, "bytes of a battery protocol, as hex, to fields"},
 	{"map", pb_cli_map, "list, show and export register maps"},
 };

@@ -11,7 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-static int make_event(sd_event **ret)
+int pb_cli_event_new(sd_event **ret)
 {
 	static const int signals[] = {SIGTERM, SIGINT};
 	sd_event *event = NULL;
@@ -68,7 +68,7 @@ int pb_cli_serve(const struct pb_config *config, struct pb_maps *maps,
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
-	r = make_event(&event);
+	r = pb_cli_event_new(&event);
 	if (r < 0)
 		pb_log(PB_LOG_ERR, "no event loop: %s", strerror(-r));
 	else

@@ -10,3 +10,6 @@
  */
 int pb_cli_serve(const struct pb_config *config, struct pb_maps *maps,
 		 void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge));
+
+/** An event loop that ends on SIGTERM and SIGINT. @return 0; negative errno. */
+int pb_cli_event_new(sd_event **ret);

@@ -6,23 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STALE_POLLS = 3, STALE_LEAST_S = 15 };
+enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6 };
 
 #define PACK(member)                                                                               \
 	offsetof(struct pb_pack_config, member), sizeof(((struct pb_pack_config *)0)->member)
 #define LISTEN(member)                                                                             \
 	offsetof(struct pb_listen_config, member), sizeof(((struct pb_listen_config *)0)->member)
+#define BLUETOOTH(member)                                                                          \
+	offsetof(struct bluetooth, config.member), sizeof(((struct pb_bluetooth_config *)0)->member)
+#define ADAPTER(member)                                                                            \
+	offsetof(struct pb_adapter_config, member), sizeof(((struct pb_adapter_config *)0)->member)
 #define FILE_MEMBER(member)                                                                        \
 	offsetof(struct sections, member), sizeof(((struct sections *)0)->member)
+
+/* The section as it stands in the file. */
+struct bluetooth {
+	struct pb_bluetooth_config config;
+	const struct pb_yaml *adapters;
+};
 
 /* clang-format off */
 static const struct pb_yaml_row pack_rows[] = {
 	{"name", PB_YAML_TEXT, PACK(name), .required = true,
 	 .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
 	{"link", PB_YAML_TEXT, PACK(link), .required = true,
-	 .doc = "where the pack is: tcp:HOST:PORT or sim:PROFILE"},
+	 .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT or sim:PROFILE"},
 	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
-	 .doc = "what the pack speaks: jbd"},
+	 .doc = "what the pack speaks: jbd, or auto to find out"},
 	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
 	 .doc = "Modbus unit id that shows the pack, unique"},
 	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",
@@ -38,7 +48,13 @@ static const struct pb_yaml_row pack_rows[] = {
 	{"tries", PB_YAML_INT, PACK(tries), .min = 1, .max = 20, .preset = "3",
 	 .doc = "times that a request is sent before its poll counts as failed"},
 	{"connect_timeout_ms", PB_YAML_INT, PACK(connect_timeout_ms), .min = 100, .max = 600000, .preset = "20000",
-	 .doc = "how long connecting may take"},
+	 .doc = "how long connecting may take; over Bluetooth from the moment that it is the pack's turn"},
+	{"password", PB_YAML_TEXT, PACK(password),
+	 .doc = "of the pack's radio module, up to 6 characters, when the maker's app asks for one"},
+	{"password_file", PB_YAML_TEXT, PACK(password_file),
+	 .doc = "a file with the password in its first line, instead of password"},
+	{"passkey", PB_YAML_INT, PACK(passkey), .min = 0, .max = 999999, .preset = "-1",
+	 .doc = "number for Bluetooth pairing, when the pack wants that"},
 	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
 	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, when not given"},
 	{0},
@@ -52,12 +68,35 @@ static const struct pb_yaml_row listen_rows[] = {
 	{0},
 };
 
+static const struct pb_yaml_row bluetooth_rows[] = {
+	{"max_connections", PB_YAML_INT, BLUETOOTH(max_connections), .min = 1, .max = 64, .preset = "5",
+	 .doc = "packs that one adapter holds at a time; more take turns"},
+	{"power_cycle_after", PB_YAML_INT, BLUETOOTH(power_cycle_after), .min = 0, .max = 1000, .preset = "0",
+	 .doc = "failed connects in a row after which an adapter is switched off and on; 0: never"},
+	{"acquire", PB_YAML_BOOL, BLUETOOTH(acquire), .preset = "true",
+	 .doc = "move bytes through descriptors; false: through D-Bus messages"},
+	{"adapters", PB_YAML_NODE, offsetof(struct bluetooth, adapters), sizeof(const struct pb_yaml *),
+	 .doc = "list of {name: hci0, max_connections: 3}, for adapters with a limit of their own"},
+	{0},
+};
+
+static const struct pb_yaml_row adapter_rows[] = {
+	{"name", PB_YAML_TEXT, ADAPTER(name), .required = true, .doc = "hci0, hci1..."},
+	{"max_connections", PB_YAML_INT, ADAPTER(max_connections), .required = true, .min = 1, .max = 64,
+	 .doc = "packs that it holds at a time"},
+	{0},
+};
+
 struct sections {
-	const struct pb_yaml *packs, *listen;
+	const struct pb_yaml *packs, *listen, *bluetooth;
+	char control[PB_CONFIG_LINK];
 };
 
 static const struct pb_yaml_row file_rows[] = {
 	{"packs", PB_YAML_NODE, FILE_MEMBER(packs), .required = true, .doc = "the packs to poll"},
+	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .doc = "limits of the Bluetooth adapters"},
+	{"control", PB_YAML_TEXT, FILE_MEMBER(control),
+	 .doc = "path of the socket for `packbridge release`; " PB_CONFIG_CONTROL " when not given"},
 	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
 	{0},
 };
@@ -71,6 +110,11 @@ const struct pb_yaml_row *pb_config_pack_rows(void)
 const struct pb_yaml_row *pb_config_listen_rows(void)
 {
 	return listen_rows;
+}
+
+const struct pb_yaml_row *pb_config_bluetooth_rows(void)
+{
+	return bluetooth_rows;
 }
 
 static struct pb_mark mark_of(const struct pb_yaml *node, const char *key)
@@ -120,6 +164,52 @@ static void check_unique(const struct pb_config *config, size_t count, const str
 	}
 }
 
+/* The first line of a file, which others should not be able to read. */
+static void read_password(struct pb_pack_config *pack, const struct pb_yaml *node,
+			  struct pb_report *report)
+{
+	const struct pb_yaml *member = pb_yaml_get(node, "password_file");
+	FILE *file;
+	char line[128];
+
+	if (pack->password[0]) {
+		pb_yaml_error(report, member, "password and password_file, expected one of them");
+		return;
+	}
+	file = fopen(pack->password_file, "re");
+	if (!file || !fgets(line, sizeof(line), file)) {
+		pb_yaml_error(report, member,
+			      "can't read '%s' (%s), expected a file with a password",
+			      pack->password_file, file ? "it is empty" : strerror(errno));
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (strlen(line) < sizeof(pack->password))
+			strcpy(pack->password, line);
+		else
+			pb_yaml_error(report, member,
+				      "a password of %zu characters, expected at most %d",
+				      strlen(line), PASSWORD_MAX);
+	}
+	if (file)
+		fclose(file);
+}
+
+static void check_password(const struct pb_pack_config *pack, const struct pb_yaml *node,
+			   struct pb_report *report)
+{
+	if (strlen(pack->password) > PASSWORD_MAX)
+		pb_yaml_error(report, pb_yaml_get(node, "password"),
+			      "a password of %zu characters, expected at most %d",
+			      strlen(pack->password), PASSWORD_MAX);
+	if ((pack->password[0] || pack->passkey >= 0) && strncmp(pack->link, "ble:", 4) != 0)
+		pb_yaml_error(report,
+			      pb_yaml_get(node, pack->passkey >= 0	 ? "passkey"
+						: pack->password_file[0] ? "password_file"
+									 : "password"),
+			      "link %s has no radio module to log in to, expected a ble: link",
+			      pack->link);
+}
+
 static void read_pack(struct pb_config *config, size_t index, const struct pb_yaml *node,
 		      struct pb_report *report)
 {
@@ -130,6 +220,10 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	if (!good_name(pack->name))
 		pb_yaml_error(report, pb_yaml_get(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", pack->name);
+	if (pack->password_file[0])
+		read_password(pack, node, report);
+	check_password(pack, node, report);
+	pack->stale_fixed = pack->stale_after_s != 0;
 	if (pack->stale_after_s == 0)
 		pack->stale_after_s = default_stale_s(pack->poll_ms);
 	else if ((uint64_t)pack->stale_after_s * 1000 <= pack->poll_ms)
@@ -211,6 +305,45 @@ static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 	return 0;
 }
 
+static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_yaml *node,
+			 struct pb_report *report)
+{
+	size_t index = 0;
+
+	bluetooth->adapters = make_items(node, sizeof(*bluetooth->adapters),
+					 &bluetooth->adapter_count, "adapters", report);
+	if (!bluetooth->adapters)
+		return bluetooth->adapter_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
+		struct pb_adapter_config *adapter = &bluetooth->adapters[index];
+
+		if (pb_yaml_fill(item, adapter_rows, adapter, report) < 0)
+			continue;
+		for (size_t i = 0; i < index; i++)
+			if (strcmp(bluetooth->adapters[i].name, adapter->name) == 0)
+				pb_yaml_error(report, pb_yaml_get(item, "name"),
+					      "'%s' stands twice, expected another adapter",
+					      adapter->name);
+	}
+	return 0;
+}
+
+static int read_bluetooth(struct pb_config *config, const struct pb_yaml *node,
+			  struct pb_report *report)
+{
+	/* without the section, its presets count */
+	const struct pb_yaml empty = {.type = PB_YAML_MAPPING, .file = config->file};
+	struct bluetooth section = {0};
+	int r = 0;
+
+	if (pb_yaml_fill(node ? node : &empty, bluetooth_rows, &section, report) < 0)
+		return 0;
+	config->bluetooth = section.config;
+	if (section.adapters)
+		r = read_adapters(&config->bluetooth, section.adapters, report);
+	return r;
+}
+
 static int read_file(struct pb_config **ret, const char *file, const struct pb_yaml *root,
 		     struct pb_report *report)
 {
@@ -227,6 +360,13 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 	r = sections.packs ? read_packs(config, sections.packs, report) : 0;
 	if (r == 0)
 		r = read_listens(config, sections.listen, report);
+	if (r == 0)
+		r = read_bluetooth(config, sections.bluetooth, report);
+	config->control_fixed = sections.control[0];
+	if (config->control_fixed)
+		config->control_mark = mark_of(root, "control");
+	snprintf(config->control, sizeof(config->control), "%s",
+		 config->control_fixed ? sections.control : PB_CONFIG_CONTROL);
 	if (r < 0)
 		return r;
 	if (report->count)
@@ -260,6 +400,7 @@ struct pb_config *pb_config_free(struct pb_config *config)
 	free(config->file);
 	free(config->packs);
 	free(config->listens);
+	free(config->bluetooth.adapters);
 	free(config);
 	return NULL;
 }

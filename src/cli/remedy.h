@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* What to do about it: the second half of every message of `scan` and `probe`. */
+#pragma once
+
+#include "packbridge/model.h"
+
+/** For an error of a link or of scanning (negative errno). @return NULL: none is known. */
+const char *pb_remedy_link(int error);
+/** For an error of the session, once the link was up. @return NULL: none is known. */
+const char *pb_remedy_session(enum pb_error error);

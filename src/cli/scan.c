@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listens for advertisements and says which of them are packs, and why.
+ */
+#include "cli.h"
+#include "remedy.h"
+#include "serve.h"
+
+#include "packbridge/bridge.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SECONDS = 10, TICK_MS = 500, TROUBLE_TICKS = 4 };
+
+static const char help[] =
+	"Usage: packbridge scan [--seconds N] [--adapter hciN] [--all] [--json]\n"
+	"Lists the Bluetooth packs in range, by which sign they were recognised, and a\n"
+	"configuration for them. A pack that is connected to a phone is not heard.\n\n"
+	"  -n, --seconds N     how long, 1 to 600 (default 10)\n"
+	"  -i, --adapter hciN  listen with this one (default: all)\n"
+	"  -a, --all           other devices, too\n"
+	"  -j, --json          one JSON object a device and line\n"
+	"  -h, --help          this text\n";
+
+struct options {
+	int64_t seconds;
+	const char *adapter;
+	bool all, json;
+};
+
+struct found {
+	struct pb_seen seen;
+	const struct pb_codec *codec; /* NULL: none knows it */
+	const char *rule;
+};
+
+struct scan {
+	struct options options;
+	struct pb_bluez *bluez;
+	sd_event *event;
+	uint64_t end_ms;
+	int trouble_ticks, trouble;
+	char why[256];
+	size_t count, packs;
+	struct found *found;
+};
+
+/* @return -1: go on; else the exit status to end with. */
+static int read_options(int argc, char **argv, struct options *ret)
+{
+	static const struct option options[] = {
+		{"seconds", required_argument, NULL, 'n'},
+		{"adapter", required_argument, NULL, 'i'},
+		{"all", no_argument, NULL, 'a'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int option;
+
+	*ret = (struct options){.seconds = SECONDS, .adapter = ""};
+	while ((option = getopt_long(argc, argv, "n:i:ajh", options, NULL)) != -1) {
+		switch (option) {
+		case 'n':
+			if (pb_int_parse(optarg, 1, 600, &ret->seconds) == 0)
+				break;
+			fprintf(stderr, "packbridge scan: --seconds %s, expected 1 to 600\n",
+				optarg);
+			return 2;
+		case 'i':
+			ret->adapter = optarg;
+			break;
+		case 'a':
+			ret->all = true;
+			break;
+		case 'j':
+			ret->json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fputs(help, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "packbridge scan: '%s' is not expected here\n\n%s", argv[optind],
+			help);
+		return 2;
+	}
+	return -1;
+}
+
+/* ---- collecting ---- */
+
+static struct found *same_device(struct scan *scan, const struct pb_seen *seen)
+{
+	for (size_t i = 0; i < scan->count; i++)
+		if (memcmp(scan->found[i].seen.advert.mac, seen->advert.mac, 6) == 0 &&
+		    strcmp(scan->found[i].seen.adapter, seen->adapter) == 0)
+			return &scan->found[i];
+	return NULL;
+}
+
+static void each(void *userdata, const struct pb_seen *seen)
+{
+	struct scan *scan = userdata;
+	struct found *found = same_device(scan, seen), *more;
+
+	if (!found) {
+		more = realloc(scan->found, (scan->count + 1) * sizeof(*more));
+		if (!more)
+			return;
+		scan->found = more;
+		found = &more[scan->count++];
+	}
+	*found = (struct found){.seen = *seen};
+	for (const struct pb_codec *const *codec = pb_codecs; *codec && !found->rule; codec++) {
+		found->rule = (*codec)->identify ? (*codec)->identify(&seen->advert) : NULL;
+		found->codec = found->rule ? *codec : NULL;
+	}
+}
+
+static void collect(struct scan *scan)
+{
+	pb_bluez_seen(scan->bluez, each, scan);
+	scan->packs = 0;
+	for (size_t i = 0; i < scan->count; i++)
+		if (scan->found[i].rule)
+			scan->packs++;
+}
+
+static int arm(struct scan *scan, sd_event_source *source)
+{
+	uint64_t now = pb_now_ms(), ms = TICK_MS;
+
+	if (scan->end_ms > now && scan->end_ms - now < ms)
+		ms = scan->end_ms - now;
+	sd_event_source_set_time_relative(source, ms * 1000);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct scan *scan = userdata;
+	uint64_t now = pb_now_ms();
+	int r;
+
+	(void)usec;
+	collect(scan);
+	r = pb_bluez_trouble(scan->bluez, scan->options.adapter, scan->why, sizeof(scan->why));
+	scan->trouble_ticks = r < 0 && r != -EAGAIN ? scan->trouble_ticks + 1 : 0;
+	scan->trouble = r;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rlistening, %2d s left, %zu devices, %zu packs  ",
+			scan->end_ms > now ? (int)((scan->end_ms - now + 999) / 1000) : 0,
+			scan->count, scan->packs);
+	if (now >= scan->end_ms || scan->trouble_ticks >= TROUBLE_TICKS)
+		return sd_event_exit(scan->event, 0);
+	return arm(scan, source);
+}
+
+/* ---- showing ---- */
+
+/* Packs first, the strongest first. */
+static int compare(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (!x->rule != !y->rule)
+		return x->rule ? -1 : 1;
+	return y->seen.rssi_dbm - x->seen.rssi_dbm;
+}
+
+static void mac_text(char *out, size_t cap, const struct pb_seen *seen)
+{
+	pb_hex_print(out, cap, seen->advert.mac, sizeof(seen->advert.mac), ':');
+}
+
+static void print_json(const struct found *found)
+{
+	const struct pb_seen *seen = &found->seen;
+	char mac[18];
+	json_t *object;
+
+	mac_text(mac, sizeof(mac), seen);
+	object = json_pack("{s:s, s:s%, s:s, s:b, s:b}", "address", mac, "name", seen->advert.name,
+			   strlen(seen->advert.name), "adapter", seen->adapter, "connected",
+			   (int)seen->connected, "paired", (int)seen->paired);
+	if (!object) /* a name that is no UTF-8 */
+		object = json_pack("{s:s, s:n, s:s, s:b, s:b}", "address", mac, "name", "adapter",
+				   seen->adapter, "connected", (int)seen->connected, "paired",
+				   (int)seen->paired);
+	json_object_set_new(object, "rssi_dbm",
+			    seen->has_rssi ? json_integer(seen->rssi_dbm) : json_null());
+	json_object_set_new(object, "protocol",
+			    found->codec ? json_string(found->codec->name) : json_null());
+	json_object_set_new(object, "rule", found->rule ? json_string(found->rule) : json_null());
+	json_dumpf(object, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(object);
+}
+
+static void print_line(const struct found *found)
+{
+	const struct pb_seen *seen = &found->seen;
+	char mac[18], rssi[16] = "";
+
+	mac_text(mac, sizeof(mac), seen);
+	if (seen->has_rssi)
+		snprintf(rssi, sizeof(rssi), "%d dBm", seen->rssi_dbm);
+	printf("%s  %-8s  %-5s  %-20s  %s%s%s%s\n", mac, rssi, seen->adapter,
+	       seen->advert.name[0] ? seen->advert.name : "(no name)",
+	       found->codec ? found->codec->name : "no pack that is known", found->rule ? ": " : "",
+	       found->rule ? found->rule : "",
+	       seen->connected ? ", connected to this machine" : "");
+}
+
+/* A pack's name in the configuration, from what it calls itself. */
+static void config_name(char *out, size_t cap, const struct found *found, size_t number)
+{
+	size_t len = 0;
+
+	for (const char *c = found->seen.advert.name; *c && len + 4 < cap; c++) {
+		char low = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
+
+		if ((low >= 'a' && low <= 'z') || (low >= '0' && low <= '9'))
+			out[len++] = low;
+		else if (len > 0 && out[len - 1] != '-')
+			out[len++] = '-';
+	}
+	while (len > 0 && out[len - 1] == '-')
+		len--;
+	snprintf(out + len, cap - len, "%s%zu", len ? "-" : "pack-", number);
+}
+
+static bool heard_before(const struct scan *scan, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (memcmp(scan->found[i].seen.advert.mac, scan->found[index].seen.advert.mac, 6) ==
+		    0)
+			return true;
+	return false;
+}
+
+static void print_snippet(const struct scan *scan)
+{
+	size_t number = 0;
+
+	puts("\n# for /etc/packbridge/packbridge.yaml; choose names and units as you like\npacks:");
+	for (size_t i = 0; i < scan->count; i++) {
+		const struct found *found = &scan->found[i];
+		char mac[18], name[PB_CONFIG_NAME];
+
+		if (!found->rule || heard_before(scan, i))
+			continue;
+		mac_text(mac, sizeof(mac), &found->seen);
+		config_name(name, sizeof(name), found, ++number);
+		printf("  - name: %s\n    link: ble:%s\n    protocol: %s\n    unit: %zu\n", name,
+		       mac, found->codec->name, number);
+	}
+}
+
+static int show(struct scan *scan)
+{
+	const char *remedy = pb_remedy_link(scan->trouble);
+	size_t others = scan->count - scan->packs;
+
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	if (scan->trouble < 0 && scan->count == 0) {
+		fprintf(stderr, "packbridge scan: %s%s%s\n", scan->why, remedy ? "\n  " : "",
+			remedy ? remedy : "");
+		return 1;
+	}
+	qsort(scan->found, scan->count, sizeof(*scan->found), compare);
+	for (size_t i = 0; i < scan->count; i++) {
+		if (!scan->options.all && !scan->found[i].rule)
+			continue;
+		if (scan->options.json)
+			print_json(&scan->found[i]);
+		else
+			print_line(&scan->found[i]);
+	}
+	if (scan->packs > 0 && !scan->options.json)
+		print_snippet(scan);
+	if (others > 0 && !scan->options.all)
+		fprintf(stderr, "%zu other devices were heard; --all shows them\n", others);
+	if (scan->packs > 0)
+		return 0;
+	fprintf(stderr, "packbridge scan: no pack heard in %d s\n  %s\n",
+		(int)scan->options.seconds,
+		"end the phone app (a connected pack is silent), come nearer, or wake the pack "
+		"with "
+		"a load or a charger");
+	return 1;
+}
+
+static int run(struct scan *scan)
+{
+	/* one or two packs are all that it will ever hold: none */
+	static const struct pb_bluez_config config = {.max_connections = 1, .acquire = true};
+	sd_event_source *tick = NULL;
+	int r;
+
+	/* what BlueZ lacks is said at the end, with a remedy */
+	pb_log_set_level(PB_LOG_ERR);
+	r = pb_bluez_new(&scan->bluez, scan->event, &config);
+	if (r >= 0)
+		r = sd_event_add_time_relative(scan->event, &tick, CLOCK_BOOTTIME, TICK_MS * 1000,
+					       0, on_tick, scan);
+	if (r >= 0)
+		r = pb_bluez_scan(scan->bluez, scan->options.adapter);
+	if (r >= 0)
+		r = sd_event_loop(scan->event);
+	sd_event_source_disable_unref(tick);
+	pb_bluez_free(scan->bluez);
+	return r;
+}
+
+int pb_cli_scan(int argc, char **argv)
+{
+	struct scan scan = {0};
+	int status = read_options(argc, argv, &scan.options), r;
+
+	if (status >= 0)
+		return status;
+	scan.end_ms = pb_now_ms() + (uint64_t)scan.options.seconds * 1000;
+	r = pb_cli_event_new(&scan.event);
+	if (r >= 0)
+		r = run(&scan);
+	sd_event_unref(scan.event);
+	if (r < 0)
+		fprintf(stderr, "packbridge scan: %s\n", strerror(-r));
+	status = r < 0 ? 1 : show(&scan);
+	free(scan.found);
+	return status;
+}

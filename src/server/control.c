@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket: a Unix stream socket, one line in, one line out, then it is closed. Who may
+ * use it is a matter of the file's permissions (0660) and of its folder's.
+ */
+#include "packbridge/server.h"
+
+#include "packbridge/base.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CLIENTS_MAX = 8,
+	LINE_MAX_LEN = 256,
+	PATIENCE_US = 2000000, /* for the line to come */
+};
+
+struct client {
+	struct pb_control *control;
+	int fd; /* -1: free */
+	sd_event_source *io, *timer;
+	size_t len;
+	char line[LINE_MAX_LEN];
+};
+
+struct pb_control {
+	const struct pb_control_backend *backend;
+	void *userdata;
+	sd_event *event;
+	int fd;
+	sd_event_source *io;
+	struct sockaddr_un address;
+	struct client clients[CLIENTS_MAX];
+};
+
+static void end(struct client *client)
+{
+	client->io = sd_event_source_disable_unref(client->io);
+	client->timer = sd_event_source_disable_unref(client->timer);
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+static void answer(struct client *client)
+{
+	char text[LINE_MAX_LEN];
+	size_t len;
+
+	client->line[strcspn(client->line, "\r\n")] = '\0';
+	client->control->backend->command(client->control->userdata, client->line, text,
+					  sizeof(text) - 1);
+	len = strlen(text);
+	text[len++] = '\n';
+	/* a line fits into any socket's buffer; a client that is gone is no concern of ours */
+	send(client->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	end(client);
+}
+
+static int on_line(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct client *client = userdata;
+	ssize_t n = recv(fd, client->line + client->len, sizeof(client->line) - 1 - client->len,
+			 MSG_DONTWAIT);
+
+	(void)source;
+	(void)revents;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n > 0)
+		client->len += (size_t)n;
+	client->line[client->len] = '\0';
+	if (strchr(client->line, '\n'))
+		answer(client);
+	else if (n <= 0 || client->len == sizeof(client->line) - 1)
+		end(client);
+	return 0;
+}
+
+static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	end(userdata);
+	return 0;
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct pb_control *control = userdata;
+	struct client *client = NULL;
+	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)source;
+	(void)revents;
+	if (peer < 0)
+		return 0;
+	for (size_t i = 0; !client && i < CLIENTS_MAX; i++)
+		if (control->clients[i].fd < 0)
+			client = &control->clients[i];
+	if (!client) {
+		close(peer);
+		return 0;
+	}
+	client->fd = peer;
+	client->len = 0;
+	if (sd_event_add_io(control->event, &client->io, peer, EPOLLIN, on_line, client) < 0 ||
+	    sd_event_add_time_relative(control->event, &client->timer, CLOCK_BOOTTIME, PATIENCE_US,
+				       0, on_late, client) < 0)
+		end(client);
+	return 0;
+}
+
+/* @return true when a socket file is there that nobody listens on: a crash left it behind. */
+static bool left_behind(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool dead = fd >= 0 &&
+		    connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+		    errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return dead;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *address)
+{
+	const struct sockaddr *any = (const struct sockaddr *)address;
+
+	/* the file gets the socket's mode */
+	if (fchmod(fd, 0660) < 0)
+		return -errno;
+	if (bind(fd, any, sizeof(*address)) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !left_behind(address))
+		return -errno;
+	unlink(address->sun_path);
+	return bind(fd, any, sizeof(*address)) < 0 ? -errno : 0;
+}
+
+static int start(struct pb_control *control)
+{
+	int r;
+
+	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (control->fd < 0)
+		return -errno;
+	r = bind_path(control->fd, &control->address);
+	if (r < 0) {
+		control->address.sun_path[0] = '\0'; /* not ours to remove */
+		return r;
+	}
+	if (listen(control->fd, CLIENTS_MAX) < 0)
+		return -errno;
+	return sd_event_add_io(control->event, &control->io, control->fd, EPOLLIN, on_client,
+			       control);
+}
+
+int pb_control_new(struct pb_control **ret, sd_event *event, const char *path,
+		   const struct pb_control_backend *backend, void *userdata)
+{
+	PB_CLEANUP(pb_control_freep) struct pb_control *control = NULL;
+	int r;
+
+	if (strlen(path) >= sizeof(control->address.sun_path))
+		return -ENAMETOOLONG;
+	control = calloc(1, sizeof(*control));
+	if (!control)
+		return -ENOMEM;
+	control->backend = backend;
+	control->userdata = userdata;
+	control->event = sd_event_ref(event);
+	control->address.sun_family = AF_UNIX;
+	strcpy(control->address.sun_path, path);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		control->clients[i] = (struct client){.control = control, .fd = -1};
+	r = start(control);
+	if (r < 0)
+		return r;
+	*ret = control;
+	control = NULL;
+	return 0;
+}
+
+struct pb_control *pb_control_free(struct pb_control *control)
+{
+	if (!control)
+		return NULL;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		end(&control->clients[i]);
+	sd_event_source_disable_unref(control->io);
+	if (control->fd >= 0)
+		close(control->fd);
+	if (control->address.sun_path[0])
+		unlink(control->address.sun_path);
+	sd_event_unref(control->event);
+	free(control);
+	return NULL;
+}
