@@ -211,11 +211,13 @@ static int on_cleared(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct ble_link *ble = userdata;
 
-	(void)m;
 	(void)error;
-	/* whatever it says: the next call will show whether the device can be used */
 	ble->call = sd_bus_slot_unref(ble->call);
-	connect_device(ble);
+	/* without a connection to end, Connect will show what the device is worth; else its end
+	 * is waited for, which somebody's earlier Disconnect may bring */
+	if (!ble->device->connected ||
+	    sd_bus_message_is_method_error(m, "org.bluez.Error.NotConnected"))
+		connect_device(ble);
 	return 0;
 }
 
@@ -236,11 +238,15 @@ void ble_begin(struct ble_link *ble)
 
 void ble_device_changed(struct ble_link *ble)
 {
+	if (ble->state == BLE_CLEARING && !ble->device->connected && !ble->call)
+		connect_device(ble);
 	if (ble->state < BLE_RESOLVING || ble->state > BLE_UP)
 		return;
 	if (!ble->device->connected) {
-		if (ble->linked) /* else the signal is still on its way */
+		if (ble->linked) { /* else the signal is still on its way */
+			ble_pipe_drain(ble);
 			fail(ble, -ENOTCONN, "the pack ended the connection");
+		}
 		return;
 	}
 	ble->linked = true;
@@ -512,13 +518,15 @@ static void link_describe(struct pb_link *link, void (*line)(void *userdata, con
 {
 	struct ble_link *ble = ble_of(link);
 	const struct bluez_device *device = bluez_device_find(ble->bluez, ble->path);
-	char text[160], mac[BLE_MAC_TEXT];
+	char text[160], mac[BLE_MAC_TEXT], rssi[16] = "";
 
 	if (!device)
 		return;
 	ble_mac_print(mac, device->advert.mac);
-	snprintf(text, sizeof(text), "device %s '%s' on %s%s", mac, device->advert.name,
-		 device->adapter->name, device->paired ? ", paired" : "");
+	if (device->heard)
+		snprintf(rssi, sizeof(rssi), ", %d dBm", device->rssi);
+	snprintf(text, sizeof(text), "device %s '%s' on %s%s%s", mac, device->advert.name,
+		 device->adapter->name, rssi, device->paired ? ", paired" : "");
 	line(userdata, text);
 	for (const struct bluez_gatt *g = next_gatt(ble->bluez, ble->path, NULL); g;
 	     g = next_gatt(ble->bluez, ble->path, g)) {

@@ -130,6 +130,19 @@ void ble_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
 	ble->head.handler->data(ble->head.userdata, bytes, len);
 }
 
+void ble_pipe_drain(struct ble_link *ble)
+{
+	uint8_t bytes[READ_MAX];
+	ssize_t n = 1;
+
+	/* the owner may close the link meanwhile */
+	while (ble->state == BLE_UP && ble->notify_fd >= 0 && n > 0) {
+		n = read(ble->notify_fd, bytes, sizeof(bytes));
+		if (n > 0)
+			ble_value(ble, bytes, (size_t)n);
+	}
+}
+
 static int on_acquired_write(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 {
 	struct ble_link *ble = userdata;

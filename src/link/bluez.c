@@ -290,6 +290,9 @@ static int open_bus(struct pb_bluez *bluez)
 	if (r < 0)
 		return r;
 	r = sd_bus_set_method_call_timeout(bluez->bus, (uint64_t)AUTH_MS * 1000);
+	/* else it would be closed when the loop ends, before the packs are let go */
+	if (r >= 0)
+		r = sd_bus_set_close_on_exit(bluez->bus, false);
 	if (r >= 0)
 		r = sd_bus_attach_event(bluez->bus, bluez->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
@@ -478,6 +481,9 @@ struct pb_bluez *pb_bluez_free(struct pb_bluez *bluez)
 {
 	if (!bluez)
 		return NULL;
+	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
+		if (a->scan == SCAN_STARTING || a->scan == SCAN_ON)
+			bluez_tell(bluez, a->path, BLUEZ_ADAPTER, "StopDiscovery");
 	flush(bluez);
 	bluez->state = BLUEZ_BUS_DOWN;
 	bluez_objects_clear(bluez);

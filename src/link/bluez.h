@@ -270,6 +270,8 @@ void ble_ready(struct ble_link *ble);
 /** Sets notifications and writing up; ends in ble_ready() or ble_fail(). */
 void ble_pipe_start(struct ble_link *ble);
 void ble_pipe_stop(struct ble_link *ble);
+/** Hands over what came before the connection ended: its signal may overtake the bytes. */
+void ble_pipe_drain(struct ble_link *ble);
 /** @return 0; -ENOBUFS: more is waiting than the pipe holds. */
 int ble_pipe_send(struct ble_link *ble, const uint8_t *bytes, size_t len);
 /** A service or characteristic is gone. */

@@ -195,7 +195,7 @@ static struct pb_link_setup contract_link(const char *address, struct watch *w)
 static struct watch *watch_new(size_t index, enum far_end end)
 {
 	struct watch *w = &contract_watches[index];
-	char address[256], why[256] = "";
+	char address[256] = "", why[256] = "";
 	struct pb_link_setup setup = contract_link(address, w);
 	int r;
 

@@ -5,6 +5,7 @@
  */
 #include "link_contract.h"
 
+#include "integration/bluetooth.h"
 #include "packbridge/bms.h"
 #include "packbridge/sim.h"
 #include "suite.h"
@@ -218,7 +219,83 @@ static const char *const sim_bad[][2] = {
 	{"lfp-4s,down=+5", "AFTER+FOR"},
 };
 
+/* ---- ble: the fake bluetoothd on a bus of its own ---- */
+
+struct far_radio {
+	struct bluetooth bluetooth;
+	struct pb_bluez *bluez;
+	unsigned int next;
+};
+
+enum { FAR_COPIES = 6 };
+
+static void *ble_setup(sd_event *event)
+{
+	static const struct pb_bluez_config config = {.max_connections = 5, .acquire = true};
+	struct far_radio *radio = calloc(1, sizeof(*radio));
+
+	ck_assert_ptr_nonnull(radio);
+	bluetooth_start(&radio->bluetooth);
+	bluetooth_say(&radio->bluetooth, "adapter hci0 00:AA:01:00:00:00");
+	for (int number = 0; number < FAR_COUNT * FAR_COPIES; number++) {
+		int end = number % FAR_COUNT;
+
+		bluetooth_say(&radio->bluetooth,
+			      "pack A5:C2:37:00:00:%02d far lead-12v connect_ms=1 resolve_ms=1 "
+			      "disconnect_ms=1 reply_ms=0 %s",
+			      number,
+			      end == FAR_PIECES	    ? "chunk=5"
+			      : end == FAR_HANGS_UP ? "hangup=1"
+						    : "");
+		if (end == FAR_REFUSES)
+			bluetooth_say(&radio->bluetooth, "fail A5:C2:37:00:00:%02d 1000", number);
+	}
+	ck_assert_int_eq(pb_bluez_new(&radio->bluez, event, &config), 0);
+	return radio;
+}
+
+static void ble_teardown(void *far)
+{
+	struct far_radio *radio = far;
+
+	pb_bluez_free(radio->bluez);
+	bluetooth_stop(&radio->bluetooth);
+	free(radio);
+}
+
+static struct pb_bluez *ble_bluez(void *far)
+{
+	return ((struct far_radio *)far)->bluez;
+}
+
+static void ble_address(void *far, enum far_end end, char *out, size_t cap)
+{
+	struct far_radio *radio = far;
+
+	/* a pack has one central, so each link gets a pack of its own */
+	snprintf(out, cap, "A5:C2:37:00:00:%02d",
+		 (int)end + FAR_COUNT * (int)(radio->next++ % FAR_COPIES));
+}
+
+static const char *const ble_bad[][2] = {
+	{"", "expected an address"},
+	{"A5:C2:37:00:00", "expected an address"},
+	{"A5-C2-37-00-00-01", "expected an address"},
+	{"A5:C2:37:00:00:0G", "expected an address"},
+	{"A5:C2:37:00:00:01@", "hci0"},
+	{"A5:C2:37:00:00:01@eth0", "eth0"},
+	{"name=", "name of 0"},
+	{"nam=x", "name=PATTERN"},
+};
+
 static const struct link_kind kinds[] = {
+	{.type = &pb_link_ble,
+	 .setup = ble_setup,
+	 .teardown = ble_teardown,
+	 .bluez = ble_bluez,
+	 .address = ble_address,
+	 .bad = ble_bad,
+	 .bad_count = PB_ARRAY_SIZE(ble_bad)},
 	{.type = &pb_link_sim,
 	 .address = sim_address,
 	 .bad = sim_bad,
