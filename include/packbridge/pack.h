@@ -121,6 +121,7 @@ struct pb_session {
 	bool wanted;	   /**< others wait for the link's place */
 	bool turned;	   /**< parked since the last reading, and nothing else went wrong */
 	bool heard;	   /**< bytes came in this connection */
+	bool read_here;	   /**< and a reading */
 	bool echoed;	   /**< and they were the request itself */
 	bool has_radio;	   /**< the far end is a radio module, with an address in login.mac */
 	uint32_t round_ms; /**< how long a round of turns takes */

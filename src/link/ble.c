@@ -416,6 +416,9 @@ void ble_step(struct ble_link *ble)
 	else if (ble->state == BLE_QUEUED &&
 		 !bluez_adapter_usable(ble->device->adapter, ble->address.adapter))
 		ble_device_gone(ble, 0, ""); /* look for it again, perhaps elsewhere */
+	else if (ble->state >= BLE_CLEARING && ble->state <= BLE_UP &&
+		 !ble->device->adapter->powered)
+		ble_fail(ble, -ENETDOWN, "adapter %s was switched off", ble->device->adapter->name);
 	if (ble->state != BLE_FAILED)
 		return;
 	ble->state = BLE_CLOSED;

@@ -104,12 +104,15 @@ static uint32_t backoff_ms(struct pb_session *s)
 static unsigned int back_off(struct pb_session *s, enum pb_error error, const char *why,
 			     uint64_t now)
 {
-	uint32_t wait_ms = backoff_ms(s);
+	/* a link that worked and is lost has not failed to connect yet */
+	bool worked = s->read_here && error == PB_ERROR_LINK_LOST;
+	uint32_t wait_ms = worked ? 0 : backoff_ms(s);
 	bool known = s->trouble && s->attempt > 0 && error == s->status.last_error;
 	/* no alarm before the second try */
 	bool again = s->attempt == 0 && error == PB_ERROR_CONNECT;
 
-	s->attempt++;
+	s->attempt += !worked;
+	s->read_here = false;
 	s->trouble |= !again;
 	s->turned = false;
 	if (!again)
@@ -118,10 +121,14 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 		s->status.reconnects++;
 	s->status.connected = false;
 	enter(s, PB_STATE_BACKOFF, now + wait_ms);
-	return PB_DO_STATUS | note(s, known || again ? PB_LOG_DEBUG : PB_LOG_WARNING,
+	if (wait_ms == 0)
+		return PB_DO_STATUS | note(s, again ? PB_LOG_DEBUG : PB_LOG_WARNING,
+					   "%s%s%s, trying again at once", pb_error_text(error),
+					   why ? ": " : "", why ? why : "");
+	return PB_DO_STATUS | note(s, known ? PB_LOG_DEBUG : PB_LOG_WARNING,
 				   "%s%s%s, next attempt in %u.%u s (attempt %u)",
 				   pb_error_text(error), why ? ": " : "", why ? why : "",
-				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt);
+				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt + 1);
 }
 
 static unsigned int send_query(struct pb_session *s, uint64_t now)
@@ -232,7 +239,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	uint16_t age_s = pb_status_age_s(&s->status, now);
 
 	follow_round(s, s->work_ms);
-	s->codec_known = true;
+	s->codec_known = s->read_here = true;
 	pb_sample_derive(&s->work);
 	s->sample = s->work;
 	s->status.polls++;
@@ -458,7 +465,7 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	if (advert)
 		memcpy(s->login.mac, advert->mac, sizeof(s->login.mac));
 	guess_codec(s, advert);
-	s->wanted = s->heard = s->echoed = s->logged_in = false;
+	s->wanted = s->heard = s->echoed = s->logged_in = s->read_here = false;
 	s->status.connected = true;
 	s->status.connects++;
 	memset(&s->base, 0, sizeof(s->base));

@@ -70,13 +70,6 @@ static void be_heard(struct device *device)
 	after(REPEAT_MS, be_heard, device);
 }
 
-void air_advertise(struct pack *pack)
-{
-	for (size_t i = 0; i < ADAPTERS_MAX; i++)
-		if (fake.adapters[i].scanning)
-			after(SEEN_MS, be_heard, &pack->devices[i]);
-}
-
 static void forget(struct device *device)
 {
 	if (!device->known || !device->temporary || device->adapter->scanning ||
@@ -342,6 +335,8 @@ static void linked(struct device *device)
 {
 	struct pack *pack = device->pack;
 
+	if (!device->connecting)
+		return;
 	if (pack->fails > 0 || pack->link || pack->out || pack->phone) {
 		if (pack->fails > 0)
 			pack->fails--;
@@ -383,6 +378,10 @@ void air_connect(struct device *device, sd_bus_message *m)
 		fake.overlaps += fake.packs[i].exists &&
 				 fake.packs[i].devices[device->adapter - fake.adapters].connecting;
 	fake.connects_while_scanning += device->adapter->scanning;
+	if (!device->adapter->powered) {
+		reply_error(&m, "org.bluez.Error.NotReady", "Resource Not Ready");
+		return;
+	}
 	if (device->connecting) {
 		reply_error(&m, "org.bluez.Error.InProgress", "Operation already in progress");
 		return;
@@ -458,6 +457,19 @@ void air_pair(struct device *device, sd_bus_message *m)
 	sd_bus_call_method_async(fake.bus, NULL, fake.agent_owner, fake.agent_path,
 				 "org.bluez.Agent1", "RequestPasskey", on_passkey, device, "o",
 				 device->path);
+}
+
+/* It is there again: scans hear it, and connects that wait for it get it. */
+void air_advertise(struct pack *pack)
+{
+	for (size_t i = 0; i < ADAPTERS_MAX; i++) {
+		struct device *device = &pack->devices[i];
+
+		if (fake.adapters[i].scanning)
+			after(SEEN_MS, be_heard, device);
+		if (device->connecting && on_air(device))
+			after(pack->connect_ms, linked, device);
+	}
 }
 
 /* ---- more faults ---- */
