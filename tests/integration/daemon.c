@@ -128,7 +128,7 @@ void daemon_stop(struct daemon *daemon)
 	close(daemon->err);
 }
 
-int daemon_output(char *out, size_t cap, const char *const *args)
+static int run_to_end(char *out, size_t cap, const char *const *args, int target)
 {
 	int ends[2], status;
 	size_t len = 0;
@@ -139,7 +139,7 @@ int daemon_output(char *out, size_t cap, const char *const *args)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
-		become(args, ends[1], STDOUT_FILENO);
+		become(args, ends[1], target);
 	close(ends[1]);
 	while (len + 1 < cap && (got = read(ends[0], out + len, cap - 1 - len)) > 0)
 		len += (size_t)got;
@@ -147,4 +147,14 @@ int daemon_output(char *out, size_t cap, const char *const *args)
 	close(ends[0]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int daemon_output(char *out, size_t cap, const char *const *args)
+{
+	return run_to_end(out, cap, args, STDOUT_FILENO);
+}
+
+int daemon_messages(char *out, size_t cap, const char *const *args)
+{
+	return run_to_end(out, cap, args, STDERR_FILENO);
 }

@@ -10,7 +10,7 @@ struct daemon {
 	pid_t pid;
 	int err; /* its stderr, read end */
 	size_t len;
-	char said[16384];
+	char said[65536];
 };
 
 /** Writes @text to a new file in the test's own folder; @path gets its name. */
@@ -25,5 +25,7 @@ uint16_t daemon_port(struct daemon *daemon, const char *address);
 void daemon_stop(struct daemon *daemon);
 /** Runs `packbridge ARGS...` to its end with stdout in @out. @return its exit status. */
 int daemon_output(char *out, size_t cap, const char *const *args);
+/** The same for stderr. */
+int daemon_messages(char *out, size_t cap, const char *const *args);
 /** Milliseconds of CLOCK_MONOTONIC. */
 uint64_t daemon_clock_ms(void);
