@@ -1,0 +1,165 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What runs in the test VM: two packs behind the real bluetoothd, packbridge between them and a
+# Modbus client, and every fault that virtual controllers can have. Controllers hear each other, but
+# data only flows between pairs: hci0 reads the pack on hci1, hci3 the one on hci2.
+# STEADY: how many seconds of undisturbed polling are watched (60).
+export PATH=$PATH:/payload/lib PACKBRIDGE_MAPS=/payload/maps
+port=1502
+failed=0
+
+wait_for() { # CONDITION [TENTHS OF A SECOND]
+	tries=${2:-150}
+	until eval "$1"; do
+		[ $((tries -= 1)) -gt 0 ] || { echo "timeout: $1"; return 1; }
+		usleep 100000
+	done
+}
+stop() { # NAME [SIGNAL]: ends what a start_ function started; TERM waits until it has gone
+	kill "-${2:-TERM}" "$(cat "/run/$1.pid")" || return 1
+	[ -n "${2:-}" ] || wait_for "! kill -0 $(cat "/run/$1.pid") 2>/dev/null"
+}
+start_dbus() {
+	mkdir -p /run/dbus
+	rm -f /run/dbus/system_bus_socket
+	dbus-daemon --system --nofork --nopidfile >>/out/dbus.log 2>&1 &
+	echo $! >/run/dbus.pid
+	wait_for '[ -S /run/dbus/system_bus_socket ]'
+}
+start_radio() {
+	btvirt -L -l4 >>/out/btvirt.log 2>&1 &
+	echo $! >/run/btvirt.pid
+	wait_for '[ -e /sys/class/bluetooth/hci3 ]'
+}
+start_bluetoothd() {
+	/usr/libexec/bluetooth/bluetoothd -n >>/out/bluetoothd.log 2>&1 &
+	echo $! >/run/bluetoothd.pid
+	wait_powered
+}
+powered() {
+	for address in $(timeout 5 bluetoothctl list | cut -d' ' -f2); do
+		timeout 5 bluetoothctl show "$address"
+	done | grep -c 'Powered: yes'
+}
+wait_powered() {
+	wait_for '[ "$(powered)" -eq 4 ]'
+}
+start_pack() { # ADAPTER NAME PROFILE CHUNK
+	./vm_pack "$@" >"/run/$2.log" 2>&1 &
+	echo $! >"/run/$2.pid"
+	wait_for "grep -q 'advertisement done' /run/$2.log" || cat "/run/$2.log"
+}
+start_packs() {
+	start_pack hci1 JBD-house lfp-4s,soc=64 20
+	start_pack hci2 JBD-store lfp-16s,soc=40 48
+}
+restart_packs() { # what they were registered with has gone
+	stop JBD-house KILL
+	stop JBD-store KILL
+	start_packs
+}
+look() { # UNIT WHAT [SECONDS]
+	./vm_read $port "$@"
+}
+bad() {
+	failed=1
+	echo "FAILED: $*"
+}
+
+# One fault, and how long until there are new readings again from the moment at which it was over.
+# OTHER is how the second pack fares: "goes on" without one failed poll, or "too".
+fault() { # TITLE OTHER PROVOKE [RESTORE]
+	[ "$2" = too ] || before=$(look 2 state | sed 's/.*failures //')
+	eval "$3" >/dev/null 2>&1
+	if [ -n "${4:-}" ]; then
+		old=$(look 1 bad 60) || bad "$1: the reading did not become old: $old"
+		eval "$4" >/dev/null 2>&1
+	fi
+	new=$(look 1 good 90) || bad "$1: no new reading: $new"
+	if [ "$2" = too ]; then
+		also=$(look 2 good 90) || bad "$1: no new reading of the other pack: $also"
+		also="back after $also s"
+	else
+		after=$(look 2 state | sed 's/.*failures //')
+		[ "$before" = "$after" ] || bad "$1: the other pack lost polls: $before, then $after"
+		also="lost $((after - before)) polls"
+	fi
+	printf '  %-44s %-8s recovered after %5s s; the other pack %s\n' "$1" "$mode" "$new" "$also"
+}
+
+all_faults() {
+	address=$(sed -n 's/.*ble:\([0-9A-F:]*\)@hci0.*/\1/p' /run/packbridge.yaml)
+	fault 'the pack ends the connection' 'goes on' 'stop JBD-house USR1; look 1 state; usleep 1500000'
+	fault '... in the middle of a frame' 'goes on' 'stop JBD-house USR2; usleep 1500000'
+	fault 'the connection ends at our controller' 'goes on' \
+		"timeout 5 btmgmt --index 0 disconnect -t 1 $address; usleep 500000"
+	fault 'the pack restarts, with new object paths' 'goes on' 'stop JBD-house KILL' \
+		'start_pack hci1 JBD-house lfp-4s,soc=64 20'
+	fault 'our adapter is switched off' 'goes on' 'timeout 5 btmgmt --index 0 power off; usleep 500000'
+	fault 'the radio is silent, then back' too 'stop btvirt STOP' 'stop btvirt CONT'
+	fault 'all adapters are unplugged' too 'stop btvirt KILL' \
+		'start_radio; wait_powered; restart_packs'
+	fault 'bluetoothd hangs' too 'stop bluetoothd STOP' 'stop bluetoothd CONT'
+	fault 'bluetoothd is killed' too 'stop bluetoothd KILL' 'start_bluetoothd; restart_packs'
+	fault 'bluetoothd is restarted' too 'stop bluetoothd' 'start_bluetoothd; restart_packs'
+	fault 'the D-Bus daemon is killed' too 'stop dbus KILL; stop bluetoothd KILL' \
+		'start_dbus; start_bluetoothd; restart_packs'
+	./packbridge release -s /run/control.sock house 3 || bad 'release'
+	fault 'released for 3 s' 'goes on' 'true' 'true'
+}
+
+steady() {
+	look 1 watch "$STEADY" >/run/watch1 &
+	watcher=$!
+	two=$(look 2 watch "$STEADY") || bad "store lost polls: $two"
+	wait $watcher || bad "house lost polls: $(cat /run/watch1)"
+	echo "steady, $mode, $STEADY s: house (20-byte notifications) $(cat /run/watch1); store (48) $two"
+	for polls in "$(sed 's/polls \([0-9]*\).*/\1/' /run/watch1)" "$(echo "$two" | sed 's/polls \([0-9]*\).*/\1/')"; do
+		[ "$polls" -ge $((STEADY - 2)) ] || bad "only $polls polls"
+	done
+}
+
+run_mode() { # acquire|signals
+	mode=$1
+	[ "$mode" = acquire ] && acquire=true || acquire=false
+	cat >/run/packbridge.yaml <<-CONFIG
+		control: /run/control.sock
+		bluetooth: {acquire: $acquire}
+		listen: [{tcp: "127.0.0.1:$port"}]
+		packs:
+		  - {name: house, link: "ble:$house@hci0", unit: 1, poll_ms: 1000, stale_after_s: 4}
+		  - {name: store, link: "ble:$store@hci3", unit: 2, poll_ms: 1000, stale_after_s: 4}
+	CONFIG
+	./packbridge run -c /run/packbridge.yaml 2>"/out/packbridge-$mode.log" &
+	daemon=$!
+	wait_for "look 1 state >/dev/null" 100
+	for unit in 1 2; do
+		look $unit good 60 >/run/first || bad "unit $unit: no first reading: $(cat /run/first)"
+	done
+	steady
+	all_faults
+	kill $daemon
+	wait $daemon || bad "packbridge ended with $?"
+	links=$(for a in $house $store; do timeout 5 bluetoothctl info "$a"; done | grep -c 'Connected: yes')
+	[ "$links" = 0 ] || bad "$links connections were left behind"
+}
+
+cd /payload || exit 1
+: "${STEADY:=60}"
+start_dbus
+start_radio
+start_bluetoothd
+start_packs
+echo "ready after $(cut -d' ' -f1 /proc/uptime) s, $(/usr/libexec/bluetooth/bluetoothd -v)"
+
+./packbridge scan --seconds 5 --adapter hci0 | tee /out/scan.txt
+house=$(sed -n 's/^\([0-9A-F:]\{17\}\).*JBD-house.*/\1/p' /out/scan.txt | head -n 1)
+store=$(sed -n 's/^\([0-9A-F:]\{17\}\).*JBD-store.*/\1/p' /out/scan.txt | head -n 1)
+[ -n "$house" ] && [ -n "$store" ] || { echo 'FAILED: scan did not list both packs'; exit 1; }
+./packbridge probe "ble:$house@hci0" >/out/probe.txt 2>&1 || bad 'probe'
+cat /out/probe.txt
+
+run_mode acquire
+run_mode signals
+[ $failed -eq 0 ] && echo 'all good'
+exit $failed
