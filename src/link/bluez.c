@@ -385,7 +385,7 @@ void pb_bluez_seen(struct pb_bluez *bluez, void (*each)(void *userdata, const st
 	for (struct bluez_device *d = bluez->devices; d; d = d->next) {
 		struct pb_seen seen = {
 			.advert = d->advert,
-			.has_rssi = d->heard,
+			.has_rssi = bluez_rssi_known(d),
 			.rssi_dbm = d->rssi,
 			.connected = d->connected,
 			.paired = d->paired,

@@ -61,8 +61,13 @@ struct bluez_device {
 	bool connected, resolved, paired;
 	bool has_rssi; /**< heard in the running scan */
 	bool heard;    /**< in any scan of ours */
-	int16_t rssi;  /**< the last one heard */
+	int16_t rssi;  /**< the last one heard; 127: not told (Core Specification, HCI) */
 };
+
+static inline bool bluez_rssi_known(const struct bluez_device *device)
+{
+	return device->heard && device->rssi != 127;
+}
 
 enum {
 	GATT_NOTIFY = 1 << 0,
@@ -227,7 +232,6 @@ struct ble_link {
 	bool waiting; /**< down by itself: an open() may be worthwhile when something comes back */
 	bool leaving; /**< a Disconnect is out; the place on the adapter is still held */
 	bool asked;   /**< to make room */
-	bool linked;  /**< the device was seen connected in this turn */
 	bool came_up; /**< in this turn */
 	int error;    /**< FAILED: what to tell */
 	char why[BLUEZ_WHY];

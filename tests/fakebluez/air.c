@@ -353,7 +353,8 @@ static void linked(struct device *device)
 	device->connected = true;
 	if (++device->adapter->links > device->adapter->links_max)
 		device->adapter->links_max = device->adapter->links;
-	emit_changed(device->path, DEVICE, "Connected");
+	if (!pack->unannounced)
+		emit_changed(device->path, DEVICE, "Connected");
 	reply_done(&device->connecting);
 	after(pack->resolve_ms, resolved, device);
 }

@@ -56,7 +56,8 @@ struct pack {
 	unsigned int chunk, mtu, connect_ms, resolve_ms, disconnect_ms, reply_ms, fail_ms, wake,
 		hangup;
 	bool fff0, command, request, acquire, maker, no_name;
-	char dead; /* 'c' or 'r': writes of this type are lost */
+	bool unannounced; /* Connected is not signalled, as slow machines have it */
+	char dead;	  /* 'c' or 'r': writes of this type are lost */
 	char password[8];
 	int passkey;
 	/* the board and its module */

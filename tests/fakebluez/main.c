@@ -147,6 +147,8 @@ static bool set_option(struct pack *pack, char *word)
 		pack->acquire = value[0] == 'y';
 	else if (strcmp(word, "manufacturer") == 0)
 		pack->maker = value[0] == 'y';
+	else if (strcmp(word, "unannounced") == 0)
+		pack->unannounced = value[0] == 'y';
 	else if (strcmp(word, "noname") == 0)
 		pack->no_name = value[0] == 'y';
 	else if (strcmp(word, "password") == 0)

@@ -423,6 +423,7 @@ static const char *const modules[] = {
 	"write=both dead=request acquire=no",
 	"wake=2",
 	"manufacturer=yes noname=yes",
+	"unannounced=yes rssi=127",
 };
 
 START_TEST(any_module)

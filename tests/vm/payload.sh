@@ -47,7 +47,7 @@ wait_powered() {
 start_pack() { # ADAPTER NAME PROFILE CHUNK
 	./vm_pack "$@" >"/run/$2.log" 2>&1 &
 	echo $! >"/run/$2.pid"
-	wait_for "grep -q 'advertisement done' /run/$2.log" || cat "/run/$2.log"
+	wait_for "grep -qs 'advertisement done' /run/$2.log" || cat "/run/$2.log"
 }
 start_packs() {
 	start_pack hci1 JBD-house lfp-4s,soc=64 20
@@ -61,9 +61,16 @@ restart_packs() { # what they were registered with has gone
 look() { # UNIT WHAT [SECONDS]
 	./vm_read $port "$@"
 }
+connections() { # INDEX
+	timeout 5 btmgmt --index "$1" con
+}
 bad() {
 	failed=1
 	echo "FAILED: $*"
+}
+give_up() {
+	echo "FAILED: $*"
+	exit 1
 }
 
 # One fault, and how long until there are new readings again from the moment at which it was over.
@@ -75,9 +82,9 @@ fault() { # TITLE OTHER PROVOKE [RESTORE]
 		old=$(look 1 bad 60) || bad "$1: the reading did not become old: $old"
 		eval "$4" >/dev/null 2>&1
 	fi
-	new=$(look 1 good 90) || bad "$1: no new reading: $new"
+	new=$(look 1 good 60) || give_up "$1: no new reading: $new"
 	if [ "$2" = too ]; then
-		also=$(look 2 good 90) || bad "$1: no new reading of the other pack: $also"
+		also=$(look 2 good 60) || give_up "$1: no new reading of the other pack: $also"
 		also="back after $also s"
 	else
 		after=$(look 2 state | sed 's/.*failures //')
@@ -104,8 +111,8 @@ all_faults() {
 	fault 'bluetoothd is restarted' too 'stop bluetoothd' 'start_bluetoothd; restart_packs'
 	fault 'the D-Bus daemon is killed' too 'stop dbus KILL; stop bluetoothd KILL' \
 		'start_dbus; start_bluetoothd; restart_packs'
-	./packbridge release -s /run/control.sock house 3 || bad 'release'
-	fault 'released for 3 s' 'goes on' 'true' 'true'
+	fault 'released, then taken back' 'goes on' './packbridge release -s /run/control.sock -m 1 house' \
+		'./packbridge release -s /run/control.sock --take house'
 }
 
 steady() {
@@ -134,32 +141,37 @@ run_mode() { # acquire|signals
 	daemon=$!
 	wait_for "look 1 state >/dev/null" 100
 	for unit in 1 2; do
-		look $unit good 60 >/run/first || bad "unit $unit: no first reading: $(cat /run/first)"
+		look $unit good 60 >/run/first || give_up "unit $unit: no first reading: $(cat /run/first)"
 	done
 	steady
 	all_faults
 	kill $daemon
 	wait $daemon || bad "packbridge ended with $?"
-	links=$(for a in $house $store; do timeout 5 bluetoothctl info "$a"; done | grep -c 'Connected: yes')
-	[ "$links" = 0 ] || bad "$links connections were left behind"
+	wait_for '! { connections 0; connections 3; } | grep -q LE' 50 || bad 'connections were left behind'
 }
 
 cd /payload || exit 1
 : "${STEADY:=60}"
+# packs don't have the extra ATT channels of BlueZ 5.66, and with them Linux 6.1 oopses
+# (hci_chan_del) when an adapter is switched off
+printf '[GATT]\nChannels = 1\n' >>/etc/bluetooth/main.conf
 start_dbus
 start_radio
 start_bluetoothd
 start_packs
 echo "ready after $(cut -d' ' -f1 /proc/uptime) s, $(/usr/libexec/bluetooth/bluetoothd -v)"
 
-./packbridge scan --seconds 5 --adapter hci0 | tee /out/scan.txt
+./packbridge scan --seconds 5 --adapter hci0 2>/out/scan.log | tee /out/scan.txt
 house=$(sed -n 's/^\([0-9A-F:]\{17\}\).*JBD-house.*/\1/p' /out/scan.txt | head -n 1)
 store=$(sed -n 's/^\([0-9A-F:]\{17\}\).*JBD-store.*/\1/p' /out/scan.txt | head -n 1)
-[ -n "$house" ] && [ -n "$store" ] || { echo 'FAILED: scan did not list both packs'; exit 1; }
+[ -n "$house" ] && [ -n "$store" ] || give_up 'scan did not list both packs'
 ./packbridge probe "ble:$house@hci0" >/out/probe.txt 2>&1 || bad 'probe'
 cat /out/probe.txt
 
 run_mode acquire
 run_mode signals
+oops=$(dmesg | grep -c 'kernel BUG')
+[ "$oops" = 0 ] || echo "(the kernel itself failed $oops times, as 6.1 does when bluetoothd is ended while"\
+	"both ends of a connection are its own)"
 [ $failed -eq 0 ] && echo 'all good'
 exit $failed
