@@ -307,7 +307,10 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 
 static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 {
-	s->cycle_ms = now;
+	/* from when it was due, so that late wake-ups don't add up */
+	bool late = s->state == PB_STATE_RESTING && now - s->deadline_ms < s->config.poll_ms;
+
+	s->cycle_ms = late ? s->deadline_ms : now;
 	s->work_ms = 0;
 	s->work = s->base;
 	s->step = 0;
