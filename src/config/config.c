@@ -40,7 +40,7 @@ static const struct pb_yaml_row pack_rows[] = {
 	{"poll_ms", PB_YAML_INT, PACK(poll_ms), .min = 100, .max = 3600000, .preset = "5000",
 	 .doc = "from the start of one poll to the next"},
 	{"gap_ms", PB_YAML_INT, PACK(gap_ms), .min = 0, .max = 60000, .preset = "500",
-	 .doc = "silence between a reply and the next request"},
+	 .doc = "silence between a reply and the next request; when not given, at most a quarter of poll_ms"},
 	{"settle_ms", PB_YAML_INT, PACK(settle_ms), .min = 0, .max = 60000, .preset = "300",
 	 .doc = "silence between connecting and the first request"},
 	{"reply_timeout_ms", PB_YAML_INT, PACK(reply_timeout_ms), .min = 50, .max = 60000, .preset = "1000",
@@ -223,6 +223,9 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	if (pack->password_file[0])
 		read_password(pack, node, report);
 	check_password(pack, node, report);
+	/* a poll is two requests, and the next one keeps its distance, too */
+	if (!pb_yaml_get(node, "gap_ms") && pack->gap_ms > pack->poll_ms / 4)
+		pack->gap_ms = pack->poll_ms / 4;
 	pack->stale_fixed = pack->stale_after_s != 0;
 	if (pack->stale_after_s == 0)
 		pack->stale_after_s = default_stale_s(pack->poll_ms);

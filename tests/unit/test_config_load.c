@@ -37,6 +37,57 @@ START_TEST(short_file)
 }
 END_TEST
 
+START_TEST(short_polls_have_short_gaps)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+
+	ck_assert_int_eq(
+		parse(&config,
+		      "packs:\n"
+		      "  - {name: a, link: 'sim:lfp-4s', unit: 1, poll_ms: 1000}\n"
+		      "  - {name: b, link: 'sim:lfp-4s', unit: 2, poll_ms: 1000, gap_ms: 500}\n",
+		      &report),
+		0);
+	ck_assert_uint_eq(config->packs[0].gap_ms, 250);
+	ck_assert_uint_eq(config->packs[1].gap_ms, 500);
+}
+END_TEST
+
+START_TEST(bluetooth)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+
+	ck_assert_int_eq(
+		parse(&config,
+		      "control: /tmp/control\n"
+		      "bluetooth:\n"
+		      "  max_connections: 4\n"
+		      "  power_cycle_after: 10\n"
+		      "  acquire: false\n"
+		      "  adapters:\n"
+		      "    - {name: hci1, max_connections: 2}\n"
+		      "packs:\n"
+		      "  - {name: a, link: 'ble:A4:C1:38:12:34:56', unit: 1, password: '123456'}\n"
+		      "  - {name: b, link: 'ble:A4:C1:38:12:34:57', unit: 2, passkey: 7}\n"
+		      "  - {name: c, link: 'ble:name=JBD-*@hci1', unit: 3, protocol: auto}\n",
+		      &report),
+		0);
+	ck_assert_str_eq(config->control, "/tmp/control");
+	ck_assert_uint_eq(config->bluetooth.max_connections, 4);
+	ck_assert_uint_eq(config->bluetooth.power_cycle_after, 10);
+	ck_assert(!config->bluetooth.acquire);
+	ck_assert_uint_eq(config->bluetooth.adapter_count, 1);
+	ck_assert_str_eq(config->bluetooth.adapters[0].name, "hci1");
+	ck_assert_uint_eq(config->bluetooth.adapters[0].max_connections, 2);
+	ck_assert_str_eq(config->packs[0].password, "123456");
+	ck_assert_int_eq(config->packs[0].passkey, -1);
+	ck_assert_int_eq(config->packs[1].passkey, 7);
+	ck_assert_str_eq(config->packs[2].protocol, "auto");
+}
+END_TEST
+
 START_TEST(long_file)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
@@ -55,6 +106,8 @@ START_TEST(long_file)
 	ck_assert_uint_eq(config->packs[0].stale_after_s, 60); /* three polls */
 	ck_assert_str_eq(config->packs[1].map, "other");
 	ck_assert_uint_eq(config->packs[1].gap_ms, 0);
+	ck_assert(!config->packs[0].stale_fixed);
+	ck_assert(config->packs[1].stale_fixed);
 	ck_assert_uint_eq(config->packs[1].link_mark.line, 3);
 	ck_assert_uint_eq(config->packs[1].map_mark.line, 4);
 	ck_assert_uint_eq(config->listen_count, 2);
@@ -130,6 +183,8 @@ int main(void)
 	TCase *tcase = tcase_create("load");
 
 	tcase_add_test(tcase, short_file);
+	tcase_add_test(tcase, short_polls_have_short_gaps);
+	tcase_add_test(tcase, bluetooth);
 	tcase_add_test(tcase, long_file);
 	tcase_add_loop_test(tcase, each_error_has_its_place, 0, PB_ARRAY_SIZE(errors));
 	tcase_add_test(tcase, missing_file);
