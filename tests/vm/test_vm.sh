@@ -4,13 +4,13 @@
 #
 #	test_vm.sh PROGRAM VM_PACK VM_READ SOURCE BUILD
 #
-# Skipped (77) without QEMU, or where the packages for the machine can't be had.
+# What it found stands in BUILD/vm.txt. Skipped (77) without QEMU, or where the packages for the machine can't be had.
 set -euo pipefail
 program=$1 pack=$2 reader=$3 source=$4 work=$5/vm
 here=$source/tests/vm
 
 skip() {
-	echo "SKIPPED: the test against the real bluetoothd did not run: $1"
+	echo "SKIPPED: $1" | tee "$work.txt"
 	exit 77
 }
 command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is not installed"
@@ -30,10 +30,11 @@ cp "$pack" "$payload/vm_pack"
 cp "$reader" "$payload/vm_read"
 cp -r "$source/maps" "$payload/"
 status=0
-"$here/run.sh" "$work" "$payload" "$out" 560 "STEADY=${STEADY:-60}" || status=$?
+"$here/run.sh" "$work" "$payload" "$out" 560 "STEADY=${STEADY:-60}" | tee "$work.console" || status=$?
+tr -d '\r' <"$work.console" | sed -n '/^steady/p; /^  .* \(acquire\|signals\) /p; /^FAILED/p' >"$work.txt"
 if [ "$status" -ne 0 ]; then
-	echo "status $status; the logs are in $out"
+	echo "FAILED with status $status; the logs are in $out" | tee -a "$work.txt"
 	tail -n 60 "$out"/packbridge-*.log || true
 	exit 1
 fi
-echo "RAN: the test against the real bluetoothd"
+echo "RAN: all good" | tee -a "$work.txt"

@@ -4,7 +4,9 @@
  *
  *	vm_read PORT UNIT state			prints quality, sequence, age, polls, failures
  *	vm_read PORT UNIT good SECONDS		waits for a new reading; prints how long it took
- *	vm_read PORT UNIT bad SECONDS		waits until the reading is old
+ *	vm_read PORT UNIT gap SECONDS		prints the longest time without a new reading;
+ *status 1 when there is none at the end vm_read PORT UNIT bad SECONDS		waits until the
+ *reading is old
  *	vm_read PORT UNIT watch SECONDS		looks four times a second; prints new polls, new
  *						failures, the greatest age; status 1 after a failure
  *
@@ -74,6 +76,25 @@ static int await(double seconds, int good)
 	return 1;
 }
 
+static int gap(double seconds)
+{
+	struct state state = look();
+	double end = now() + seconds, last = now(), longest = 0;
+	unsigned int sequence = state.sequence;
+
+	while (now() < end) {
+		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+		state = look();
+		if (now() - last > longest)
+			longest = now() - last;
+		if (state.sequence != sequence)
+			last = now();
+		sequence = state.sequence;
+	}
+	printf("%.1f\n", longest);
+	return state.quality != 1;
+}
+
 static int watch(double seconds)
 {
 	struct state first = look(), state = first;
@@ -106,6 +127,8 @@ int main(int argc, char **argv)
 	modbus_set_slave(client, atoi(argv[2]));
 	if (strcmp(argv[3], "good") == 0)
 		return await(seconds, 1);
+	if (strcmp(argv[3], "gap") == 0)
+		return gap(seconds);
 	if (strcmp(argv[3], "bad") == 0)
 		return await(seconds, 0);
 	if (strcmp(argv[3], "watch") == 0)
