@@ -2,13 +2,17 @@
 /*
  * What the packbridge in the test VM serves, through libmodbus:
  *
- *	vm_read PORT UNIT state			prints quality, sequence, age, polls, failures
- *	vm_read PORT UNIT good SECONDS		waits for a new reading; prints how long it took
- *	vm_read PORT UNIT gap SECONDS		prints the longest time without a new reading;
- *status 1 when there is none at the end vm_read PORT UNIT bad SECONDS		waits until the
- *reading is old
- *	vm_read PORT UNIT watch SECONDS		looks four times a second; prints new polls, new
- *						failures, the greatest age; status 1 after a failure
+ *	vm_read PORT UNIT state
+ *		prints quality, sequence, age, polls, failures
+ *	vm_read PORT UNIT good SECONDS
+ *		waits for a new reading; prints how long it took
+ *	vm_read PORT UNIT gap SECONDS
+ *		prints the longest time without a new reading; status 1 when it is old in the end
+ *	vm_read PORT UNIT bad SECONDS
+ *		waits until the reading is old
+ *	vm_read PORT UNIT watch SECONDS
+ *		looks four times a second; prints new polls, new failures, the greatest age;
+ *		status 1 after a failure
  *
  * Status 1: no. A server that does not answer is one, too.
  */
