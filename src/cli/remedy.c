@@ -1,64 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/bluetooth.md has the same table; a test holds them against each other. */
+/* docs/bluetooth.md has the same texts; a test holds them against each other. */
 #include "remedy.h"
 
 #include <errno.h>
 #include <stddef.h>
 
+/* a remedy a line, to be found whole */
+/* clang-format off */
 const char *pb_remedy_link(int error)
 {
-	static const struct {
-		int error;
-		const char *remedy;
-	} remedies[] = {
-		{-ENOLINK,
-		 "start D-Bus (systemctl start dbus); in a container, bind /run/dbus into it"},
-		{-EACCES, "run it as root, or add the user to the group bluetooth and log in anew"},
-		{-ESRCH,
-		 "start it: systemctl start bluetooth (apt install bluez, if it is missing)"},
-		{-ETIMEDOUT, "try again; if it stays so: systemctl restart bluetooth"},
-		{-ENODEV, "plug one in, or look what `bluetoothctl list` and `rfkill list` say"},
-		{-ENETDOWN, "unblock it: rfkill unblock bluetooth"},
-		{-EHOSTUNREACH,
-		 "end the phone app (a pack takes one connection at a time), come nearer, or wake "
-		 "the "
-		 "pack with a load or a charger; `packbridge scan` shows what is heard"},
-		{-EKEYREJECTED,
-		 "give the number that the maker's app asks for: passkey: in the configuration, "
-		 "--passkey here (often 123456); `bluetoothctl remove ADDRESS` forgets an old "
-		 "pairing"},
-		{-ENOPROTOOPT, "is it the right device? The table above shows what it has"},
-		{-ENOTCONN,
-		 "try again; if the pack drops it at once, another central may be in its way"},
-		{-ECONNREFUSED,
-		 "is the device server's address and port right, and its line free?"},
-	};
-
-	for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
-		if (remedies[i].error == error)
-			return remedies[i].remedy;
-	return NULL;
+	switch (-error) {
+	case ENOLINK:
+		return "start D-Bus (systemctl start dbus); in a container, bind /run/dbus into it";
+	case EACCES:
+		return "run it as root, or add the user to the group bluetooth and log in anew";
+	case ESRCH:
+		return "start it: systemctl start bluetooth (apt install bluez, if it is missing)";
+	case ETIMEDOUT:
+		return "try again; if it stays so: systemctl restart bluetooth";
+	case ENODEV:
+		return "plug one in, or look what `bluetoothctl list` and `rfkill list` say";
+	case ENETDOWN:
+		return "unblock it: rfkill unblock bluetooth";
+	case EHOSTUNREACH:
+		return "end the phone app (a pack takes one connection at a time), come nearer, or wake the pack with a load or a charger; `packbridge scan` shows what is heard";
+	case EKEYREJECTED:
+		return "give the number that the maker's app asks for: passkey: in the configuration, --passkey here (often 123456); `bluetoothctl remove ADDRESS` forgets an old pairing";
+	case ENOPROTOOPT:
+		return "is it the right device? The table above shows what it has";
+	case ENOTCONN:
+		return "try again; if the pack drops it at once, another central may be in its way";
+	case ECONNREFUSED:
+		return "is the device server's address and port right, and its line free?";
+	default:
+		return NULL;
+	}
 }
 
 const char *pb_remedy_session(enum pb_error error)
 {
 	switch (error) {
 	case PB_ERROR_SILENT:
-		return "a module with a password (FF AA) is silent like this: give the one of the "
-		       "maker's app, "
-		       "password: in the configuration, --password here (often 123456 or 000000); "
-		       "else wake the pack with a load or a charger";
+		return "a module with a password (FF AA) is silent like this: give the one of the maker's app, password: in the configuration, --password here (often 123456 or 000000); else wake the pack with a load or a charger";
 	case PB_ERROR_ECHO:
-		return "modules of 2026 do so until they are paired: give the number that the "
-		       "maker's app "
-		       "asks for, passkey: in the configuration, --passkey here (often 123456)";
+		return "modules of 2026 do so until they are paired: give the number that the maker's app asks for, passkey: in the configuration, --passkey here (often 123456)";
 	case PB_ERROR_PASSWORD:
 		return "give the password of the maker's app, up to 6 characters";
 	case PB_ERROR_TIMEOUT:
 	case PB_ERROR_GARBAGE:
 	case PB_ERROR_CHECKSUM:
-		return "is it this protocol, and on a wire, is the speed right? --trace shows the "
-		       "bytes";
+		return "is it this protocol, and on a wire, is the speed right? --trace shows the bytes";
 	case PB_ERROR_REFUSED:
 	case PB_ERROR_IMPOSSIBLE:
 		return "--trace shows the bytes; please report them";
@@ -71,3 +62,4 @@ const char *pb_remedy_session(enum pb_error error)
 	}
 	return NULL;
 }
+/* clang-format on */

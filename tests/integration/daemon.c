@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ void daemon_write_file(char *path, size_t cap, const char *name, const char *tex
 /* The child's end: @fd becomes its @target. */
 static void become(const char *const *args, int fd, int target)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing behind */
 	const char *argv[16] = {PB_PROGRAM};
 	union {
 		const char **in;

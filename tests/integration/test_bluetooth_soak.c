@@ -306,7 +306,7 @@ START_TEST(twenty_packs)
 		restore_due(now);
 		if (now >= next) {
 			provoke(now);
-			next = now + 200 + (uint64_t)(random() % 1600);
+			next = now + 100 + (uint64_t)(random() % 800);
 		}
 		observe();
 		rest();
@@ -338,7 +338,9 @@ START_TEST(twenty_packs)
 	ck_assert_uint_ge(least, 2);
 	ck_assert_uint_le(most, 2 * least + 2);
 	ck_assert_int_le(descriptors(), fds + 4);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed */
 	ck_assert_int_le(pss_kib(), pss + 512);
+#endif
 	ck_assert_uint_eq(bluetooth_count(&bt, "overlaps"), 0);
 	ck_assert_uint_le(bluetooth_count(&bt, "max_hci0"), 5);
 	ck_assert_uint_le(bluetooth_count(&bt, "max_hci1"), 5);
