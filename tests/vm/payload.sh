@@ -180,6 +180,10 @@ cd /payload || exit 1
 : "${STEADY:=60}"
 # packs don't have the extra ATT channels of BlueZ 5.66
 printf '[GATT]\nChannels = 1\n' >>/etc/bluetooth/main.conf
+# a user who may not use BlueZ
+cat >/usr/share/dbus-1/system.d/denied.conf <<-DENIED
+	<busconfig><policy user="messagebus"><deny send_destination="org.bluez"/></policy></busconfig>
+DENIED
 start_dbus
 start_radio
 start_bluetoothd
@@ -192,6 +196,12 @@ store=$(sed -n 's/^\([0-9A-F:]\{17\}\).*JBD-store.*/\1/p' /out/scan.txt | head -
 [ -n "$house" ] && [ -n "$store" ] || give_up 'scan did not list both packs'
 ./packbridge probe "ble:$house@hci0" >/out/probe.txt 2>&1 || bad 'probe'
 cat /out/probe.txt
+
+denied=$(su -s /bin/sh messagebus -c "LD_LIBRARY_PATH=$LD_LIBRARY_PATH ./packbridge probe ble:$house@hci0" 2>&1)
+case $denied in
+*'no permission to use BlueZ'*) ;;
+*) bad "probe without permission: $denied" ;;
+esac
 
 run_mode acquire
 run_mode signals
