@@ -14,8 +14,11 @@ enum {
 	PB_PDU_MAX = 253, /**< APP 4.1 */
 	PB_MBAP_LEN = 7,  /**< TCP 3.1.3: transaction, protocol, length, unit */
 	PB_TCP_ADU_MAX = PB_MBAP_LEN + PB_PDU_MAX,
-	PB_READ_REGISTERS_MAX = 125, /**< APP 6.3 */
-	PB_READ_BITS_MAX = 2000,     /**< APP 6.1 */
+	PB_READ_REGISTERS_MAX = 125,  /**< APP 6.3 */
+	PB_READ_BITS_MAX = 2000,      /**< APP 6.1 */
+	PB_WRITE_REGISTERS_MAX = 123, /**< APP 6.12 */
+	PB_WRITE_BITS_MAX = 1968,     /**< APP 6.11 */
+	PB_READWRITE_WRITE_MAX = 121, /**< APP 6.17 */
 };
 
 enum pb_function {
@@ -23,6 +26,16 @@ enum pb_function {
 	PB_FC_READ_DISCRETE_INPUTS = 2,
 	PB_FC_READ_HOLDING_REGISTERS = 3,
 	PB_FC_READ_INPUT_REGISTERS = 4,
+	PB_FC_WRITE_COIL = 5,
+	PB_FC_WRITE_REGISTER = 6,
+	PB_FC_READ_EXCEPTION_STATUS = 7,
+	PB_FC_DIAGNOSTICS = 8,
+	PB_FC_WRITE_COILS = 15,
+	PB_FC_WRITE_REGISTERS = 16,
+	PB_FC_REPORT_SERVER_ID = 17,
+	PB_FC_MASK_WRITE_REGISTER = 22,
+	PB_FC_READ_WRITE_REGISTERS = 23,
+	PB_FC_ENCAPSULATED = 43, /**< with MEI type 14: read device identification */
 };
 
 enum pb_exception {
@@ -31,6 +44,7 @@ enum pb_exception {
 	PB_EXCEPTION_ILLEGAL_ADDRESS = 0x02,
 	PB_EXCEPTION_ILLEGAL_VALUE = 0x03,
 	PB_EXCEPTION_DEVICE_FAILURE = 0x04,
+	PB_EXCEPTION_DEVICE_BUSY = 0x06,
 	PB_EXCEPTION_GATEWAY_PATH = 0x0A,   /**< no such unit */
 	PB_EXCEPTION_GATEWAY_TARGET = 0x0B, /**< the unit's pack has not answered in time */
 };
@@ -56,6 +70,7 @@ struct pb_block {
 	uint16_t addr;	/**< wire address of the first */
 	uint32_t count; /**< registers or bits; addr + count <= 65536 */
 	uint8_t *bytes; /**< as on the wire: registers big endian, bits from the lowest bit up */
+	const uint8_t *writable; /**< a bit for each address, lowest first; NULL: none */
 };
 
 /** What one unit shows. Blocks of one table do not overlap and are sorted by address. Borrowed
@@ -63,20 +78,60 @@ struct pb_block {
 struct pb_image {
 	const struct pb_block *blocks;
 	size_t block_count;
+	uint8_t exception_status; /**< answer to function 7 */
+	/** For functions 17 and 43/14: map, pack, what it speaks; NULL: not told. */
+	const char *model, *name, *protocol;
+	/**
+	 * Carries out a write of @count addresses of @table (coils or holding) from @addr on, all
+	 * of them writable; @bytes as on the wire. All or nothing.
+	 * @return PB_EXCEPTION_NONE; ILLEGAL_VALUE, DEVICE_FAILURE or DEVICE_BUSY.
+	 */
+	enum pb_exception (*write)(void *userdata, enum pb_table table, uint16_t addr,
+				   uint16_t count, const uint8_t *bytes);
+	void *userdata;
+};
+
+/** Counters of a line or listener for function 8; they count up to 65535 and start again (APP
+ * 6.8). */
+struct pb_diagnostics {
+	uint16_t bus_messages; /**< sub-function 0B: frames without an error, whoever they were for
+				*/
+	uint16_t bus_errors;   /**< 0C: frames with a wrong CRC */
+	uint16_t exceptions;   /**< 0D: exceptions that were answered */
+	uint16_t server_messages; /**< 0E: frames for one of our units, broadcasts too */
+	uint16_t no_response;	  /**< 0F: of them not answered */
+	uint16_t naks;		  /**< 10: none ever */
+	uint16_t busy;		  /**< 11: answered by exception 06 */
+	uint16_t overruns;	  /**< 12: characters that came too fast */
+};
+
+/** The program as a Modbus device; the same for all its units. Borrowed texts. */
+struct pb_identity {
+	const char *vendor, *product, *revision, *url, *product_name;
+};
+
+/** Where a request came from. */
+struct pb_host {
+	const struct pb_identity *identity; /**< NULL: functions 17 and 43/14 are unknown */
+	struct pb_diagnostics *diagnostics; /**< NULL: function 8 is unknown */
 };
 
 /**
  * Answers one request from the image.
+ * @host: NULL when there is none: functions 8, 17 and 43 are unknown.
  * @image: NULL when the unit does not exist: exception 0A for every request.
  * @pdu, @len: function code and data, len may be 0 (no reply).
  * @reply: room for PB_PDU_MAX bytes.
- * Order of checks (APP 6): function known, else 01; quantity and length of the request legal, else
- * 03; all addresses in the image, else 02; no block with a fault, else that.
+ * Order of checks (APP 6): function known, else 01; quantity, value and length of the request
+ * legal, else 03; all addresses in the image, and writable for a write, else 02; no block with a
+ * fault, else that; then what the write brings.
  * Function codes 0 and 128..255 are answered (code | 0x80), 01.
+ * Function 8 changes no counter but for its sub-function 0A, which clears all; counting is the
+ * server's.
  * @return length of the reply PDU; 0 = stay silent.
  */
-size_t pb_modbus_reply(const struct pb_image *image, const uint8_t *pdu, size_t len,
-		       uint8_t *reply);
+size_t pb_modbus_reply(const struct pb_host *host, const struct pb_image *image, const uint8_t *pdu,
+		       size_t len, uint8_t *reply);
 
 /** One MBAP frame; @pdu is borrowed from the buffer. */
 struct pb_mbap {

@@ -107,5 +107,11 @@ PB_DEFINE_FREEP(struct pb_unit_image, pb_unit_image_free)
 void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old);
 /** The same for live fields alone (age, heartbeat, uptime...), which is cheap. */
 void pb_unit_image_refresh(struct pb_unit_image *image, const void *data);
+/**
+ * What functions 7, 17 and 43/14 say of the unit: @status for 7; @name and @protocol are borrowed,
+ * NULL: not told. The model is the map's name and version.
+ */
+void pb_unit_image_describe(struct pb_unit_image *image, uint8_t status, const char *name,
+			    const char *protocol);
 /** Borrowed; good until the image is freed; its content changes with encode and refresh. */
 const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image);

@@ -12,6 +12,7 @@ typedef struct sd_event sd_event;
 
 /** Where a server gets the units from. */
 struct pb_server_backend {
+	const struct pb_identity *identity; /**< for functions 17 and 43/14; NULL: unknown */
 	/**
 	 * The image that @unit (0..255) shows now, brought up to date for @now_ms.
 	 * @return borrowed, good until the call returns to the event loop; NULL: no such unit.

@@ -32,6 +32,8 @@ struct pb_bridge {
 	struct unit *units; /* one for each pack of the configuration */
 	struct unit *by_id[PB_UNITS_MAX + 1];
 	struct pb_gateway gateway;
+	struct pb_identity identity;
+	struct pb_server_backend backend;
 	struct pb_unit_image *gateway_image;
 	uint64_t gateway_ms;	    /* when the image was made */
 	struct pb_server **servers; /* one for each listener */
@@ -42,6 +44,29 @@ struct pb_bridge {
 static uint16_t heartbeat(const struct pb_bridge *bridge, uint64_t now_ms)
 {
 	return (uint16_t)((now_ms - bridge->start_ms) / 1000 % 65535 + 1);
+}
+
+static bool reported(const struct pb_sample *sample, int what)
+{
+	return (sample->has & PB_HAS(what)) != 0;
+}
+
+/* The eight bits of function 7: old, protection, warning, charging blocked, discharging blocked. */
+static uint8_t exception_status(const struct pb_sample *sample, bool old)
+{
+	unsigned int bits = 0;
+
+	if (old)
+		return 1;
+	if (reported(sample, PB_HAS_PROTECTION) && sample->protection_mask)
+		bits |= 1 << 1;
+	if (reported(sample, PB_HAS_ALARM) && sample->alarm_mask)
+		bits |= 1 << 2;
+	if (reported(sample, PB_HAS_CHARGE_FET) && !sample->charge_fet)
+		bits |= 1 << 3;
+	if (reported(sample, PB_HAS_DISCHARGE_FET) && !sample->discharge_fet)
+		bits |= 1 << 4;
+	return (uint8_t)bits;
 }
 
 static const struct pb_image *show_pack(struct unit *unit, uint64_t now_ms)
@@ -61,6 +86,8 @@ static const struct pb_image *show_pack(struct unit *unit, uint64_t now_ms)
 			pb_unit_image_refresh(unit->image, data);
 		unit->dirty = false;
 		unit->old = old;
+		pb_unit_image_describe(unit->image, exception_status(&data->sample, old),
+				       data->name, data->protocol);
 	}
 	return pb_unit_image_get(unit->image);
 }
@@ -125,8 +152,6 @@ static const struct pb_image *show_unit(void *userdata, uint8_t id, uint64_t now
 		return NULL;
 	return show_pack(bridge->by_id[id], now_ms);
 }
-
-static const struct pb_server_backend backend = {.unit = show_unit};
 
 static void pack_changed(void *userdata, const struct pb_sample *sample,
 			 const struct pb_status *status, bool new_reading)
@@ -287,7 +312,18 @@ static int make_gateway(struct pb_bridge *bridge, struct pb_maps *maps, const ch
 	snprintf(bridge->gateway.product, sizeof(bridge->gateway.product), "packbridge");
 	snprintf(bridge->gateway.version, sizeof(bridge->gateway.version), "%s", version);
 	bridge->gateway.packs = (int32_t)bridge->config->pack_count;
-	return pb_unit_image_new(&bridge->gateway_image, map);
+	bridge->identity = (struct pb_identity){
+		.vendor = "packbridge",
+		.product = "packbridge",
+		.revision = bridge->gateway.version,
+		.product_name = "packbridge, battery packs as Modbus units",
+	};
+	bridge->backend =
+		(struct pb_server_backend){.identity = &bridge->identity, .unit = show_unit};
+	r = pb_unit_image_new(&bridge->gateway_image, map);
+	if (r >= 0)
+		pb_unit_image_describe(bridge->gateway_image, 0, "gateway", NULL);
+	return r;
 }
 
 static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
@@ -296,7 +332,7 @@ static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
 	const struct pb_listen_config *listen = &bridge->config->listens[index];
 	char why[512];
 	int r = pb_server_tcp_new(&bridge->servers[index], event, listen->tcp, listen->max_clients,
-				  &backend, bridge, why, sizeof(why));
+				  &bridge->backend, bridge, why, sizeof(why));
 
 	if (r < 0)
 		mark_error(report, bridge->config, listen->mark, why);

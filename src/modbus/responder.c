@@ -3,32 +3,18 @@
  * Requests against an image. The order of checks is that of the state diagrams of APP section 6:
  * function (01), quantity and structure (03), addresses (02), then what the processing brings.
  */
+#include "inner.h"
+
 #include "packbridge/base.h"
-#include "packbridge/modbus.h"
 
 #include <string.h>
 
 enum {
-	EXCEPTION_FLAG = 0x80,
 	READ_PDU_LEN = 5, /* function, address, quantity: APP 6.1 to 6.4 */
 	ADDRESSES = 65536,
 };
 
-struct range {
-	uint8_t table;
-	uint32_t addr;
-	uint32_t count;
-};
-
-static size_t exception(uint8_t function, enum pb_exception code, uint8_t *reply)
-{
-	reply[0] = function | EXCEPTION_FLAG;
-	reply[1] = (uint8_t)code;
-	return 2;
-}
-
-/* The block of @table that holds @addr; blocks of one table are sorted by address. */
-static const struct pb_block *find(const struct pb_image *image, uint8_t table, uint32_t addr)
+const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr)
 {
 	for (size_t i = 0; i < image->block_count; i++) {
 		const struct pb_block *block = &image->blocks[i];
@@ -43,11 +29,7 @@ static const struct pb_block *find(const struct pb_image *image, uint8_t table, 
 	return NULL;
 }
 
-/*
- * Whether the image has all of @range, with the fault of the first faulty block. A range may span
- * blocks that stand next to each other.
- */
-static enum pb_exception check(const struct pb_image *image, const struct range *range,
+enum pb_exception modbus_check(const struct pb_image *image, const struct range *range,
 			       uint8_t *ret_fault)
 {
 	uint32_t addr = range->addr, end = range->addr + range->count;
@@ -56,7 +38,7 @@ static enum pb_exception check(const struct pb_image *image, const struct range 
 	if (end > ADDRESSES)
 		return PB_EXCEPTION_ILLEGAL_ADDRESS;
 	while (addr < end) {
-		const struct pb_block *block = find(image, range->table, addr);
+		const struct pb_block *block = modbus_find(image, range->table, addr);
 
 		if (!block)
 			return PB_EXCEPTION_ILLEGAL_ADDRESS;
@@ -72,7 +54,7 @@ static void copy_registers(const struct pb_image *image, const struct range *ran
 	uint32_t addr = range->addr, end = range->addr + range->count;
 
 	while (addr < end) {
-		const struct pb_block *block = find(image, range->table, addr);
+		const struct pb_block *block = modbus_find(image, range->table, addr);
 		uint32_t skip = addr - block->addr, count = block->count - skip;
 
 		if (count > end - addr)
@@ -108,7 +90,7 @@ static void copy_bits(const struct pb_image *image, const struct range *range, u
 
 	memset(out, 0, (range->count + 7) / 8);
 	while (addr < end) {
-		const struct pb_block *block = find(image, range->table, addr);
+		const struct pb_block *block = modbus_find(image, range->table, addr);
 		uint32_t skip = addr - block->addr, count = block->count - skip;
 
 		if (count > end - addr)
@@ -116,6 +98,14 @@ static void copy_bits(const struct pb_image *image, const struct range *range, u
 		shift_bits(out, addr - range->addr, block->bytes, skip, count);
 		addr += count;
 	}
+}
+
+void modbus_copy(const struct pb_image *image, const struct range *range, uint8_t *out)
+{
+	if (range->table & (PB_TABLE_COIL | PB_TABLE_DISCRETE))
+		copy_bits(image, range, out);
+	else
+		copy_registers(image, range, out);
 }
 
 static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t max,
@@ -127,34 +117,55 @@ static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t m
 	uint8_t fault;
 
 	if (len != READ_PDU_LEN)
-		return exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
+		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
 	range.addr = pb_get_be16(pdu + 1);
 	range.count = pb_get_be16(pdu + 3);
 	if (range.count < 1 || range.count > max)
-		return exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
-	code = check(image, &range, &fault);
+		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
+	code = modbus_check(image, &range, &fault);
 	if (code != PB_EXCEPTION_NONE)
-		return exception(pdu[0], code, reply);
+		return modbus_exception(pdu[0], code, reply);
 	if (fault == PB_FAULT_SILENT)
 		return 0;
 	if (fault != PB_FAULT_NONE)
-		return exception(pdu[0], (enum pb_exception)fault, reply);
+		return modbus_exception(pdu[0], (enum pb_exception)fault, reply);
 
 	reply[0] = pdu[0];
 	reply[1] = (uint8_t)(bits ? (range.count + 7) / 8 : 2 * range.count);
-	if (bits)
-		copy_bits(image, &range, reply + 2);
-	else
-		copy_registers(image, &range, reply + 2);
+	modbus_copy(image, &range, reply + 2);
 	return 2 + (size_t)reply[1];
 }
 
-size_t pb_modbus_reply(const struct pb_image *image, const uint8_t *pdu, size_t len, uint8_t *reply)
+static size_t exception_status(const struct pb_image *image, const uint8_t *pdu, size_t len,
+			       uint8_t *reply)
+{
+	if (len != 1)
+		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
+	reply[0] = pdu[0];
+	reply[1] = image->exception_status;
+	return 2;
+}
+
+/* Functions that speak of the device rather than of a unit's registers. */
+static size_t device(const struct pb_host *host, const struct pb_image *image, const uint8_t *pdu,
+		     size_t len, uint8_t *reply)
+{
+	if (host && host->diagnostics && pdu[0] == PB_FC_DIAGNOSTICS)
+		return modbus_diagnostics(host->diagnostics, pdu, len, reply);
+	if (host && host->identity && pdu[0] == PB_FC_REPORT_SERVER_ID)
+		return modbus_report_id(host->identity, image, pdu, len, reply);
+	if (host && host->identity && pdu[0] == PB_FC_ENCAPSULATED)
+		return modbus_identify(host->identity, image, pdu, len, reply);
+	return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_FUNCTION, reply);
+}
+
+size_t pb_modbus_reply(const struct pb_host *host, const struct pb_image *image, const uint8_t *pdu,
+		       size_t len, uint8_t *reply)
 {
 	if (len == 0)
 		return 0;
 	if (!image)
-		return exception(pdu[0], PB_EXCEPTION_GATEWAY_PATH, reply);
+		return modbus_exception(pdu[0], PB_EXCEPTION_GATEWAY_PATH, reply);
 	switch (pdu[0]) {
 	case PB_FC_READ_COILS:
 		return read_range(image, PB_TABLE_COIL, PB_READ_BITS_MAX, pdu, len, reply);
@@ -164,7 +175,16 @@ size_t pb_modbus_reply(const struct pb_image *image, const uint8_t *pdu, size_t 
 		return read_range(image, PB_TABLE_HOLDING, PB_READ_REGISTERS_MAX, pdu, len, reply);
 	case PB_FC_READ_INPUT_REGISTERS:
 		return read_range(image, PB_TABLE_INPUT, PB_READ_REGISTERS_MAX, pdu, len, reply);
+	case PB_FC_WRITE_COIL:
+	case PB_FC_WRITE_REGISTER:
+	case PB_FC_WRITE_COILS:
+	case PB_FC_WRITE_REGISTERS:
+	case PB_FC_MASK_WRITE_REGISTER:
+	case PB_FC_READ_WRITE_REGISTERS:
+		return modbus_write(image, pdu, len, reply);
+	case PB_FC_READ_EXCEPTION_STATUS:
+		return exception_status(image, pdu, len, reply);
 	default:
-		return exception(pdu[0], PB_EXCEPTION_ILLEGAL_FUNCTION, reply);
+		return device(host, image, pdu, len, reply);
 	}
 }

@@ -11,6 +11,7 @@
 struct pb_unit_image {
 	const struct pb_map *map;
 	struct pb_image image;
+	char model[64]; /* the map's name and version */
 	struct pb_block *blocks;
 	uint8_t *bytes; /* of all blocks, one behind the other */
 	bool old;	/* as encoded last */
@@ -210,7 +211,12 @@ int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 		};
 		total += block_bytes(block);
 	}
-	image->image = (struct pb_image){image->blocks, map->block_count};
+	snprintf(image->model, sizeof(image->model), "%.48s %d", map->name, map->version);
+	image->image = (struct pb_image){
+		.blocks = image->blocks,
+		.block_count = map->block_count,
+		.model = image->model,
+	};
 	pb_unit_image_encode(image, &nothing, map->scope == PB_SCOPE_PACK);
 	*ret = image;
 	image = NULL;
@@ -272,6 +278,14 @@ void pb_unit_image_refresh(struct pb_unit_image *image, const void *data)
 		encode_row(image->map, &image->map->rows[live->row], &image->blocks[live->block],
 			   data, blank(image, image->old));
 	}
+}
+
+void pb_unit_image_describe(struct pb_unit_image *image, uint8_t status, const char *name,
+			    const char *protocol)
+{
+	image->image.exception_status = status;
+	image->image.name = name;
+	image->image.protocol = protocol;
 }
 
 const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image)

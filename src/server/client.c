@@ -145,15 +145,32 @@ static int send_replies(struct client *client)
 	return 0;
 }
 
+/* What function 8 tells; the counters are 16 bits and start again. */
+static void count(struct pb_diagnostics *d, bool known, const uint8_t *reply, size_t len)
+{
+	d->bus_messages++;
+	d->server_messages += known;
+	if (known && len == 0)
+		d->no_response++;
+	if (len > 0 && reply[0] & 0x80) {
+		d->exceptions++;
+		if (reply[1] == PB_EXCEPTION_DEVICE_BUSY)
+			d->busy++;
+	}
+}
+
 static void answer(struct pb_server *server, struct client *client, const struct pb_mbap *request,
 		   uint64_t now_ms)
 {
+	const struct pb_host host = {server->backend->identity, &server->diagnostics};
 	const struct pb_image *image =
 		server->backend->unit(server->userdata, request->unit, now_ms);
 	uint8_t *adu = client->out + client->out_len;
-	size_t len = pb_modbus_reply(image, request->pdu, request->pdu_len, adu + PB_MBAP_LEN);
+	size_t len =
+		pb_modbus_reply(&host, image, request->pdu, request->pdu_len, adu + PB_MBAP_LEN);
 
 	server->stats.requests++;
+	count(&server->diagnostics, image != NULL, adu + PB_MBAP_LEN, len);
 	if (len == 0)
 		return;
 	if (adu[PB_MBAP_LEN] & 0x80)

@@ -52,6 +52,7 @@ struct pb_server {
 	const struct pb_server_backend *backend;
 	void *userdata;
 	struct pb_server_stats stats;
+	struct pb_diagnostics diagnostics;
 	struct notice malformed, evicted;
 	char name[128];
 };

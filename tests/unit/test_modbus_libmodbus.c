@@ -41,27 +41,27 @@ static uint8_t holdings[2 * HOLDINGS], inputs[2 * INPUTS];
 
 /* the same content in one piece and cut into several, whose bits start anywhere in a byte */
 static const struct pb_block whole[] = {
-	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, HOLDINGS, holdings},
-	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, COILS, coils},
-	{PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes},
-	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, INPUTS, inputs},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, HOLDINGS, holdings, NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, COILS, coils, NULL},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes, NULL},
+	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, INPUTS, inputs, NULL},
 };
 static uint8_t coils_cut[4][(COILS + 7) / 8 + 1];
 static const struct pb_block cut[] = {
-	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, 7, holdings},
-	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 7, 1, holdings + 14},
-	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 8, HOLDINGS - 8, holdings + 16},
-	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, 13, coils_cut[0]},
-	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 13, 1, coils_cut[1]},
-	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 14, 1001, coils_cut[2]},
-	{PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes},
-	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 1015, COILS - 1015, coils_cut[3]},
-	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, 100, inputs},
-	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT + 100, 40, inputs + 200},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT, 7, holdings, NULL},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 7, 1, holdings + 14, NULL},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, HOLDINGS_AT + 8, HOLDINGS - 8, holdings + 16, NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT, 13, coils_cut[0], NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 13, 1, coils_cut[1], NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 14, 1001, coils_cut[2], NULL},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, DISCRETES_AT, DISCRETES, discretes, NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, COILS_AT + 1015, COILS - 1015, coils_cut[3], NULL},
+	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT, 100, inputs, NULL},
+	{PB_TABLE_INPUT, PB_FAULT_NONE, INPUTS_AT + 100, 40, inputs + 200, NULL},
 };
 static const struct pb_image images[] = {
-	{whole, PB_ARRAY_SIZE(whole)},
-	{cut, PB_ARRAY_SIZE(cut)},
+	{.blocks = whole, .block_count = PB_ARRAY_SIZE(whole)},
+	{.blocks = cut, .block_count = PB_ARRAY_SIZE(cut)},
 };
 
 static void set_bit(uint8_t *bytes, size_t bit)
@@ -143,7 +143,7 @@ static size_t ours(const struct pb_image *image, const uint8_t *request, size_t 
 	size_t pdu_len;
 
 	ck_assert_int_eq(pb_mbap_next(request, len, &frame), (int)len);
-	pdu_len = pb_modbus_reply(image, frame.pdu, frame.pdu_len, reply + PB_MBAP_LEN);
+	pdu_len = pb_modbus_reply(NULL, image, frame.pdu, frame.pdu_len, reply + PB_MBAP_LEN);
 	ck_assert_uint_gt(pdu_len, 0);
 	return pb_mbap_wrap(reply, &frame, pdu_len);
 }

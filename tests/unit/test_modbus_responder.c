@@ -19,20 +19,20 @@ static uint8_t bits_a[2] = {0xA5, 0x0C}, bits_b[1] = {0x5D}, coils[1] = {0x81};
 static uint8_t many[263], coils_end[1] = {0xC3}, bits_old[2] = {0xFF, 0xFF};
 
 static const struct pb_block blocks[] = {
-	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_NONE, 0, 10, first},
-	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 0, 13, bits_a},
-	{PB_TABLE_COIL, PB_FAULT_NONE, 0, 8, coils},
-	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_NONE, 10, 2, second},
-	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 13, 7, bits_b},
-	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_EXCEPTION, 20, 125, big},
-	{PB_TABLE_DISCRETE, PB_FAULT_EXCEPTION, 20, 10, bits_old},
-	{PB_TABLE_COIL, PB_FAULT_NONE, 100, 2100, many},
-	{PB_TABLE_HOLDING, PB_FAULT_SILENT, 145, 5, silent},
-	{PB_TABLE_HOLDING, PB_FAULT_NONE, 150, 11, after},
-	{PB_TABLE_COIL, PB_FAULT_NONE, 65528, 8, coils_end},
-	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_NONE, 65530, 6, last},
+	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_NONE, 0, 10, first, NULL},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 0, 13, bits_a, NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, 0, 8, coils, NULL},
+	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_NONE, 10, 2, second, NULL},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 13, 7, bits_b, NULL},
+	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_EXCEPTION, 20, 125, big, NULL},
+	{PB_TABLE_DISCRETE, PB_FAULT_EXCEPTION, 20, 10, bits_old, NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, 100, 2100, many, NULL},
+	{PB_TABLE_HOLDING, PB_FAULT_SILENT, 145, 5, silent, NULL},
+	{PB_TABLE_HOLDING, PB_FAULT_NONE, 150, 11, after, NULL},
+	{PB_TABLE_COIL, PB_FAULT_NONE, 65528, 8, coils_end, NULL},
+	{PB_TABLE_INPUT | PB_TABLE_HOLDING, PB_FAULT_NONE, 65530, 6, last, NULL},
 };
-static const struct pb_image image = {blocks, PB_ARRAY_SIZE(blocks)};
+static const struct pb_image image = {.blocks = blocks, .block_count = PB_ARRAY_SIZE(blocks)};
 
 /* each block starts with its own value and counts up: 0x0100.., 0x0200.. */
 static void number(uint8_t *bytes, size_t len, uint8_t high)
@@ -84,11 +84,9 @@ static const struct {
 	{"01 FFFF 0001", "01 01 01"},
 
 	/* 01: functions that are not there; the top bit is set, whatever the code is */
-	{"05 0000 FF00", "85 01"},
-	{"06 0000 0001", "86 01"},
 	{"08 0000 0001", "88 01"},
-	{"0F 0000 0001 01 01", "8F 01"},
-	{"10 0000 0001 02 0001", "90 01"},
+	{"11", "91 01"},
+	{"14 07 06 0001 0000 0001", "94 01"},
 	{"2B 0E 01 00", "AB 01"},
 	{"42", "C2 01"},
 	{"7F", "FF 01"},
@@ -96,6 +94,14 @@ static const struct {
 	{"80 0000 0001", "80 01"},
 	{"83 0000 0001", "83 01"},
 	{"FF", "FF 01"},
+
+	/* writes: known, but nothing here can be written: 02 */
+	{"05 0000 FF00", "85 02"},
+	{"06 0000 0001", "86 02"},
+	{"0F 0000 0001 01 01", "8F 02"},
+	{"10 0000 0001 02 0001", "90 02"},
+	{"16 0000 0000 0001", "96 02"},
+	{"17 0000 0001 0000 0001 02 0001", "97 02"},
 
 	/* 03: quantity */
 	{"03 0000 0000", "83 03"},
@@ -138,7 +144,7 @@ static const struct {
 	{"03 0090 0002", "83 0B"},
 
 	/* the order of the checks, in pairs: 01 < 03 < 02 < fault */
-	{"07 FFFF 0000", "87 01"},
+	{"08 FFFF 0000", "88 01"},
 	{"03 FFFF 0000", "83 03"},
 	{"03 000C 007E", "83 03"},
 	{"03 0014 0000", "83 03"},
@@ -166,7 +172,7 @@ START_TEST(answers)
 	size_t expected_len = parse(cases[_i].reply, expected, sizeof(expected));
 
 	memset(reply, 0xEE, sizeof(reply));
-	ck_assert_uint_eq(pb_modbus_reply(&image, request, request_len, reply), expected_len);
+	ck_assert_uint_eq(pb_modbus_reply(NULL, &image, request, request_len, reply), expected_len);
 	ck_assert_mem_eq(reply, expected, expected_len);
 }
 END_TEST
@@ -176,16 +182,16 @@ START_TEST(largest_reads)
 	static const uint8_t registers[] = {4, 0, 20, 0, 125};
 	static const uint8_t bits[] = {1, 0, 100, 0x07, 0xD0};
 	struct pb_block good[PB_ARRAY_SIZE(blocks)];
-	struct pb_image fresh = {good, PB_ARRAY_SIZE(good)};
+	struct pb_image fresh = {.blocks = good, .block_count = PB_ARRAY_SIZE(good)};
 	uint8_t reply[PB_PDU_MAX];
 
 	memcpy(good, blocks, sizeof(good));
 	good[5].fault = PB_FAULT_NONE;
-	ck_assert_uint_eq(pb_modbus_reply(&fresh, registers, sizeof(registers), reply), 252);
+	ck_assert_uint_eq(pb_modbus_reply(NULL, &fresh, registers, sizeof(registers), reply), 252);
 	ck_assert_uint_eq(reply[1], 250);
 	ck_assert_mem_eq(reply + 2, big, 250);
 
-	ck_assert_uint_eq(pb_modbus_reply(&fresh, bits, sizeof(bits), reply), 252);
+	ck_assert_uint_eq(pb_modbus_reply(NULL, &fresh, bits, sizeof(bits), reply), 252);
 	ck_assert_uint_eq(reply[1], 250);
 	ck_assert_mem_eq(reply + 2, many, 250);
 }
@@ -209,7 +215,8 @@ START_TEST(every_alignment)
 				expected[i / 8] |= (uint8_t)(value << i % 8);
 			}
 			memset(reply, 0xEE, sizeof(reply));
-			ck_assert_uint_eq(pb_modbus_reply(&image, request, 5, reply), 2 + bytes);
+			ck_assert_uint_eq(pb_modbus_reply(NULL, &image, request, 5, reply),
+					  2 + bytes);
 			ck_assert_uint_eq(reply[1], bytes);
 			ck_assert_mem_eq(reply + 2, expected, bytes);
 		}
@@ -222,7 +229,7 @@ START_TEST(no_such_unit)
 	for (unsigned int function = 0; function < 256; function++) {
 		uint8_t request[5] = {(uint8_t)function, 0xFF, 0xFF, 0, 0}, reply[PB_PDU_MAX];
 
-		ck_assert_uint_eq(pb_modbus_reply(NULL, request, sizeof(request), reply), 2);
+		ck_assert_uint_eq(pb_modbus_reply(NULL, NULL, request, sizeof(request), reply), 2);
 		ck_assert_uint_eq(reply[0], function | 0x80);
 		ck_assert_uint_eq(reply[1], 0x0A);
 	}
@@ -233,18 +240,18 @@ START_TEST(nothing_asked)
 {
 	uint8_t reply[PB_PDU_MAX];
 
-	ck_assert_uint_eq(pb_modbus_reply(&image, (const uint8_t *)"", 0, reply), 0);
-	ck_assert_uint_eq(pb_modbus_reply(NULL, (const uint8_t *)"", 0, reply), 0);
+	ck_assert_uint_eq(pb_modbus_reply(NULL, &image, (const uint8_t *)"", 0, reply), 0);
+	ck_assert_uint_eq(pb_modbus_reply(NULL, NULL, (const uint8_t *)"", 0, reply), 0);
 }
 END_TEST
 
 START_TEST(empty_image)
 {
-	static const struct pb_image empty = {NULL, 0};
+	static const struct pb_image empty = {0};
 	static const uint8_t request[] = {3, 0, 0, 0, 1};
 	uint8_t reply[PB_PDU_MAX];
 
-	ck_assert_uint_eq(pb_modbus_reply(&empty, request, sizeof(request), reply), 2);
+	ck_assert_uint_eq(pb_modbus_reply(NULL, &empty, request, sizeof(request), reply), 2);
 	ck_assert_uint_eq(reply[1], PB_EXCEPTION_ILLEGAL_ADDRESS);
 }
 END_TEST

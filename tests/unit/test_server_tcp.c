@@ -29,12 +29,13 @@ enum {
 
 static uint8_t registers[2 * PB_READ_REGISTERS_MAX], bits[1] = {0x55};
 static const struct pb_block blocks[] = {
-	{PB_TABLE_HOLDING | PB_TABLE_INPUT, PB_FAULT_NONE, 0, PB_READ_REGISTERS_MAX, registers},
-	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 0, 8, bits},
-	{PB_TABLE_HOLDING, PB_FAULT_SILENT, 1000, 1, registers},
+	{PB_TABLE_HOLDING | PB_TABLE_INPUT, PB_FAULT_NONE, 0, PB_READ_REGISTERS_MAX, registers,
+	 NULL},
+	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 0, 8, bits, NULL},
+	{PB_TABLE_HOLDING, PB_FAULT_SILENT, 1000, 1, registers, NULL},
 };
-static const struct pb_image image = {blocks, PB_ARRAY_SIZE(blocks)};
-static const struct pb_image short_image = {blocks + 1, 1};
+static const struct pb_image image = {.blocks = blocks, .block_count = PB_ARRAY_SIZE(blocks)};
+static const struct pb_image short_image = {.blocks = blocks + 1, .block_count = 1};
 
 static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
 {
