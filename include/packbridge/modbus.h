@@ -152,3 +152,52 @@ int pb_mbap_next(const uint8_t *buf, size_t len, struct pb_mbap *ret);
 /** Writes the header for a reply PDU that already stands at @adu + PB_MBAP_LEN. @return ADU length.
  */
 size_t pb_mbap_wrap(uint8_t *adu, const struct pb_mbap *request, size_t pdu_len);
+
+/* ---- RTU: bytes of a serial line (Serial Line V1.02, SER) ---- */
+
+enum {
+	PB_RTU_ADU_MAX = 256, /**< SER 2.3: address, PDU, CRC */
+	PB_RTU_ADU_MIN = 4,
+};
+
+/** CRC-16 of SER 6.2.2; on the wire its low byte comes first. */
+uint16_t pb_rtu_crc(const uint8_t *bytes, size_t len);
+
+/** One frame; @pdu is borrowed from the framer, good until its next call. */
+struct pb_rtu_frame {
+	uint8_t unit; /**< 0: broadcast */
+	const uint8_t *pdu;
+	size_t pdu_len; /**< 1..PB_PDU_MAX */
+};
+
+/**
+ * Finds requests on a line that may have other servers. A frame ends where its function says, if
+ * the CRC is right there, else with the line's silence. What another server answers is known as
+ * that: it follows a request for it. Pure; no allocation.
+ */
+struct pb_rtu {
+	/** Whether a unit is ours. */
+	bool (*ours)(void *userdata, uint8_t unit);
+	void *userdata;
+	uint8_t bytes[PB_RTU_ADU_MAX];
+	size_t len, taken; /**< taken: of the frame that was given last */
+	bool lost;	   /**< more than a frame's bytes came: nothing counts until the silence */
+	bool foreign;	   /**< the last request was for another server, which may answer */
+	uint8_t foreign_unit, foreign_function;
+	uint32_t frames;   /**< with a right CRC, requests and foreign replies; wraps */
+	uint32_t errors;   /**< ends by silence without a right CRC; wraps */
+	uint32_t overruns; /**< more bytes than a frame can have; wraps */
+};
+
+/** @return how many of @len bytes it took (all, or as many as fit: take frames, then go on). */
+size_t pb_rtu_push(struct pb_rtu *rtu, const uint8_t *bytes, size_t len);
+/**
+ * The next request for one of our units, or a broadcast.
+ * @silence: the line has been silent for the gap behind the last byte.
+ * @return true and @ret; false: none (yet). Call until false.
+ */
+bool pb_rtu_next(struct pb_rtu *rtu, bool silence, struct pb_rtu_frame *ret);
+/** Puts address and CRC around a reply PDU that already stands at @adu + 1. @return ADU length. */
+size_t pb_rtu_wrap(uint8_t *adu, uint8_t unit, size_t pdu_len);
+/** The frame gap of 3.5 characters of 11 bits in us; 1750 above 19200 baud (SER 2.5.1.1). */
+uint32_t pb_rtu_gap_us(uint32_t baud);

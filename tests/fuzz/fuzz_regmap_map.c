@@ -58,8 +58,8 @@ static void read_all(const struct pb_image *image)
 		pb_put_be16(pdu + 1, block->addr);
 		pb_put_be16(pdu + 3, (uint16_t)block->count);
 		/* each block is one request, by the format's promise */
-		if (pb_modbus_reply(NULL, image, pdu, sizeof(pdu), reply) > 0 && reply[0] != function &&
-		    reply[1] != PB_EXCEPTION_GATEWAY_TARGET)
+		if (pb_modbus_reply(NULL, image, pdu, sizeof(pdu), reply) > 0 &&
+		    reply[0] != function && reply[1] != PB_EXCEPTION_GATEWAY_TARGET)
 			abort();
 	}
 }
