@@ -39,9 +39,18 @@ struct pb_pack_config {
 	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
 };
 
+enum pb_config_parity { PB_PARITY_NONE, PB_PARITY_EVEN, PB_PARITY_ODD };
+
+/** One of tcp and rtu is set, the other is "". */
 struct pb_listen_config {
 	char tcp[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT */
 	uint32_t max_clients;
+	char rtu[PB_CONFIG_LINK]; /**< device of a serial line; the rest is about it */
+	uint32_t baud;
+	int parity; /**< enum pb_config_parity */
+	uint32_t data_bits, stop_bits;
+	uint32_t gap_ms, reply_delay_ms;
+	bool rs485, echo;
 	struct pb_mark mark;
 };
 

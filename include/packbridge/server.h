@@ -7,6 +7,7 @@
 
 #include "packbridge/base.h"
 #include "packbridge/modbus.h"
+#include "packbridge/serial.h"
 
 typedef struct sd_event sd_event;
 
@@ -50,6 +51,30 @@ PB_DEFINE_FREEP(struct pb_server, pb_server_free)
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret);
 /** The port that it really listens on (for port 0 in tests). */
 uint16_t pb_server_port(const struct pb_server *server);
+
+/* ---- RTU ---- */
+
+struct pb_line_config {
+	struct pb_serial_config serial;
+	uint32_t gap_ms;	 /**< silence that ends a frame; never less than 3.5 characters */
+	uint32_t reply_delay_ms; /**< before a reply, beyond the 3.5 characters */
+	bool echo;		 /**< the adapter hears what it sends: it is taken off */
+};
+
+/** A serial line that we are servers on: our units answer, for all others it is silent. */
+struct pb_line;
+
+/**
+ * Opens the line, and again each second while it is not there. Broadcasts are counted, not done.
+ * @backend: units 1..247 are asked for.
+ * @return 0, also when the device is not there yet; -EINVAL with the reason in @why.
+ */
+int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_config *config,
+		const struct pb_server_backend *backend, void *userdata, char *why, size_t why_cap);
+struct pb_line *pb_line_free(struct pb_line *line);
+PB_DEFINE_FREEP(struct pb_line, pb_line_free)
+/** clients: 1 while the line is open; malformed: silences without a right CRC. */
+void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
 
 /** The socket that takes commands for the daemon: one line in, one line out. */
 struct pb_control;

@@ -36,7 +36,8 @@ struct pb_bridge {
 	struct pb_server_backend backend;
 	struct pb_unit_image *gateway_image;
 	uint64_t gateway_ms;	    /* when the image was made */
-	struct pb_server **servers; /* one for each listener */
+	struct pb_server **servers; /* one for each listener: this */
+	struct pb_line **lines;	    /* or this, the other is NULL */
 	struct pb_control *control;
 };
 
@@ -101,7 +102,10 @@ static void count_clients(struct pb_bridge *bridge)
 	for (size_t i = 0; i < bridge->config->listen_count; i++) {
 		struct pb_server_stats stats;
 
-		pb_server_stats(bridge->servers[i], &stats);
+		if (bridge->lines[i])
+			pb_line_stats(bridge->lines[i], &stats);
+		else
+			pb_server_stats(bridge->servers[i], &stats);
 		gateway->clients += stats.clients;
 		gateway->requests += stats.requests;
 		gateway->exceptions += stats.exceptions;
@@ -229,6 +233,30 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
 }
 
+static void line_config(const struct pb_listen_config *listen, struct pb_line_config *ret)
+{
+	*ret = (struct pb_line_config){
+		.serial = {.baud = listen->baud,
+			   .parity = "NEO"[listen->parity],
+			   .data_bits = (uint8_t)listen->data_bits,
+			   .stop_bits = (uint8_t)listen->stop_bits,
+			   .rs485 = listen->rs485},
+		.gap_ms = listen->gap_ms,
+		.reply_delay_ms = listen->reply_delay_ms,
+		.echo = listen->echo,
+	};
+	snprintf(ret->serial.device, sizeof(ret->serial.device), "%.*s", PB_SERIAL_DEVICE - 1,
+		 listen->rtu);
+}
+
+static int check_line(const struct pb_listen_config *listen, char *why, size_t why_cap)
+{
+	struct pb_line_config config;
+
+	line_config(listen, &config);
+	return pb_serial_check(&config.serial, why, why_cap);
+}
+
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
 {
 	char why[512];
@@ -239,7 +267,8 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 
-		if (pb_server_tcp_check(listen->tcp, why, sizeof(why)) < 0)
+		if ((listen->rtu[0] ? check_line(listen, why, sizeof(why))
+				    : pb_server_tcp_check(listen->tcp, why, sizeof(why))) < 0)
 			mark_error(report, config, listen->mark, why);
 	}
 	return report->count ? -EINVAL : 0;
@@ -330,10 +359,18 @@ static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
 		       struct pb_report *report)
 {
 	const struct pb_listen_config *listen = &bridge->config->listens[index];
+	struct pb_line_config line;
 	char why[512];
-	int r = pb_server_tcp_new(&bridge->servers[index], event, listen->tcp, listen->max_clients,
-				  &bridge->backend, bridge, why, sizeof(why));
+	int r;
 
+	line_config(listen, &line);
+	if (listen->rtu[0])
+		r = pb_line_new(&bridge->lines[index], event, &line, &bridge->backend, bridge, why,
+				sizeof(why));
+	else
+		r = pb_server_tcp_new(&bridge->servers[index], event, listen->tcp,
+				      listen->max_clients, &bridge->backend, bridge, why,
+				      sizeof(why));
 	if (r < 0)
 		mark_error(report, bridge->config, listen->mark, why);
 	return r;
@@ -413,7 +450,8 @@ static int make_all(struct pb_bridge *bridge, sd_event *event, struct pb_maps *m
 
 	bridge->units = calloc(config->pack_count, sizeof(*bridge->units));
 	bridge->servers = calloc(config->listen_count, sizeof(*bridge->servers));
-	if (!bridge->units || !bridge->servers)
+	bridge->lines = calloc(config->listen_count, sizeof(struct pb_line *));
+	if (!bridge->units || !bridge->servers || !bridge->lines)
 		return -ENOMEM;
 	r = make_bluez(bridge, event);
 	if (r >= 0)
@@ -467,6 +505,8 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	pb_control_free(bridge->control);
 	for (size_t i = 0; bridge->servers && i < bridge->config->listen_count; i++)
 		pb_server_free(bridge->servers[i]);
+	for (size_t i = 0; bridge->lines && i < bridge->config->listen_count; i++)
+		pb_line_free(bridge->lines[i]);
 	for (size_t i = 0; bridge->units && i < bridge->config->pack_count; i++) {
 		pb_pack_free(bridge->units[i].pack);
 		pb_unit_image_free(bridge->units[i].image);
@@ -475,6 +515,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	pb_bluez_free(bridge->bluez);
 	free(bridge->limits);
 	free(bridge->servers);
+	free(bridge->lines);
 	free(bridge->units);
 	free(bridge);
 	return NULL;
@@ -493,5 +534,5 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index)
 {
-	return pb_server_port(bridge->servers[index]);
+	return bridge->servers[index] ? pb_server_port(bridge->servers[index]) : 0;
 }

@@ -25,6 +25,16 @@ static void print_units(const struct pb_config *config)
 	puts("0,255 (the gateway)     packbridge-gateway");
 }
 
+static void print_listen(const struct pb_listen_config *listen)
+{
+	if (listen->rtu[0])
+		printf("listen  Modbus RTU on %s, %u baud, %u%c%u\n", listen->rtu, listen->baud,
+		       listen->data_bits, "NEO"[listen->parity], listen -> stop_bits);
+	else
+		printf("listen  Modbus TCP on %s, up to %u clients\n", listen->tcp,
+		       listen->max_clients);
+}
+
 int pb_cli_check(int argc, char **argv)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
@@ -38,8 +48,7 @@ int pb_cli_check(int argc, char **argv)
 		return 1;
 	print_units(config);
 	for (size_t i = 0; i < config->listen_count; i++)
-		printf("listen  Modbus TCP on %s, up to %u clients\n", config->listens[i].tcp,
-		       config->listens[i].max_clients);
+		print_listen(&config->listens[i]);
 	printf("%s: good\n", file);
 	return 0;
 }

@@ -46,8 +46,9 @@ static int serve(sd_event *event, const struct pb_config *config, struct pb_maps
 		return r;
 
 	for (size_t i = 0; i < config->listen_count; i++)
-		pb_log(PB_LOG_INFO, "Modbus TCP on %s, port %u", config->listens[i].tcp,
-		       pb_bridge_port(bridge, i));
+		if (config->listens[i].tcp[0]) /* a line says itself whether it is open */
+			pb_log(PB_LOG_INFO, "Modbus TCP on %s, port %u", config->listens[i].tcp,
+			       pb_bridge_port(bridge, i));
 	if (ready)
 		ready(config, bridge);
 	r = pb_bridge_start(bridge);

@@ -60,11 +60,29 @@ static const struct pb_yaml_row pack_rows[] = {
 	{0},
 };
 
+static const char *const parities[] = {"none", "even", "odd", NULL};
+
 static const struct pb_yaml_row listen_rows[] = {
-	{"tcp", PB_YAML_TEXT, LISTEN(tcp), .required = true,
+	{"tcp", PB_YAML_TEXT, LISTEN(tcp),
 	 .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
 	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
 	 .doc = "connections at a time; one more closes the longest idle"},
+	{"rtu", PB_YAML_TEXT, LISTEN(rtu),
+	 .doc = "instead of tcp: Modbus RTU on this serial line, e.g. /dev/ttyUSB0"},
+	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
+	 .doc = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200 or 230400"},
+	{"parity", PB_YAML_ENUM, LISTEN(parity), .words = parities, .preset = "none",
+	 .doc = "none, even or odd"},
+	{"data_bits", PB_YAML_INT, LISTEN(data_bits), .min = 7, .max = 8, .preset = "8", .doc = "7 or 8"},
+	{"stop_bits", PB_YAML_INT, LISTEN(stop_bits), .min = 1, .max = 2, .preset = "1", .doc = "1 or 2"},
+	{"gap_ms", PB_YAML_INT, LISTEN(gap_ms), .min = 1, .max = 1000, .preset = "20",
+	 .doc = "silence that ends a frame of unknown length; at least 3.5 characters"},
+	{"reply_delay_ms", PB_YAML_INT, LISTEN(reply_delay_ms), .min = 0, .max = 1000, .preset = "0",
+	 .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
+	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
+	 .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
+	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
+	 .doc = "the adapter hears what it sends"},
 	{0},
 };
 
@@ -275,6 +293,30 @@ static bool free_port(const struct pb_listen_config *listen)
 	return colon && strcmp(colon, ":0") == 0;
 }
 
+static void check_listen(struct pb_config *config, size_t index, const struct pb_yaml *item,
+			 struct pb_report *report)
+{
+	struct pb_listen_config *listen = &config->listens[index];
+	const char *key = listen->rtu[0] ? "rtu" : "tcp";
+
+	listen->mark = mark_of(item, key);
+	if (!listen->tcp[0] == !listen->rtu[0]) {
+		pb_yaml_error(report, item, "a listener with %s, expected one of tcp and rtu",
+			      listen->tcp[0] ? "both tcp and rtu" : "neither tcp nor rtu");
+		return;
+	}
+	for (size_t i = 0; i < index; i++) {
+		const struct pb_listen_config *other = &config->listens[i];
+
+		if (strcmp(other->tcp, listen->tcp) == 0 && strcmp(other->rtu, listen->rtu) == 0 &&
+		    (listen->rtu[0] || !free_port(listen)))
+			pb_yaml_error(report, pb_yaml_get(item, key),
+				      "'%s' stands twice, expected another %s",
+				      listen->rtu[0] ? listen->rtu : listen->tcp,
+				      listen->rtu[0] ? "line" : "address");
+	}
+}
+
 static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 			struct pb_report *report)
 {
@@ -296,14 +338,8 @@ static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
 		struct pb_listen_config *listen = &config->listens[index];
 
-		if (pb_yaml_fill(item, listen_rows, listen, report) < 0)
-			continue;
-		listen->mark = mark_of(item, "tcp");
-		for (size_t i = 0; i < index; i++)
-			if (strcmp(config->listens[i].tcp, listen->tcp) == 0 && !free_port(listen))
-				pb_yaml_error(report, pb_yaml_get(item, "tcp"),
-					      "'%s' stands twice, expected another address",
-					      listen->tcp);
+		if (pb_yaml_fill(item, listen_rows, listen, report) == 0)
+			check_listen(config, index, item, report);
 	}
 	return 0;
 }

@@ -57,6 +57,16 @@ END
 for line in '2:21.*simm' '3:21.*lfp-16s' '4:21' '5:49.*packbrige.*packbridge' '6:49.*gateway' '7:54.*jbd' '9:10.*HOST:PORT'; do
 	expect 1 "links.yaml:$line" "$program" check -c "$folder/links.yaml"
 done
+write baud.yaml <<-'END'
+	packs:
+	  - {name: a, link: 'sim:lfp-4s', unit: 1}
+	listen:
+	  - rtu: /dev/ttyUSB0
+	    baud: 9601
+	  - rtu: ttyUSB1
+END
+expect 1 'baud.yaml:4:10: 9601 baud, expected 1200, 2400' "$program" check -c "$folder/baud.yaml"
+expect 1 "baud.yaml:6:10: device 'ttyUSB1', expected a path like /dev/ttyUSB0" "$program" check -c "$folder/baud.yaml"
 expect 1 'No such file' "$program" run -c "$folder/none.yaml"
 
 # a port in use: which, why, and the ways out

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Modbus RTU on a serial line:
+ *
+ *	CLOSED --opened--> LISTENING --request--> REPLYING (after the delay, until all is written)
+ *	   ^                   |   ^-------------------------------/
+ *	   \---- unplugged ----/
+ *
+ * A request that comes while a reply still waits takes its place: its master has given up on it.
+ */
+#include "packbridge/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	REOPEN_US = 1000000,
+	READ_MAX = 512,
+	UNIT_MAX = 247,	       /* SER 2.2 */
+	ECHO_SLACK_US = 50000, /* for adapters that collect bytes */
+};
+
+struct pb_line {
+	struct pb_line_config config;
+	const struct pb_server_backend *backend;
+	void *userdata;
+	sd_event *event;
+	struct pb_serial *serial; /* NULL: closed */
+	sd_event_source *io;
+	sd_event_source *silence; /* the gap behind the last byte; while closed, the next try */
+	sd_event_source *send;	  /* the delay before a reply */
+	uint32_t char_us;
+	int error; /* why it is closed, as said last */
+	struct pb_rtu rtu;
+	uint32_t seen_frames, seen_errors, seen_overruns; /* of its counters */
+	struct pb_server_stats stats;
+	struct pb_diagnostics diagnostics;
+	size_t out_at, out_len; /* the reply; out_len 0: none */
+	uint8_t out[PB_RTU_ADU_MAX];
+	size_t echo_at, echo_len; /* what the adapter is still to repeat of it */
+	uint64_t echo_until_ms;
+};
+
+static void arm(sd_event_source *timer, uint64_t us)
+{
+	sd_event_source_set_time_relative(timer, us);
+	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static bool ours(void *userdata, uint8_t unit)
+{
+	struct pb_line *line = userdata;
+
+	return unit >= 1 && unit <= UNIT_MAX &&
+	       line->backend->unit(line->userdata, unit, pb_now_ms()) != NULL;
+}
+
+/* ---- open and closed ---- */
+
+static void lost(struct pb_line *line, int error, const char *why)
+{
+	if (error != line->error)
+		pb_log(PB_LOG_WARNING, "Modbus RTU on %s: %s, looking for it each second",
+		       line->config.serial.device, why);
+	line->error = error;
+	line->io = sd_event_source_disable_unref(line->io);
+	line->serial = pb_serial_free(line->serial);
+	line->stats.clients = 0;
+	line->out_len = line->echo_len = line->rtu.len = line->rtu.taken = 0;
+	line->rtu.lost = line->rtu.foreign = false;
+	sd_event_source_set_enabled(line->send, SD_EVENT_OFF);
+	arm(line->silence, REOPEN_US);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata);
+
+static void open_line(struct pb_line *line)
+{
+	char why[256];
+	int r = pb_serial_open(&line->serial, &line->config.serial, why, sizeof(why));
+
+	if (r >= 0)
+		r = sd_event_add_io(line->event, &line->io, pb_serial_fd(line->serial), EPOLLIN,
+				    on_io, line);
+	if (r < 0) {
+		lost(line, r, why);
+		return;
+	}
+	pb_log(PB_LOG_INFO, "Modbus RTU on %s, %u baud, %u%c%u", line->config.serial.device,
+	       line->config.serial.baud, line->config.serial.data_bits, line->config.serial.parity,
+	       line->config.serial.stop_bits);
+	line->error = 0;
+	line->stats.clients = 1;
+	line->stats.accepted++;
+}
+
+/* ---- replies ---- */
+
+static void watch(struct pb_line *line, uint32_t events)
+{
+	sd_event_source_set_io_events(line->io, events);
+}
+
+static void write_reply(struct pb_line *line)
+{
+	ssize_t len = write(pb_serial_fd(line->serial), line->out + line->out_at,
+			    line->out_len - line->out_at);
+
+	if (len < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+		lost(line, -errno, "writing failed");
+		return;
+	}
+	line->out_at += len > 0 ? (size_t)len : 0;
+	if (line->out_at < line->out_len) {
+		watch(line, EPOLLIN | EPOLLOUT);
+		return;
+	}
+	watch(line, EPOLLIN);
+	if (line->config.echo) {
+		line->echo_at = 0;
+		line->echo_len = line->out_len;
+		line->echo_until_ms =
+			pb_now_ms() + (line->out_len * line->char_us + ECHO_SLACK_US) / 1000 + 1;
+	}
+	line->out_len = 0;
+}
+
+static int on_send(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	write_reply(userdata);
+	return 0;
+}
+
+static void answer(struct pb_line *line, const struct pb_rtu_frame *request)
+{
+	const struct pb_host host = {line->backend->identity, &line->diagnostics};
+	const struct pb_image *image;
+	size_t len;
+
+	line->stats.requests++;
+	line->diagnostics.server_messages++;
+	if (request->unit == 0) { /* a broadcast is never answered, and nothing here is written */
+		line->diagnostics.no_response++;
+		return;
+	}
+	image = line->backend->unit(line->userdata, request->unit, pb_now_ms());
+	len = image ? pb_modbus_reply(&host, image, request->pdu, request->pdu_len, line->out + 1)
+		    : 0;
+	/* a function code that no request has is noise to a serial line */
+	if (len == 0 || request->pdu[0] == 0 || request->pdu[0] & 0x80) {
+		line->diagnostics.no_response++;
+		return;
+	}
+	if (line->out[1] & 0x80) {
+		line->stats.exceptions++;
+		line->diagnostics.exceptions++;
+		if (line->out[2] == PB_EXCEPTION_DEVICE_BUSY)
+			line->diagnostics.busy++;
+	}
+	line->out_at = 0;
+	line->out_len = pb_rtu_wrap(line->out, request->unit, len);
+	arm(line->send,
+	    pb_rtu_gap_us(line->config.serial.baud) + 1000ULL * line->config.reply_delay_ms);
+}
+
+/* ---- requests ---- */
+
+/* What function 8 tells, which can clear it. */
+static void count(struct pb_line *line)
+{
+	const struct pb_rtu *rtu = &line->rtu;
+	struct pb_diagnostics *d = &line->diagnostics;
+
+	d->bus_messages = (uint16_t)(d->bus_messages + rtu->frames - line->seen_frames);
+	d->bus_errors = (uint16_t)(d->bus_errors + rtu->errors - line->seen_errors);
+	d->overruns = (uint16_t)(d->overruns + rtu->overruns - line->seen_overruns);
+	line->seen_frames = rtu->frames;
+	line->seen_errors = rtu->errors;
+	line->seen_overruns = rtu->overruns;
+	line->stats.malformed = rtu->errors;
+}
+
+static void take(struct pb_line *line, bool silence)
+{
+	struct pb_rtu_frame frame;
+
+	/* partly written, a reply can't be replaced any more */
+	while (pb_rtu_next(&line->rtu, silence, &frame)) {
+		count(line);
+		if (line->out_len == 0 || line->out_at == 0)
+			answer(line, &frame);
+	}
+	count(line);
+}
+
+/* @return how many of the bytes were our own reply, coming back */
+static size_t take_echo(struct pb_line *line, const uint8_t *bytes, size_t len)
+{
+	size_t at = 0;
+
+	if (line->echo_len > 0 && pb_now_ms() > line->echo_until_ms)
+		line->echo_len = 0;
+	while (at < len && line->echo_at < line->echo_len) {
+		if (bytes[at] != line->out[line->echo_at]) { /* somebody else after all */
+			line->echo_len = 0;
+			return at;
+		}
+		at++;
+		line->echo_at++;
+	}
+	if (line->echo_at == line->echo_len)
+		line->echo_len = 0;
+	return at;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct pb_line *line = userdata;
+	uint8_t bytes[READ_MAX];
+	ssize_t got = 0;
+
+	(void)source;
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+		got = read(fd, bytes, sizeof(bytes));
+		if (got == 0 ||
+		    (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+			lost(line, -ENODEV, "the adapter is gone");
+			return 0;
+		}
+	}
+	if (got > 0) {
+		size_t len = (size_t)got, at = take_echo(line, bytes, len);
+
+		while (at < len) {
+			at += pb_rtu_push(&line->rtu, bytes + at, len - at);
+			take(line, false);
+		}
+		if (line->rtu.len > line->rtu.taken || line->rtu.lost)
+			arm(line->silence, 1000ULL * line->config.gap_ms);
+		else
+			sd_event_source_set_enabled(line->silence, SD_EVENT_OFF);
+	}
+	if (line->serial && events & EPOLLOUT && line->out_len > 0)
+		write_reply(line);
+	return 0;
+}
+
+static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pb_line *line = userdata;
+
+	(void)source;
+	(void)usec;
+	if (line->serial)
+		take(line, true);
+	else
+		open_line(line);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int add_timer(struct pb_line *line, sd_event_source **ret, sd_event_time_handler_t handler)
+{
+	/* 1 us of accuracy means: do not gather wake-ups */
+	int r = sd_event_add_time(line->event, ret, CLOCK_BOOTTIME, UINT64_MAX, 1, handler, line);
+
+	return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_config *config,
+		const struct pb_server_backend *backend, void *userdata, char *why, size_t why_cap)
+{
+	PB_CLEANUP(pb_line_freep) struct pb_line *line = NULL;
+	uint32_t gap_us = pb_rtu_gap_us(config->serial.baud);
+
+	if (pb_serial_check(&config->serial, why, why_cap) < 0)
+		return -EINVAL;
+	snprintf(why, why_cap, "out of memory");
+	line = calloc(1, sizeof(*line));
+	if (!line)
+		return -ENOMEM;
+	line->config = *config;
+	if (1000 * config->gap_ms < gap_us)
+		line->config.gap_ms = (gap_us + 999) / 1000;
+	line->backend = backend;
+	line->userdata = userdata;
+	line->event = sd_event_ref(event);
+	line->char_us = 11 * 1000000 / config->serial.baud;
+	line->rtu.ours = ours;
+	line->rtu.userdata = line;
+	if (add_timer(line, &line->silence, on_silence) < 0 ||
+	    add_timer(line, &line->send, on_send) < 0)
+		return -ENOMEM;
+	open_line(line);
+	*ret = line;
+	line = NULL;
+	return 0;
+}
+
+struct pb_line *pb_line_free(struct pb_line *line)
+{
+	if (!line)
+		return NULL;
+	sd_event_source_disable_unref(line->io);
+	sd_event_source_disable_unref(line->silence);
+	sd_event_source_disable_unref(line->send);
+	pb_serial_free(line->serial);
+	sd_event_unref(line->event);
+	free(line);
+	return NULL;
+}
+
+void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret)
+{
+	*ret = line->stats;
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Masters that others wrote, over a pair of pseudo terminals: mbpoll (libmodbus) and pymodbus.
+# Usage: test_rtu_clients.sh PROGRAM
+set -euo pipefail
+program=$1
+folder=$(mktemp -d)
+pids=()
+finish() {
+	for pid in "${pids[@]}"; do
+		kill "$pid" 2>/dev/null || true
+	done
+	rm -rf "$folder"
+}
+trap finish EXIT
+until_there() { # COMMAND...
+	for _ in $(seq 100); do
+		"$@" && return
+		read -rt 0.1 <> <(:) || true
+	done
+	echo "not in 10 s: $*"
+	exit 1
+}
+
+socat "pty,raw,echo=0,link=$folder/ours" "pty,raw,echo=0,link=$folder/theirs" &
+pids+=($!)
+until_there test -e "$folder/theirs"
+cat >"$folder/packbridge.yaml" <<END
+control: $folder/control
+listen: [{rtu: $folder/ours, baud: 19200, parity: even}]
+packs:
+  - {name: house, link: "sim:lfp-4s,soc=64,seed=1", unit: 1}
+  - {name: store, link: "sim:lfp-16s,soc=40,seed=2", unit: 2}
+END
+"$program" check -c "$folder/packbridge.yaml" | grep -q "Modbus RTU on $folder/ours, 19200 baud, 8E1"
+"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
+pids+=($!)
+until_there grep -q 'store: first reading' "$folder/log"
+until_there grep -q 'house: first reading' "$folder/log"
+
+for _ in $(seq 20); do
+	mbpoll -m rtu -b 19200 -P even -a 1,2 -0 -r 17 -c 1 -t 3 -1 "$folder/theirs" >"$folder/out"
+	grep -q '^\[17\]:.*640' "$folder/out" && grep -q '^\[17\]:.*400' "$folder/out" || { cat "$folder/out"; exit 1; }
+done
+# no such unit: silence, not an exception
+mbpoll -m rtu -b 19200 -P even -o 0.2 -a 9 -0 -r 17 -c 1 -t 3 -1 "$folder/theirs" >"$folder/out" 2>&1 || true
+grep -q 'Connection timed out' "$folder/out" || { cat "$folder/out"; exit 1; }
+
+/usr/bin/python3 - "$folder/theirs" <<'END'
+import sys
+from pymodbus.client import ModbusSerialClient
+
+client = ModbusSerialClient(port=sys.argv[1], baudrate=19200, timeout=2)  # a pty has no parity
+assert client.connect()
+for i in range(20):
+    assert client.read_holding_registers(17, 1, slave=1).registers == [640]
+    assert client.read_input_registers(0, 60, slave=2).registers[17] == 400
+assert client.write_register(0, 1, slave=1).exception_code == 2
+client.close()
+END
