@@ -115,6 +115,7 @@ struct pb_link *pb_link_free(struct pb_link *link);
 
 extern const struct pb_link_type pb_link_tcp;
 extern const struct pb_link_type pb_link_ble;
+extern const struct pb_link_type pb_link_serial;
 
 /* ---- Bluetooth: what the `ble:` links of a program share ---- */
 

@@ -30,7 +30,7 @@ static const struct pb_yaml_row pack_rows[] = {
 	{"name", PB_YAML_TEXT, PACK(name), .required = true,
 	 .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
 	{"link", PB_YAML_TEXT, PACK(link), .required = true,
-	 .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT or sim:PROFILE"},
+	 .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
 	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
 	 .doc = "what the pack speaks: jbd, or auto to find out"},
 	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,

@@ -35,6 +35,8 @@ struct link_kind {
 	struct pb_bluez *(*bluez)(void *far);
 	/* Writes the address of a far end, as create() takes it. */
 	void (*address)(void *far, enum far_end end, char *out, size_t cap);
+	/* A line has no connections: what was on its way when it was closed comes all the same. */
+	bool one_stream;
 	/* Addresses that create() must refuse, with a word that must be in the reason. */
 	const char *const (*bad)[2];
 	size_t bad_count;
@@ -542,8 +544,10 @@ START_TEST(contract_reopen_in_data)
 	before = w->len;
 	calm();
 	/* the rest of the burst belonged to the old connection */
-	ck_assert_uint_eq(w->len, before);
-	ck_assert_uint_eq(w->datas, 1);
+	if (!contract_kind->one_stream) {
+		ck_assert_uint_eq(w->len, before);
+		ck_assert_uint_eq(w->datas, 1);
+	}
 	watch_free(w);
 	contract_teardown();
 }

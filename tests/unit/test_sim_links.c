@@ -10,10 +10,12 @@
 #include "packbridge/sim.h"
 #include "suite.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* ---- tcp: a board behind a device server, on the loop of the test ---- */
@@ -24,6 +26,9 @@ struct far_client {
 	struct far_client *next;
 	enum far_end end;
 	int fd;
+	int keep;	  /* a serial line's other end */
+	bool hang;	  /* its end comes when what was written has been read */
+	const char *link; /* a serial line: the symbolic link to it; NULL: a socket */
 	sd_event_source *io;
 	sd_event_source *more; /* the next piece */
 	size_t got, requests;  /* bytes received, requests answered */
@@ -44,36 +49,51 @@ static void far_client_end(struct far_client *client)
 {
 	client->io = sd_event_source_disable_unref(client->io);
 	client->more = sd_event_source_disable_unref(client->more);
+	if (client->link && client->fd >= 0)
+		close(client->keep);
 	if (client->fd >= 0)
 		close(client->fd);
 	client->fd = -1;
 }
 
+static void far_plug(struct far_client *client, sd_event *event);
+
 static int far_more(sd_event_source *source, void *userdata)
 {
 	struct far_client *client = userdata;
 	size_t len = client->out_len - client->out_done;
+	sd_event *event = sd_event_source_get_event(source);
 
+	if (client->hang && len == 0) {
+		client->hang = false;
+		far_client_end(client);
+		far_plug(client, event);
+		return 0;
+	}
 	if (client->end == FAR_PIECES && len > FAR_PIECE)
 		len = FAR_PIECE;
 	/* a client that has closed is no concern of the far end */
-	if (send(client->fd, client->out + client->out_done, len, MSG_NOSIGNAL) < 0)
+	if ((client->link
+		     ? write(client->fd, client->out + client->out_done, len)
+		     : send(client->fd, client->out + client->out_done, len, MSG_NOSIGNAL)) < 0)
 		return 0;
 	client->out_done += len;
 	if (client->out_done < client->out_len)
 		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	client->out_len = client->out_done = 0;
-	return 0;
+	return client->hang ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) : 0;
 }
 
 static int far_request(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct far_client *client = userdata;
 	uint8_t bytes[256];
-	ssize_t n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = read(fd, bytes, sizeof(bytes));
 
 	(void)source;
 	(void)revents;
+	if (n <= 0 && client->link) /* nobody has the line open at the moment */
+		return sd_event_source_set_enabled(client->io, SD_EVENT_OFF);
 	if (n <= 0) {
 		far_client_end(client);
 		return 0;
@@ -82,6 +102,9 @@ static int far_request(sd_event_source *source, int fd, uint32_t revents, void *
 	for (; client->got >= sizeof(contract_request); client->got -= sizeof(contract_request)) {
 		if (client->end == FAR_HANGS_UP && client->requests++ > 0) {
 			far_more(client->more, client);
+			client->hang = client->link != NULL;
+			if (client->hang) /* a terminal loses what was not read by then */
+				return sd_event_source_set_enabled(client->more, SD_EVENT_ONESHOT);
 			far_client_end(client);
 			return 0;
 		}
@@ -179,6 +202,100 @@ static const char *const tcp_bad[][2] = {
 	{"1.2.3.400:1", "IPv4"},    {"1.2.3:1", "IPv4"},	 {"::1:4001", "brackets"},
 	{"[::1:4001", "[IPV6]"},    {"[gateway]:4001", "IPv6"},	 {"[]:4001", "no host"},
 	{"[1.2.3.4]:4001", "IPv6"}, {"[::1]", "[IPV6]:PORT"},
+};
+
+/* ---- serial: pseudo terminals, behind symbolic links that stay when a line is plugged anew ----
+ */
+
+enum { LINE_COPIES = 6, FAR_LINES = FAR_COUNT * LINE_COPIES };
+
+struct far_lines {
+	char folder[64], links[FAR_LINES][80];
+	struct far_client lines[FAR_LINES];
+	size_t next;
+};
+
+static int far_line_request(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	return far_request(source, fd, revents, userdata);
+}
+
+static void far_plug(struct far_client *line, sd_event *event)
+{
+	struct termios raw;
+
+	line->got = line->requests = line->out_len = line->out_done = 0;
+	line->fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	ck_assert_int_ge(line->fd, 0);
+	ck_assert_int_eq(grantpt(line->fd), 0);
+	ck_assert_int_eq(unlockpt(line->fd), 0);
+	ck_assert_int_eq(tcgetattr(line->fd, &raw), 0);
+	cfmakeraw(&raw);
+	ck_assert_int_eq(tcsetattr(line->fd, TCSANOW, &raw), 0);
+	unlink(line->link);
+	ck_assert_int_eq(symlink(ptsname(line->fd), line->link), 0);
+	/* held open by us as well, so that it outlives a link that closes */
+	line->keep = open(line->link, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ck_assert_int_ge(line->keep, 0);
+	ck_assert_int_ge(
+		sd_event_add_io(event, &line->io, line->fd, EPOLLIN, far_line_request, line), 0);
+	ck_assert_int_ge(sd_event_add_defer(event, &line->more, far_more, line), 0);
+	ck_assert_int_ge(sd_event_source_set_enabled(line->more, SD_EVENT_OFF), 0);
+	ck_assert_int_ge(sd_event_source_set_priority(line->more, SD_EVENT_PRIORITY_IDLE), 0);
+}
+
+static void *serial_setup(sd_event *event)
+{
+	struct far_lines *far = calloc(1, sizeof(*far));
+
+	ck_assert_ptr_nonnull(far);
+	snprintf(far->folder, sizeof(far->folder), "/tmp/packbridge-lines-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(far->folder));
+	for (size_t i = 0; i < FAR_LINES; i++) {
+		struct far_client *line = &far->lines[i];
+
+		snprintf(far->links[i], sizeof(far->links[i]), "%s/%zu", far->folder, i);
+		line->link = far->links[i];
+		line->end = (enum far_end)(i % FAR_COUNT);
+		line->fd = -1;
+		if (line->end != FAR_REFUSES)
+			far_plug(line, event);
+	}
+	return far;
+}
+
+static void serial_teardown(void *userdata)
+{
+	struct far_lines *far = userdata;
+
+	for (size_t i = 0; i < FAR_LINES; i++) {
+		far_client_end(&far->lines[i]);
+		unlink(far->links[i]);
+	}
+	rmdir(far->folder);
+	free(far);
+}
+
+/* A line has one user, so each link gets one of its own. */
+static void serial_address(void *userdata, enum far_end end, char *out, size_t cap)
+{
+	struct far_lines *far = userdata;
+
+	snprintf(out, cap, "%s@9600,8N1",
+		 far->links[(size_t)end + FAR_COUNT * (far->next++ % LINE_COPIES)]);
+}
+
+static const char *const serial_bad[][2] = {
+	{"", "expected a path"},
+	{"ttyUSB0", "expected a path"},
+	{"/dev/ttyUSB0@", "speed ''"},
+	{"/dev/ttyUSB0@fast", "speed 'fast'"},
+	{"/dev/ttyUSB0@9601", "9601 baud, expected 1200"},
+	{"/dev/ttyUSB0@9600,8X1", "frame 8X1"},
+	{"/dev/ttyUSB0@9600,8N", "frame '8N'"},
+	{"/dev/ttyUSB0@9600,5N1", "frame 5N1"},
+	{"/dev/ttyUSB0@9600,8N3", "frame 8N3"},
+	{"/dev/ttyUSB0@9600,", "frame ''"},
 };
 
 /* ---- sim ---- */
@@ -296,6 +413,13 @@ static const struct link_kind kinds[] = {
 	 .address = ble_address,
 	 .bad = ble_bad,
 	 .bad_count = PB_ARRAY_SIZE(ble_bad)},
+	{.type = &pb_link_serial,
+	 .setup = serial_setup,
+	 .teardown = serial_teardown,
+	 .address = serial_address,
+	 .one_stream = true,
+	 .bad = serial_bad,
+	 .bad_count = PB_ARRAY_SIZE(serial_bad)},
 	{.type = &pb_link_sim,
 	 .address = sim_address,
 	 .bad = sim_bad,
