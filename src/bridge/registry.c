@@ -15,11 +15,7 @@ const struct pb_codec *const pb_codecs[] = {
 };
 
 const struct pb_link_type *const pb_links[] = {
-	&pb_link_ble,
-	&pb_link_tcp,
-	&pb_link_serial,
-	&pb_link_sim,
-	NULL,
+	&pb_link_ble, &pb_link_tcp, &pb_link_serial, &pb_link_sim, NULL,
 };
 
 const struct pb_codec *pb_codec_find(const char *name)
