@@ -44,7 +44,9 @@ enum pb_config_parity { PB_PARITY_NONE, PB_PARITY_EVEN, PB_PARITY_ODD };
 /** One of tcp and rtu is set, the other is "". */
 struct pb_listen_config {
 	char tcp[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT */
-	uint32_t max_clients;
+	uint32_t max_clients, frame_timeout_ms, idle_timeout_s;
+	char **allow;		  /**< networks that may connect */
+	size_t allow_count;	  /**< 0: everyone may */
 	char rtu[PB_CONFIG_LINK]; /**< device of a serial line; the rest is about it */
 	uint32_t baud;
 	int parity; /**< enum pb_config_parity */

@@ -29,20 +29,36 @@ struct pb_server_stats {
 	uint32_t requests;   /**< whole frames taken */
 	uint32_t exceptions; /**< of them answered by an exception */
 	uint32_t malformed;  /**< connections closed because their bytes were no Modbus TCP */
+	uint32_t refused;    /**< connections that `allow` does not have */
+	uint32_t timeouts;   /**< closed: half a request, replies not taken, or idle for too long */
 };
 
 struct pb_server;
 
+struct pb_server_config {
+	const char *address;  /**< HOST:PORT, [HOST]:PORT, *:PORT; a numeric port and address,
+				 or localhost; [::] and * take IPv4 and IPv6 */
+	uint32_t max_clients; /**< 1..4096; above it the longest idle is closed for a new one */
+	uint32_t frame_timeout_ms; /**< for the rest of a request that has begun, and for a client
+				      to take its replies; 0: 5000 */
+	uint32_t idle_timeout_ms;  /**< without a request; 0: for ever */
+	const char *const *allow;  /**< networks that may connect, "192.168.1.0/24" */
+	size_t allow_count;	   /**< 0: everyone may */
+};
+
 /**
- * Listens on @address: HOST:PORT, [HOST]:PORT, *:PORT; a numeric port and address, or localhost.
- * [::] and * take IPv4 and IPv6.
- * @max_clients: 1..4096; above it the longest idle client is closed for a new one.
+ * Listens. Timeouts are looked at four times as often as they are long: no timer is set by a
+ * request.
+ * @config: borrowed for the call.
  * @why: reason for a person when it fails ("port 502 needs a right: ...").
  * @return 0; -EINVAL bad address; -EADDRINUSE, -EACCES and other errnos of bind().
  */
-int pb_server_tcp_new(struct pb_server **ret, sd_event *event, const char *address,
-		      uint32_t max_clients, const struct pb_server_backend *backend, void *userdata,
-		      char *why, size_t why_cap);
+int pb_server_tcp_new(struct pb_server **ret, sd_event *event,
+		      const struct pb_server_config *config,
+		      const struct pb_server_backend *backend, void *userdata, char *why,
+		      size_t why_cap);
+/** Checks a network of `allow`. @return 0, or -EINVAL with the reason in @why. */
+int pb_server_allow_check(const char *network, char *why, size_t why_cap);
 /** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
 int pb_server_tcp_check(const char *address, char *why, size_t why_cap);
 struct pb_server *pb_server_free(struct pb_server *server);

@@ -270,6 +270,9 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 		if ((listen->rtu[0] ? check_line(listen, why, sizeof(why))
 				    : pb_server_tcp_check(listen->tcp, why, sizeof(why))) < 0)
 			mark_error(report, config, listen->mark, why);
+		for (size_t n = 0; n < listen->allow_count; n++)
+			if (pb_server_allow_check(listen->allow[n], why, sizeof(why)) < 0)
+				mark_error(report, config, listen->mark, why);
 	}
 	return report->count ? -EINVAL : 0;
 }
@@ -359,6 +362,14 @@ static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
 		       struct pb_report *report)
 {
 	const struct pb_listen_config *listen = &bridge->config->listens[index];
+	struct pb_server_config tcp = {
+		.address = listen->tcp,
+		.max_clients = listen->max_clients,
+		.frame_timeout_ms = listen->frame_timeout_ms,
+		.idle_timeout_ms = 1000 * listen->idle_timeout_s,
+		.allow = (const char *const *)listen->allow,
+		.allow_count = listen->allow_count,
+	};
 	struct pb_line_config line;
 	char why[512];
 	int r;
@@ -368,9 +379,8 @@ static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
 		r = pb_line_new(&bridge->lines[index], event, &line, &bridge->backend, bridge, why,
 				sizeof(why));
 	else
-		r = pb_server_tcp_new(&bridge->servers[index], event, listen->tcp,
-				      listen->max_clients, &bridge->backend, bridge, why,
-				      sizeof(why));
+		r = pb_server_tcp_new(&bridge->servers[index], event, &tcp, &bridge->backend,
+				      bridge, why, sizeof(why));
 	if (r < 0)
 		mark_error(report, bridge->config, listen->mark, why);
 	return r;

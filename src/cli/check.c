@@ -31,8 +31,10 @@ static void print_listen(const struct pb_listen_config *listen)
 		printf("listen  Modbus RTU on %s, %u baud, %u%c%u\n", listen->rtu, listen->baud,
 		       listen->data_bits, "NEO"[listen->parity], listen -> stop_bits);
 	else
-		printf("listen  Modbus TCP on %s, up to %u clients\n", listen->tcp,
-		       listen->max_clients);
+		printf("listen  Modbus TCP on %s, up to %u clients%s", listen->tcp,
+		       listen->max_clients, listen->allow_count ? " from" : "\n");
+	for (size_t i = 0; i < listen->allow_count; i++)
+		printf(" %s%s", listen->allow[i], i + 1 < listen->allow_count ? "," : "\n");
 }
 
 int pb_cli_check(int argc, char **argv)

@@ -11,7 +11,7 @@ enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6 };
 #define PACK(member)                                                                               \
 	offsetof(struct pb_pack_config, member), sizeof(((struct pb_pack_config *)0)->member)
 #define LISTEN(member)                                                                             \
-	offsetof(struct pb_listen_config, member), sizeof(((struct pb_listen_config *)0)->member)
+	offsetof(struct listen, config.member), sizeof(((struct pb_listen_config *)0)->member)
 #define BLUETOOTH(member)                                                                          \
 	offsetof(struct bluetooth, config.member), sizeof(((struct pb_bluetooth_config *)0)->member)
 #define ADAPTER(member)                                                                            \
@@ -60,6 +60,12 @@ static const struct pb_yaml_row pack_rows[] = {
 	{0},
 };
 
+/* What is filled from the file, before the list is made an array. */
+struct listen {
+	struct pb_listen_config config;
+	const struct pb_yaml *allow_node;
+};
+
 static const char *const parities[] = {"none", "even", "odd", NULL};
 
 static const struct pb_yaml_row listen_rows[] = {
@@ -67,6 +73,12 @@ static const struct pb_yaml_row listen_rows[] = {
 	 .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
 	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
 	 .doc = "connections at a time; one more closes the longest idle"},
+	{"allow", PB_YAML_NODE, offsetof(struct listen, allow_node), sizeof(const struct pb_yaml *),
+	 .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
+	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
+	 .doc = "for the rest of a request that has begun, and for a client to take its replies"},
+	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
+	 .doc = "a client without a request for so long is closed; 0: never"},
 	{"rtu", PB_YAML_TEXT, LISTEN(rtu),
 	 .doc = "instead of tcp: Modbus RTU on this serial line, e.g. /dev/ttyUSB0"},
 	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
@@ -317,6 +329,27 @@ static void check_listen(struct pb_config *config, size_t index, const struct pb
 	}
 }
 
+static int read_allow(struct pb_listen_config *listen, const struct pb_yaml *node,
+		      struct pb_report *report)
+{
+	listen->allow =
+		make_items(node, sizeof(*listen->allow), &listen->allow_count, "allow", report);
+	if (!listen->allow)
+		return listen->allow_count ? -ENOMEM : 0;
+	listen->allow_count = 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next) {
+		if (item->type != PB_YAML_SCALAR) {
+			pb_yaml_error(report, item, "allow, expected networks like 192.168.1.0/24");
+			continue;
+		}
+		listen->allow[listen->allow_count] = strdup(item->text);
+		if (!listen->allow[listen->allow_count])
+			return -ENOMEM;
+		listen->allow_count++;
+	}
+	return 0;
+}
+
 static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 			struct pb_report *report)
 {
@@ -336,10 +369,15 @@ static int read_listens(struct pb_config *config, const struct pb_yaml *node,
 	if (!config->listens)
 		return config->listen_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
-		struct pb_listen_config *listen = &config->listens[index];
+		struct listen listen = {0};
 
-		if (pb_yaml_fill(item, listen_rows, listen, report) == 0)
-			check_listen(config, index, item, report);
+		if (pb_yaml_fill(item, listen_rows, &listen, report) < 0)
+			continue;
+		config->listens[index] = listen.config;
+		if (listen.allow_node &&
+		    read_allow(&config->listens[index], listen.allow_node, report) < 0)
+			return -ENOMEM;
+		check_listen(config, index, item, report);
 	}
 	return 0;
 }
@@ -432,12 +470,21 @@ int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *r
 	return r < 0 ? r : read_file(ret, path, root, report);
 }
 
+static void free_allow(struct pb_listen_config *listen)
+{
+	for (size_t i = 0; i < listen->allow_count; i++)
+		free(listen->allow[i]);
+	free(listen->allow);
+}
+
 struct pb_config *pb_config_free(struct pb_config *config)
 {
 	if (!config)
 		return NULL;
 	free(config->file);
 	free(config->packs);
+	for (size_t i = 0; config->listens && i < config->listen_count; i++)
+		free_allow(&config->listens[i]);
 	free(config->listens);
 	free(config->bluetooth.adapters);
 	free(config);

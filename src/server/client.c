@@ -112,6 +112,7 @@ int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
 	client->socket = (struct socket){.fd = fd};
 	client->blocked = client->ended = false;
 	client->active_ms = now_ms;
+	client->stuck_ms = 0;
 	client->in_len = client->out_at = client->out_len = 0;
 	event.data.ptr = &client->socket;
 	if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
@@ -140,6 +141,7 @@ static int send_replies(struct client *client)
 			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 		}
 		client->out_at = (uint16_t)(client->out_at + len);
+		client->stuck_ms = 0; /* it goes on */
 	}
 	client->out_at = client->out_len = 0;
 	return 0;
@@ -198,8 +200,10 @@ static bool answer_all(struct pb_server *server, struct client *client, uint64_t
 	}
 	client->in_len = (uint16_t)(client->in_len - at);
 	memmove(client->in, client->in + at, client->in_len);
-	if (at > 0)
+	if (at > 0) {
+		client->stuck_ms = 0;
 		touch(server, client, now_ms);
+	}
 	return len >= 0;
 }
 
@@ -255,6 +259,14 @@ void tcp_client_turn(struct pb_server *server, struct client *client, uint32_t e
 		r = -ECONNRESET;
 	if (r == 0)
 		r = serve(server, client, now_ms);
-	if (r < 0)
+	if (r < 0) {
 		tcp_client_close(server, client);
+		return;
+	}
+	if (client->in_len == 0 && !client->blocked) {
+		client->stuck_ms = 0;
+	} else if (client->stuck_ms == 0) {
+		client->stuck_ms = now_ms;
+		tcp_sweep_later(server);
+	}
 }

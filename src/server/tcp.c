@@ -17,11 +17,81 @@
 
 enum {
 	MAX_CLIENTS = 4096,
-	BATCH = 64,		/* ready sockets a turn of the loop */
+	BATCH = 64, /* ready sockets a turn of the loop */
+	FRAME_TIMEOUT_MS = 5000,
+	SWEEPS = 4,		/* in the shortest timeout */
 	ACCEPT_PAUSE_MS = 1000, /* when there is no descriptor, and no client to take one from */
 };
 
+/* ---- clients whose time is over ---- */
+
+static uint32_t sweep_ms(const struct pb_server *server)
+{
+	uint32_t least = server->frame_timeout_ms;
+
+	if (server->idle_timeout_ms && server->idle_timeout_ms < least)
+		least = server->idle_timeout_ms;
+	return least / SWEEPS + 1;
+}
+
+void tcp_sweep_later(struct pb_server *server)
+{
+	if (server->sweeping)
+		return;
+	sd_event_source_set_time_relative(server->sweep, sweep_ms(server) * UINT64_C(1000));
+	sd_event_source_set_enabled(server->sweep, SD_EVENT_ONESHOT);
+	server->sweeping = true;
+}
+
+static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pb_server *server = userdata;
+	uint64_t now_ms = pb_now_ms();
+	bool again = server->idle_timeout_ms && server->oldest;
+
+	(void)source;
+	(void)usec;
+	server->sweeping = false;
+	for (struct client *client = server->oldest, *newer; client; client = newer) {
+		newer = client->newer;
+		if ((client->stuck_ms && now_ms - client->stuck_ms >= server->frame_timeout_ms) ||
+		    (server->idle_timeout_ms &&
+		     now_ms - client->active_ms >= server->idle_timeout_ms)) {
+			server->stats.timeouts++;
+			tcp_client_close(server, client);
+		} else if (client->stuck_ms) {
+			again = true;
+		}
+	}
+	if (again)
+		tcp_sweep_later(server);
+	return 0;
+}
+
 /* ---- new clients ---- */
+
+static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof(address);
+	struct client nobody = {.socket = {.fd = fd}};
+	char host[64];
+
+	if (server->allow_count == 0)
+		return true;
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
+	    allow_match(server->allow, server->allow_count, (struct sockaddr *)&address))
+		return true;
+	server->stats.refused++;
+	if (tcp_notice_is_due(&server->refused, now_ms)) {
+		pb_log(PB_LOG_WARNING,
+		       "%s: %s is not among `allow`, refused (%u more since the last such line)",
+		       server->name, tcp_client_peer(&nobody, host, sizeof(host)),
+		       server->refused.left_out);
+		server->refused.left_out = 0;
+	}
+	return false;
+}
 
 static void evict_oldest(struct pb_server *server, const char *cause, uint64_t now_ms)
 {
@@ -95,12 +165,18 @@ static void accept_client(struct pb_server *server, int listener, uint64_t now_m
 			pause_accepting(server, errno);
 		return; /* else the client has given up already */
 	}
+	if (!may_connect(server, fd, now_ms)) {
+		close(fd);
+		return;
+	}
 	if (server->stats.clients >= server->max_clients)
 		evict_oldest(server, "max_clients reached", now_ms);
 	r = tcp_client_new(server, fd, now_ms);
 	if (r < 0) {
 		close(fd);
 		pause_accepting(server, -r);
+	} else if (server->idle_timeout_ms) {
+		tcp_sweep_later(server);
 	}
 }
 
@@ -147,9 +223,12 @@ static int make_sources(struct pb_server *server, sd_event *event)
 	/* made now: the moment that it is for may have no descriptor left */
 	r = sd_event_add_time(event, &server->pause, CLOCK_BOOTTIME, UINT64_MAX, 0, accept_again,
 			      server);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(server->pause, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(server->pause, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(event, &server->sweep, CLOCK_BOOTTIME, UINT64_MAX, 0, sweep,
+				      server);
+	return r < 0 ? r : sd_event_source_set_enabled(server->sweep, SD_EVENT_OFF);
 }
 
 static int make_listeners(struct pb_server *server, const struct pb_address *address,
@@ -186,29 +265,51 @@ static int make_server(struct pb_server **ret, sd_event *event, const struct pb_
 	return 0;
 }
 
-int pb_server_tcp_new(struct pb_server **ret, sd_event *event, const char *address,
-		      uint32_t max_clients, const struct pb_server_backend *backend, void *userdata,
-		      char *why, size_t why_cap)
+static int set_allow(struct pb_server *server, const struct pb_server_config *config, char *why,
+		     size_t why_cap)
 {
+	server->allow = calloc(config->allow_count + 1, sizeof(*server->allow));
+	if (!server->allow)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->allow_count; i++)
+		if (allow_parse(&server->allow[i], config->allow[i], why, why_cap) < 0)
+			return -EINVAL;
+	server->allow_count = config->allow_count;
+	return 0;
+}
+
+int pb_server_tcp_new(struct pb_server **ret, sd_event *event,
+		      const struct pb_server_config *config,
+		      const struct pb_server_backend *backend, void *userdata, char *why,
+		      size_t why_cap)
+{
+	PB_CLEANUP(pb_server_freep) struct pb_server *server = NULL;
 	struct pb_address parsed;
-	int r = pb_address_parse(&parsed, address, why, why_cap);
+	int r = pb_address_parse(&parsed, config->address, why, why_cap);
 
 	if (r < 0)
 		return r;
-	if (max_clients < 1 || max_clients > MAX_CLIENTS) {
-		snprintf(why, why_cap, "%s: %u clients, expected 1 to %d", address, max_clients,
-			 MAX_CLIENTS);
+	if (config->max_clients < 1 || config->max_clients > MAX_CLIENTS) {
+		snprintf(why, why_cap, "%s: %u clients, expected 1 to %d", config->address,
+			 config->max_clients, MAX_CLIENTS);
 		return -EINVAL;
 	}
 	/* for what fails without a better reason */
-	snprintf(why, why_cap, "can't listen on %s: out of memory or descriptors", address);
-	r = make_server(ret, event, &parsed, address, why, why_cap);
+	snprintf(why, why_cap, "can't listen on %s: out of memory or descriptors", config->address);
+	r = make_server(&server, event, &parsed, config->address, why, why_cap);
+	if (r >= 0)
+		r = set_allow(server, config, why, why_cap);
 	if (r < 0)
 		return r;
-	(*ret)->max_clients = max_clients;
-	(*ret)->backend = backend;
-	(*ret)->userdata = userdata;
+	server->max_clients = config->max_clients;
+	server->frame_timeout_ms =
+		config->frame_timeout_ms ? config->frame_timeout_ms : FRAME_TIMEOUT_MS;
+	server->idle_timeout_ms = config->idle_timeout_ms;
+	server->backend = backend;
+	server->userdata = userdata;
 	why[0] = '\0';
+	*ret = server;
+	server = NULL;
 	return 0;
 }
 
@@ -220,6 +321,8 @@ struct pb_server *pb_server_free(struct pb_server *server)
 		tcp_client_close(server, server->oldest);
 	sd_event_source_disable_unref(server->source);
 	sd_event_source_disable_unref(server->pause);
+	sd_event_source_disable_unref(server->sweep);
+	free(server->allow);
 	for (size_t i = 0; i < server->listener_count; i++)
 		close(server->listeners[i].fd);
 	if (server->epoll_fd >= 0)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "address.h"
+#include "allow.h"
 
 #include "packbridge/server.h"
 
@@ -34,6 +35,7 @@ struct client {
 	bool blocked;	    /* its replies do not go out: waiting for EPOLLOUT, not reading */
 	bool ended;	    /* nothing more is read: it finished, or its stream broke */
 	uint64_t active_ms; /* last whole request, at first the connect */
+	uint64_t stuck_ms;  /* since when a request or its replies are half done; 0: they are not */
 	uint16_t in_len;
 	uint16_t out_at, out_len;
 	uint8_t in[IN_MAX];
@@ -47,13 +49,17 @@ struct pb_server {
 	struct socket listeners[PB_ADDRESS_SOCKETS];
 	size_t listener_count;
 	uint16_t port;
-	uint32_t max_clients;
+	sd_event_source *sweep; /* looks for clients whose time is over */
+	bool sweeping;		/* it is armed */
+	uint32_t max_clients, frame_timeout_ms, idle_timeout_ms;
+	struct allow *allow;
+	size_t allow_count;
 	struct client *oldest, *newest;
 	const struct pb_server_backend *backend;
 	void *userdata;
 	struct pb_server_stats stats;
 	struct pb_diagnostics diagnostics;
-	struct notice malformed, evicted;
+	struct notice malformed, evicted, refused;
 	char name[128];
 };
 
@@ -66,6 +72,8 @@ void tcp_client_close(struct pb_server *server, struct client *client);
 /** Serves a client whose socket is ready, a bounded amount. May close it. */
 void tcp_client_turn(struct pb_server *server, struct client *client, uint32_t events,
 		     uint64_t now_ms);
+/** Makes sure that clients whose time is over are looked for. */
+void tcp_sweep_later(struct pb_server *server);
 /** Its address for messages, in @host or behind its start. */
 const char *tcp_client_peer(const struct client *client, char *host, size_t cap);
 

@@ -93,16 +93,20 @@ START_TEST(long_file)
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
 	struct pb_report report = {0};
 
-	ck_assert_int_eq(parse(&config,
-			       "packs:\n"
-			       "  - {name: a, link: 'sim:lfp-4s', unit: 1, poll_ms: 20000}\n"
-			       "  - {name: b, link: 'sim:lfp-4s', unit: 247, stale_after_s: 60,\n"
-			       "     map: other, protocol: jbd, gap_ms: 0, tries: 1}\n"
-			       "listen:\n"
-			       "  - tcp: 127.0.0.1:1502\n"
-			       "  - {tcp: '[::]:502', max_clients: 8}\n",
-			       &report),
-			 0);
+	ck_assert_int_eq(
+		parse(&config,
+		      "packs:\n"
+		      "  - {name: a, link: 'sim:lfp-4s', unit: 1, poll_ms: 20000}\n"
+		      "  - {name: b, link: 'sim:lfp-4s', unit: 247, stale_after_s: 60,\n"
+		      "     map: other, protocol: jbd, gap_ms: 0, tries: 1}\n"
+		      "listen:\n"
+		      "  - tcp: 127.0.0.1:1502\n"
+		      "  - {tcp: '[::]:502', max_clients: 8, allow: [10.0.0.0/8, fd00::1],\n"
+		      "     idle_timeout_s: 600}\n"
+		      "  - {rtu: /dev/ttyS0, baud: 19200, parity: even, stop_bits: 2, echo: "
+		      "true}\n",
+		      &report),
+		0);
 	ck_assert_uint_eq(config->packs[0].stale_after_s, 60); /* three polls */
 	ck_assert_str_eq(config->packs[1].map, "other");
 	ck_assert_uint_eq(config->packs[1].gap_ms, 0);
@@ -110,7 +114,18 @@ START_TEST(long_file)
 	ck_assert(config->packs[1].stale_fixed);
 	ck_assert_uint_eq(config->packs[1].link_mark.line, 3);
 	ck_assert_uint_eq(config->packs[1].map_mark.line, 4);
-	ck_assert_uint_eq(config->listen_count, 2);
+	ck_assert_uint_eq(config->listen_count, 3);
+	ck_assert_uint_eq(config->listens[0].allow_count, 0);
+	ck_assert_uint_eq(config->listens[0].frame_timeout_ms, 5000);
+	ck_assert_uint_eq(config->listens[1].allow_count, 2);
+	ck_assert_str_eq(config->listens[1].allow[0], "10.0.0.0/8");
+	ck_assert_str_eq(config->listens[1].allow[1], "fd00::1");
+	ck_assert_uint_eq(config->listens[1].idle_timeout_s, 600);
+	ck_assert_str_eq(config->listens[2].rtu, "/dev/ttyS0");
+	ck_assert_uint_eq(config->listens[2].baud, 19200);
+	ck_assert_int_eq(config->listens[2].parity, PB_PARITY_EVEN);
+	ck_assert_uint_eq(config->listens[2].stop_bits, 2);
+	ck_assert(config->listens[2].echo && !config->listens[2].rs485);
 	ck_assert_uint_eq(config->listens[1].max_clients, 8);
 	ck_assert_uint_eq(config->listens[1].mark.line, 7);
 }

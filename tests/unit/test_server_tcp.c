@@ -51,9 +51,9 @@ static struct pb_server *server;
 
 static void open_server(const char *address, uint32_t max_clients)
 {
+	struct pb_server_config config = {.address = address, .max_clients = max_clients};
 	char why[512] = "";
-	int r = pb_server_tcp_new(&server, event, address, max_clients, &backend, NULL, why,
-				  sizeof(why));
+	int r = pb_server_tcp_new(&server, event, &config, &backend, NULL, why, sizeof(why));
 
 	ck_assert_msg(r == 0, "%d %s", r, why);
 	ck_assert_uint_ne(pb_server_port(server), 0);
@@ -713,6 +713,127 @@ START_TEST(longest_idle_is_evicted)
 }
 END_TEST
 
+static void open_with(struct pb_server_config config)
+{
+	char why[512] = "";
+
+	server = pb_server_free(server);
+	config.address = "127.0.0.1:0";
+	config.max_clients = 64;
+	ck_assert_int_eq(
+		pb_server_tcp_new(&server, event, &config, &backend, NULL, why, sizeof(why)), 0);
+}
+
+/* @return how long it took until the server has @count clients */
+static uint64_t await_clients(uint32_t count)
+{
+	uint64_t begin = pb_now_ms();
+
+	while (stats().clients != count && pb_now_ms() < begin + PATIENCE_MS)
+		sd_event_run(event, TURN_US);
+	ck_assert_uint_eq(stats().clients, count);
+	return pb_now_ms() - begin;
+}
+
+START_TEST(half_a_request_has_its_time)
+{
+	int half, idle, drip;
+	uint64_t ms;
+
+	open_with((struct pb_server_config){.frame_timeout_ms = 200});
+	half = connect_client();
+	idle = connect_client();
+	drip = connect_client();
+	put(half, "\0\1\0", 3);
+	/* a byte at a time does not help: the time counts from the first */
+	put(drip, "\0\1", 2);
+	settle();
+	put(drip, "\0", 1);
+	ms = await_clients(1);
+	ck_assert_uint_ge(ms, 195);
+	expect_closed(half);
+	expect_closed(drip);
+	check_served(idle); /* who says nothing may stay */
+	ck_assert_uint_eq(stats().timeouts, 2);
+	ck_assert_uint_eq(stats().malformed, 0);
+	/* and in pieces that come in time it is served */
+	put(idle, "\0\1\0\0\0\6\1\3", 8);
+	settle();
+	put(idle, "\0\0\0\1", 4);
+	settle();
+	for (ms = pb_now_ms(); pb_now_ms() < ms + 400;)
+		sd_event_run(event, TURN_US);
+	ck_assert_uint_eq(stats().clients, 1);
+	close(half);
+	close(drip);
+	close(idle);
+}
+END_TEST
+
+START_TEST(replies_not_taken_have_their_time)
+{
+	uint8_t request[] = {0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 125};
+	int deaf, other;
+
+	open_with((struct pb_server_config){.frame_timeout_ms = 200});
+	deaf = accepted_client(4096);
+	other = connect_client();
+	for (int i = 0; i < 100000; i++) {
+		if (send(deaf, request, sizeof(request), MSG_NOSIGNAL) != sizeof(request))
+			break;
+		turn();
+	}
+	await_clients(1);
+	ck_assert_uint_eq(stats().timeouts, 1);
+	check_served(other);
+	close(deaf);
+	close(other);
+}
+END_TEST
+
+START_TEST(idle_clients_have_their_time)
+{
+	int idle, busy;
+	uint64_t begin;
+
+	open_with((struct pb_server_config){.idle_timeout_ms = 300});
+	idle = connect_client();
+	busy = connect_client();
+	begin = pb_now_ms();
+	while (stats().clients == 2 && pb_now_ms() < begin + PATIENCE_MS) {
+		check_served(busy);
+		sd_event_run(event, TURN_US);
+	}
+	ck_assert_uint_ge(pb_now_ms() - begin, 290);
+	expect_closed(idle);
+	check_served(busy);
+	ck_assert_uint_eq(stats().timeouts, 1);
+	close(idle);
+	close(busy);
+}
+END_TEST
+
+START_TEST(allow_lists)
+{
+	static const char *const near[] = {"10.0.0.0/8", "127.0.0.0/8"}, *const far[] = {
+										 "10.0.0.0/8"};
+	int fd;
+
+	open_with((struct pb_server_config){.allow = near, .allow_count = 2});
+	fd = connect_client();
+	check_served(fd);
+	close(fd);
+	open_with((struct pb_server_config){.allow = far, .allow_count = 1});
+	fd = connect_to("127.0.0.1", pb_server_port(server));
+	for (uint64_t end = pb_now_ms() + PATIENCE_MS; stats().refused == 0 && pb_now_ms() < end;)
+		sd_event_run(event, TURN_US);
+	ck_assert_uint_eq(stats().refused, 1);
+	ck_assert_uint_eq(stats().clients, 0);
+	expect_closed(fd);
+	close(fd);
+}
+END_TEST
+
 START_TEST(come_and_go)
 {
 	server = pb_server_free(server);
@@ -936,8 +1057,8 @@ END_TEST
 static int refused(const char *address, uint32_t max_clients, char *why, size_t why_cap)
 {
 	struct pb_server *other = NULL;
-	int r = pb_server_tcp_new(&other, event, address, max_clients, &backend, NULL, why,
-				  why_cap);
+	struct pb_server_config config = {.address = address, .max_clients = max_clients};
+	int r = pb_server_tcp_new(&other, event, &config, &backend, NULL, why, why_cap);
 
 	ck_assert_int_lt(r, 0);
 	ck_assert_ptr_null(other);
@@ -999,13 +1120,14 @@ END_TEST
 /* tried in a child, which gives its rights away */
 static int bind_without_rights(void)
 {
+	static const struct pb_server_config config = {.address = "127.0.0.1:1", .max_clients = 4};
 	char why[512] = "";
 	struct pb_server *low;
 	int r;
 
 	if (getuid() == 0 && setuid(65534) < 0)
 		return 77;
-	r = pb_server_tcp_new(&low, event, "127.0.0.1:1", 4, &backend, NULL, why, sizeof(why));
+	r = pb_server_tcp_new(&low, event, &config, &backend, NULL, why, sizeof(why));
 	if (r != -EACCES) /* low ports are open to all here, or it has the right in another way */
 		return 77;
 	return strstr(why, "127.0.0.1:1") && strstr(why, "CAP_NET_BIND_SERVICE") &&
@@ -1051,6 +1173,10 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, many_clients_one_turn);
 	tcase_add_test(tcase, fair);
 	tcase_add_test(tcase, longest_idle_is_evicted);
+	tcase_add_test(tcase, half_a_request_has_its_time);
+	tcase_add_test(tcase, replies_not_taken_have_their_time);
+	tcase_add_test(tcase, idle_clients_have_their_time);
+	tcase_add_test(tcase, allow_lists);
 	tcase_add_test(tcase, come_and_go);
 	tcase_add_test(tcase, out_of_descriptors);
 	tcase_add_test(tcase, out_of_descriptors_without_clients);
