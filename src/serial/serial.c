@@ -172,6 +172,7 @@ struct pb_serial *pb_serial_free(struct pb_serial *serial)
 	if (!serial)
 		return NULL;
 	if (serial->fd >= 0) {
+		tcflush(serial->fd, TCIOFLUSH); /* close() would wait for a line that is stuck */
 		ioctl(serial->fd, TIOCNXCL);
 		modbus_close(serial->line);
 	}

@@ -43,7 +43,7 @@ struct pb_line {
 	struct pb_diagnostics diagnostics;
 	size_t out_at, out_len; /* the reply; out_len 0: none */
 	uint8_t out[PB_RTU_ADU_MAX];
-	size_t echo_at, echo_len; /* what the adapter is still to repeat of it */
+	size_t echo_at, echo_len; /* what the adapter has repeated of it; echo_len 0: nothing due */
 	uint64_t echo_until_ms;
 };
 
@@ -72,7 +72,7 @@ static void lost(struct pb_line *line, int error, const char *why)
 	line->io = sd_event_source_disable_unref(line->io);
 	line->serial = pb_serial_free(line->serial);
 	line->stats.clients = 0;
-	line->out_len = line->echo_len = line->rtu.len = line->rtu.taken = 0;
+	line->out_len = line->echo_len = line->echo_at = line->rtu.len = line->rtu.taken = 0;
 	line->rtu.lost = line->rtu.foreign = false;
 	sd_event_source_set_enabled(line->send, SD_EVENT_OFF);
 	arm(line->silence, REOPEN_US);
@@ -147,6 +147,7 @@ static void answer(struct pb_line *line, const struct pb_rtu_frame *request)
 
 	line->stats.requests++;
 	line->diagnostics.server_messages++;
+	line->echo_len = line->echo_at = 0; /* the reply that it was of goes now */
 	if (request->unit == 0) { /* a broadcast is never answered, and nothing here is written */
 		line->diagnostics.no_response++;
 		return;
@@ -201,23 +202,30 @@ static void take(struct pb_line *line, bool silence)
 	count(line);
 }
 
-/* @return how many of the bytes were our own reply, coming back */
+/* What looked like our reply was somebody's request: it is one all the same. */
+static void no_echo(struct pb_line *line)
+{
+	pb_rtu_push(&line->rtu, line->out, line->echo_at);
+	line->echo_len = line->echo_at = 0;
+}
+
+/* @return how many of the bytes were our own reply, coming back, or are taken care of */
 static size_t take_echo(struct pb_line *line, const uint8_t *bytes, size_t len)
 {
 	size_t at = 0;
 
 	if (line->echo_len > 0 && pb_now_ms() > line->echo_until_ms)
-		line->echo_len = 0;
+		no_echo(line);
 	while (at < len && line->echo_at < line->echo_len) {
-		if (bytes[at] != line->out[line->echo_at]) { /* somebody else after all */
-			line->echo_len = 0;
+		if (bytes[at] != line->out[line->echo_at]) {
+			no_echo(line);
 			return at;
 		}
 		at++;
 		line->echo_at++;
 	}
 	if (line->echo_at == line->echo_len)
-		line->echo_len = 0;
+		line->echo_len = line->echo_at = 0;
 	return at;
 }
 

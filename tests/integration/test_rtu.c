@@ -221,6 +221,25 @@ START_TEST(adapters_that_echo)
 }
 END_TEST
 
+START_TEST(echo_is_told_but_there_is_none)
+{
+	start(", echo: true");
+	for (int i = 0; i < 5; i++) {
+		uint8_t adu[PB_RTU_ADU_MAX];
+
+		/* begins like the reply before it, in one piece and in single bytes */
+		send_frame("010300110001");
+		expect("0103020280");
+		ck_assert_uint_eq(frame(adu, "010300110001"), 8);
+		for (size_t n = 0; n < 8; n++)
+			put(adu + n, 1);
+		expect("0103020280");
+	}
+	ck_assert_uint_eq(ask_counter("000C"), 0);
+	end();
+}
+END_TEST
+
 START_TEST(unplugged_and_plugged)
 {
 	start("");
@@ -273,6 +292,7 @@ int main(void)
 	tcase_add_test(tcase, answers_its_units);
 	tcase_add_test(tcase, leaves_the_rest_to_others);
 	tcase_add_test(tcase, adapters_that_echo);
+	tcase_add_test(tcase, echo_is_told_but_there_is_none);
 	tcase_add_test(tcase, unplugged_and_plugged);
 	tcase_add_test(tcase, in_use);
 	return pb_run_suite("rtu", tcase);
