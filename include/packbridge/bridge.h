@@ -63,6 +63,8 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_confi
 		  struct pb_maps *maps, const char *version, struct pb_report *report);
 /** Starts to connect to the packs. */
 int pb_bridge_start(struct pb_bridge *bridge);
+/** Runs the event loop until sd_event_exit(). @return the exit code; negative errno. */
+int pb_bridge_run(struct pb_bridge *bridge);
 struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge);
 PB_DEFINE_FREEP(struct pb_bridge, pb_bridge_free)
 
@@ -74,5 +76,10 @@ enum { PB_RELEASE_MAX_S = 24 * 3600 };
  */
 int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms);
 
-/** Port of listener @index, as the kernel gave it. */
+/** Port of listener @index, as the kernel gave it; 0 for a serial line. */
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);
+
+struct pb_server_stats;
+/** Counters of listener @index. */
+void pb_bridge_listener_stats(const struct pb_bridge *bridge, size_t index,
+			      struct pb_server_stats *ret);

@@ -41,17 +41,37 @@ struct pb_pack_config {
 
 enum pb_config_parity { PB_PARITY_NONE, PB_PARITY_EVEN, PB_PARITY_ODD };
 
-/** One of tcp and rtu is set, the other is "". */
+/** One unit of a listener's own view. */
+struct pb_show_config {
+	int32_t unit; /**< 1..247, unique on its listener */
+	char pack[PB_CONFIG_NAME];
+	size_t pack_index; /**< of that pack */
+	char map[PB_CONFIG_NAME];
+	struct pb_mark map_mark;
+};
+
+enum pb_listen_kind {
+	PB_LISTEN_TCP,
+	PB_LISTEN_RTU,	   /**< a serial line */
+	PB_LISTEN_RTU_TCP, /**< RTU frames in a TCP stream */
+	PB_LISTEN_KINDS
+};
+
 struct pb_listen_config {
-	char tcp[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT */
+	enum pb_listen_kind kind;
+	char address[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT; or a line's device */
+	struct pb_show_config *units; /**< all that it shows, besides the gateway */
+	size_t unit_count;	      /**< 0: each pack as its own unit */
+	uint32_t gap_ms;	      /**< not for PB_LISTEN_TCP */
+	/* sockets */
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_s;
-	char **allow;		  /**< networks that may connect */
-	size_t allow_count;	  /**< 0: everyone may */
-	char rtu[PB_CONFIG_LINK]; /**< device of a serial line; the rest is about it */
+	char **allow;	    /**< networks that may connect */
+	size_t allow_count; /**< 0: everyone may */
+	/* lines */
 	uint32_t baud;
 	int parity; /**< enum pb_config_parity */
 	uint32_t data_bits, stop_bits;
-	uint32_t gap_ms, reply_delay_ms;
+	uint32_t reply_delay_ms;
 	bool rs485, echo;
 	struct pb_mark mark;
 };
@@ -93,9 +113,11 @@ int pb_config_parse(struct pb_config **ret, const char *file, const char *text, 
 struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 
-/** The keys of one entry of `packs:` and `listen:`, ended by a NULL key; for documents. */
+/** The keys of one entry of `packs:`, `listen:` and its `units:`, ended by a NULL key; for
+ * documents. */
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);
+const struct pb_yaml_row *pb_config_show_rows(void);
 const struct pb_yaml_row *pb_config_bluetooth_rows(void);
 
 /** Where the daemon takes commands unless the file says otherwise. */

@@ -197,8 +197,12 @@ struct pb_gateway {
 	uint32_t clients;    /**< connected now */
 	uint32_t requests;   /**< answered since the start, wraps */
 	uint32_t exceptions; /**< of them answered by an exception, wraps */
-	uint32_t malformed;  /**< connections closed because their bytes were no Modbus, wraps */
+	uint32_t malformed;  /**< connections closed because their bytes were no Modbus, and frames
+				with a wrong CRC; wraps */
 	uint32_t evicted;    /**< idle clients closed to let a new one in, wraps */
+	uint32_t refused;    /**< clients that the configuration does not allow, wraps */
+	uint32_t timeouts;   /**< clients closed over half a request, replies not taken or idleness,
+				wraps */
 	uint16_t unit_status[PB_UNITS_MAX + 1]; /**< by unit id: 0 no such unit, else quality + 1 */
 };
 

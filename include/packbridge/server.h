@@ -28,10 +28,25 @@ struct pb_server_stats {
 	uint32_t evicted;    /**< closed, longest idle, to let a new client in */
 	uint32_t requests;   /**< whole frames taken */
 	uint32_t exceptions; /**< of them answered by an exception */
-	uint32_t malformed;  /**< connections closed because their bytes were no Modbus TCP */
+	uint32_t malformed;  /**< connections closed because their bytes were no Modbus TCP; of RTU,
+				silences without a right CRC */
 	uint32_t refused;    /**< connections that `allow` does not have */
 	uint32_t timeouts;   /**< closed: half a request, replies not taken, or idle for too long */
 };
+
+/** The sockets of all servers of one event loop. */
+struct pb_hub;
+
+int pb_hub_new(struct pb_hub **ret, sd_event *event);
+/** To be freed after its servers. */
+struct pb_hub *pb_hub_free(struct pb_hub *hub);
+PB_DEFINE_FREEP(struct pb_hub, pb_hub_free)
+/**
+ * Runs the event loop until sd_event_exit(), as sd_event_loop() does, which works too; but here a
+ * request costs one system call less.
+ * @return the exit code; negative errno.
+ */
+int pb_hub_run(struct pb_hub *hub);
 
 struct pb_server;
 
@@ -44,16 +59,19 @@ struct pb_server_config {
 	uint32_t idle_timeout_ms;  /**< without a request; 0: for ever */
 	const char *const *allow;  /**< networks that may connect, "192.168.1.0/24" */
 	size_t allow_count;	   /**< 0: everyone may */
+	bool rtu; /**< frames as on a serial line, with address and CRC, instead of MBAP: units that
+		     are not ours are silent, and unit 0 is the broadcast */
+	uint32_t gap_ms; /**< rtu: silence that ends a frame of unknown length; 0: 100 */
 };
 
 /**
  * Listens. Timeouts are looked at four times as often as they are long: no timer is set by a
  * request.
- * @config: borrowed for the call.
+ * @hub: borrowed for the server's life. @config: borrowed for the call.
  * @why: reason for a person when it fails ("port 502 needs a right: ...").
  * @return 0; -EINVAL bad address; -EADDRINUSE, -EACCES and other errnos of bind().
  */
-int pb_server_tcp_new(struct pb_server **ret, sd_event *event,
+int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 		      const struct pb_server_config *config,
 		      const struct pb_server_backend *backend, void *userdata, char *why,
 		      size_t why_cap);
@@ -89,7 +107,7 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 		const struct pb_server_backend *backend, void *userdata, char *why, size_t why_cap);
 struct pb_line *pb_line_free(struct pb_line *line);
 PB_DEFINE_FREEP(struct pb_line, pb_line_free)
-/** clients: 1 while the line is open; malformed: silences without a right CRC. */
+/** clients: 1 while the line is open. */
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
 
 /** The socket that takes commands for the daemon: one line in, one line out. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Packs, their units and the listeners. A reading is copied into its unit when it comes and
- * encoded when a client asks; whether it is old is decided at the request, by the clock, so that
- * no late timer can show an old value as live.
+ * The wiring: packs, what shows them, and the listeners.
  */
 #include "packbridge/bridge.h"
 #include "packbridge/pack.h"
 #include "packbridge/server.h"
+#include "view.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,160 +14,58 @@
 
 #define GATEWAY_MAP "packbridge-gateway"
 
-struct unit {
-	struct pb_bridge *bridge;
-	struct pb_pack *pack;
-	struct pb_unit_image *image;
-	struct pb_pack_data data;
-	bool dirty; /* data is newer than the image */
-	bool old;   /* as the image shows it */
+/** One of the two is there, the other NULL. */
+struct listener {
+	struct pb_server *server;
+	struct pb_line *line;
 };
 
 struct pb_bridge {
 	const struct pb_config *config;
 	struct pb_bluez *bluez;
 	struct pb_adapter_limit *limits;
-	uint64_t start_ms;
-	struct unit *units; /* one for each pack of the configuration */
-	struct unit *by_id[PB_UNITS_MAX + 1];
-	struct pb_gateway gateway;
+	struct show show;   /* its sources are the packs of the configuration, in their order */
+	struct view *views; /* the first shows each pack as its unit; then one for each listener */
 	struct pb_identity identity;
 	struct pb_server_backend backend;
-	struct pb_unit_image *gateway_image;
-	uint64_t gateway_ms;	    /* when the image was made */
-	struct pb_server **servers; /* one for each listener: this */
-	struct pb_line **lines;	    /* or this, the other is NULL */
+	struct pb_hub *hub;
+	struct listener *listeners; /* of the configuration, in their order */
 	struct pb_control *control;
 };
 
-/* 1..65535 and again from 1: 0 would look like "nobody there" */
-static uint16_t heartbeat(const struct pb_bridge *bridge, uint64_t now_ms)
+static void count_clients(void *userdata, struct pb_gateway *gateway)
 {
-	return (uint16_t)((now_ms - bridge->start_ms) / 1000 % 65535 + 1);
-}
-
-static bool reported(const struct pb_sample *sample, int what)
-{
-	return (sample->has & PB_HAS(what)) != 0;
-}
-
-/* The eight bits of function 7: old, protection, warning, charging blocked, discharging blocked. */
-static uint8_t exception_status(const struct pb_sample *sample, bool old)
-{
-	unsigned int bits = 0;
-
-	if (old)
-		return 1;
-	if (reported(sample, PB_HAS_PROTECTION) && sample->protection_mask)
-		bits |= 1 << 1;
-	if (reported(sample, PB_HAS_ALARM) && sample->alarm_mask)
-		bits |= 1 << 2;
-	if (reported(sample, PB_HAS_CHARGE_FET) && !sample->charge_fet)
-		bits |= 1 << 3;
-	if (reported(sample, PB_HAS_DISCHARGE_FET) && !sample->discharge_fet)
-		bits |= 1 << 4;
-	return (uint8_t)bits;
-}
-
-static const struct pb_image *show_pack(struct unit *unit, uint64_t now_ms)
-{
-	struct pb_pack_data *data = &unit->data;
-	bool old = pb_status_is_old(&data->status, now_ms);
-	uint16_t age_s = pb_status_age_s(&data->status, now_ms);
-	uint16_t beat = heartbeat(unit->bridge, now_ms);
-
-	if (unit->dirty || old != unit->old || age_s != data->age_s || beat != data->heartbeat) {
-		data->status.quality = pb_status_quality(&data->status, now_ms);
-		data->age_s = age_s;
-		data->heartbeat = beat;
-		if (unit->dirty || old != unit->old)
-			pb_unit_image_encode(unit->image, data, old);
-		else
-			pb_unit_image_refresh(unit->image, data);
-		unit->dirty = false;
-		unit->old = old;
-		pb_unit_image_describe(unit->image, exception_status(&data->sample, old),
-				       data->name, data->protocol);
-	}
-	return pb_unit_image_get(unit->image);
-}
-
-static void count_clients(struct pb_bridge *bridge)
-{
-	struct pb_gateway *gateway = &bridge->gateway;
+	struct pb_bridge *bridge = userdata;
 
 	gateway->clients = gateway->requests = gateway->exceptions = 0;
-	gateway->malformed = gateway->evicted = 0;
+	gateway->malformed = gateway->evicted = gateway->refused = gateway->timeouts = 0;
 	for (size_t i = 0; i < bridge->config->listen_count; i++) {
 		struct pb_server_stats stats;
 
-		if (bridge->lines[i])
-			pb_line_stats(bridge->lines[i], &stats);
-		else
-			pb_server_stats(bridge->servers[i], &stats);
+		pb_bridge_listener_stats(bridge, i, &stats);
 		gateway->clients += stats.clients;
 		gateway->requests += stats.requests;
 		gateway->exceptions += stats.exceptions;
 		gateway->malformed += stats.malformed;
 		gateway->evicted += stats.evicted;
+		gateway->refused += stats.refused;
+		gateway->timeouts += stats.timeouts;
 	}
-}
-
-static void count_packs(struct pb_bridge *bridge, uint64_t now_ms)
-{
-	struct pb_gateway *gateway = &bridge->gateway;
-
-	gateway->online = gateway->stale = 0;
-	for (size_t i = 0; i < bridge->config->pack_count; i++) {
-		enum pb_quality quality = pb_status_quality(&bridge->units[i].data.status, now_ms);
-
-		if (quality == PB_QUALITY_GOOD)
-			gateway->online++;
-		else
-			gateway->stale++;
-		gateway->unit_status[bridge->config->packs[i].unit] = (uint16_t)(quality + 1);
-	}
-}
-
-static const struct pb_image *show_gateway(struct pb_bridge *bridge, uint64_t now_ms)
-{
-	struct pb_gateway *gateway = &bridge->gateway;
-
-	if (now_ms == bridge->gateway_ms) /* a burst of requests is one look */
-		return pb_unit_image_get(bridge->gateway_image);
-	bridge->gateway_ms = now_ms;
-	gateway->uptime_s = (uint32_t)((now_ms - bridge->start_ms) / 1000);
-	gateway->heartbeat = heartbeat(bridge, now_ms);
-	count_packs(bridge, now_ms);
-	count_clients(bridge);
-	pb_unit_image_encode(bridge->gateway_image, gateway, false);
-	return pb_unit_image_get(bridge->gateway_image);
-}
-
-static const struct pb_image *show_unit(void *userdata, uint8_t id, uint64_t now_ms)
-{
-	struct pb_bridge *bridge = userdata;
-
-	/* clients without a unit id send 0 or 255; both mean the gateway itself */
-	if (id == 0 || id == 255)
-		return show_gateway(bridge, now_ms);
-	if (id > PB_UNITS_MAX || !bridge->by_id[id])
-		return NULL;
-	return show_pack(bridge->by_id[id], now_ms);
 }
 
 static void pack_changed(void *userdata, const struct pb_sample *sample,
 			 const struct pb_status *status, bool new_reading)
 {
-	struct unit *unit = userdata;
+	struct source *source = userdata;
+	struct pb_pack_data *data = &source->data;
 
 	if (new_reading)
-		unit->data.sample = *sample;
-	unit->data.status = *status;
+		data->sample = *sample;
+	data->status = *status;
 	if (new_reading) /* `protocol: auto` knows by now */
-		snprintf(unit->data.protocol, sizeof(unit->data.protocol), "%s",
-			 pb_pack_session(unit->pack)->codec->name);
-	unit->dirty = true;
+		snprintf(data->protocol, sizeof(data->protocol), "%s",
+			 pb_pack_session(source->pack)->codec->name);
+	source->news++;
 }
 
 static const struct pb_pack_handler pack_handler = {.changed = pack_changed};
@@ -246,7 +143,7 @@ static void line_config(const struct pb_listen_config *listen, struct pb_line_co
 		.echo = listen->echo,
 	};
 	snprintf(ret->serial.device, sizeof(ret->serial.device), "%.*s", PB_SERIAL_DEVICE - 1,
-		 listen->rtu);
+		 listen->address);
 }
 
 static int check_line(const struct pb_listen_config *listen, char *why, size_t why_cap)
@@ -257,23 +154,30 @@ static int check_line(const struct pb_listen_config *listen, char *why, size_t w
 	return pb_serial_check(&config.serial, why, why_cap);
 }
 
-int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
+static void check_listen(const struct pb_config *config, const struct pb_listen_config *listen,
+			 struct pb_maps *maps, struct pb_report *report)
 {
 	char why[512];
 
+	if ((listen->kind == PB_LISTEN_RTU
+		     ? check_line(listen, why, sizeof(why))
+		     : pb_server_tcp_check(listen->address, why, sizeof(why))) < 0)
+		mark_error(report, config, listen->mark, why);
+	for (size_t i = 0; i < listen->allow_count; i++)
+		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
+			mark_error(report, config, listen->mark, why);
+	for (size_t i = 0; i < listen->unit_count; i++)
+		check_map(config, listen->units[i].map_mark, listen->units[i].map, PB_SCOPE_PACK,
+			  maps, report);
+}
+
+int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
+{
 	for (size_t i = 0; i < config->pack_count; i++)
 		check_pack(config, &config->packs[i], maps, report);
 	check_map(config, (struct pb_mark){0}, GATEWAY_MAP, PB_SCOPE_GATEWAY, maps, report);
-	for (size_t i = 0; i < config->listen_count; i++) {
-		const struct pb_listen_config *listen = &config->listens[i];
-
-		if ((listen->rtu[0] ? check_line(listen, why, sizeof(why))
-				    : pb_server_tcp_check(listen->tcp, why, sizeof(why))) < 0)
-			mark_error(report, config, listen->mark, why);
-		for (size_t n = 0; n < listen->allow_count; n++)
-			if (pb_server_allow_check(listen->allow[n], why, sizeof(why)) < 0)
-				mark_error(report, config, listen->mark, why);
-	}
+	for (size_t i = 0; i < config->listen_count; i++)
+		check_listen(config, &config->listens[i], maps, report);
 	return report->count ? -EINVAL : 0;
 }
 
@@ -287,11 +191,11 @@ static uint64_t seed_of(const char *name)
 	return hash;
 }
 
-static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, struct pb_maps *maps,
-		     struct pb_report *report)
+static int make_pack(struct pb_bridge *bridge, size_t index, sd_event *event)
 {
 	const struct pb_pack_config *pack = &bridge->config->packs[index];
-	struct unit *unit = &bridge->units[index];
+	struct source *source = &bridge->show.sources[index];
+	struct pb_pack_data *data = &source->data;
 	struct pb_session_config session = {
 		.poll_ms = pack->poll_ms,
 		.gap_ms = pack->gap_ms,
@@ -311,50 +215,71 @@ static int make_unit(struct pb_bridge *bridge, size_t index, sd_event *event, st
 		.passkey = pack->passkey,
 	};
 	const struct pb_link_type *type;
-	const struct pb_map *map;
 	char why[512];
-	int r;
 
 	pb_session_protocol(&session, pack->protocol);
 	snprintf(session.password, sizeof(session.password), "%s", pack->password);
-	unit->bridge = bridge;
-	unit->dirty = true;
-	unit->data.status.stale_after_s = pack->stale_after_s;
-	snprintf(unit->data.name, sizeof(unit->data.name), "%s", pack->name);
-	snprintf(unit->data.protocol, sizeof(unit->data.protocol), "%.15s", pack->protocol);
-	bridge->by_id[pack->unit] = unit;
-
-	r = pb_maps_get(maps, pack->map, &map, report);
-	if (r == 0)
-		r = pb_unit_image_new(&unit->image, map);
-	if (r < 0)
-		return r;
+	data->status.stale_after_s = pack->stale_after_s;
+	snprintf(data->name, sizeof(data->name), "%s", pack->name);
+	snprintf(data->protocol, sizeof(data->protocol), "%.15s", pack->protocol);
 	type = pb_link_find(pack->link, &link.address, why, sizeof(why));
-	return pb_pack_new(&unit->pack, &session, type, &link, &pack_handler, unit);
+	return pb_pack_new(&source->pack, &session, type, &link, &pack_handler, source);
+}
+
+static int add_unit(struct pb_bridge *bridge, struct view *view, int32_t id, size_t pack,
+		    const char *map_name, struct pb_maps *maps, struct pb_report *report)
+{
+	const struct pb_map *map;
+	int r = pb_maps_get(maps, map_name, &map, report);
+
+	return r < 0 ? r
+		     : show_face(&bridge->show, &bridge->show.sources[pack], map, &view->by_id[id]);
+}
+
+static int make_views(struct pb_bridge *bridge, struct pb_maps *maps, struct pb_report *report)
+{
+	const struct pb_config *config = bridge->config;
+	int r = 0;
+
+	for (size_t i = 0; i <= config->listen_count; i++)
+		bridge->views[i].show = &bridge->show;
+	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
+		r = add_unit(bridge, &bridge->views[0], config->packs[i].unit, i,
+			     config->packs[i].map, maps, report);
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct pb_listen_config *listen = &config->listens[i];
+
+		for (size_t n = 0; r >= 0 && n < listen->unit_count; n++)
+			r = add_unit(bridge, &bridge->views[i + 1], listen->units[n].unit,
+				     listen->units[n].pack_index, listen->units[n].map, maps,
+				     report);
+	}
+	return r;
 }
 
 static int make_gateway(struct pb_bridge *bridge, struct pb_maps *maps, const char *version,
 			struct pb_report *report)
 {
+	struct pb_gateway *gateway = &bridge->show.gateway;
 	const struct pb_map *map;
 	int r = pb_maps_get(maps, GATEWAY_MAP, &map, report);
 
 	if (r < 0)
 		return r;
-	snprintf(bridge->gateway.product, sizeof(bridge->gateway.product), "packbridge");
-	snprintf(bridge->gateway.version, sizeof(bridge->gateway.version), "%s", version);
-	bridge->gateway.packs = (int32_t)bridge->config->pack_count;
+	snprintf(gateway->product, sizeof(gateway->product), "packbridge");
+	snprintf(gateway->version, sizeof(gateway->version), "%s", version);
+	gateway->packs = (int32_t)bridge->config->pack_count;
 	bridge->identity = (struct pb_identity){
 		.vendor = "packbridge",
 		.product = "packbridge",
-		.revision = bridge->gateway.version,
+		.revision = gateway->version,
 		.product_name = "packbridge, battery packs as Modbus units",
 	};
 	bridge->backend =
-		(struct pb_server_backend){.identity = &bridge->identity, .unit = show_unit};
-	r = pb_unit_image_new(&bridge->gateway_image, map);
+		(struct pb_server_backend){.identity = &bridge->identity, .unit = view_unit};
+	r = pb_unit_image_new(&bridge->show.gateway_image, map);
 	if (r >= 0)
-		pb_unit_image_describe(bridge->gateway_image, 0, "gateway", NULL);
+		pb_unit_image_describe(bridge->show.gateway_image, 0, "gateway", NULL);
 	return r;
 }
 
@@ -362,25 +287,28 @@ static int make_server(struct pb_bridge *bridge, size_t index, sd_event *event,
 		       struct pb_report *report)
 {
 	const struct pb_listen_config *listen = &bridge->config->listens[index];
-	struct pb_server_config tcp = {
-		.address = listen->tcp,
+	struct view *view = &bridge->views[listen->unit_count ? index + 1 : 0];
+	struct pb_server_config socket = {
+		.address = listen->address,
 		.max_clients = listen->max_clients,
 		.frame_timeout_ms = listen->frame_timeout_ms,
 		.idle_timeout_ms = 1000 * listen->idle_timeout_s,
 		.allow = (const char *const *)listen->allow,
 		.allow_count = listen->allow_count,
+		.rtu = listen->kind == PB_LISTEN_RTU_TCP,
+		.gap_ms = listen->gap_ms,
 	};
 	struct pb_line_config line;
 	char why[512];
 	int r;
 
 	line_config(listen, &line);
-	if (listen->rtu[0])
-		r = pb_line_new(&bridge->lines[index], event, &line, &bridge->backend, bridge, why,
-				sizeof(why));
+	if (listen->kind == PB_LISTEN_RTU)
+		r = pb_line_new(&bridge->listeners[index].line, event, &line, &bridge->backend,
+				view, why, sizeof(why));
 	else
-		r = pb_server_tcp_new(&bridge->servers[index], event, &tcp, &bridge->backend,
-				      bridge, why, sizeof(why));
+		r = pb_server_tcp_new(&bridge->listeners[index].server, bridge->hub, &socket,
+				      &bridge->backend, view, why, sizeof(why));
 	if (r < 0)
 		mark_error(report, bridge->config, listen->mark, why);
 	return r;
@@ -458,16 +386,21 @@ static int make_all(struct pb_bridge *bridge, sd_event *event, struct pb_maps *m
 	const struct pb_config *config = bridge->config;
 	int r;
 
-	bridge->units = calloc(config->pack_count, sizeof(*bridge->units));
-	bridge->servers = calloc(config->listen_count, sizeof(*bridge->servers));
-	bridge->lines = calloc(config->listen_count, sizeof(struct pb_line *));
-	if (!bridge->units || !bridge->servers || !bridge->lines)
+	bridge->show.sources = calloc(config->pack_count, sizeof(*bridge->show.sources));
+	bridge->views = calloc(config->listen_count + 1, sizeof(*bridge->views));
+	bridge->listeners = calloc(config->listen_count, sizeof(*bridge->listeners));
+	if (!bridge->show.sources || !bridge->views || !bridge->listeners)
 		return -ENOMEM;
-	r = make_bluez(bridge, event);
+	bridge->show.source_count = config->pack_count;
+	r = pb_hub_new(&bridge->hub, event);
+	if (r >= 0)
+		r = make_bluez(bridge, event);
 	if (r >= 0)
 		r = make_gateway(bridge, maps, version, report);
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
-		r = make_unit(bridge, i, event, maps, report);
+		r = make_pack(bridge, i, event);
+	if (r >= 0)
+		r = make_views(bridge, maps, report);
 	if (r < 0)
 		return r;
 	r = make_control(bridge, event, report);
@@ -490,7 +423,9 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_confi
 	if (!bridge)
 		return -ENOMEM;
 	bridge->config = config;
-	bridge->start_ms = pb_now_ms();
+	bridge->show.start_ms = pb_now_ms();
+	bridge->show.count = count_clients;
+	bridge->show.userdata = bridge;
 	r = make_all(bridge, event, maps, version, report);
 	if (r < 0)
 		return r;
@@ -504,8 +439,13 @@ int pb_bridge_start(struct pb_bridge *bridge)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < bridge->config->pack_count; i++)
-		r = pb_pack_start(bridge->units[i].pack);
+		r = pb_pack_start(bridge->show.sources[i].pack);
 	return r;
+}
+
+int pb_bridge_run(struct pb_bridge *bridge)
+{
+	return pb_hub_run(bridge->hub);
 }
 
 struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
@@ -513,20 +453,18 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	if (!bridge)
 		return NULL;
 	pb_control_free(bridge->control);
-	for (size_t i = 0; bridge->servers && i < bridge->config->listen_count; i++)
-		pb_server_free(bridge->servers[i]);
-	for (size_t i = 0; bridge->lines && i < bridge->config->listen_count; i++)
-		pb_line_free(bridge->lines[i]);
-	for (size_t i = 0; bridge->units && i < bridge->config->pack_count; i++) {
-		pb_pack_free(bridge->units[i].pack);
-		pb_unit_image_free(bridge->units[i].image);
+	for (size_t i = 0; bridge->listeners && i < bridge->config->listen_count; i++) {
+		pb_server_free(bridge->listeners[i].server);
+		pb_line_free(bridge->listeners[i].line);
 	}
-	pb_unit_image_free(bridge->gateway_image);
+	pb_hub_free(bridge->hub);
+	for (size_t i = 0; i < bridge->show.source_count; i++)
+		pb_pack_free(bridge->show.sources[i].pack);
+	show_clear(&bridge->show);
 	pb_bluez_free(bridge->bluez);
 	free(bridge->limits);
-	free(bridge->servers);
-	free(bridge->lines);
-	free(bridge->units);
+	free(bridge->listeners);
+	free(bridge->views);
 	free(bridge);
 	return NULL;
 }
@@ -536,7 +474,7 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 	for (size_t i = 0; i < bridge->config->pack_count; i++) {
 		if (strcmp(bridge->config->packs[i].name, pack) != 0)
 			continue;
-		pb_pack_release(bridge->units[i].pack, ms);
+		pb_pack_release(bridge->show.sources[i].pack, ms);
 		return 0;
 	}
 	return -ENOENT;
@@ -544,5 +482,18 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index)
 {
-	return bridge->servers[index] ? pb_server_port(bridge->servers[index]) : 0;
+	const struct pb_server *server = bridge->listeners[index].server;
+
+	return server ? pb_server_port(server) : 0;
+}
+
+void pb_bridge_listener_stats(const struct pb_bridge *bridge, size_t index,
+			      struct pb_server_stats *ret)
+{
+	const struct listener *listener = &bridge->listeners[index];
+
+	if (listener->line)
+		pb_line_stats(listener->line, ret);
+	else
+		pb_server_stats(listener->server, ret);
 }

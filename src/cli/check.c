@@ -27,14 +27,20 @@ static void print_units(const struct pb_config *config)
 
 static void print_listen(const struct pb_listen_config *listen)
 {
-	if (listen->rtu[0])
-		printf("listen  Modbus RTU on %s, %u baud, %u%c%u\n", listen->rtu, listen->baud,
+	if (listen->kind == PB_LISTEN_RTU)
+		printf("listen  Modbus RTU on %s, %u baud, %u%c%u\n", listen->address, listen->baud,
 		       listen->data_bits, "NEO"[listen->parity], listen -> stop_bits);
 	else
-		printf("listen  Modbus TCP on %s, up to %u clients%s", listen->tcp,
+		printf("listen  Modbus %s on %s, up to %u clients%s",
+		       listen->kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP", listen->address,
 		       listen->max_clients, listen->allow_count ? " from" : "\n");
 	for (size_t i = 0; i < listen->allow_count; i++)
 		printf(" %s%s", listen->allow[i], i + 1 < listen->allow_count ? "," : "\n");
+	if (listen->unit_count)
+		puts("        shows instead of the units above:");
+	for (size_t i = 0; i < listen->unit_count; i++)
+		printf("%4d  %-16s  %s\n", listen->units[i].unit, listen->units[i].pack,
+		       listen->units[i].map);
 }
 
 int pb_cli_check(int argc, char **argv)

@@ -57,7 +57,7 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 	};
 	char host[PB_CONFIG_LINK];
 
-	client_host(config->listens[0].tcp, host, sizeof(host));
+	client_host(config->listens[0].address, host, sizeof(host));
 	puts("Three simulated packs are served. In another shell:\n");
 	for (size_t i = 0; i < PB_ARRAY_SIZE(lines); i++)
 		printf("  mbpoll -m tcp -p %u -a %s -0 %s -1 %s\n      # %s\n",

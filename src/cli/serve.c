@@ -46,15 +46,16 @@ static int serve(sd_event *event, const struct pb_config *config, struct pb_maps
 		return r;
 
 	for (size_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].tcp[0]) /* a line says itself whether it is open */
-			pb_log(PB_LOG_INFO, "Modbus TCP on %s, port %u", config->listens[i].tcp,
-			       pb_bridge_port(bridge, i));
+		if (config->listens[i].kind != PB_LISTEN_RTU) /* a line says itself when it opens */
+			pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u",
+			       config->listens[i].kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP",
+			       config->listens[i].address, pb_bridge_port(bridge, i));
 	if (ready)
 		ready(config, bridge);
 	r = pb_bridge_start(bridge);
 	if (r >= 0) {
 		sd_notify(false, "READY=1");
-		r = sd_event_loop(event);
+		r = pb_bridge_run(bridge);
 	}
 	sd_notify(false, "STOPPING=1");
 	if (r < 0)

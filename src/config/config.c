@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "packbridge/config.h"
+#include "inner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +10,6 @@ enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6 };
 
 #define PACK(member)                                                                               \
 	offsetof(struct pb_pack_config, member), sizeof(((struct pb_pack_config *)0)->member)
-#define LISTEN(member)                                                                             \
-	offsetof(struct listen, config.member), sizeof(((struct pb_listen_config *)0)->member)
 #define BLUETOOTH(member)                                                                          \
 	offsetof(struct bluetooth, config.member), sizeof(((struct pb_bluetooth_config *)0)->member)
 #define ADAPTER(member)                                                                            \
@@ -60,44 +58,6 @@ static const struct pb_yaml_row pack_rows[] = {
 	{0},
 };
 
-/* What is filled from the file, before the list is made an array. */
-struct listen {
-	struct pb_listen_config config;
-	const struct pb_yaml *allow_node;
-};
-
-static const char *const parities[] = {"none", "even", "odd", NULL};
-
-static const struct pb_yaml_row listen_rows[] = {
-	{"tcp", PB_YAML_TEXT, LISTEN(tcp),
-	 .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
-	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
-	 .doc = "connections at a time; one more closes the longest idle"},
-	{"allow", PB_YAML_NODE, offsetof(struct listen, allow_node), sizeof(const struct pb_yaml *),
-	 .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
-	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
-	 .doc = "for the rest of a request that has begun, and for a client to take its replies"},
-	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
-	 .doc = "a client without a request for so long is closed; 0: never"},
-	{"rtu", PB_YAML_TEXT, LISTEN(rtu),
-	 .doc = "instead of tcp: Modbus RTU on this serial line, e.g. /dev/ttyUSB0"},
-	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
-	 .doc = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200 or 230400"},
-	{"parity", PB_YAML_ENUM, LISTEN(parity), .words = parities, .preset = "none",
-	 .doc = "none, even or odd"},
-	{"data_bits", PB_YAML_INT, LISTEN(data_bits), .min = 7, .max = 8, .preset = "8", .doc = "7 or 8"},
-	{"stop_bits", PB_YAML_INT, LISTEN(stop_bits), .min = 1, .max = 2, .preset = "1", .doc = "1 or 2"},
-	{"gap_ms", PB_YAML_INT, LISTEN(gap_ms), .min = 1, .max = 1000, .preset = "20",
-	 .doc = "silence that ends a frame of unknown length; at least 3.5 characters"},
-	{"reply_delay_ms", PB_YAML_INT, LISTEN(reply_delay_ms), .min = 0, .max = 1000, .preset = "0",
-	 .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
-	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
-	 .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
-	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
-	 .doc = "the adapter hears what it sends"},
-	{0},
-};
-
 static const struct pb_yaml_row bluetooth_rows[] = {
 	{"max_connections", PB_YAML_INT, BLUETOOTH(max_connections), .min = 1, .max = 64, .preset = "5",
 	 .doc = "packs that one adapter holds at a time; more take turns"},
@@ -137,23 +97,30 @@ const struct pb_yaml_row *pb_config_pack_rows(void)
 	return pack_rows;
 }
 
-const struct pb_yaml_row *pb_config_listen_rows(void)
-{
-	return listen_rows;
-}
-
 const struct pb_yaml_row *pb_config_bluetooth_rows(void)
 {
 	return bluetooth_rows;
 }
 
-static struct pb_mark mark_of(const struct pb_yaml *node, const char *key)
+struct pb_mark config_mark(const struct pb_yaml *node, const char *key)
 {
 	const struct pb_yaml *member = pb_yaml_get(node, key);
 
 	if (!member)
 		member = node;
 	return (struct pb_mark){member->line, member->col};
+}
+
+void *config_items(const struct pb_yaml *node, size_t size, size_t *ret_count, const char *what,
+		   struct pb_report *report)
+{
+	if (node->type != PB_YAML_SEQUENCE || !node->child) {
+		pb_yaml_error(report, node, "%s, expected a list (lines that start with '- ')",
+			      what);
+		return NULL;
+	}
+	*ret_count = pb_yaml_count(node);
+	return calloc(*ret_count, size);
 }
 
 static bool good_name(const char *name)
@@ -263,24 +230,11 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 		pb_yaml_error(report, pb_yaml_get(node, "stale_after_s"),
 			      "stale_after_s %u, expected more than one poll interval (%u ms)",
 			      pack->stale_after_s, pack->poll_ms);
-	pack->link_mark = mark_of(node, "link");
-	pack->protocol_mark = mark_of(node, "protocol");
-	pack->map_mark = mark_of(node, "map");
-	pack->unit_mark = mark_of(node, "unit");
+	pack->link_mark = config_mark(node, "link");
+	pack->protocol_mark = config_mark(node, "protocol");
+	pack->map_mark = config_mark(node, "map");
+	pack->unit_mark = config_mark(node, "unit");
 	check_unique(config, index, node, report);
-}
-
-/* @return an array of @size a item of the sequence @node, NULL when it is none or empty */
-static void *make_items(const struct pb_yaml *node, size_t size, size_t *ret_count,
-			const char *what, struct pb_report *report)
-{
-	if (node->type != PB_YAML_SEQUENCE || !node->child) {
-		pb_yaml_error(report, node, "%s, expected a list (lines that start with '- ')",
-			      what);
-		return NULL;
-	}
-	*ret_count = pb_yaml_count(node);
-	return calloc(*ret_count, size);
 }
 
 static int read_packs(struct pb_config *config, const struct pb_yaml *node,
@@ -289,96 +243,11 @@ static int read_packs(struct pb_config *config, const struct pb_yaml *node,
 	size_t index = 0;
 
 	config->packs =
-		make_items(node, sizeof(*config->packs), &config->pack_count, "packs", report);
+		config_items(node, sizeof(*config->packs), &config->pack_count, "packs", report);
 	if (!config->packs)
 		return config->pack_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next)
 		read_pack(config, index++, item, report);
-	return 0;
-}
-
-/* Port 0 is a new one each time. */
-static bool free_port(const struct pb_listen_config *listen)
-{
-	const char *colon = strrchr(listen->tcp, ':');
-
-	return colon && strcmp(colon, ":0") == 0;
-}
-
-static void check_listen(struct pb_config *config, size_t index, const struct pb_yaml *item,
-			 struct pb_report *report)
-{
-	struct pb_listen_config *listen = &config->listens[index];
-	const char *key = listen->rtu[0] ? "rtu" : "tcp";
-
-	listen->mark = mark_of(item, key);
-	if (!listen->tcp[0] == !listen->rtu[0]) {
-		pb_yaml_error(report, item, "a listener with %s, expected one of tcp and rtu",
-			      listen->tcp[0] ? "both tcp and rtu" : "neither tcp nor rtu");
-		return;
-	}
-	for (size_t i = 0; i < index; i++) {
-		const struct pb_listen_config *other = &config->listens[i];
-
-		if (strcmp(other->tcp, listen->tcp) == 0 && strcmp(other->rtu, listen->rtu) == 0 &&
-		    (listen->rtu[0] || !free_port(listen)))
-			pb_yaml_error(report, pb_yaml_get(item, key),
-				      "'%s' stands twice, expected another %s",
-				      listen->rtu[0] ? listen->rtu : listen->tcp,
-				      listen->rtu[0] ? "line" : "address");
-	}
-}
-
-static int read_allow(struct pb_listen_config *listen, const struct pb_yaml *node,
-		      struct pb_report *report)
-{
-	listen->allow =
-		make_items(node, sizeof(*listen->allow), &listen->allow_count, "allow", report);
-	if (!listen->allow)
-		return listen->allow_count ? -ENOMEM : 0;
-	listen->allow_count = 0;
-	for (const struct pb_yaml *item = node->child; item; item = item->next) {
-		if (item->type != PB_YAML_SCALAR) {
-			pb_yaml_error(report, item, "allow, expected networks like 192.168.1.0/24");
-			continue;
-		}
-		listen->allow[listen->allow_count] = strdup(item->text);
-		if (!listen->allow[listen->allow_count])
-			return -ENOMEM;
-		listen->allow_count++;
-	}
-	return 0;
-}
-
-static int read_listens(struct pb_config *config, const struct pb_yaml *node,
-			struct pb_report *report)
-{
-	size_t index = 0;
-
-	if (!node) {
-		config->listens = calloc(1, sizeof(*config->listens));
-		if (!config->listens)
-			return -ENOMEM;
-		config->listen_count = 1;
-		config->listens[0] =
-			(struct pb_listen_config){.tcp = "0.0.0.0:502", .max_clients = 64};
-		return 0;
-	}
-	config->listens =
-		make_items(node, sizeof(*config->listens), &config->listen_count, "listen", report);
-	if (!config->listens)
-		return config->listen_count ? -ENOMEM : 0;
-	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
-		struct listen listen = {0};
-
-		if (pb_yaml_fill(item, listen_rows, &listen, report) < 0)
-			continue;
-		config->listens[index] = listen.config;
-		if (listen.allow_node &&
-		    read_allow(&config->listens[index], listen.allow_node, report) < 0)
-			return -ENOMEM;
-		check_listen(config, index, item, report);
-	}
 	return 0;
 }
 
@@ -387,8 +256,8 @@ static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_
 {
 	size_t index = 0;
 
-	bluetooth->adapters = make_items(node, sizeof(*bluetooth->adapters),
-					 &bluetooth->adapter_count, "adapters", report);
+	bluetooth->adapters = config_items(node, sizeof(*bluetooth->adapters),
+					   &bluetooth->adapter_count, "adapters", report);
 	if (!bluetooth->adapters)
 		return bluetooth->adapter_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
@@ -436,12 +305,12 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 	pb_yaml_fill(root, file_rows, &sections, report);
 	r = sections.packs ? read_packs(config, sections.packs, report) : 0;
 	if (r == 0)
-		r = read_listens(config, sections.listen, report);
+		r = config_read_listens(config, sections.listen, report);
 	if (r == 0)
 		r = read_bluetooth(config, sections.bluetooth, report);
 	config->control_fixed = sections.control[0];
 	if (config->control_fixed)
-		config->control_mark = mark_of(root, "control");
+		config->control_mark = config_mark(root, "control");
 	snprintf(config->control, sizeof(config->control), "%s",
 		 config->control_fixed ? sections.control : PB_CONFIG_CONTROL);
 	if (r < 0)
@@ -470,22 +339,13 @@ int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *r
 	return r < 0 ? r : read_file(ret, path, root, report);
 }
 
-static void free_allow(struct pb_listen_config *listen)
-{
-	for (size_t i = 0; i < listen->allow_count; i++)
-		free(listen->allow[i]);
-	free(listen->allow);
-}
-
 struct pb_config *pb_config_free(struct pb_config *config)
 {
 	if (!config)
 		return NULL;
 	free(config->file);
 	free(config->packs);
-	for (size_t i = 0; config->listens && i < config->listen_count; i++)
-		free_allow(&config->listens[i]);
-	free(config->listens);
+	config_free_listens(config);
 	free(config->bluetooth.adapters);
 	free(config);
 	return NULL;

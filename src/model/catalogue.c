@@ -154,8 +154,10 @@ static const struct pb_field gateway_fields[] = {
 	GATEWAY(clients, NUMBER, NONE, 0, 65534, "Modbus clients connected now"),
 	GATEWAY(requests, NUMBER, NONE, 0, UINT32_MAX, "requests taken since the start"),
 	GATEWAY(exceptions, NUMBER, NONE, 0, UINT32_MAX, "requests answered by an exception since the start"),
-	GATEWAY(malformed, NUMBER, NONE, 0, UINT32_MAX, "connections closed since the start because their bytes were no Modbus"),
+	GATEWAY(malformed, NUMBER, NONE, 0, UINT32_MAX, "connections closed since the start because their bytes were no Modbus, and frames with a wrong CRC"),
 	GATEWAY(evicted, NUMBER, NONE, 0, UINT32_MAX, "idle clients closed since the start to let a new one in"),
+	GATEWAY(refused, NUMBER, NONE, 0, UINT32_MAX, "connections refused since the start because `allow` does not have them"),
+	GATEWAY(timeouts, NUMBER, NONE, 0, UINT32_MAX, "clients closed since the start over half a request, replies not taken, or idleness"),
 	{
 		.name = "unit_status", .kind = PB_KIND_ENUM, .min = 0, .max = PB_QUALITY_LOST + 1,
 		.offset = offsetof(struct pb_gateway, unit_status), .size = 2, .indexed = true,

@@ -39,26 +39,25 @@ static void touch(struct pb_server *server, struct client *client, uint64_t now_
 	list_append(server, client);
 }
 
-void tcp_client_close(struct pb_server *server, struct client *client)
+void tcp_client_close(struct client *client)
 {
+	struct pb_server *server = client->socket.server;
+
 	/* closed over unread bytes, TCP resets, and replies on their way would be lost with it */
 	recv(client->socket.fd, client->out, OUT_MAX, MSG_DONTWAIT);
 	list_remove(server, client);
-	server->stats.clients--;
+	server->service.stats.clients--;
 	close(client->socket.fd); /* this takes it out of the epoll set as well */
 	free(client);
 }
 
-static int set_blocked(struct pb_server *server, struct client *client, bool blocked)
+static int set_blocked(struct client *client, bool blocked)
 {
-	struct epoll_event event = {.events = blocked ? EPOLLOUT : EPOLLIN,
-				    .data.ptr = &client->socket};
-
 	if (client->blocked == blocked)
 		return 0;
 	client->blocked = blocked;
-	return epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, client->socket.fd, &event) < 0 ? -errno
-											 : 0;
+	return hub_watch(client->socket.server->hub, &client->socket, blocked ? EPOLLOUT : EPOLLIN,
+			 true);
 }
 
 bool tcp_notice_is_due(struct notice *notice, uint64_t now_ms)
@@ -103,26 +102,27 @@ static void log_malformed(struct pb_server *server, const struct client *client,
 
 int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
 {
-	struct client *client = malloc(sizeof(*client));
-	struct epoll_event event = {.events = EPOLLIN};
+	struct client *client =
+		malloc(sizeof(*client) + (server->rtu ? sizeof(client->rtu[0]) : 0));
 	int r;
 
 	if (!client)
 		return -ENOMEM;
-	client->socket = (struct socket){.fd = fd};
-	client->blocked = client->ended = false;
+	/* the buffers are left as they are, their pages untouched */
+	memset(client, 0, offsetof(struct client, in));
+	client->socket = (struct socket){.fd = fd, .server = server};
 	client->active_ms = now_ms;
-	client->stuck_ms = 0;
-	client->in_len = client->out_at = client->out_len = 0;
-	event.data.ptr = &client->socket;
-	if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		r = -errno;
+	if (server->rtu)
+		client->rtu[0] = (struct client_rtu){
+			.framer = {.ours = service_owns, .userdata = &server->service}};
+	r = hub_watch(server->hub, &client->socket, EPOLLIN, false);
+	if (r < 0) {
 		free(client);
 		return r;
 	}
 	list_append(server, client);
-	server->stats.clients++;
-	server->stats.accepted++;
+	server->service.stats.clients++;
+	server->service.stats.accepted++;
 	return 0;
 }
 
@@ -147,76 +147,105 @@ static int send_replies(struct client *client)
 	return 0;
 }
 
-/* What function 8 tells; the counters are 16 bits and start again. */
-static void count(struct pb_diagnostics *d, bool known, const uint8_t *reply, size_t len)
+/* @return whether a reply of any size still fits */
+static bool has_room(const struct client *client)
 {
-	d->bus_messages++;
-	d->server_messages += known;
-	if (known && len == 0)
-		d->no_response++;
-	if (len > 0 && reply[0] & 0x80) {
-		d->exceptions++;
-		if (reply[1] == PB_EXCEPTION_DEVICE_BUSY)
-			d->busy++;
-	}
+	return client->out_len + PB_TCP_ADU_MAX <= OUT_MAX;
 }
 
-static void answer(struct pb_server *server, struct client *client, const struct pb_mbap *request,
-		   uint64_t now_ms)
+static void answered(struct client *client, size_t len, size_t function_at)
 {
-	const struct pb_host host = {server->backend->identity, &server->diagnostics};
-	const struct pb_image *image =
-		server->backend->unit(server->userdata, request->unit, now_ms);
-	uint8_t *adu = client->out + client->out_len;
-	size_t len =
-		pb_modbus_reply(&host, image, request->pdu, request->pdu_len, adu + PB_MBAP_LEN);
-
-	server->stats.requests++;
-	count(&server->diagnostics, image != NULL, adu + PB_MBAP_LEN, len);
+	client->requests++;
 	if (len == 0)
 		return;
-	if (adu[PB_MBAP_LEN] & 0x80)
-		server->stats.exceptions++;
-	client->out_len = (uint16_t)(client->out_len + pb_mbap_wrap(adu, request, len));
+	client->exceptions += client->out[client->out_len + function_at] >> 7;
+	client->out_len = (uint16_t)(client->out_len + len);
 }
 
 /*
  * Answers the whole requests of the input, as many as the output has room for.
  * @return false: what follows is no Modbus TCP
  */
-static bool answer_all(struct pb_server *server, struct client *client, uint64_t now_ms)
+static bool answer_tcp(struct client *client, uint64_t now_ms)
 {
+	struct service *service = &client->socket.server->service;
 	size_t at = 0;
 	int len = 0;
 
-	while (client->out_len + PB_TCP_ADU_MAX <= OUT_MAX) {
+	while (has_room(client)) {
 		struct pb_mbap request;
 
 		len = pb_mbap_next(client->in + at, client->in_len - at, &request);
 		if (len <= 0)
 			break;
-		answer(server, client, &request, now_ms);
+		answered(
+			client,
+			service_reply_tcp(service, &request, now_ms, client->out + client->out_len),
+			PB_MBAP_LEN);
 		at += (size_t)len;
 	}
 	client->in_len = (uint16_t)(client->in_len - at);
 	memmove(client->in, client->in + at, client->in_len);
-	if (at > 0) {
-		client->stuck_ms = 0;
-		touch(server, client, now_ms);
-	}
 	return len >= 0;
 }
 
-static void stream_broke(struct pb_server *server, struct client *client, uint64_t now_ms)
+static void answer_frames(struct client *client, bool silence, uint64_t now_ms)
 {
-	server->stats.malformed++;
+	struct service *service = &client->socket.server->service;
+	struct client_rtu *rtu = client->rtu;
+	struct pb_rtu_frame request;
+
+	while (has_room(client) && pb_rtu_next(&rtu->framer, silence, &request))
+		answered(
+			client,
+			service_reply_rtu(service, &request, now_ms, client->out + client->out_len),
+			1);
+	service_count_frames(service, &rtu->framer, &rtu->seen);
+}
+
+static void answer_rtu(struct client *client, uint64_t now_ms)
+{
+	size_t at = 0, taken;
+
+	do {
+		taken = pb_rtu_push(&client->rtu->framer, client->in + at, client->in_len - at);
+		at += taken;
+		answer_frames(client, false, now_ms);
+	} while (taken > 0 && has_room(client));
+	client->in_len = (uint16_t)(client->in_len - at);
+	memmove(client->in, client->in + at, client->in_len);
+}
+
+/* @return false: what follows can't be read */
+static bool answer_all(struct client *client, uint64_t now_ms)
+{
+	struct pb_server *server = client->socket.server;
+	uint32_t before = client->requests;
+	bool good = true;
+
+	if (server->rtu)
+		answer_rtu(client, now_ms);
+	else
+		good = answer_tcp(client, now_ms);
+	if (client->requests != before) {
+		client->stuck_ms = 0;
+		touch(server, client, now_ms);
+	}
+	return good;
+}
+
+static void stream_broke(struct client *client, uint64_t now_ms)
+{
+	struct pb_server *server = client->socket.server;
+
+	server->service.stats.malformed++;
 	log_malformed(server, client, now_ms);
 	client->ended = true;
 	client->in_len = 0;
 }
 
 /* @return 0, or negative: close it */
-static int serve(struct pb_server *server, struct client *client, uint64_t now_ms)
+static int serve(struct client *client, uint64_t now_ms)
 {
 	int r;
 
@@ -225,14 +254,14 @@ static int serve(struct pb_server *server, struct client *client, uint64_t now_m
 		r = send_replies(client);
 		if (r < 0)
 			break;
-		if (!answer_all(server, client, now_ms))
-			stream_broke(server, client, now_ms);
+		if (!answer_all(client, now_ms))
+			stream_broke(client, now_ms);
 	} while (client->out_len > 0);
 	if (r < 0 && r != -EAGAIN)
 		return r;
 	if (r == 0 && client->ended)
 		return -ESHUTDOWN;
-	return set_blocked(server, client, r == -EAGAIN);
+	return set_blocked(client, r == -EAGAIN);
 }
 
 /* @return 0, or negative: close it */
@@ -248,25 +277,48 @@ static int receive(struct client *client)
 	return 0;
 }
 
-void tcp_client_turn(struct pb_server *server, struct client *client, uint32_t events,
-		     uint64_t now_ms)
+/* @return whether it waits for the rest of a request, or to be rid of replies */
+static bool is_stuck(const struct client *client)
 {
-	int r = 0;
+	if (client->in_len > 0 || client->blocked)
+		return true;
+	if (!client->socket.server->rtu)
+		return false;
+	return client->rtu->framer.len > client->rtu->framer.taken || client->rtu->framer.lost;
+}
 
-	if (!client->blocked)
-		r = receive(client);
-	else if (events & (EPOLLERR | EPOLLHUP))
-		r = -ECONNRESET;
-	if (r == 0)
-		r = serve(server, client, now_ms);
+static void end_turn(struct client *client, int r, uint64_t now_ms)
+{
 	if (r < 0) {
-		tcp_client_close(server, client);
-		return;
-	}
-	if (client->in_len == 0 && !client->blocked) {
+		tcp_client_close(client);
+	} else if (!is_stuck(client)) {
 		client->stuck_ms = 0;
 	} else if (client->stuck_ms == 0) {
 		client->stuck_ms = now_ms;
-		tcp_sweep_later(server);
+		tcp_sweep_later(client->socket.server);
 	}
+}
+
+void tcp_client_turn(struct client *client, uint32_t events, uint64_t now_ms)
+{
+	int r = 0;
+
+	if (!client->blocked) {
+		r = receive(client);
+		if (client->socket.server->rtu)
+			client->rtu->heard_ms = now_ms;
+	} else if (events & (EPOLLERR | EPOLLHUP)) {
+		r = -ECONNRESET;
+	}
+	if (r == 0)
+		r = serve(client, now_ms);
+	end_turn(client, r, now_ms);
+}
+
+void tcp_client_silence(struct client *client, uint64_t now_ms)
+{
+	if (client->blocked || now_ms - client->rtu->heard_ms < client->socket.server->gap_ms)
+		return;
+	answer_frames(client, true, now_ms);
+	end_turn(client, serve(client, now_ms), now_ms);
 }

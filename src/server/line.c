@@ -8,7 +8,7 @@
  *
  * A request that comes while a reply still waits takes its place: its master has given up on it.
  */
-#include "packbridge/server.h"
+#include "service.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,14 +22,12 @@
 enum {
 	REOPEN_US = 1000000,
 	READ_MAX = 512,
-	UNIT_MAX = 247,	       /* SER 2.2 */
 	ECHO_SLACK_US = 50000, /* for adapters that collect bytes */
 };
 
 struct pb_line {
 	struct pb_line_config config;
-	const struct pb_server_backend *backend;
-	void *userdata;
+	struct service service;
 	sd_event *event;
 	struct pb_serial *serial; /* NULL: closed */
 	sd_event_source *io;
@@ -38,9 +36,7 @@ struct pb_line {
 	uint32_t char_us;
 	int error; /* why it is closed, as said last */
 	struct pb_rtu rtu;
-	uint32_t seen_frames, seen_errors, seen_overruns; /* of its counters */
-	struct pb_server_stats stats;
-	struct pb_diagnostics diagnostics;
+	struct rtu_seen seen;
 	size_t out_at, out_len; /* the reply; out_len 0: none */
 	uint8_t out[PB_RTU_ADU_MAX];
 	size_t echo_at, echo_len; /* what the adapter has repeated of it; echo_len 0: nothing due */
@@ -53,14 +49,6 @@ static void arm(sd_event_source *timer, uint64_t us)
 	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
-static bool ours(void *userdata, uint8_t unit)
-{
-	struct pb_line *line = userdata;
-
-	return unit >= 1 && unit <= UNIT_MAX &&
-	       line->backend->unit(line->userdata, unit, pb_now_ms()) != NULL;
-}
-
 /* ---- open and closed ---- */
 
 static void lost(struct pb_line *line, int error, const char *why)
@@ -71,7 +59,7 @@ static void lost(struct pb_line *line, int error, const char *why)
 	line->error = error;
 	line->io = sd_event_source_disable_unref(line->io);
 	line->serial = pb_serial_free(line->serial);
-	line->stats.clients = 0;
+	line->service.stats.clients = 0;
 	line->out_len = line->echo_len = line->echo_at = line->rtu.len = line->rtu.taken = 0;
 	line->rtu.lost = line->rtu.foreign = false;
 	sd_event_source_set_enabled(line->send, SD_EVENT_OFF);
@@ -96,8 +84,8 @@ static void open_line(struct pb_line *line)
 	       line->config.serial.baud, line->config.serial.data_bits, line->config.serial.parity,
 	       line->config.serial.stop_bits);
 	line->error = 0;
-	line->stats.clients = 1;
-	line->stats.accepted++;
+	line->service.stats.clients = 1;
+	line->service.stats.accepted++;
 }
 
 /* ---- replies ---- */
@@ -141,52 +129,21 @@ static int on_send(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void answer(struct pb_line *line, const struct pb_rtu_frame *request)
 {
-	const struct pb_host host = {line->backend->identity, &line->diagnostics};
-	const struct pb_image *image;
-	size_t len;
-
-	line->stats.requests++;
-	line->diagnostics.server_messages++;
 	line->echo_len = line->echo_at = 0; /* the reply that it was of goes now */
-	if (request->unit == 0) { /* a broadcast is never answered, and nothing here is written */
-		line->diagnostics.no_response++;
-		return;
-	}
-	image = line->backend->unit(line->userdata, request->unit, pb_now_ms());
-	len = image ? pb_modbus_reply(&host, image, request->pdu, request->pdu_len, line->out + 1)
-		    : 0;
-	/* a function code that no request has is noise to a serial line */
-	if (len == 0 || request->pdu[0] == 0 || request->pdu[0] & 0x80) {
-		line->diagnostics.no_response++;
-		return;
-	}
-	if (line->out[1] & 0x80) {
-		line->stats.exceptions++;
-		line->diagnostics.exceptions++;
-		if (line->out[2] == PB_EXCEPTION_DEVICE_BUSY)
-			line->diagnostics.busy++;
-	}
 	line->out_at = 0;
-	line->out_len = pb_rtu_wrap(line->out, request->unit, len);
-	arm(line->send,
-	    pb_rtu_gap_us(line->config.serial.baud) + 1000ULL * line->config.reply_delay_ms);
+	line->out_len = service_reply_rtu(&line->service, request, pb_now_ms(), line->out);
+	if (line->out_len > 0)
+		arm(line->send, pb_rtu_gap_us(line->config.serial.baud) +
+					1000ULL * line->config.reply_delay_ms);
+	else
+		sd_event_source_set_enabled(line->send, SD_EVENT_OFF);
 }
 
 /* ---- requests ---- */
 
-/* What function 8 tells, which can clear it. */
 static void count(struct pb_line *line)
 {
-	const struct pb_rtu *rtu = &line->rtu;
-	struct pb_diagnostics *d = &line->diagnostics;
-
-	d->bus_messages = (uint16_t)(d->bus_messages + rtu->frames - line->seen_frames);
-	d->bus_errors = (uint16_t)(d->bus_errors + rtu->errors - line->seen_errors);
-	d->overruns = (uint16_t)(d->overruns + rtu->overruns - line->seen_overruns);
-	line->seen_frames = rtu->frames;
-	line->seen_errors = rtu->errors;
-	line->seen_overruns = rtu->overruns;
-	line->stats.malformed = rtu->errors;
+	service_count_frames(&line->service, &line->rtu, &line->seen);
 }
 
 static void take(struct pb_line *line, bool silence)
@@ -299,12 +256,12 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 	line->config = *config;
 	if (1000 * config->gap_ms < gap_us)
 		line->config.gap_ms = (gap_us + 999) / 1000;
-	line->backend = backend;
-	line->userdata = userdata;
+	line->service.backend = backend;
+	line->service.userdata = userdata;
 	line->event = sd_event_ref(event);
 	line->char_us = 11 * 1000000 / config->serial.baud;
-	line->rtu.ours = ours;
-	line->rtu.userdata = line;
+	line->rtu.ours = service_owns;
+	line->rtu.userdata = &line->service;
 	if (add_timer(line, &line->silence, on_silence) < 0 ||
 	    add_timer(line, &line->send, on_send) < 0)
 		return -ENOMEM;
@@ -329,5 +286,5 @@ struct pb_line *pb_line_free(struct pb_line *line)
 
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret)
 {
-	*ret = line->stats;
+	*ret = line->service.stats;
 }

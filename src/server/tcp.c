@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Modbus TCP. All sockets of a server stand in an epoll set of its own, and that set is one source
- * of the event loop: however many clients are ready, the loop turns once. When there are too many
- * clients, the longest idle makes way.
+ * Modbus over TCP: the listeners of a server, and which clients it has. When there are too many,
+ * the longest idle makes way.
  */
 #include "tcp.h"
 
@@ -17,8 +16,8 @@
 
 enum {
 	MAX_CLIENTS = 4096,
-	BATCH = 64, /* ready sockets a turn of the loop */
 	FRAME_TIMEOUT_MS = 5000,
+	GAP_MS = 100,
 	SWEEPS = 4,		/* in the shortest timeout */
 	ACCEPT_PAUSE_MS = 1000, /* when there is no descriptor, and no client to take one from */
 };
@@ -31,6 +30,8 @@ static uint32_t sweep_ms(const struct pb_server *server)
 
 	if (server->idle_timeout_ms && server->idle_timeout_ms < least)
 		least = server->idle_timeout_ms;
+	if (server->rtu && server->gap_ms < least)
+		least = server->gap_ms;
 	return least / SWEEPS + 1;
 }
 
@@ -38,8 +39,10 @@ void tcp_sweep_later(struct pb_server *server)
 {
 	if (server->sweeping)
 		return;
-	sd_event_source_set_time_relative(server->sweep, sweep_ms(server) * UINT64_C(1000));
+	/* by the clock: what the event loop takes for now may be long ago in a client's turn */
+	sd_event_source_set_time(server->sweep, (pb_now_ms() + sweep_ms(server)) * 1000);
 	sd_event_source_set_enabled(server->sweep, SD_EVENT_ONESHOT);
+	hub_stir(server->hub);
 	server->sweeping = true;
 }
 
@@ -57,10 +60,12 @@ static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
 		if ((client->stuck_ms && now_ms - client->stuck_ms >= server->frame_timeout_ms) ||
 		    (server->idle_timeout_ms &&
 		     now_ms - client->active_ms >= server->idle_timeout_ms)) {
-			server->stats.timeouts++;
-			tcp_client_close(server, client);
+			server->service.stats.timeouts++;
+			tcp_client_close(client);
 		} else if (client->stuck_ms) {
 			again = true;
+			if (server->rtu)
+				tcp_client_silence(client, now_ms);
 		}
 	}
 	if (again)
@@ -82,7 +87,7 @@ static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
 	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
 	    allow_match(server->allow, server->allow_count, (struct sockaddr *)&address))
 		return true;
-	server->stats.refused++;
+	server->service.stats.refused++;
 	if (tcp_notice_is_due(&server->refused, now_ms)) {
 		pb_log(PB_LOG_WARNING,
 		       "%s: %s is not among `allow`, refused (%u more since the last such line)",
@@ -104,25 +109,20 @@ static void evict_oldest(struct pb_server *server, const char *cause, uint64_t n
 		       "%s: %s: client %s, idle for %.1f s and the longest of %u, closed for a new "
 		       "one (%u more since the last such line)",
 		       server->name, cause, tcp_client_peer(client, host, sizeof(host)),
-		       (double)(now_ms - client->active_ms) / 1000, server->stats.clients,
+		       (double)(now_ms - client->active_ms) / 1000, server->service.stats.clients,
 		       notice->left_out);
 		notice->left_out = 0;
 	}
-	server->stats.evicted++;
-	tcp_client_close(server, client);
+	server->service.stats.evicted++;
+	tcp_client_close(client);
 }
 
-static int watch_listeners(struct pb_server *server, int operation, uint32_t events)
+static int watch_listeners(struct pb_server *server, uint32_t events, bool again)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < server->listener_count; i++) {
-		struct socket *listener = &server->listeners[i];
-		struct epoll_event event = {.events = events, .data.ptr = listener};
-
-		if (epoll_ctl(server->epoll_fd, operation, listener->fd, &event) < 0)
-			r = -errno;
-	}
+	for (size_t i = 0; r == 0 && i < server->listener_count; i++)
+		r = hub_watch(server->hub, &server->listeners[i], events, again);
 	return r;
 }
 
@@ -132,7 +132,7 @@ static int accept_again(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	watch_listeners(server, EPOLL_CTL_MOD, EPOLLIN);
+	watch_listeners(server, EPOLLIN, true);
 	return 0;
 }
 
@@ -141,17 +141,17 @@ static void pause_accepting(struct pb_server *server, int error)
 {
 	pb_log(PB_LOG_ERR, "%s: no room for a new client (%s), trying again in %.1f s",
 	       server->name, strerror(error), (double)ACCEPT_PAUSE_MS / 1000);
-	if (sd_event_source_set_time_relative(server->pause, ACCEPT_PAUSE_MS * UINT64_C(1000)) >=
-		    0 &&
+	hub_stir(server->hub);
+	if (sd_event_source_set_time(server->pause, (pb_now_ms() + ACCEPT_PAUSE_MS) * 1000) >= 0 &&
 	    sd_event_source_set_enabled(server->pause, SD_EVENT_ONESHOT) >= 0)
-		watch_listeners(server, EPOLL_CTL_MOD, 0);
+		watch_listeners(server, 0, true);
 }
 
 /*
  * Takes one client; for the next one the listener is ready again. Without another look at an empty
  * queue: accept() wants a descriptor before it looks, and a client would be evicted for nothing.
  */
-static void accept_client(struct pb_server *server, int listener, uint64_t now_ms)
+void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 {
 	const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 	int fd = accept4(listener, NULL, NULL, flags), r;
@@ -169,7 +169,7 @@ static void accept_client(struct pb_server *server, int listener, uint64_t now_m
 		close(fd);
 		return;
 	}
-	if (server->stats.clients >= server->max_clients)
+	if (server->service.stats.clients >= server->max_clients)
 		evict_oldest(server, "max_clients reached", now_ms);
 	r = tcp_client_new(server, fd, now_ms);
 	if (r < 0) {
@@ -180,44 +180,13 @@ static void accept_client(struct pb_server *server, int listener, uint64_t now_m
 	}
 }
 
-static int server_turn(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct pb_server *server = userdata;
-	struct epoll_event events[BATCH];
-	int count = epoll_wait(fd, events, BATCH, 0);
-	uint64_t now_ms = pb_now_ms();
-	int knocked[PB_ADDRESS_SOCKETS];
-	size_t knocks = 0;
-
-	(void)source;
-	(void)revents;
-	for (int i = 0; i < count; i++) {
-		struct socket *socket = events[i].data.ptr;
-
-		if (socket->listens)
-			knocked[knocks++] = socket->fd;
-		else
-			tcp_client_turn(server, (struct client *)socket, events[i].events, now_ms);
-	}
-	/* last, because it may close a client that has its turn in this batch */
-	for (size_t i = 0; i < knocks; i++)
-		accept_client(server, knocked[i], now_ms);
-	return 0;
-}
-
 /* ---- opening ---- */
 
-static int make_sources(struct pb_server *server, sd_event *event)
+static int make_sources(struct pb_server *server)
 {
-	int r;
+	sd_event *event = hub_event(server->hub);
+	int r = watch_listeners(server, EPOLLIN, false);
 
-	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (server->epoll_fd < 0)
-		return -errno;
-	r = watch_listeners(server, EPOLL_CTL_ADD, EPOLLIN);
-	if (r < 0)
-		return r;
-	r = sd_event_add_io(event, &server->source, server->epoll_fd, EPOLLIN, server_turn, server);
 	if (r < 0)
 		return r;
 	/* made now: the moment that it is for may have no descriptor left */
@@ -241,23 +210,25 @@ static int make_listeners(struct pb_server *server, const struct pb_address *add
 		return r;
 	server->listener_count = (size_t)r;
 	for (size_t i = 0; i < server->listener_count; i++)
-		server->listeners[i] = (struct socket){.fd = fds[i], .listens = true};
+		server->listeners[i] =
+			(struct socket){.fd = fds[i], .listens = true, .server = server};
 	return 0;
 }
 
-static int make_server(struct pb_server **ret, sd_event *event, const struct pb_address *address,
-		       const char *text, char *why, size_t why_cap)
+static int make_server(struct pb_server **ret, struct pb_hub *hub, const struct pb_address *address,
+		       const struct pb_server_config *config, char *why, size_t why_cap)
 {
 	PB_CLEANUP(pb_server_freep) struct pb_server *server = calloc(1, sizeof(*server));
 	int r;
 
 	if (!server)
 		return -ENOMEM;
-	server->epoll_fd = -1;
-	snprintf(server->name, sizeof(server->name), "Modbus TCP %s", text);
-	r = make_listeners(server, address, text, why, why_cap);
+	server->hub = hub;
+	snprintf(server->name, sizeof(server->name), "Modbus %s %s",
+		 config->rtu ? "RTU over TCP" : "TCP", config->address);
+	r = make_listeners(server, address, config->address, why, why_cap);
 	if (r == 0)
-		r = make_sources(server, event);
+		r = make_sources(server);
 	if (r < 0)
 		return r;
 	*ret = server;
@@ -278,7 +249,7 @@ static int set_allow(struct pb_server *server, const struct pb_server_config *co
 	return 0;
 }
 
-int pb_server_tcp_new(struct pb_server **ret, sd_event *event,
+int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 		      const struct pb_server_config *config,
 		      const struct pb_server_backend *backend, void *userdata, char *why,
 		      size_t why_cap)
@@ -296,7 +267,7 @@ int pb_server_tcp_new(struct pb_server **ret, sd_event *event,
 	}
 	/* for what fails without a better reason */
 	snprintf(why, why_cap, "can't listen on %s: out of memory or descriptors", config->address);
-	r = make_server(&server, event, &parsed, config->address, why, why_cap);
+	r = make_server(&server, hub, &parsed, config, why, why_cap);
 	if (r >= 0)
 		r = set_allow(server, config, why, why_cap);
 	if (r < 0)
@@ -305,8 +276,10 @@ int pb_server_tcp_new(struct pb_server **ret, sd_event *event,
 	server->frame_timeout_ms =
 		config->frame_timeout_ms ? config->frame_timeout_ms : FRAME_TIMEOUT_MS;
 	server->idle_timeout_ms = config->idle_timeout_ms;
-	server->backend = backend;
-	server->userdata = userdata;
+	server->rtu = config->rtu;
+	server->gap_ms = config->gap_ms ? config->gap_ms : GAP_MS;
+	server->service.backend = backend;
+	server->service.userdata = userdata;
 	why[0] = '\0';
 	*ret = server;
 	server = NULL;
@@ -318,22 +291,19 @@ struct pb_server *pb_server_free(struct pb_server *server)
 	if (!server)
 		return NULL;
 	while (server->oldest)
-		tcp_client_close(server, server->oldest);
-	sd_event_source_disable_unref(server->source);
+		tcp_client_close(server->oldest);
 	sd_event_source_disable_unref(server->pause);
 	sd_event_source_disable_unref(server->sweep);
 	free(server->allow);
 	for (size_t i = 0; i < server->listener_count; i++)
 		close(server->listeners[i].fd);
-	if (server->epoll_fd >= 0)
-		close(server->epoll_fd);
 	free(server);
 	return NULL;
 }
 
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret)
 {
-	*ret = server->stats;
+	*ret = server->service.stats;
 }
 
 uint16_t pb_server_port(const struct pb_server *server)

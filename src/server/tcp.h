@@ -6,8 +6,8 @@
 
 #include "address.h"
 #include "allow.h"
-
-#include "packbridge/server.h"
+#include "hub.h"
+#include "service.h"
 
 typedef struct sd_event_source sd_event_source;
 
@@ -23,12 +23,6 @@ struct notice {
 	uint32_t left_out;
 };
 
-/** What stands in the epoll set: a listener, or the head of a client. */
-struct socket {
-	int fd;
-	bool listens;
-};
-
 struct client {
 	struct socket socket;
 	struct client *older, *newer; /* by last request */
@@ -38,27 +32,31 @@ struct client {
 	uint64_t stuck_ms;  /* since when a request or its replies are half done; 0: they are not */
 	uint16_t in_len;
 	uint16_t out_at, out_len;
+	uint32_t requests, exceptions; /* answered, and of them so */
 	uint8_t in[IN_MAX];
 	uint8_t out[OUT_MAX];
+	struct client_rtu { /* one, when frames are as on a serial line; else none */
+		struct pb_rtu framer;
+		struct rtu_seen seen;
+		uint64_t heard_ms; /* its last byte */
+	} rtu[];
 };
 
 struct pb_server {
-	sd_event_source *source; /* epoll_fd */
-	sd_event_source *pause;	 /* accepts again */
-	int epoll_fd;
+	struct service service;
+	struct pb_hub *hub;
+	sd_event_source *pause; /* accepts again */
 	struct socket listeners[PB_ADDRESS_SOCKETS];
 	size_t listener_count;
 	uint16_t port;
 	sd_event_source *sweep; /* looks for clients whose time is over */
 	bool sweeping;		/* it is armed */
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_ms;
+	bool rtu;
+	uint32_t gap_ms; /* rtu */
 	struct allow *allow;
 	size_t allow_count;
 	struct client *oldest, *newest;
-	const struct pb_server_backend *backend;
-	void *userdata;
-	struct pb_server_stats stats;
-	struct pb_diagnostics diagnostics;
 	struct notice malformed, evicted, refused;
 	char name[128];
 };
@@ -68,10 +66,13 @@ struct pb_server {
  * @return 0; -ENOMEM and other errnos.
  */
 int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms);
-void tcp_client_close(struct pb_server *server, struct client *client);
+void tcp_client_close(struct client *client);
 /** Serves a client whose socket is ready, a bounded amount. May close it. */
-void tcp_client_turn(struct pb_server *server, struct client *client, uint32_t events,
-		     uint64_t now_ms);
+void tcp_client_turn(struct client *client, uint32_t events, uint64_t now_ms);
+/** RTU: a frame of unknown length has ended if the line was silent for the gap. May close it. */
+void tcp_client_silence(struct client *client, uint64_t now_ms);
+/** Takes one new client of a listener that is ready. */
+void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms);
 /** Makes sure that clients whose time is over are looked for. */
 void tcp_sweep_later(struct pb_server *server);
 /** Its address for messages, in @host or behind its start. */

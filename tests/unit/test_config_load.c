@@ -32,7 +32,7 @@ START_TEST(short_file)
 	ck_assert_uint_eq(config->packs[0].tries, 3);
 	ck_assert_uint_eq(config->packs[0].stale_after_s, 15);
 	ck_assert_uint_eq(config->listen_count, 1);
-	ck_assert_str_eq(config->listens[0].tcp, "0.0.0.0:502");
+	ck_assert_str_eq(config->listens[0].address, "0.0.0.0:502");
 	ck_assert_uint_eq(config->listens[0].max_clients, 64);
 }
 END_TEST
@@ -121,13 +121,47 @@ START_TEST(long_file)
 	ck_assert_str_eq(config->listens[1].allow[0], "10.0.0.0/8");
 	ck_assert_str_eq(config->listens[1].allow[1], "fd00::1");
 	ck_assert_uint_eq(config->listens[1].idle_timeout_s, 600);
-	ck_assert_str_eq(config->listens[2].rtu, "/dev/ttyS0");
+	ck_assert_str_eq(config->listens[2].address, "/dev/ttyS0");
 	ck_assert_uint_eq(config->listens[2].baud, 19200);
 	ck_assert_int_eq(config->listens[2].parity, PB_PARITY_EVEN);
 	ck_assert_uint_eq(config->listens[2].stop_bits, 2);
 	ck_assert(config->listens[2].echo && !config->listens[2].rs485);
 	ck_assert_uint_eq(config->listens[1].max_clients, 8);
 	ck_assert_uint_eq(config->listens[1].mark.line, 7);
+}
+END_TEST
+
+START_TEST(views)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+
+	ck_assert_int_eq(parse(&config,
+			       "listen:\n"
+			       "  - tcp: '*:502'\n"
+			       "  - rtu-over-tcp: '*:4001'\n"
+			       "    units:\n"
+			       "      - {unit: 1, pack: b, map: growatt}\n"
+			       "      - {unit: 2, pack: b}\n"
+			       "  - {rtu: /dev/ttyS0, gap_ms: 5, units: [{unit: 1, pack: a}]}\n"
+			       "packs:\n"
+			       "  - {name: a, link: 'sim:lfp-4s', unit: 1}\n"
+			       "  - {name: b, link: 'sim:lfp-4s', unit: 2, map: other}\n",
+			       &report),
+			 0);
+	ck_assert_uint_eq(config->listens[0].unit_count, 0);
+	ck_assert_int_eq(config->listens[1].kind, PB_LISTEN_RTU_TCP);
+	ck_assert_str_eq(config->listens[1].address, "*:4001");
+	ck_assert_uint_eq(config->listens[1].gap_ms, 100);
+	ck_assert_uint_eq(config->listens[1].unit_count, 2);
+	ck_assert_int_eq(config->listens[1].units[0].unit, 1);
+	ck_assert_uint_eq(config->listens[1].units[0].pack_index, 1);
+	ck_assert_str_eq(config->listens[1].units[0].map, "growatt");
+	ck_assert_uint_eq(config->listens[1].units[0].map_mark.line, 5);
+	ck_assert_str_eq(config->listens[1].units[1].map, "other"); /* the pack's own */
+	ck_assert_int_eq(config->listens[2].kind, PB_LISTEN_RTU);
+	ck_assert_uint_eq(config->listens[2].gap_ms, 5);
+	ck_assert_uint_eq(config->listens[2].units[0].pack_index, 0);
 }
 END_TEST
 
@@ -145,9 +179,20 @@ static const struct {
 	{"listen:\n  - tcp: 127.0.0.1:1502\n", "1:1", "packs", 1},
 	{GOOD "pack: 1\n", "3:1", "packs", 1},
 	{GOOD "listen:\n  - {max_clients: 3}\n", "4:5", "neither tcp nor rtu", 1},
-	{GOOD "listen:\n  - {tcp: '*:502', rtu: /dev/ttyS0}\n", "4:5", "both tcp and rtu", 1},
+	{GOOD "listen:\n  - {tcp: '*:502', rtu: /dev/ttyS0}\n", "4:5", "several of", 1},
 	{GOOD "listen:\n  - {rtu: /dev/ttyS0, parity: both}\n", "4:31", "even", 1},
 	{GOOD "listen:\n  - rtu: /dev/ttyS0\n  - rtu: /dev/ttyS0\n", "5:10", "twice", 1},
+	{GOOD "listen:\n  - tcp: '*:502'\n  - rtu-over-tcp: '*:502'\n", "5:19", "twice", 1},
+	{GOOD "listen:\n  - {tcp: '*:502', baud: 9600}\n", "4:26", "rtu with it", 1},
+	{GOOD "listen:\n  - {rtu: /dev/ttyS0, allow: [a]}\n", "4:30", "tcp with it", 1},
+	{GOOD "listen:\n  - {tcp: '*:502', units: 3}\n", "4:27", "list", 1},
+	{GOOD "listen:\n  - {tcp: '*:502', units: [{unit: 1}]}\n", "4:28", "pack", 1},
+	{GOOD "listen:\n  - {tcp: '*:502', units: [{unit: 1, pack: aa}]}\n", "4:44", "'a' perhaps",
+	 1},
+	{GOOD "listen:\n  - {tcp: '*:502', units: [{unit: 1, pack: zzz}]}\n", "4:44", "`packs:`",
+	 1},
+	{GOOD "listen:\n  - {tcp: '*:502', units: [{unit: 1, pack: a}, {unit: 1, pack: a}]}\n",
+	 "4:55", "already shows", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, pol_ms: 5}\n", "2:39", "poll_ms", 1},
 	{"packs:\n  - {name: A b, link: 'sim:x', unit: 1}\n", "2:12", "a-z", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', unit: 248}\n", "2:36", "247", 1},
@@ -204,6 +249,7 @@ int main(void)
 	tcase_add_test(tcase, short_polls_have_short_gaps);
 	tcase_add_test(tcase, bluetooth);
 	tcase_add_test(tcase, long_file);
+	tcase_add_test(tcase, views);
 	tcase_add_loop_test(tcase, each_error_has_its_place, 0, PB_ARRAY_SIZE(errors));
 	tcase_add_test(tcase, missing_file);
 	return pb_run_suite("config/load", tcase);

@@ -47,13 +47,14 @@ static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
 static const struct pb_server_backend backend = {.unit = unit};
 
 static sd_event *event;
+static struct pb_hub *hub;
 static struct pb_server *server;
 
 static void open_server(const char *address, uint32_t max_clients)
 {
 	struct pb_server_config config = {.address = address, .max_clients = max_clients};
 	char why[512] = "";
-	int r = pb_server_tcp_new(&server, event, &config, &backend, NULL, why, sizeof(why));
+	int r = pb_server_tcp_new(&server, hub, &config, &backend, NULL, why, sizeof(why));
 
 	ck_assert_msg(r == 0, "%d %s", r, why);
 	ck_assert_uint_ne(pb_server_port(server), 0);
@@ -64,12 +65,14 @@ static void setup(void)
 	for (size_t i = 0; i < PB_READ_REGISTERS_MAX; i++)
 		pb_put_be16(registers + 2 * i, (uint16_t)(0x1000 + i));
 	ck_assert_int_ge(sd_event_new(&event), 0);
+	ck_assert_int_eq(pb_hub_new(&hub, event), 0);
 	open_server("127.0.0.1:0", 64);
 }
 
 static void teardown(void)
 {
 	server = pb_server_free(server);
+	hub = pb_hub_free(hub);
 	event = sd_event_unref(event);
 }
 
@@ -720,8 +723,8 @@ static void open_with(struct pb_server_config config)
 	server = pb_server_free(server);
 	config.address = "127.0.0.1:0";
 	config.max_clients = 64;
-	ck_assert_int_eq(
-		pb_server_tcp_new(&server, event, &config, &backend, NULL, why, sizeof(why)), 0);
+	ck_assert_int_eq(pb_server_tcp_new(&server, hub, &config, &backend, NULL, why, sizeof(why)),
+			 0);
 }
 
 static void await_clients(uint32_t count)
@@ -1057,7 +1060,7 @@ static int refused(const char *address, uint32_t max_clients, char *why, size_t 
 {
 	struct pb_server *other = NULL;
 	struct pb_server_config config = {.address = address, .max_clients = max_clients};
-	int r = pb_server_tcp_new(&other, event, &config, &backend, NULL, why, why_cap);
+	int r = pb_server_tcp_new(&other, hub, &config, &backend, NULL, why, why_cap);
 
 	ck_assert_int_lt(r, 0);
 	ck_assert_ptr_null(other);
@@ -1126,7 +1129,7 @@ static int bind_without_rights(void)
 
 	if (getuid() == 0 && setuid(65534) < 0)
 		return 77;
-	r = pb_server_tcp_new(&low, event, &config, &backend, NULL, why, sizeof(why));
+	r = pb_server_tcp_new(&low, hub, &config, &backend, NULL, why, sizeof(why));
 	if (r != -EACCES) /* low ports are open to all here, or it has the right in another way */
 		return 77;
 	return strstr(why, "127.0.0.1:1") && strstr(why, "CAP_NET_BIND_SERVICE") &&

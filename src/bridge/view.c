@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reading is copied into its source when it comes and encoded when a client asks; whether it is
+ * old is decided at the request, by the clock, so that no late timer can show an old value as live.
+ */
+#include "view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* 1..65535 and again from 1: 0 would look like "nobody there" */
+static uint16_t heartbeat(const struct show *show, uint64_t now_ms)
+{
+	return (uint16_t)((now_ms - show->start_ms) / 1000 % 65535 + 1);
+}
+
+static bool reported(const struct pb_sample *sample, int what)
+{
+	return (sample->has & PB_HAS(what)) != 0;
+}
+
+/* The eight bits of function 7: old, protection, warning, charging blocked, discharging blocked. */
+static uint8_t exception_status(const struct pb_sample *sample, bool old)
+{
+	unsigned int bits = 0;
+
+	if (old)
+		return 1;
+	if (reported(sample, PB_HAS_PROTECTION) && sample->protection_mask)
+		bits |= 1 << 1;
+	if (reported(sample, PB_HAS_ALARM) && sample->alarm_mask)
+		bits |= 1 << 2;
+	if (reported(sample, PB_HAS_CHARGE_FET) && !sample->charge_fet)
+		bits |= 1 << 3;
+	if (reported(sample, PB_HAS_DISCHARGE_FET) && !sample->discharge_fet)
+		bits |= 1 << 4;
+	return (uint8_t)bits;
+}
+
+/* ---- packs ---- */
+
+static const struct pb_image *look(const struct show *show, struct face *face, uint64_t now_ms)
+{
+	struct pb_pack_data *data = &face->source->data;
+	bool old = pb_status_is_old(&data->status, now_ms);
+	uint16_t age_s = pb_status_age_s(&data->status, now_ms);
+	uint16_t beat = heartbeat(show, now_ms);
+	bool anew = face->news != face->source->news || old != face->old;
+
+	if (!anew && age_s == face->age_s && beat == face->heartbeat)
+		return pb_unit_image_get(face->image);
+	data->status.quality = pb_status_quality(&data->status, now_ms);
+	data->age_s = age_s;
+	data->heartbeat = beat;
+	if (anew)
+		pb_unit_image_encode(face->image, data, old);
+	else
+		pb_unit_image_refresh(face->image, data);
+	pb_unit_image_describe(face->image, exception_status(&data->sample, old), data->name,
+			       data->protocol);
+	face->news = face->source->news;
+	face->old = old;
+	face->age_s = age_s;
+	face->heartbeat = beat;
+	return pb_unit_image_get(face->image);
+}
+
+int show_face(struct show *show, struct source *source, const struct pb_map *map, struct face **ret)
+{
+	struct face *face;
+	int r;
+
+	for (face = show->faces; face; face = face->next) {
+		if (face->source == source && face->map == map) {
+			*ret = face;
+			return 0;
+		}
+	}
+	face = calloc(1, sizeof(*face));
+	if (!face)
+		return -ENOMEM;
+	r = pb_unit_image_new(&face->image, map);
+	if (r < 0) {
+		free(face);
+		return r;
+	}
+	face->source = source;
+	face->map = map;
+	face->news = source->news - 1; /* not encoded yet */
+	face->next = show->faces;
+	show->faces = face;
+	*ret = face;
+	return 0;
+}
+
+void show_clear(struct show *show)
+{
+	while (show->faces) {
+		struct face *face = show->faces;
+
+		show->faces = face->next;
+		pb_unit_image_free(face->image);
+		free(face);
+	}
+	pb_unit_image_free(show->gateway_image);
+	free(show->sources);
+}
+
+/* ---- the gateway ---- */
+
+static void count_packs(struct show *show, uint64_t now_ms)
+{
+	struct pb_gateway *gateway = &show->gateway;
+
+	gateway->online = gateway->stale = 0;
+	for (size_t i = 0; i < show->source_count; i++) {
+		if (pb_status_is_old(&show->sources[i].data.status, now_ms))
+			gateway->stale++;
+		else
+			gateway->online++;
+	}
+}
+
+static void list_units(const struct view *view, struct pb_gateway *gateway, uint64_t now_ms)
+{
+	for (size_t id = 0; id < PB_ARRAY_SIZE(view->by_id); id++) {
+		const struct face *face = view->by_id[id];
+
+		gateway->unit_status[id] =
+			face ? (uint16_t)(pb_status_quality(&face->source->data.status, now_ms) + 1)
+			     : 0;
+	}
+}
+
+static const struct pb_image *look_at_gateway(const struct view *view, uint64_t now_ms)
+{
+	struct show *show = view->show;
+	struct pb_gateway *gateway = &show->gateway;
+
+	/* a burst of requests is one look */
+	if (now_ms == show->gateway_ms && view == show->gateway_view)
+		return pb_unit_image_get(show->gateway_image);
+	show->gateway_ms = now_ms;
+	show->gateway_view = view;
+	gateway->uptime_s = (uint32_t)((now_ms - show->start_ms) / 1000);
+	gateway->heartbeat = heartbeat(show, now_ms);
+	count_packs(show, now_ms);
+	list_units(view, gateway, now_ms);
+	show->count(show->userdata, gateway);
+	pb_unit_image_encode(show->gateway_image, gateway, false);
+	return pb_unit_image_get(show->gateway_image);
+}
+
+const struct pb_image *view_unit(void *userdata, uint8_t id, uint64_t now_ms)
+{
+	const struct view *view = userdata;
+
+	/* clients without a unit id send 0 or 255; both mean the gateway itself */
+	if (id == 0 || id == 255)
+		return look_at_gateway(view, now_ms);
+	if (id > PB_UNITS_MAX || !view->by_id[id])
+		return NULL;
+	return look(view->show, view->by_id[id], now_ms);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients see: packs, the faces that show them by a map, and views, which give faces unit ids.
+ * Listeners with the same units share a view.
+ */
+#pragma once
+
+#include "packbridge/bridge.h"
+#include "packbridge/pack.h"
+#include "packbridge/server.h"
+
+/** A pack of the configuration and what is known of it. */
+struct source {
+	struct pb_pack *pack;
+	struct pb_pack_data data; /* age, heartbeat and quality: as some face showed them last */
+	uint32_t news;		  /* how often the rest has changed */
+};
+
+/** A pack by a map. */
+struct face {
+	struct face *next;
+	struct source *source;
+	const struct pb_map *map;
+	struct pb_unit_image *image;
+	/* as the image shows it */
+	uint32_t news;
+	bool old;
+	uint16_t age_s, heartbeat;
+};
+
+/** What one listener, or several, show. */
+struct view {
+	struct show *show;
+	struct face *by_id[PB_UNITS_MAX + 1]; /* borrowed */
+};
+
+/** All of it. */
+struct show {
+	uint64_t start_ms;
+	size_t source_count;
+	struct source *sources;
+	struct face *faces;
+	struct pb_gateway gateway; /* counters are filled in by @count */
+	struct pb_unit_image *gateway_image;
+	const struct view *gateway_view; /* whose units the image shows */
+	uint64_t gateway_ms;		 /* when it was made */
+	void (*count)(void *userdata, struct pb_gateway *gateway);
+	void *userdata;
+};
+
+/** @return 0; -ENOMEM. Made once for a pair, then shared. */
+int show_face(struct show *show, struct source *source, const struct pb_map *map,
+	      struct face **ret);
+void show_clear(struct show *show);
+/** For struct pb_server_backend; @userdata is a view. */
+const struct pb_image *view_unit(void *userdata, uint8_t id, uint64_t now_ms);

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `listen:`: what the daemon answers on, and which units it shows there.
+ */
+#include "inner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTEN(member)                                                                             \
+	offsetof(struct listen, config.member), sizeof(((struct pb_listen_config *)0)->member)
+#define KIND(kind)   offsetof(struct listen, address[kind]), PB_CONFIG_LINK
+#define NODE(member) offsetof(struct listen, member), sizeof(const struct pb_yaml *)
+#define SHOW(member)                                                                               \
+	offsetof(struct pb_show_config, member), sizeof(((struct pb_show_config *)0)->member)
+
+enum { SOCKETS = 1 << PB_LISTEN_TCP | 1 << PB_LISTEN_RTU_TCP, LINES = 1 << PB_LISTEN_RTU };
+
+/* What is filled from the file, before its lists are made arrays. */
+struct listen {
+	struct pb_listen_config config;
+	char address[PB_LISTEN_KINDS][PB_CONFIG_LINK];
+	const struct pb_yaml *allow, *units;
+};
+
+static const char *const parities[] = {"none", "even", "odd", NULL};
+
+/* clang-format off */
+static const struct pb_yaml_row listen_rows[] = {
+	{"tcp", PB_YAML_TEXT, KIND(PB_LISTEN_TCP),
+	 .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
+	{"rtu", PB_YAML_TEXT, KIND(PB_LISTEN_RTU),
+	 .doc = "instead of tcp: Modbus RTU on this serial line, e.g. /dev/ttyUSB0"},
+	{"rtu-over-tcp", PB_YAML_TEXT, KIND(PB_LISTEN_RTU_TCP),
+	 .doc = "instead of tcp: RTU frames over TCP on HOST:PORT, as serial device servers send them"},
+	{"units", PB_YAML_NODE, NODE(units),
+	 .doc = "list of {unit: 1, pack: house, map: packbridge}: what this listener shows instead of the packs' own units"},
+	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
+	 .doc = "connections at a time; one more closes the longest idle"},
+	{"allow", PB_YAML_NODE, NODE(allow),
+	 .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
+	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
+	 .doc = "for the rest of a request that has begun, and for a client to take its replies"},
+	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
+	 .doc = "a client without a request for so long is closed; 0: never"},
+	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
+	 .doc = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200 or 230400"},
+	{"parity", PB_YAML_ENUM, LISTEN(parity), .words = parities, .preset = "none",
+	 .doc = "none, even or odd"},
+	{"data_bits", PB_YAML_INT, LISTEN(data_bits), .min = 7, .max = 8, .preset = "8", .doc = "7 or 8"},
+	{"stop_bits", PB_YAML_INT, LISTEN(stop_bits), .min = 1, .max = 2, .preset = "1", .doc = "1 or 2"},
+	{"gap_ms", PB_YAML_INT, LISTEN(gap_ms), .min = 1, .max = 1000,
+	 .doc = "silence that ends a frame of unknown length; 20 and at least 3.5 characters, over TCP 100"},
+	{"reply_delay_ms", PB_YAML_INT, LISTEN(reply_delay_ms), .min = 0, .max = 1000, .preset = "0",
+	 .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
+	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
+	 .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
+	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
+	 .doc = "the adapter hears what it sends"},
+	{0},
+};
+
+static const struct pb_yaml_row show_rows[] = {
+	{"unit", PB_YAML_INT, SHOW(unit), .required = true, .min = 1, .max = 247,
+	 .doc = "Modbus unit id on this listener"},
+	{"pack", PB_YAML_TEXT, SHOW(pack), .required = true, .doc = "name of the pack that it shows"},
+	{"map", PB_YAML_TEXT, SHOW(map), .doc = "register map; the pack's own when not given"},
+	{0},
+};
+
+/* Keys that only make sense for some kinds of listeners. */
+static const struct { const char *key; unsigned int kinds; } only[] = {
+	{"max_clients", SOCKETS},      {"allow", SOCKETS},
+	{"frame_timeout_ms", SOCKETS}, {"idle_timeout_s", SOCKETS},
+	{"baud", LINES},	       {"parity", LINES},
+	{"data_bits", LINES},	       {"stop_bits", LINES},
+	{"reply_delay_ms", LINES},     {"rs485", LINES},
+	{"echo", LINES},	       {"gap_ms", LINES | 1 << PB_LISTEN_RTU_TCP},
+};
+/* clang-format on */
+
+static const char *const kinds[PB_LISTEN_KINDS] = {
+	[PB_LISTEN_TCP] = "tcp",
+	[PB_LISTEN_RTU] = "rtu",
+	[PB_LISTEN_RTU_TCP] = "rtu-over-tcp",
+};
+
+const struct pb_yaml_row *pb_config_listen_rows(void)
+{
+	return listen_rows;
+}
+
+const struct pb_yaml_row *pb_config_show_rows(void)
+{
+	return show_rows;
+}
+
+/* ---- what it listens on ---- */
+
+/* Port 0 is a new one each time. */
+static bool free_port(const struct pb_listen_config *listen)
+{
+	const char *colon = strrchr(listen->address, ':');
+
+	return listen->kind != PB_LISTEN_RTU && colon && strcmp(colon, ":0") == 0;
+}
+
+/* @return 0, or -EINVAL when it is not of just one kind */
+static int set_kind(struct listen *listen, const struct pb_yaml *item, struct pb_report *report)
+{
+	int found = 0;
+
+	for (int kind = 0; kind < PB_LISTEN_KINDS; kind++) {
+		if (!listen->address[kind][0])
+			continue;
+		found++;
+		listen->config.kind = (enum pb_listen_kind)kind;
+		memcpy(listen->config.address, listen->address[kind], PB_CONFIG_LINK);
+		listen->config.mark = config_mark(item, kinds[kind]);
+	}
+	if (found == 1)
+		return 0;
+	pb_yaml_error(report, item, "a listener with %s, expected one of tcp, rtu and rtu-over-tcp",
+		      found ? "several of tcp, rtu and rtu-over-tcp"
+			    : "neither tcp nor rtu nor rtu-over-tcp");
+	return -EINVAL;
+}
+
+static void check_keys(const struct pb_listen_config *listen, const struct pb_yaml *item,
+		       struct pb_report *report)
+{
+	for (size_t i = 0; i < PB_ARRAY_SIZE(only); i++) {
+		const struct pb_yaml *key = pb_yaml_get(item, only[i].key);
+
+		if (key && !(only[i].kinds & 1U << listen->kind))
+			pb_yaml_error(report, key, "%s means nothing to %s, expected %s with it",
+				      only[i].key, kinds[listen->kind],
+				      (only[i].kinds & LINES) ? "rtu" : "tcp");
+	}
+}
+
+static void check_twice(const struct pb_config *config, size_t index, const struct pb_yaml *item,
+			struct pb_report *report)
+{
+	const struct pb_listen_config *listen = &config->listens[index];
+	bool line = listen->kind == PB_LISTEN_RTU;
+
+	for (size_t i = 0; i < index; i++) {
+		const struct pb_listen_config *other = &config->listens[i];
+
+		if ((other->kind == PB_LISTEN_RTU) == line && !free_port(listen) &&
+		    strcmp(other->address, listen->address) == 0)
+			pb_yaml_error(report, pb_yaml_get(item, kinds[listen->kind]),
+				      "'%s' stands twice, expected another %s", listen->address,
+				      line ? "line" : "address");
+	}
+}
+
+static int read_allow(struct pb_listen_config *listen, const struct pb_yaml *node,
+		      struct pb_report *report)
+{
+	listen->allow =
+		config_items(node, sizeof(*listen->allow), &listen->allow_count, "allow", report);
+	if (!listen->allow)
+		return listen->allow_count ? -ENOMEM : 0;
+	listen->allow_count = 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next) {
+		if (item->type != PB_YAML_SCALAR) {
+			pb_yaml_error(report, item, "allow, expected networks like 192.168.1.0/24");
+			continue;
+		}
+		listen->allow[listen->allow_count] = strdup(item->text);
+		if (!listen->allow[listen->allow_count])
+			return -ENOMEM;
+		listen->allow_count++;
+	}
+	return 0;
+}
+
+/* ---- what it shows ---- */
+
+static void no_pack(const struct pb_config *config, const char *pack, const struct pb_yaml *node,
+		    struct pb_report *report)
+{
+	const char **names = calloc(config->pack_count + 1, sizeof(*names)), *near = NULL;
+
+	for (size_t i = 0; names && i < config->pack_count; i++)
+		names[i] = config->packs[i].name;
+	if (names)
+		near = pb_nearest(pack, names);
+	pb_yaml_error(report, node, "no pack '%s', expected %s%s%s", pack, near ? "'" : "",
+		      near ? near : "one of `packs:`", near ? "' perhaps" : "");
+	free(names);
+}
+
+static void find_pack(const struct pb_config *config, struct pb_show_config *show,
+		      const struct pb_yaml *item, struct pb_report *report)
+{
+	for (size_t i = 0; i < config->pack_count; i++) {
+		if (strcmp(config->packs[i].name, show->pack) != 0)
+			continue;
+		show->pack_index = i;
+		if (!show->map[0])
+			memcpy(show->map, config->packs[i].map, sizeof(show->map));
+		return;
+	}
+	no_pack(config, show->pack, pb_yaml_get(item, "pack"), report);
+}
+
+static int read_units(const struct pb_config *config, struct pb_listen_config *listen,
+		      const struct pb_yaml *node, struct pb_report *report)
+{
+	size_t index = 0;
+
+	listen->units =
+		config_items(node, sizeof(*listen->units), &listen->unit_count, "units", report);
+	if (!listen->units)
+		return listen->unit_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
+		struct pb_show_config *show = &listen->units[index];
+
+		if (pb_yaml_fill(item, show_rows, show, report) < 0)
+			continue;
+		show->map_mark = config_mark(item, pb_yaml_get(item, "map") ? "map" : "pack");
+		find_pack(config, show, item, report);
+		for (size_t i = 0; i < index; i++)
+			if (listen->units[i].unit == show->unit)
+				pb_yaml_error(
+					report, pb_yaml_get(item, "unit"),
+					"unit %d already shows pack '%s' here, expected another",
+					show->unit, listen->units[i].pack);
+	}
+	return 0;
+}
+
+/* ---- the list ---- */
+
+static int read_listen(struct pb_config *config, size_t index, const struct pb_yaml *item,
+		       struct pb_report *report)
+{
+	struct pb_listen_config *config_listen = &config->listens[index];
+	struct listen listen = {0};
+	int r = 0;
+
+	if (pb_yaml_fill(item, listen_rows, &listen, report) < 0 ||
+	    set_kind(&listen, item, report) < 0)
+		return 0;
+	if (!listen.config.gap_ms)
+		listen.config.gap_ms = listen.config.kind == PB_LISTEN_RTU ? 20 : 100;
+	*config_listen = listen.config;
+	check_keys(config_listen, item, report);
+	check_twice(config, index, item, report);
+	if (listen.allow)
+		r = read_allow(config_listen, listen.allow, report);
+	if (r == 0 && listen.units)
+		r = read_units(config, config_listen, listen.units, report);
+	return r;
+}
+
+static int read_list(struct pb_config *config, const struct pb_yaml *node, struct pb_report *report)
+{
+	size_t index = 0;
+	int r = 0;
+
+	config->listens = config_items(node, sizeof(*config->listens), &config->listen_count,
+				       "listen", report);
+	if (!config->listens)
+		return config->listen_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item && r == 0; item = item->next)
+		r = read_listen(config, index++, item, report);
+	return r;
+}
+
+int config_read_listens(struct pb_config *config, const struct pb_yaml *node,
+			struct pb_report *report)
+{
+	static const char usual[] = "[{tcp: '0.0.0.0:502'}]";
+	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *missing = NULL;
+	int r = 0;
+
+	if (!node)
+		r = pb_yaml_parse(&missing, config->file, usual, strlen(usual), report);
+	if (r == 0)
+		r = read_list(config, node ? node : missing, report);
+	if (missing && r == 0)
+		config->listens[0].mark = (struct pb_mark){0};
+	return r;
+}
+
+void config_free_listens(struct pb_config *config)
+{
+	for (size_t i = 0; config->listens && i < config->listen_count; i++) {
+		struct pb_listen_config *listen = &config->listens[i];
+
+		for (size_t n = 0; n < listen->allow_count; n++)
+			free(listen->allow[n]);
+		free(listen->allow);
+		free(listen->units);
+	}
+	free(config->listens);
+}

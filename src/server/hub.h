@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The epoll set of all sockets, inside: what stands in it.
+ */
+#pragma once
+
+#include "packbridge/server.h"
+
+/** What stands in the set: a listener, or the head of a client. */
+struct socket {
+	int fd;
+	bool listens;
+	struct pb_server *server;
+};
+
+/** Adds a socket, or (@again) waits for other @events. @return 0, negative errno. */
+int hub_watch(struct pb_hub *hub, struct socket *socket, uint32_t events, bool again);
+sd_event *hub_event(const struct pb_hub *hub);
+/** To be called by whoever sets a timer in a socket's turn. */
+void hub_stir(struct pb_hub *hub);
