@@ -39,20 +39,28 @@ static uint8_t exception_status(const struct pb_sample *sample, bool old)
 
 /* ---- packs ---- */
 
+/* When the heartbeat or the age, and with it whether the reading is old, changes next. */
+static uint64_t next_change_ms(const struct show *show, const struct pb_status *status,
+			       uint64_t now_ms)
+{
+	uint64_t beat_ms = now_ms + 1000 - (now_ms - show->start_ms) % 1000;
+	uint64_t age_ms = now_ms + 1000 - (now_ms - status->sampled_ms) % 1000;
+
+	return status->sequence == 0 || beat_ms < age_ms ? beat_ms : age_ms;
+}
+
 static const struct pb_image *look(const struct show *show, struct face *face, uint64_t now_ms)
 {
 	struct pb_pack_data *data = &face->source->data;
-	bool old = pb_status_is_old(&data->status, now_ms);
-	uint16_t age_s = pb_status_age_s(&data->status, now_ms);
-	uint16_t beat = heartbeat(show, now_ms);
-	bool anew = face->news != face->source->news || old != face->old;
+	bool old;
 
-	if (!anew && age_s == face->age_s && beat == face->heartbeat)
+	if (face->news == face->source->news && now_ms < face->until_ms)
 		return pb_unit_image_get(face->image);
+	old = pb_status_is_old(&data->status, now_ms);
 	data->status.quality = pb_status_quality(&data->status, now_ms);
-	data->age_s = age_s;
-	data->heartbeat = beat;
-	if (anew)
+	data->age_s = pb_status_age_s(&data->status, now_ms);
+	data->heartbeat = heartbeat(show, now_ms);
+	if (face->news != face->source->news || old != face->old)
 		pb_unit_image_encode(face->image, data, old);
 	else
 		pb_unit_image_refresh(face->image, data);
@@ -60,8 +68,7 @@ static const struct pb_image *look(const struct show *show, struct face *face, u
 			       data->protocol);
 	face->news = face->source->news;
 	face->old = old;
-	face->age_s = age_s;
-	face->heartbeat = beat;
+	face->until_ms = next_change_ms(show, &data->status, now_ms);
 	return pb_unit_image_get(face->image);
 }
 

@@ -25,7 +25,7 @@ struct face {
 	/* as the image shows it */
 	uint32_t news;
 	bool old;
-	uint16_t age_s, heartbeat;
+	uint64_t until_ms; /* before it, the clock changes nothing of that */
 };
 
 /** What one listener, or several, show. */

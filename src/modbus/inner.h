@@ -22,13 +22,13 @@ struct range {
 };
 
 /**
- * Whether the image has all of @range. It may span blocks that stand next to each other.
- * @ret_fault: the fault of the first faulty block. @return PB_EXCEPTION_NONE or ILLEGAL_ADDRESS.
+ * Copies what @range holds to @out, as on the wire; NULL: only looks whether the image has all of
+ * it. It may span blocks that stand next to each other.
+ * @ret_fault: the fault of the first faulty block.
+ * @return PB_EXCEPTION_NONE or ILLEGAL_ADDRESS, with @out partly written.
  */
-enum pb_exception modbus_check(const struct pb_image *image, const struct range *range,
-			       uint8_t *ret_fault);
-/** Copies what @range holds, as on the wire; it is checked. */
-void modbus_copy(const struct pb_image *image, const struct range *range, uint8_t *out);
+enum pb_exception modbus_take(const struct pb_image *image, const struct range *range, uint8_t *out,
+			      uint8_t *ret_fault);
 /** The block of @table that holds @addr, or NULL. */
 const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr);
 

@@ -14,55 +14,24 @@ enum {
 	ADDRESSES = 65536,
 };
 
-const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr)
+/* The block of @table that holds @addr, at @from or behind it; NULL: none. */
+static const struct pb_block *find(const struct pb_image *image, const struct pb_block *from,
+				   uint8_t table, uint32_t addr)
 {
-	for (size_t i = 0; i < image->block_count; i++) {
-		const struct pb_block *block = &image->blocks[i];
-
-		if (!(block->tables & table))
+	for (const struct pb_block *end = image->blocks + image->block_count; from < end; from++) {
+		if (!(from->tables & table))
 			continue;
-		if (block->addr > addr)
+		if (from->addr > addr)
 			break;
-		if (addr - block->addr < block->count)
-			return block;
+		if (addr - from->addr < from->count)
+			return from;
 	}
 	return NULL;
 }
 
-enum pb_exception modbus_check(const struct pb_image *image, const struct range *range,
-			       uint8_t *ret_fault)
+const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr)
 {
-	uint32_t addr = range->addr, end = range->addr + range->count;
-
-	*ret_fault = PB_FAULT_NONE;
-	if (end > ADDRESSES)
-		return PB_EXCEPTION_ILLEGAL_ADDRESS;
-	while (addr < end) {
-		const struct pb_block *block = modbus_find(image, range->table, addr);
-
-		if (!block)
-			return PB_EXCEPTION_ILLEGAL_ADDRESS;
-		if (*ret_fault == PB_FAULT_NONE)
-			*ret_fault = block->fault;
-		addr = block->addr + block->count;
-	}
-	return PB_EXCEPTION_NONE;
-}
-
-static void copy_registers(const struct pb_image *image, const struct range *range, uint8_t *out)
-{
-	uint32_t addr = range->addr, end = range->addr + range->count;
-
-	while (addr < end) {
-		const struct pb_block *block = modbus_find(image, range->table, addr);
-		uint32_t skip = addr - block->addr, count = block->count - skip;
-
-		if (count > end - addr)
-			count = end - addr;
-		memcpy(out, block->bytes + 2 * (size_t)skip, 2 * (size_t)count);
-		out += 2 * (size_t)count;
-		addr += count;
-	}
+	return find(image, image->blocks, table, addr);
 }
 
 /* Copies @count bits, byte by byte of @out, whose bits from @out_bit on are 0. */
@@ -84,28 +53,38 @@ static void shift_bits(uint8_t *out, uint32_t out_bit, const uint8_t *in, uint32
 	}
 }
 
-static void copy_bits(const struct pb_image *image, const struct range *range, uint8_t *out)
+enum pb_exception modbus_take(const struct pb_image *image, const struct range *range, uint8_t *out,
+			      uint8_t *ret_fault)
 {
-	uint32_t addr = range->addr, end = range->addr + range->count;
+	const struct pb_block *block = image->blocks;
+	bool bits = range->table & (PB_TABLE_COIL | PB_TABLE_DISCRETE);
+	uint32_t at = 0;
 
-	memset(out, 0, (range->count + 7) / 8);
-	while (addr < end) {
-		const struct pb_block *block = modbus_find(image, range->table, addr);
-		uint32_t skip = addr - block->addr, count = block->count - skip;
+	*ret_fault = PB_FAULT_NONE;
+	if (range->addr + range->count > ADDRESSES)
+		return PB_EXCEPTION_ILLEGAL_ADDRESS;
+	if (out && bits)
+		memset(out, 0, (range->count + 7) / 8);
+	for (; at < range->count; block++) {
+		uint32_t skip, count;
 
-		if (count > end - addr)
-			count = end - addr;
-		shift_bits(out, addr - range->addr, block->bytes, skip, count);
-		addr += count;
+		block = find(image, block, range->table, range->addr + at);
+		if (!block)
+			return PB_EXCEPTION_ILLEGAL_ADDRESS;
+		if (*ret_fault == PB_FAULT_NONE)
+			*ret_fault = block->fault;
+		skip = range->addr + at - block->addr;
+		count = block->count - skip;
+		if (count > range->count - at)
+			count = range->count - at;
+		if (out && bits)
+			shift_bits(out, at, block->bytes, skip, count);
+		else if (out)
+			memcpy(out + 2 * (size_t)at, block->bytes + 2 * (size_t)skip,
+			       2 * (size_t)count);
+		at += count;
 	}
-}
-
-void modbus_copy(const struct pb_image *image, const struct range *range, uint8_t *out)
-{
-	if (range->table & (PB_TABLE_COIL | PB_TABLE_DISCRETE))
-		copy_bits(image, range, out);
-	else
-		copy_registers(image, range, out);
+	return PB_EXCEPTION_NONE;
 }
 
 static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t max,
@@ -122,7 +101,7 @@ static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t m
 	range.count = pb_get_be16(pdu + 3);
 	if (range.count < 1 || range.count > max)
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
-	code = modbus_check(image, &range, &fault);
+	code = modbus_take(image, &range, reply + 2, &fault);
 	if (code != PB_EXCEPTION_NONE)
 		return modbus_exception(pdu[0], code, reply);
 	if (fault == PB_FAULT_SILENT)
@@ -132,7 +111,6 @@ static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t m
 
 	reply[0] = pdu[0];
 	reply[1] = (uint8_t)(bits ? (range.count + 7) / 8 : 2 * range.count);
-	modbus_copy(image, &range, reply + 2);
 	return 2 + (size_t)reply[1];
 }
 

@@ -40,7 +40,7 @@ static enum pb_exception allowed(const struct pb_image *image, const struct rang
 				 bool write, bool *ret_silent)
 {
 	uint8_t fault;
-	enum pb_exception code = modbus_check(image, range, &fault);
+	enum pb_exception code = modbus_take(image, range, NULL, &fault);
 
 	*ret_silent = false;
 	if (code != PB_EXCEPTION_NONE)
@@ -116,7 +116,7 @@ static size_t write_mask(const struct pb_image *image, const uint8_t *pdu, size_
 			 uint8_t *reply)
 {
 	struct job job = {.range = {.table = PB_TABLE_HOLDING, .count = 1}};
-	uint8_t now[2], next[2];
+	uint8_t now[2], next[2], fault;
 	bool silent;
 
 	if (len != MASK_LEN)
@@ -124,7 +124,7 @@ static size_t write_mask(const struct pb_image *image, const uint8_t *pdu, size_
 	job.range.addr = pb_get_be16(pdu + 1);
 	job.bytes = next;
 	if (allowed(image, &job.range, true, &silent) == PB_EXCEPTION_NONE && !silent) {
-		modbus_copy(image, &job.range, now);
+		modbus_take(image, &job.range, now, &fault);
 		for (size_t i = 0; i < 2; i++)
 			next[i] = (uint8_t)((now[i] & pdu[3 + i]) | (pdu[5 + i] & ~pdu[3 + i]));
 	}
@@ -139,6 +139,7 @@ static size_t read_write(const struct pb_image *image, const uint8_t *pdu, size_
 	struct job job = {.range = {.table = PB_TABLE_HOLDING}};
 	enum pb_exception code;
 	bool no_read, no_write;
+	uint8_t fault;
 
 	if (len < BOTH_HEAD)
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
@@ -162,7 +163,7 @@ static size_t read_write(const struct pb_image *image, const uint8_t *pdu, size_
 		return modbus_exception(pdu[0], code, reply);
 	reply[0] = pdu[0];
 	reply[1] = (uint8_t)(2 * read.count);
-	modbus_copy(image, &read, reply + 2);
+	modbus_take(image, &read, reply + 2, &fault);
 	return 2 + (size_t)reply[1];
 }
 

@@ -147,6 +147,13 @@ static int send_replies(struct client *client)
 	return 0;
 }
 
+static void drop_input(struct client *client, size_t len)
+{
+	client->in_len = (uint16_t)(client->in_len - len);
+	if (client->in_len > 0)
+		memmove(client->in, client->in + len, client->in_len);
+}
+
 /* @return whether a reply of any size still fits */
 static bool has_room(const struct client *client)
 {
@@ -184,8 +191,7 @@ static bool answer_tcp(struct client *client, uint64_t now_ms)
 			PB_MBAP_LEN);
 		at += (size_t)len;
 	}
-	client->in_len = (uint16_t)(client->in_len - at);
-	memmove(client->in, client->in + at, client->in_len);
+	drop_input(client, at);
 	return len >= 0;
 }
 
@@ -212,8 +218,7 @@ static void answer_rtu(struct client *client, uint64_t now_ms)
 		at += taken;
 		answer_frames(client, false, now_ms);
 	} while (taken > 0 && has_room(client));
-	client->in_len = (uint16_t)(client->in_len - at);
-	memmove(client->in, client->in + at, client->in_len);
+	drop_input(client, at);
 }
 
 /* @return false: what follows can't be read */

@@ -128,7 +128,8 @@ int pb_hub_run(struct pb_hub *hub)
 	if (epoll_ctl(hub->fd, EPOLL_CTL_ADD, fd, &inner) < 0)
 		return -errno;
 	hub->stirred = true;
-	while (r >= 0 && sd_event_get_state(hub->event) != SD_EVENT_FINISHED)
+	/* it can only have finished by something that it did */
+	while (r >= 0 && !(hub->stirred && sd_event_get_state(hub->event) == SD_EVENT_FINISHED))
 		r = turn(hub);
 	epoll_ctl(hub->fd, EPOLL_CTL_DEL, fd, NULL);
 	if (r >= 0)
