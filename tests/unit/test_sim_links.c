@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <termios.h>
@@ -77,6 +78,9 @@ static int far_more(sd_event_source *source, void *userdata)
 		     ? write(client->fd, client->out + client->out_done, len)
 		     : send(client->fd, client->out + client->out_done, len, MSG_NOSIGNAL)) < 0)
 		return 0;
+	/* a terminal hands on what was written when it finds the time: this waits for it */
+	if (client->link && len > 0)
+		poll(&(struct pollfd){.fd = client->keep, .events = POLLIN}, 1, 1000);
 	client->out_done += len;
 	if (client->out_done < client->out_len)
 		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
