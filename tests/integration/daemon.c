@@ -93,7 +93,7 @@ uint16_t daemon_port(struct daemon *daemon, const char *address)
 	char line[128];
 	unsigned int port = 0;
 
-	snprintf(line, sizeof(line), "Modbus TCP on %s, port ", address);
+	snprintf(line, sizeof(line), " on %s, port ", address);
 	/* the newline shows that the number is whole */
 	while (!strchr(daemon_wait_for(daemon, line), '\n'))
 		daemon_wait_for(daemon, "\n");
