@@ -67,8 +67,8 @@ struct pb_row_info {
 	const char *scale;	      /**< as in the file, "1" when missing */
 	int64_t offset;		      /**< value = (register - offset) * scale, in @unit */
 	bool has_na;		      /**< false: the value is always there */
-	int64_t na; /**< raw value that means "not available"; unused for f32 (NaN), text */
-	bool writable;
+	int64_t na;    /**< raw value that means "not available"; unused for f32 (NaN), text */
+	bool writable; /**< shows what was written last */
 	const char *description;
 };
 
@@ -113,5 +113,22 @@ void pb_unit_image_refresh(struct pb_unit_image *image, const void *data);
  */
 void pb_unit_image_describe(struct pb_unit_image *image, uint8_t status, const char *name,
 			    const char *protocol);
+/** One row that a client writes. */
+struct pb_write {
+	enum pb_table table; /**< PB_TABLE_HOLDING or PB_TABLE_COIL */
+	uint16_t addr;
+	int64_t value;	  /**< the register, signed where the type is; a coil 0 or 1 */
+	const char *text; /**< string: its characters, borrowed, not ended by NUL; else NULL */
+	size_t text_len;
+};
+
+/**
+ * Asked before rows are stored: @count of them, whole and within their limits, of one request.
+ * @return PB_EXCEPTION_NONE to store all of them; another: none is, and the client gets that.
+ */
+typedef enum pb_exception pb_written(void *userdata, const struct pb_map *map,
+				     const struct pb_write *writes, size_t count);
+void pb_unit_image_on_write(struct pb_unit_image *image, pb_written *written, void *userdata);
+
 /** Borrowed; good until the image is freed; its content changes with encode and refresh. */
 const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image);

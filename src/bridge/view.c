@@ -72,6 +72,20 @@ static const struct pb_image *look(const struct show *show, struct face *face, u
 	return pb_unit_image_get(face->image);
 }
 
+/* Nothing that can be written changes anything but itself, so it is only told. */
+static enum pb_exception log_writes(void *userdata, const struct pb_map *map,
+				    const struct pb_write *writes, size_t count)
+{
+	const struct face *face = userdata;
+
+	for (size_t i = 0; i < count; i++)
+		pb_log(PB_LOG_DEBUG, "pack %s: %s %u of map %s is written: %lld",
+		       face->source->data.name,
+		       writes[i].table == PB_TABLE_COIL ? "coil" : "register", writes[i].addr,
+		       pb_map_name(map), (long long)writes[i].value);
+	return PB_EXCEPTION_NONE;
+}
+
 int show_face(struct show *show, struct source *source, const struct pb_map *map, struct face **ret)
 {
 	struct face *face;
@@ -91,6 +105,7 @@ int show_face(struct show *show, struct source *source, const struct pb_map *map
 		free(face);
 		return r;
 	}
+	pb_unit_image_on_write(face->image, log_writes, face);
 	face->source = source;
 	face->map = map;
 	face->news = source->news - 1; /* not encoded yet */

@@ -2,25 +2,11 @@
 /*
  * Rows and data -> the bytes of one unit.
  */
-#include "map.h"
+#include "image.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct pb_unit_image {
-	const struct pb_map *map;
-	struct pb_image image;
-	char model[64]; /* the map's name and version */
-	struct pb_block *blocks;
-	uint8_t *bytes; /* of all blocks, one behind the other */
-	bool old;	/* as encoded last */
-	size_t live_count;
-	struct live {
-		uint16_t block;
-		uint32_t row;
-	} * live; /* rows that change with the clock */
-};
 
 static size_t block_bytes(const struct block *block)
 {
@@ -218,6 +204,9 @@ int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 		.model = image->model,
 	};
 	pb_unit_image_encode(image, &nothing, map->scope == PB_SCOPE_PACK);
+	image->made = true; /* from now on, what can be written stays as it was written */
+	if (image_allow_writes(image) < 0)
+		return -ENOMEM;
 	*ret = image;
 	image = NULL;
 	return 0;
@@ -228,6 +217,7 @@ struct pb_unit_image *pb_unit_image_free(struct pb_unit_image *image)
 	if (!image)
 		return NULL;
 	free(image->live);
+	free(image->writable);
 	free(image->bytes);
 	free(image->blocks);
 	free(image);
@@ -266,7 +256,9 @@ void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool ol
 
 		image->blocks[b].fault = fault_of(map, block, old);
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
-			encode_row(map, &map->rows[i], &image->blocks[b], data, blank(image, old));
+			if (!map->rows[i].writable || !image->made)
+				encode_row(map, &map->rows[i], &image->blocks[b], data,
+					   blank(image, old));
 	}
 }
 

@@ -80,7 +80,7 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.offset = row->offset,
 		.has_na = row->has_na,
 		.na = row->na,
-		.writable = false,
+		.writable = row->writable,
 		.description = *row->description || !row->field ? row->description
 								: row->field->description,
 	};

@@ -32,6 +32,7 @@ struct row {
 	bool has_na;
 	int64_t na;
 	int64_t value;			  /* constants */
+	bool writable;			  /* a constant until somebody writes it */
 	const char *text;		  /* constant texts, NULL: none */
 	struct bit_source bits[ROW_BITS]; /* bits: all, coil: the first */
 	const char *unit;

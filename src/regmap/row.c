@@ -15,6 +15,7 @@ static const char *const access_names[] = {"r", "rw", NULL};
 struct source {
 	const struct pb_yaml *node;
 	int32_t addr, index, count, words, offset, bit, shift, width, equals;
+	int64_t min, max;
 	int type, access;
 	bool saturate;
 	char field[64], unit[16], scale[24];
@@ -45,7 +46,11 @@ static const struct pb_yaml_row source_rows[] = {
 	{"saturate", PB_YAML_BOOL, SOURCE(saturate), .preset = "false",
 	 .doc = "values that do not fit stop at the end of the range"},
 	{"access", PB_YAML_ENUM, SOURCE(access), .words = access_names, .preset = "r",
-	 .doc = "r: read only"},
+	 .doc = "r: read only; rw: clients can write it, and read what they wrote"},
+	{"min", PB_YAML_INT, SOURCE(min), .min = INT32_MIN, .max = UINT32_MAX, .preset = "0",
+	 .doc = "rw: the least register that can be written"},
+	{"max", PB_YAML_INT, SOURCE(max), .min = INT32_MIN, .max = UINT32_MAX, .preset = "0",
+	 .doc = "rw: the largest register that can be written"},
 	{"bits", PB_YAML_NODE, SOURCE(bits), .doc = "for type bits: what each bit shows"},
 	{"bit", PB_YAML_INT, SOURCE(bit), .min = 0, .max = 63, .preset = "-1",
 	 .doc = "coil: the mask's bit that it shows"},
@@ -454,6 +459,8 @@ static void check_keys(struct compiler *c, const struct source *s)
 		{"bits", TYPE(BITS)},
 		{"bit", TYPE(COIL)},
 		{"equals", TYPE(COIL)},
+		{"min", INTEGERS},
+		{"max", INTEGERS},
 	};
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(meanings); i++) {
@@ -487,11 +494,35 @@ static int check_place(struct compiler *c, const struct source *s, const struct 
 			      "%s at odd address %d, expected an even one (or unaligned: true for "
 			      "the map)",
 			      type_names[s->type], s->addr);
-	if (s->access != 0)
+	return c->report->count > before ? -EINVAL : 0;
+}
+
+/* What clients can write is a place of its own: no field of a pack takes a value yet. */
+static void compile_access(struct compiler *c, const struct source *s, const struct block *block,
+			   struct row *row)
+{
+	bool limited = pb_yaml_get(s->node, "min") || pb_yaml_get(s->node, "max");
+
+	if (s->access == 0) {
+		if (limited)
+			pb_yaml_error(c->report, at(s, pb_yaml_get(s->node, "min") ? "min" : "max"),
+				      "a limit without access rw, expected both");
+		return;
+	}
+	if (!s->value)
 		pb_yaml_error(c->report, at(s, "access"),
 			      "access rw, expected r: no field of a %s can be written",
 			      pb_scope_name(c->map->scope));
-	return c->report->count > before ? -EINVAL : 0;
+	else if (!(block->tables & (PB_TABLE_HOLDING | PB_TABLE_COIL)))
+		pb_yaml_error(c->report, at(s, "access"),
+			      "access rw, expected a block of holding registers or coils");
+	row->writable = true;
+	row->min = pb_yaml_get(s->node, "min") ? s->min : limits[s->type].min;
+	row->max = pb_yaml_get(s->node, "max") ? s->max : limits[s->type].max;
+	if (limited && (row->min > row->max || row->value < row->min || row->value > row->max))
+		pb_yaml_error(c->report, s->node,
+			      "limits %lld to %lld, expected them around the value %lld",
+			      (long long)row->min, (long long)row->max, (long long)row->value);
 }
 
 static bool shows_data(const struct row *row)
@@ -606,6 +637,7 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 		row.bits[i].mask_bit = -1;
 	if (compile_source(c, &s, &row) < 0)
 		return 0;
+	compile_access(c, &s, block, &row);
 	if (block->always && shows_data(&row)) {
 		pb_yaml_error(
 			c->report, at(&s, "field"),

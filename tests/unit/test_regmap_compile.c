@@ -151,6 +151,12 @@ static const struct {
 	 "reserved"},
 	{{.rows = {"addr: 0, type: u16, field: cycles, access: rw"}},
 	 "f:13:53: access rw, expected r: no field of a pack can be written"},
+	{{.tables = "[input]", .rows = {"addr: 0, type: u16, value: 1, access: rw"}},
+	 "f:13:48: access rw, expected a block of holding registers or coils"},
+	{{.rows = {"addr: 0, type: u16, value: 1, min: 1"}},
+	 "f:13:45: a limit without access rw, expected both"},
+	{{.rows = {"addr: 0, type: u16, value: 1, access: rw, min: 2"}},
+	 "f:13:9: limits 2 to 65535, expected them around the value 1"},
 
 	/* places */
 	{{.rows = {"addr: 1, type: u16, field: cycles"}},

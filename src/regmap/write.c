@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes to an image. A request is taken apart into rows and values; when each of them is good, and
+ * whoever owns the image agrees, all are stored, else none.
+ */
+#include "image.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One request. */
+struct job {
+	struct pb_unit_image *image;
+	enum pb_table table;
+	uint32_t addr, end;
+	const uint8_t *bytes; /* as on the wire, of @addr and on */
+	size_t count;
+	struct pb_write writes[PB_WRITE_BITS_MAX];
+};
+
+static bool bit_at(const struct job *job, uint32_t addr)
+{
+	uint32_t at = addr - job->addr;
+
+	return job->bytes[at / 8] >> at % 8 & 1;
+}
+
+/* Signed types by their sign, f32 as its bits. */
+static int64_t value_of(bool low_first, const struct row *row, const uint8_t *p)
+{
+	uint32_t first = pb_get_be16(p), second;
+
+	if (row->words == 1)
+		return row->type == PB_ROW_S16 ? (int16_t)first : (int64_t)first;
+	second = pb_get_be16(p + 2);
+	first = low_first ? second << 16 | first : first << 16 | second;
+	return row->type == PB_ROW_S32 ? (int32_t)first : (int64_t)first;
+}
+
+/* @return whether the row, as the request has it, is good; it becomes one of the job's writes */
+static bool take_row(struct job *job, const struct row *row)
+{
+	struct pb_write *write = &job->writes[job->count++];
+	const uint8_t *p = job->bytes + 2 * (size_t)(row->addr - job->addr);
+
+	/* a part of a number would make a value that nobody meant */
+	if (row->addr < job->addr || (uint32_t)row->addr + row->words > job->end)
+		return false;
+	*write = (struct pb_write){.table = job->table, .addr = row->addr};
+	if (row->type == PB_ROW_STRING) {
+		write->text = (const char *)p;
+		write->text_len = 2 * (size_t)row->words;
+		return true;
+	}
+	write->value = row->type == PB_ROW_COIL ? bit_at(job, row->addr)
+						: value_of(job->image->map->low_word_first, row, p);
+	return write->value >= row->min && write->value <= row->max;
+}
+
+static bool take_block(struct job *job, const struct block *block)
+{
+	for (size_t i = block->row; i < block->row + block->row_count; i++) {
+		const struct row *row = &job->image->map->rows[i];
+
+		if ((uint32_t)row->addr + row->words <= job->addr || row->addr >= job->end)
+			continue;
+		if (!take_row(job, row))
+			return false;
+	}
+	return true;
+}
+
+static void store_block(const struct job *job, const struct pb_block *block)
+{
+	uint32_t first = block->addr > job->addr ? block->addr : job->addr;
+	uint32_t end =
+		block->addr + block->count < job->end ? block->addr + block->count : job->end;
+
+	for (uint32_t addr = first; addr < end; addr++) {
+		uint32_t at = addr - block->addr;
+
+		if (!table_is_bits(block->tables))
+			memcpy(block->bytes + 2 * (size_t)at,
+			       job->bytes + 2 * (size_t)(addr - job->addr), 2);
+		else if (bit_at(job, addr))
+			block->bytes[at / 8] |= (uint8_t)(1 << at % 8);
+		else
+			block->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
+	}
+}
+
+/* The responder has made sure that every address can be written. */
+static enum pb_exception write_image(void *userdata, enum pb_table table, uint16_t addr,
+				     uint16_t count, const uint8_t *bytes)
+{
+	static struct job job; /* too large for the stack of some; there is one thread */
+	struct pb_unit_image *image = userdata;
+	const struct pb_map *map = image->map;
+	enum pb_exception code = PB_EXCEPTION_NONE;
+
+	job.image = image;
+	job.table = table;
+	job.addr = addr;
+	job.end = (uint32_t)addr + count;
+	job.bytes = bytes;
+	job.count = 0;
+	for (size_t b = 0; b < map->block_count; b++)
+		if (map->blocks[b].tables & table && !take_block(&job, &map->blocks[b]))
+			return PB_EXCEPTION_ILLEGAL_VALUE;
+	if (image->written)
+		code = image->written(image->userdata, map, job.writes, job.count);
+	for (size_t b = 0; code == PB_EXCEPTION_NONE && b < map->block_count; b++)
+		if (map->blocks[b].tables & table)
+			store_block(&job, &image->blocks[b]);
+	return code;
+}
+
+/* ---- what can be written ---- */
+
+static void mark(const struct block *block, const struct row *row, uint8_t *set)
+{
+	for (uint32_t at = (uint32_t)row->addr - block->addr, end = at + row->words; at < end; at++)
+		set[at / 8] |= (uint8_t)(1 << at % 8);
+}
+
+int image_allow_writes(struct pb_unit_image *image)
+{
+	const struct pb_map *map = image->map;
+	size_t total = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < map->row_count; i++)
+		any |= map->rows[i].writable;
+	if (!any)
+		return 0;
+	for (size_t b = 0; b < map->block_count; b++)
+		total += (map->blocks[b].count + 7) / 8;
+	image->writable = calloc(1, total);
+	if (!image->writable)
+		return -ENOMEM;
+	total = 0;
+	for (size_t b = 0; b < map->block_count; b++) {
+		const struct block *block = &map->blocks[b];
+
+		for (size_t i = block->row; i < block->row + block->row_count; i++)
+			if (map->rows[i].writable)
+				mark(block, &map->rows[i], image->writable + total);
+		image->blocks[b].writable = image->writable + total;
+		total += (block->count + 7) / 8;
+	}
+	image->image.write = write_image;
+	image->image.userdata = image;
+	return 0;
+}
+
+void pb_unit_image_on_write(struct pb_unit_image *image, pb_written *written, void *userdata)
+{
+	image->written = written;
+	image->userdata = userdata;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* What clients can write, through the responder, as they do it. */
+#include "map_text.h"
+#include "suite.h"
+
+#include <string.h>
+
+static struct pb_map *map;
+static struct pb_unit_image *image;
+static struct pb_pack_data data;
+
+/* what the owner of the image was asked */
+static struct pb_write asked[8];
+static size_t asked_count, asked_times;
+static char asked_text[8];
+static enum pb_exception verdict;
+
+static enum pb_exception written(void *userdata, const struct pb_map *of,
+				 const struct pb_write *writes, size_t count)
+{
+	ck_assert_ptr_eq(userdata, &asked);
+	ck_assert_ptr_eq(of, map);
+	ck_assert_uint_le(count, PB_ARRAY_SIZE(asked));
+	memcpy(asked, writes, count * sizeof(*writes));
+	if (writes[0].text)
+		memcpy(asked_text, writes[0].text, writes[0].text_len);
+	asked_count = count;
+	asked_times++;
+	return verdict;
+}
+
+static const char text[] = "map: m\n"
+			   "version: 1\n"
+			   "title: t\n"
+			   "scope: pack\n"
+			   "stale: exception\n"
+			   "blocks:\n"
+			   "  - name: places\n"
+			   "    tables: [input, holding]\n"
+			   "    addr: 10\n"
+			   "    count: 10\n"
+			   "    always: true\n"
+			   "    rows:\n"
+			   "      - {addr: 10, type: u16, value: 7, access: rw}\n"
+			   "      - {addr: 11, type: s16, value: -1, access: rw, min: -5, max: 5}\n"
+			   "      - {addr: 12, type: u32, value: 70000, access: rw}\n"
+			   "      - {addr: 14, type: s32, value: 0, access: rw, min: -100000}\n"
+			   "      - {addr: 16, type: string, words: 2, value: ab, access: rw}\n"
+			   "      - {addr: 18, type: u16, field: heartbeat}\n"
+			   "      - {addr: 19, type: u16, value: 1}\n"
+			   "  - name: more\n"
+			   "    tables: [holding]\n"
+			   "    addr: 20\n"
+			   "    count: 2\n"
+			   "    rows:\n"
+			   "      - {addr: 20, type: u16, value: 1, access: rw}\n"
+			   "      - {addr: 21, type: u16, field: cycles}\n"
+			   "  - name: flags\n"
+			   "    tables: [discrete, coil]\n"
+			   "    addr: 0\n"
+			   "    count: 11\n"
+			   "    always: true\n"
+			   "    rows:\n"
+			   "      - {addr: 0, type: coil, value: 1, access: rw}\n"
+			   "      - {addr: 1, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 2, type: coil, field: connected}\n"
+			   "      - {addr: 3, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 4, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 5, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 6, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 7, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 8, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 9, type: coil, value: 0, access: rw}\n"
+			   "      - {addr: 10, type: coil, value: 0, access: rw}\n";
+
+static void setup(void)
+{
+	struct pb_report report = {0};
+	int r = pb_map_parse(&map, "m.yaml", text, strlen(text), &report);
+
+	ck_assert_msg(r == 0, "%s", report.count ? report.lines[0] : "?");
+	ck_assert_int_eq(pb_unit_image_new(&image, map), 0);
+	pb_unit_image_on_write(image, written, &asked);
+	pb_unit_image_encode(image, &data, false);
+	verdict = PB_EXCEPTION_NONE;
+	asked_count = asked_times = 0;
+}
+
+static void teardown(void)
+{
+	image = pb_unit_image_free(image);
+	map = pb_map_free(map);
+}
+
+static void expect(const char *request, const char *reply)
+{
+	uint8_t pdu[PB_PDU_MAX], got[PB_PDU_MAX];
+	char shown[3 * PB_PDU_MAX + 1];
+	int len = pb_hex_parse(request, pdu, sizeof(pdu));
+
+	ck_assert_int_gt(len, 0);
+	len = (int)pb_modbus_reply(NULL, pb_unit_image_get(image), pdu, (size_t)len, got);
+	pb_hex_print(shown, sizeof(shown), got, (size_t)len, ' ');
+	ck_assert_msg(strcasecmp(shown, reply) == 0, "%s: %s, expected %s", request, shown, reply);
+}
+
+START_TEST(starts_with_its_value)
+{
+	expect("03 000a 0008", "03 10 00 07 FF FF 00 01 11 70 00 00 00 00 61 62 00 00");
+	expect("04 000a 0001", "04 02 00 07");
+	expect("01 0000 0003", "01 01 01");
+}
+END_TEST
+
+START_TEST(keeps_what_was_written)
+{
+	expect("06 000a 1234", "06 00 0A 12 34");
+	ck_assert_uint_eq(asked_count, 1);
+	ck_assert_uint_eq(asked[0].addr, 10);
+	ck_assert_int_eq(asked[0].table, PB_TABLE_HOLDING);
+	ck_assert_int_eq(asked[0].value, 0x1234);
+	expect("10 000b 0005 0a fffb 00ff 0102 fffe 7960", "10 00 0B 00 05");
+	ck_assert_uint_eq(asked_count, 3);
+	ck_assert_int_eq(asked[0].value, -5);
+	ck_assert_int_eq(asked[1].value, 0xFF0102);
+	ck_assert_int_eq(asked[2].value, -100000);
+	/* whatever becomes of the pack's data */
+	for (int old = 0; old < 2; old++) {
+		pb_unit_image_encode(image, &data, old);
+		pb_unit_image_refresh(image, &data);
+		expect("03 000a 0006", "03 0C 12 34 FF FB 00 FF 01 02 FF FE 79 60");
+		expect("04 000a 0001", "04 02 12 34"); /* both tables are one place */
+	}
+}
+END_TEST
+
+START_TEST(text_goes_in_whole)
+{
+	expect("10 0010 0002 04 7879 7a00", "10 00 10 00 02");
+	ck_assert_uint_eq(asked[0].text_len, 4);
+	ck_assert_mem_eq(asked_text, "xyz", 4);
+	expect("03 0010 0002", "03 04 78 79 7A 00");
+	expect("06 0010 4142", "86 03");
+	expect("06 0011 4142", "86 03");
+}
+END_TEST
+
+START_TEST(all_or_nothing)
+{
+	/* the last one is beyond its limit, is half a number, can't be written, is not there */
+	expect("10 000a 0002 04 0001 0006", "90 03");
+	expect("10 000a 0003 06 0001 0001 0001", "90 03");
+	expect("10 000d 0001 02 0001", "90 03");
+	expect("10 0010 0003 06 0001 0001 0001", "90 02");
+	expect("10 0014 0002 04 0001 0001", "90 02");
+	expect("06 0013 0001", "86 02");
+	expect("06 0009 0001", "86 02");
+	ck_assert_uint_eq(asked_times, 0);
+	expect("03 000a 0008", "03 10 00 07 FF FF 00 01 11 70 00 00 00 00 61 62 00 00");
+	/* somebody does not want it */
+	verdict = PB_EXCEPTION_DEVICE_BUSY;
+	expect("06 000a 0001", "86 06");
+	ck_assert_uint_eq(asked_times, 1);
+	expect("03 000a 0001", "03 02 00 07");
+}
+END_TEST
+
+START_TEST(mask_write_and_read_write)
+{
+	expect("06 000a 0012", "06 00 0A 00 12");
+	expect("16 000a 00f2 0025", "16 00 0A 00 F2 00 25"); /* APP 6.16's example */
+	expect("03 000a 0001", "03 02 00 17");
+	expect("17 000a 0001 000a 0001 02 0099", "17 02 00 99"); /* what is read shows it */
+	expect("16 000b 0000 0064", "96 03");			 /* 100 is beyond the limit */
+	expect("03 000b 0001", "03 02 FF FF");
+}
+END_TEST
+
+START_TEST(coils)
+{
+	expect("05 0001 ff00", "05 00 01 FF 00");
+	ck_assert_int_eq(asked[0].table, PB_TABLE_COIL);
+	ck_assert_int_eq(asked[0].value, 1);
+	expect("05 0000 0000", "05 00 00 00 00");
+	expect("01 0000 0003", "01 01 02");
+	expect("0f 0003 0008 01 a5", "0F 00 03 00 08");
+	ck_assert_uint_eq(asked_count, 8);
+	expect("01 0000 000b", "01 02 2A 05");
+	expect("02 0000 000b", "02 02 2A 05");
+	expect("05 0002 ff00", "85 02");
+	expect("0f 0001 0002 01 00", "8F 02"); /* the second of them */
+	expect("01 0000 000b", "01 02 2A 05");
+}
+END_TEST
+
+START_TEST(old_data_lock_their_block)
+{
+	pb_unit_image_encode(image, &data, true);
+	expect("06 0014 0001", "86 0B");
+	expect("06 000a 0001", "06 00 0A 00 01"); /* always */
+	pb_unit_image_encode(image, &data, false);
+	expect("06 0014 0005", "06 00 14 00 05");
+	pb_unit_image_encode(image, &data, true);
+	pb_unit_image_encode(image, &data, false);
+	expect("03 0014 0001", "03 02 00 05");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("write");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, starts_with_its_value);
+	tcase_add_test(tcase, keeps_what_was_written);
+	tcase_add_test(tcase, text_goes_in_whole);
+	tcase_add_test(tcase, all_or_nothing);
+	tcase_add_test(tcase, mask_write_and_read_write);
+	tcase_add_test(tcase, coils);
+	tcase_add_test(tcase, old_data_lock_their_block);
+	return pb_run_suite("regmap/write", tcase);
+}
