@@ -78,6 +78,32 @@ size_t pb_map_row_count(const struct pb_map *map);
 void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret);
 const char *pb_row_type_name(enum pb_row_type type);
 
+/** What a register says. */
+struct pb_row_value {
+	bool available; /**< false: "not available", an empty text, or a reserved row */
+	int64_t value; /**< in the catalogue's unit of the row's field; without one, the register */
+	double number; /**< in the row's unit */
+	char text[242]; /**< string */
+};
+
+/**
+ * Decodes row @index from its registers as on the wire (a coil: one byte that is 0 or not). Part of
+ * a mask comes at its place in the mask.
+ */
+void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
+		   struct pb_row_value *ret);
+
+/** What one bit of a row of type bits, or a coil, shows. */
+struct pb_bit_info {
+	const struct pb_field *field;
+	int index;    /**< element of an array, else -1 */
+	int mask_bit; /**< bit of a mask, else -1 */
+	int equals;   /**< the number that sets it, else -1 */
+};
+
+/** @bit: 0..15; unused for a coil. @return whether it shows anything. */
+bool pb_map_bit(const struct pb_map *map, size_t index, unsigned int bit, struct pb_bit_info *ret);
+
 /** One declared block, for documents: what a client can read in one request. */
 struct pb_block_info {
 	const char *name;

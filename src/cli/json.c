@@ -13,7 +13,7 @@ static json_t *json_date(int64_t date)
 	return json_string(text);
 }
 
-static json_t *json_value(const struct pb_field *field, int64_t value)
+json_t *pb_json_value(const struct pb_field *field, int64_t value)
 {
 	switch (field->kind) {
 	case PB_KIND_BOOL:
@@ -41,7 +41,7 @@ static json_t *json_array_field(const struct pb_field *field, const struct pb_pa
 			count = i + 1;
 	for (unsigned int i = 0; i < count; i++)
 		json_array_append_new(array, pb_field_get(field, data, i, &value)
-						     ? json_value(field, value)
+						     ? pb_json_value(field, value)
 						     : json_null());
 	if (count > 0)
 		return array;
@@ -60,26 +60,49 @@ static json_t *json_field(const struct pb_field *field, const struct pb_pack_dat
 	}
 	if (field->indexed)
 		return json_array_field(field, data);
-	return pb_field_get(field, data, 0, &value) ? json_value(field, value) : NULL;
+	return pb_field_get(field, data, 0, &value) ? pb_json_value(field, value) : NULL;
 }
 
-static void set_nested(json_t *object, const char *name, json_t *value)
+/* The object that holds what @name's last part names, made when it is missing; and that part. */
+static json_t *nest(json_t *object, const char *name, const char **ret_last)
 {
 	const char *dot = strchr(name, '.');
 	char outer[32];
 	json_t *inner;
 
-	if (!dot) {
-		json_object_set_new(object, name, value);
-		return;
-	}
+	*ret_last = name;
+	if (!dot)
+		return object;
+	*ret_last = dot + 1;
 	snprintf(outer, sizeof(outer), "%.*s", (int)(dot - name), name);
 	inner = json_object_get(object, outer);
 	if (!inner) {
 		inner = json_object();
 		json_object_set_new(object, outer, inner);
 	}
-	json_object_set_new(inner, dot + 1, value);
+	return inner;
+}
+
+void pb_json_set(json_t *object, const struct pb_field *field, unsigned int index, json_t *value)
+{
+	const char *name;
+	json_t *array;
+
+	object = nest(object, field->name, &name);
+	if (!field->indexed) {
+		json_object_set_new(object, name, value);
+		return;
+	}
+	array = json_object_get(object, name);
+	if (!array) {
+		array = json_array();
+		json_object_set_new(object, name, array);
+	}
+	if (json_is_null(value) && index >= json_array_size(array))
+		return; /* only what comes after it would make it an element */
+	while (json_array_size(array) <= index)
+		json_array_append_new(array, json_null());
+	json_array_set_new(array, index, value);
 }
 
 json_t *pb_json_sample(const struct pb_sample *sample)
@@ -90,10 +113,13 @@ json_t *pb_json_sample(const struct pb_sample *sample)
 	const struct pb_field *fields = pb_fields(PB_SCOPE_PACK, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		json_t *value = fields[i].data ? json_field(&fields[i], &data) : NULL;
+		json_t *value = fields[i].data ? json_field(&fields[i], &data) : NULL, *inner;
+		const char *name;
 
-		if (value)
-			set_nested(object, fields[i].name, value);
+		if (!value)
+			continue;
+		inner = nest(object, fields[i].name, &name);
+		json_object_set_new(inner, name, value);
 	}
 	return object;
 }

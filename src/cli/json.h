@@ -11,5 +11,13 @@
  */
 json_t *pb_json_sample(const struct pb_sample *sample);
 
+/** A number of @field's kind: truth values, dates and numbers. */
+json_t *pb_json_value(const struct pb_field *field, int64_t value);
+/**
+ * Puts a field's value, or element @index of it, where pb_json_sample() would. Takes @value. An
+ * array ends with its last element that is not null.
+ */
+void pb_json_set(json_t *object, const struct pb_field *field, unsigned int index, json_t *value);
+
 /** Prints each member of an object as a line "  NAME  VALUE". */
 void pb_json_print(json_t *object);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 #include "export.h"
+#include "maps.h"
 
 #include "packbridge/bridge.h"
 #include "packbridge/yaml.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -28,52 +28,7 @@ static void usage(FILE *stream)
 	      stream);
 }
 
-/* The maps that a command works with, and a map that was given as a file. */
-struct work {
-	struct pb_maps *maps;
-	struct pb_map *file;
-	struct pb_report report;
-};
-
-static void say_nearest(struct work *work, const char *name)
-{
-	char **names = NULL;
-	const char *near = NULL;
-
-	if (pb_maps_names(work->maps, &names) == 0)
-		near = pb_nearest(name, (const char *const *)names);
-	fprintf(stderr, "packbridge map: no map '%s'%s%s%s\n", name, near ? ", expected '" : "",
-		near ? near : "",
-		near ? "' perhaps" : "; `packbridge map list` shows which there are");
-	pb_maps_names_free(names);
-}
-
-static bool is_file(const char *name)
-{
-	size_t len = strlen(name);
-
-	return strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".yaml") == 0);
-}
-
-/* @return the map, NULL when it can't be had, which is said. */
-static const struct pb_map *find_map(struct work *work, const char *name)
-{
-	const struct pb_map *map = NULL;
-	int r;
-
-	if (is_file(name)) {
-		r = pb_map_load(&work->file, name, &work->report);
-		map = work->file;
-	} else {
-		r = pb_maps_get(work->maps, name, &map, &work->report);
-	}
-	pb_report_print(&work->report, stderr);
-	if (r == -ENOENT && work->report.count == 0)
-		say_nearest(work, name);
-	return r < 0 ? NULL : map;
-}
-
-static int list(struct work *work, bool json)
+static int list(struct map_work *work, bool json)
 {
 	char **names = NULL;
 	json_t *array = json_array();
@@ -82,7 +37,7 @@ static int list(struct work *work, bool json)
 	if (pb_maps_names(work->maps, &names) < 0)
 		return 1;
 	for (char **name = names; *name; name++) {
-		const struct pb_map *map = find_map(work, *name);
+		const struct pb_map *map = pb_cli_find_map(work, "map", *name);
 
 		pb_report_clear(&work->report);
 		if (!map) {
@@ -165,7 +120,8 @@ static int misused(const char *what)
 	return 2;
 }
 
-static int work_on(struct work *work, char *const *words, int count, const char *format, bool json)
+static int work_on(struct map_work *work, char *const *words, int count, const char *format,
+		   bool json)
 {
 	const struct pb_map *map;
 	bool shows;
@@ -179,7 +135,7 @@ static int work_on(struct work *work, char *const *words, int count, const char 
 		return misused("expected one map's name");
 	if (!shows && !format)
 		return misused("expected --format");
-	map = find_map(work, words[1]);
+	map = pb_cli_find_map(work, "map", words[1]);
 	if (!map)
 		return 1;
 	return shows ? show(map) : export(map, format);
@@ -193,7 +149,7 @@ int pb_cli_map(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	struct work work = {0};
+	struct map_work work = {0};
 	const char *format = NULL;
 	bool json = false;
 	int option, status;
@@ -219,8 +175,6 @@ int pb_cli_map(int argc, char **argv)
 		return 1;
 	}
 	status = work_on(&work, argv + optind, argc - optind, format, json);
-	pb_map_free(work.file);
-	pb_maps_free(work.maps);
-	pb_report_clear(&work.report);
+	pb_cli_map_done(&work);
 	return status;
 }

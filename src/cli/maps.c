@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "maps.h"
+
 #include "cli.h"
 
-#include "packbridge/bridge.h"
-
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,4 +44,54 @@ int pb_cli_maps(struct pb_maps **ret)
 	dirs[count++] = installed;
 	dirs[count] = NULL;
 	return pb_maps_new(ret, dirs);
+}
+
+static void say_nearest(struct map_work *work, const char *command, const char *name)
+{
+	char **names = NULL;
+	const char *near = NULL;
+
+	if (pb_maps_names(work->maps, &names) == 0)
+		near = pb_nearest(name, (const char *const *)names);
+	fprintf(stderr, "packbridge %s: no map '%s'%s%s%s\n", command, name,
+		near ? ", expected '" : "", near ? near : "",
+		near ? "' perhaps" : "; `packbridge map list` shows which there are");
+	pb_maps_names_free(names);
+}
+
+static bool is_file(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".yaml") == 0);
+}
+
+const struct pb_map *pb_cli_find_map(struct map_work *work, const char *command, const char *name)
+{
+	const struct pb_map *map = NULL;
+	int r = work->maps ? 0 : pb_cli_maps(&work->maps);
+
+	if (r < 0) {
+		fprintf(stderr, "packbridge %s: %s\n", command, strerror(-r));
+		return NULL;
+	}
+	if (is_file(name)) {
+		pb_map_free(work->file);
+		work->file = NULL;
+		r = pb_map_load(&work->file, name, &work->report);
+		map = work->file;
+	} else {
+		r = pb_maps_get(work->maps, name, &map, &work->report);
+	}
+	pb_report_print(&work->report, stderr);
+	if (r == -ENOENT && work->report.count == 0)
+		say_nearest(work, command, name);
+	return r < 0 ? NULL : map;
+}
+
+void pb_cli_map_done(struct map_work *work)
+{
+	pb_map_free(work->file);
+	pb_maps_free(work->maps);
+	pb_report_clear(&work->report);
 }

@@ -41,9 +41,7 @@ size_t pb_map_row_count(const struct pb_map *map)
 	return map->row_count;
 }
 
-/* The row at place @index, when blocks are taken in their order; and its block. */
-static const struct row *nth_row(const struct pb_map *map, size_t index,
-				 const struct block **ret_block)
+const struct row *map_row(const struct pb_map *map, size_t index, const struct block **ret_block)
 {
 	const struct block *block = map->blocks;
 
@@ -63,7 +61,7 @@ static int shown_bit(const struct row *row)
 void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 {
 	const struct block *block;
-	const struct row *row = nth_row(map, index, &block);
+	const struct row *row = map_row(map, index, &block);
 
 	*ret = (struct pb_row_info){
 		.block = block->name,

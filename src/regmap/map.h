@@ -82,6 +82,9 @@ const char *map_node_text(struct compiler *compiler, const struct pb_yaml *node)
 /** A new row at the end, NULL when out of memory. */
 struct row *map_add_row(struct pb_map *map, const struct row *row);
 
+/** The row at place @index, when blocks are taken in their order; and its block. */
+const struct row *map_row(const struct pb_map *map, size_t index, const struct block **ret_block);
+
 static inline bool table_is_bits(uint8_t tables)
 {
 	return tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE);

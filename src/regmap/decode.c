@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registers -> values: the way back, for a client.
+ */
+#include "map.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t words_of(const struct pb_map *map, const struct row *row, const uint8_t *bytes)
+{
+	uint32_t first = pb_get_be16(bytes), second;
+
+	if (row->words == 1)
+		return first;
+	second = pb_get_be16(bytes + 2);
+	return map->low_word_first ? second << 16 | first : first << 16 | second;
+}
+
+static int64_t signed_raw(enum pb_row_type type, uint32_t raw)
+{
+	return type == PB_ROW_S16 ? (int16_t)raw : type == PB_ROW_S32 ? (int32_t)raw : (int64_t)raw;
+}
+
+static double float_of(uint32_t raw)
+{
+	float f;
+
+	memcpy(&f, &raw, sizeof(f));
+	return (double)f;
+}
+
+/* A value of the field from what the register shows of it. */
+static void decode_field(const struct row *row, uint32_t raw, struct pb_row_value *ret)
+{
+	int64_t number = signed_raw(row->type, raw);
+	double scale = strtod(row->scale, NULL);
+
+	if (row->type == PB_ROW_F32) {
+		double f = float_of(raw);
+
+		ret->available = isfinite(f);
+		if (!ret->available)
+			return;
+		ret->number = (f - (double)row->offset) * scale;
+		ret->value =
+			llround((f - (double)row->offset) * (double)row->den / (double)row->num -
+				(double)row->bias);
+		return;
+	}
+	ret->available = !row->has_na || number != row->na;
+	ret->number = (double)(number - row->offset) * scale;
+	if (row->field->kind == PB_KIND_MASK)
+		ret->value = (int64_t)((uint64_t)number << row->shift);
+	else
+		ret->value = pb_scale(number - row->offset, row->den, row->num) - row->bias;
+}
+
+void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
+		   struct pb_row_value *ret)
+{
+	const struct block *block;
+	const struct row *row = map_row(map, index, &block);
+	size_t cap = 2 * (size_t)row->words;
+
+	*ret = (struct pb_row_value){.available = true};
+	switch (row->type) {
+	case PB_ROW_STRING:
+		snprintf(ret->text, sizeof(ret->text), "%.*s", (int)cap, (const char *)bytes);
+		ret->available = ret->text[0] != '\0';
+		break;
+	case PB_ROW_COIL:
+		ret->value = bytes[0] != 0;
+		ret->number = bytes[0] != 0;
+		break;
+	case PB_ROW_U16:
+	case PB_ROW_S16:
+	case PB_ROW_U32:
+	case PB_ROW_S32:
+	case PB_ROW_F32:
+	case PB_ROW_BITS:
+		if (row->field) {
+			decode_field(row, words_of(map, row, bytes), ret);
+			break;
+		}
+		ret->value = signed_raw(row->type, words_of(map, row, bytes));
+		ret->number = (double)ret->value;
+		break;
+	case PB_ROW_RESERVED:
+		ret->available = false;
+		break;
+	}
+}
+
+bool pb_map_bit(const struct pb_map *map, size_t index, unsigned int bit, struct pb_bit_info *ret)
+{
+	const struct block *block;
+	const struct row *row = map_row(map, index, &block);
+	const struct bit_source *source = &row->bits[row->type == PB_ROW_COIL ? 0 : bit];
+
+	*ret = (struct pb_bit_info){
+		.field = source->field,
+		.index = source->field && source->field->indexed ? source->index : -1,
+		.mask_bit = source->mask_bit,
+		.equals = source->equals,
+	};
+	return source->field != NULL;
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# `packbridge read` as a technician uses it: over TCP and over a serial line, on units that are
+# good, old, never read and not there, and used wrongly. Usage: test_read.sh PROGRAM SOURCE_DIR
+set -euo pipefail
+program=$1
+folder=$(mktemp -d)
+pids=()
+finish() {
+	for pid in "${pids[@]}"; do
+		kill "$pid" 2>/dev/null || true
+	done
+	rm -rf "$folder"
+}
+trap finish EXIT
+until_there() { # COMMAND...
+	for _ in $(seq 100); do
+		"$@" && return
+		read -rt 0.1 <> <(:) || true
+	done
+	echo "not in 10 s: $*"
+	cat "$folder/log"
+	exit 1
+}
+# STATUS TEXT ARGS...: what the program says, on both streams, has TEXT, and it ends with STATUS
+says() {
+	local wanted=$1 text=$2 status=0
+	shift 2
+	"$program" read "$@" >"$folder/out" 2>&1 || status=$?
+	if [ "$status" != "$wanted" ] || ! grep -qE "$text" "$folder/out"; then
+		echo "read $*: status $status, expected $wanted and '$text':"
+		cat "$folder/out"
+		exit 1
+	fi
+}
+is_old() {
+	{ "$program" read "$tcp" -u 3 -j 2>/dev/null || true; } | grep -qE '"quality": [23]'
+}
+
+socat "pty,raw,echo=0,link=$folder/ours" "pty,raw,echo=0,link=$folder/theirs" &
+pids+=($!)
+until_there test -e "$folder/theirs"
+cat >"$folder/packbridge.yaml" <<END
+control: $folder/control
+listen:
+  - tcp: 127.0.0.1:0
+  - {rtu: $folder/ours, baud: 19200, parity: even}
+packs:
+  - {name: house, link: "sim:lfp-4s,soc=64,seed=1", unit: 1, poll_ms: 60000}
+  - {name: store, link: "sim:lfp-16s,silent=1+86400", unit: 3, poll_ms: 500, stale_after_s: 1,
+     reply_timeout_ms: 200}
+  - {name: never, link: "sim:lfp-4s,silent=0+86400", unit: 4, reply_timeout_ms: 200}
+END
+"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
+pids+=($!)
+until_there grep -q 'house: first reading' "$folder/log"
+until_there grep -q 'store: first reading' "$folder/log"
+until_there grep -q 'Modbus RTU on' "$folder/log"
+tcp=tcp:127.0.0.1:$(sed -n 's/.*127.0.0.1:0, port \([0-9]*\).*/\1/p' "$folder/log")
+rtu=rtu:$folder/theirs@19200,8E1
+
+# the same pack over both, and by name what mbpoll shows as numbers
+for at in "$tcp" "$rtu"; do
+	says 0 '^ +17  soc_permille +64\.0 %' "$at"
+	says 0 '^ +1  quality +1  good' "$at"
+	says 0 '^ +103  cell_mv\[3\] +3[0-9]{3} mV' "$at"
+	"$program" read "$at" --json >"$folder/json.${at%%:*}"
+done
+# but for what goes on meanwhile
+for file in tcp rtu; do
+	python3 - "$folder/json.$file" >"$folder/fields.$file" <<-'END'
+		import json, sys
+		look = json.load(open(sys.argv[1]))
+		fields = look["fields"]
+		assert look["complete"] and look["unit"] == 1 and look["map"] == "packbridge", look
+		assert fields["name"] == "house" and fields["soc_permille"] == 640, fields
+		assert len(fields["cell_mv"]) == fields["cell_count"] == 4, fields
+		assert fields["soh_permille"] is None and fields["charge_fet"] is True, fields
+		for live in ("heartbeat", "age_s", "rssi_dbm"):
+		    del fields[live]
+		print(json.dumps(fields, sort_keys=True))
+	END
+done
+cmp "$folder/fields.tcp" "$folder/fields.rtu"
+mbpoll -m tcp -p "${tcp##*:}" -a 1 -0 -r 17 -c 1 -t 4 -1 -q 127.0.0.1 | grep -qE '\[17\]:[[:space:]]+640'
+
+says 0 'soh_permille +n/a' "$tcp" --all
+says 0 'product +packbridge' "$tcp" -u 255
+says 0 'unit_status\[1\] +2' "$tcp" -u 0
+
+# reasons
+until_there is_old
+says 1 '0B: unit 3 is configured, but its pack has not answered for [0-9]+ s' "$tcp" -u 3
+says 1 '^ +1  quality +[23]  stale' "$tcp" -u 3
+says 1 '0B: unit 4 is configured, but its pack has not answered since the start' "$tcp" -u 4
+says 1 '0A: there is no unit 9 behind' "$tcp" -u 9
+says 1 '02: unit 1 does not have these addresses: is packbridge-gateway its map' "$tcp" -m packbridge-gateway
+says 1 'no reply within 0.2 s' "$rtu" -u 9 -T 200
+says 1 "no map 'packbrige', expected 'packbridge' perhaps" "$tcp" -m packbrige
+says 1 'no connection to 127.0.0.1, port 1: Connection refused' tcp:127.0.0.1:1
+says 1 'host nobody.invalid: ' tcp:nobody.invalid
+says 1 '/dev/nowhere is not there' rtu:/dev/nowhere
+says 2 'expected tcp:HOST:PORT or rtu:' house
+says 2 'expected an ENDPOINT'
+says 2 'expected one ENDPOINT' "$tcp" "$tcp"
+says 2 '9601 baud, expected' rtu:/dev/ttyS0@9601
+says 2 'unit 248, expected 1 to 247' rtu:/dev/ttyS0 -u 248
+says 2 'port .x., expected' tcp:127.0.0.1:x
+says 2 'unit, expected 0 to 255' "$tcp" -u 256
+says 2 'watch, expected' "$tcp" -w 0
+
+# again and again, one object a line, until nobody takes them
+"$program" read "$tcp" --watch 0.1 --json 2>"$folder/err" | head -n 5 >"$folder/watch" || true
+[ "$(grep -c '"heartbeat":' "$folder/watch")" = 5 ] || { cat "$folder/watch" "$folder/err"; exit 1; }

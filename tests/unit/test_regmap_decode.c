@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * There and back: samples of random values are encoded by every map of packbridge, and each row is
+ * decoded again. What comes back is what went in, as fine as the row shows it.
+ */
+#include "map_text.h"
+#include "suite.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 50 };
+
+union data {
+	struct pb_pack_data pack;
+	struct pb_gateway gateway;
+};
+
+static struct pb_map *map;
+static struct pb_unit_image *image;
+static union data data;
+
+/* Deterministic, the same everywhere. */
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static int64_t random_in(uint64_t *state, int64_t min, int64_t max)
+{
+	switch (next_random(state) % 8) {
+	case 0:
+		return min;
+	case 1:
+		return max;
+	default:
+		return min + (int64_t)(next_random(state) % ((uint64_t)(max - min) + 1));
+	}
+}
+
+static void fill(uint64_t *state, unsigned int absent_percent)
+{
+	size_t count;
+	const struct pb_field *fields = pb_fields(pb_map_scope(map), &count);
+
+	memset(&data, 0, sizeof(data));
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i].kind == PB_KIND_TEXT) {
+			if (next_random(state) % 100 < absent_percent)
+				continue;
+			snprintf((char *)&data + fields[i].offset, fields[i].size, "text %u",
+				 (unsigned int)(next_random(state) % 1000));
+			if (fields[i].has >= 0)
+				data.pack.sample.has |= PB_HAS(fields[i].has);
+			continue;
+		}
+		for (unsigned int n = 0; n < fields[i].count; n++)
+			if (next_random(state) % 100 >= absent_percent)
+				pb_field_set(&fields[i], &data, n,
+					     random_in(state, fields[i].min, fields[i].max));
+	}
+}
+
+static void open_map(const char *path)
+{
+	struct pb_report report = {0};
+	int r = pb_map_load(&map, path, &report);
+
+	ck_assert_msg(r == 0, "%s: %s", path, report.count ? report.lines[0] : "?");
+	ck_assert_int_eq(pb_unit_image_new(&image, map), 0);
+}
+
+static void close_map(void)
+{
+	image = pb_unit_image_free(image);
+	map = pb_map_free(map);
+}
+
+/* A row's bytes, as a client gets them. */
+static const uint8_t *bytes_of(const struct pb_row_info *row, uint8_t *bit)
+{
+	const struct pb_image *unit = pb_unit_image_get(image);
+
+	for (size_t i = 0; i < unit->block_count; i++) {
+		const struct pb_block *block = &unit->blocks[i];
+		uint32_t at = (uint32_t)row->addr - block->addr;
+
+		if (!(block->tables & row->tables) || row->addr < block->addr || at >= block->count)
+			continue;
+		if (!(block->tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE)))
+			return block->bytes + 2 * (size_t)at;
+		*bit = block->bytes[at / 8] >> at % 8 & 1;
+		return bit;
+	}
+	ck_abort_msg("no block has address %u", row->addr);
+	return NULL;
+}
+
+static bool shown_bit(size_t index, unsigned int bit)
+{
+	struct pb_bit_info info;
+	int64_t is;
+
+	if (!pb_map_bit(map, index, bit, &info) ||
+	    !pb_field_get(info.field, &data, info.index < 0 ? 0 : (unsigned int)info.index, &is))
+		return false;
+	if (info.mask_bit >= 0)
+		return (uint64_t)is >> info.mask_bit & 1;
+	return info.equals >= 0 ? is == info.equals : is != 0;
+}
+
+static void check_number(size_t index, const struct pb_row_info *row,
+			 const struct pb_row_value *value, const uint8_t *bytes)
+{
+	unsigned int element = row->index < 0 ? 0 : (unsigned int)row->index;
+	struct pb_row_value next;
+	uint8_t other[4];
+	int64_t is, step;
+
+	ck_assert_int_eq(value->available, pb_field_get(row->field, &data, element, &is));
+	if (!value->available)
+		return;
+	if (row->field->kind == PB_KIND_MASK) {
+		uint64_t part =
+			row->width < 0 ? UINT64_MAX : ((UINT64_C(1) << row->width) - 1) << row->bit;
+
+		ck_assert_uint_eq((uint64_t)value->value, (uint64_t)is & part);
+		return;
+	}
+	/* one more in the register is how fine the row shows it */
+	memcpy(other, bytes, 2 * (size_t)row->words);
+	other[2 * row->words - 1] ^= 1;
+	pb_map_decode(map, index, other, &next);
+	step = row->type == PB_ROW_F32 ? llabs(is) / (1 << 23) + 1 /* bits of the mantissa */
+	       : next.available	       ? llabs(next.value - value->value)
+				       : INT32_MAX;
+	ck_assert_msg(2 * llabs(value->value - is) <= step || llabs(value->value - is) <= step / 2,
+		      "%s: %lld, expected %lld, within %lld", row->field->name,
+		      (long long)value->value, (long long)is, (long long)step / 2);
+}
+
+static void check_row(size_t index)
+{
+	struct pb_row_info row;
+	struct pb_row_value value;
+	const uint8_t *bytes;
+	uint8_t bit;
+
+	pb_map_row(map, index, &row);
+	bytes = bytes_of(&row, &bit);
+	pb_map_decode(map, index, bytes, &value);
+	switch (row.type) {
+	case PB_ROW_STRING:
+		if (row.field) {
+			const char *text = pb_field_text(row.field, &data);
+
+			ck_assert_int_eq(value.available, text && *text);
+			if (value.available)
+				ck_assert_int_eq(strncmp(value.text, text, 2 * (size_t)row.words),
+						 0);
+		}
+		break;
+	case PB_ROW_COIL:
+		if (row.field)
+			ck_assert_int_eq(value.value, shown_bit(index, 0));
+		break;
+	case PB_ROW_BITS:
+		for (unsigned int i = 0; i < 16; i++)
+			ck_assert_int_eq(value.value >> i & 1, shown_bit(index, i));
+		break;
+	case PB_ROW_U16:
+	case PB_ROW_S16:
+	case PB_ROW_U32:
+	case PB_ROW_S32:
+	case PB_ROW_F32:
+		if (row.field)
+			check_number(index, &row, &value, bytes);
+		break;
+	case PB_ROW_RESERVED:
+		ck_assert(!value.available);
+		break;
+	}
+}
+
+static void round_trip(const char *path, unsigned int absent_percent)
+{
+	uint64_t state = 88172645463325252;
+
+	open_map(path);
+	for (int round = 0; round < ROUNDS; round++) {
+		fill(&state, absent_percent);
+		pb_unit_image_encode(image, &data, false);
+		for (size_t i = 0; i < pb_map_row_count(map); i++)
+			check_row(i);
+	}
+	close_map();
+}
+
+static const unsigned int absent[] = {0, 100, 30};
+
+START_TEST(every_map)
+{
+	DIR *dir = opendir(PB_SOURCE_DIR "/maps");
+	struct dirent *file;
+	int seen = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((file = readdir(dir))) {
+		char path[1024];
+
+		if (!strstr(file->d_name, ".yaml"))
+			continue;
+		snprintf(path, sizeof(path), PB_SOURCE_DIR "/maps/%s", file->d_name);
+		round_trip(path, absent[_i]);
+		seen++;
+	}
+	closedir(dir);
+	ck_assert_int_ge(seen, 2);
+}
+END_TEST
+
+/* ---- what the native maps do not use ---- */
+
+static void expect(const struct map_text *text, const char *hex, bool available, int64_t value,
+		   double number)
+{
+	uint8_t bytes[64];
+	struct pb_row_value got;
+
+	map = map_good(text);
+	ck_assert_int_gt(pb_hex_parse(hex, bytes, sizeof(bytes)), 0);
+	pb_map_decode(map, 0, bytes, &got);
+	ck_assert_int_eq(got.available, available);
+	if (available) {
+		ck_assert_int_eq(got.value, value);
+		ck_assert_double_eq_tol(got.number, number, 1e-6 * (1 + fabs(number)));
+	}
+	map = pb_map_free(map);
+}
+
+static const struct {
+	struct map_text text;
+	const char *hex;
+	bool available;
+	int64_t value;
+	double number;
+} cases[] = {
+	{{.rows = {"addr: 0, type: s16, field: current_ma, unit: A, scale: -0.1, saturate: true"}},
+	 "ff9c",
+	 true,
+	 10000,
+	 10},
+	{{.rows = {"addr: 0, type: u16, field: temperature_max_mc, unit: K, scale: 0.1, saturate: "
+		   "true"}},
+	 "0ba6",
+	 true,
+	 25050,
+	 298.2},
+	{{.rows = {"addr: 0, type: u16, field: temperature_max_mc, unit: degC, offset: 40, "
+		   "saturate: true"}},
+	 "0041",
+	 true,
+	 25000,
+	 25},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, unit: '%', na: 255"}},
+	 "00ff",
+	 false,
+	 0,
+	 0},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, unit: '%', na: 255"}},
+	 "0040",
+	 true,
+	 640,
+	 64},
+	{{.count = 2, .rows = {"addr: 0, type: f32, field: voltage_mv, unit: V"}},
+	 "41533333",
+	 true,
+	 13200,
+	 13.2},
+	{{.count = 2, .rows = {"addr: 0, type: f32, field: voltage_mv, unit: V"}},
+	 "7fc00000",
+	 false,
+	 0,
+	 0},
+	{{.head = "word_order: low-first",
+	  .count = 2,
+	  .rows = {"addr: 0, type: s32, field: current_ma"}},
+	 "e890ffff",
+	 true,
+	 -6000,
+	 -6000},
+	{{.rows = {"addr: 0, type: u16, value: 7"}}, "0009", true, 9, 9},
+	{{.count = 2, .rows = {"addr: 0, type: reserved, words: 2"}}, "00090009", false, 0, 0},
+	{{.tables = "[coil]", .rows = {"addr: 0, type: coil, field: charge_fet"}},
+	 "01",
+	 true,
+	 1,
+	 1},
+};
+
+START_TEST(single_rows)
+{
+	expect(&cases[_i].text, cases[_i].hex, cases[_i].available, cases[_i].value,
+	       cases[_i].number);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("decode");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, every_map, 0, PB_ARRAY_SIZE(absent));
+	tcase_add_loop_test(tcase, single_rows, 0, PB_ARRAY_SIZE(cases));
+	return pb_run_suite("regmap/decode", tcase);
+}
