@@ -6,11 +6,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 enum {
@@ -247,12 +249,57 @@ static int set_options(int fd, int family)
 	return r;
 }
 
+static bool same_place(const struct pb_endpoint *a, const struct pb_endpoint *b)
+{
+	bool v6 = a->addr.any.sa_family == AF_INET6;
+
+	if (endpoint_port(a) != endpoint_port(b))
+		return false;
+	if (endpoint_is_any(a) && endpoint_is_any(b)) /* [::] takes IPv4 too */
+		return v6 || b->addr.any.sa_family == AF_INET;
+	if (a->addr.any.sa_family != b->addr.any.sa_family)
+		return false;
+	return v6 ? memcmp(&a->addr.v6.sin6_addr, &b->addr.v6.sin6_addr, 16) == 0
+		  : a->addr.v4.sin_addr.s_addr == b->addr.v4.sin_addr.s_addr;
+}
+
+/*
+ * A socket that systemd has opened for us (sd_listen_fds(3)), so that no right is needed here. The
+ * original stays open: a listener that is closed and opened again finds it.
+ * @return a copy; -ENOENT: none for this place.
+ */
+static int inherit(const struct pb_endpoint *endpoint)
+{
+	int count = sd_listen_fds(0);
+
+	for (int i = 0; i < count; i++) {
+		struct pb_endpoint bound = {.len = sizeof(bound.addr)};
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0 ||
+		    getsockname(fd, &bound.addr.any, &bound.len) < 0 ||
+		    !same_place(&bound, endpoint))
+			continue;
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+			return -errno;
+		/* the rest is as its maker wanted it; what is bound can't be changed to IPv6 alone
+		 */
+		set_options(fd, AF_INET);
+		return fd;
+	}
+	return -ENOENT;
+}
+
 static int listen_on(const struct pb_endpoint *endpoint)
 {
 	int family = endpoint->addr.any.sa_family;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = inherit(endpoint);
 	int r;
 
+	if (fd != -ENOENT)
+		return fd;
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	r = set_options(fd, family);
