@@ -53,7 +53,8 @@ struct pb_server;
 struct pb_server_config {
 	const char *address;  /**< HOST:PORT, [HOST]:PORT, *:PORT; a numeric port and address,
 				 or localhost; [::] and * take IPv4 and IPv6 */
-	uint32_t max_clients; /**< 1..4096; above it the longest idle is closed for a new one */
+	uint32_t max_clients; /**< 1..4096; above it one that never asked, or else the longest idle,
+				 is closed for a new one */
 	uint32_t frame_timeout_ms; /**< for the rest of a request that has begun, and for a client
 				      to take its replies; 0: 5000 */
 	uint32_t idle_timeout_ms;  /**< without a request; 0: for ever */

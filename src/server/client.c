@@ -16,27 +16,35 @@
 
 enum { NOTICE_PAUSE_MS = 60000 };
 
-/* ---- clients, from the longest idle to the last active ---- */
+/*
+ * ---- clients, in the order in which they would make way for others ----
+ *
+ * First those that never asked anything, by age, then the others, the longest idle first: a storm
+ * of connections pushes itself out, and nobody who works.
+ */
 
 static void list_remove(struct pb_server *server, struct client *client)
 {
+	if (server->last_new == client)
+		server->last_new = client->older;
 	*(client->older ? &client->older->newer : &server->oldest) = client->newer;
 	*(client->newer ? &client->newer->older : &server->newest) = client->older;
 }
 
-static void list_append(struct pb_server *server, struct client *client)
+/* @older: NULL at the head */
+static void list_insert(struct pb_server *server, struct client *client, struct client *older)
 {
-	client->older = server->newest;
-	client->newer = NULL;
-	*(server->newest ? &server->newest->newer : &server->oldest) = client;
-	server->newest = client;
+	client->older = older;
+	client->newer = older ? older->newer : server->oldest;
+	*(older ? &older->newer : &server->oldest) = client;
+	*(client->newer ? &client->newer->older : &server->newest) = client;
 }
 
 static void touch(struct pb_server *server, struct client *client, uint64_t now_ms)
 {
 	client->active_ms = now_ms;
 	list_remove(server, client);
-	list_append(server, client);
+	list_insert(server, client, server->newest);
 }
 
 void tcp_client_close(struct client *client)
@@ -120,7 +128,8 @@ int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
 		free(client);
 		return r;
 	}
-	list_append(server, client);
+	list_insert(server, client, server->last_new);
+	server->last_new = client;
 	server->service.stats.clients++;
 	server->service.stats.accepted++;
 	return 0;

@@ -106,11 +106,12 @@ static void evict_oldest(struct pb_server *server, const char *cause, uint64_t n
 
 	if (tcp_notice_is_due(notice, now_ms)) {
 		pb_log(PB_LOG_WARNING,
-		       "%s: %s: client %s, idle for %.1f s and the longest of %u, closed for a new "
-		       "one (%u more since the last such line)",
+		       "%s: %s: client %s, one of %u, %s for %.1f s, closed for a new one (%u more "
+		       "since the last such line)",
 		       server->name, cause, tcp_client_peer(client, host, sizeof(host)),
-		       (double)(now_ms - client->active_ms) / 1000, server->service.stats.clients,
-		       notice->left_out);
+		       server->service.stats.clients,
+		       client->requests ? "idle" : "connected without a request",
+		       (double)(now_ms - client->active_ms) / 1000, notice->left_out);
 		notice->left_out = 0;
 	}
 	server->service.stats.evicted++;

@@ -25,7 +25,7 @@ struct notice {
 
 struct client {
 	struct socket socket;
-	struct client *older, *newer; /* by last request */
+	struct client *older, *newer; /* client.c says in which order */
 	bool blocked;	    /* its replies do not go out: waiting for EPOLLOUT, not reading */
 	bool ended;	    /* nothing more is read: it finished, or its stream broke */
 	uint64_t active_ms; /* last whole request, at first the connect */
@@ -57,6 +57,7 @@ struct pb_server {
 	struct allow *allow;
 	size_t allow_count;
 	struct client *oldest, *newest;
+	struct client *last_new; /* the last of those that never asked; NULL: none */
 	struct notice malformed, evicted, refused;
 	char name[128];
 };

@@ -716,6 +716,28 @@ START_TEST(longest_idle_is_evicted)
 }
 END_TEST
 
+/* However many come at once and ask nothing, those who work stay. */
+START_TEST(a_storm_pushes_itself_out)
+{
+	int worker, fds[20];
+
+	server = pb_server_free(server);
+	open_server("127.0.0.1:0", 4);
+	worker = connect_client();
+	check_served(worker);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(fds); i++)
+		fds[i] = connect_client();
+	ck_assert_uint_eq(stats().evicted, PB_ARRAY_SIZE(fds) - 3);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(fds) - 3; i++)
+		expect_closed(fds[i]);
+	check_served(worker);
+	check_served(fds[PB_ARRAY_SIZE(fds) - 1]); /* the last one in is not the first one out */
+	for (size_t i = 0; i < PB_ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	close(worker);
+}
+END_TEST
+
 static void open_with(struct pb_server_config config)
 {
 	char why[512] = "";
@@ -1175,6 +1197,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, many_clients_one_turn);
 	tcase_add_test(tcase, fair);
 	tcase_add_test(tcase, longest_idle_is_evicted);
+	tcase_add_test(tcase, a_storm_pushes_itself_out);
 	tcase_add_test(tcase, half_a_request_has_its_time);
 	tcase_add_test(tcase, replies_not_taken_have_their_time);
 	tcase_add_test(tcase, idle_clients_have_their_time);
