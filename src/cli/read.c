@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -481,10 +480,10 @@ static int once(struct look *look, const struct options *options)
 
 static void pause_until(struct timespec *due, double seconds)
 {
-	double whole = floor(seconds);
+	time_t whole = (time_t)seconds;
 
-	due->tv_sec += (time_t)whole;
-	due->tv_nsec += (long)((seconds - whole) * 1e9);
+	due->tv_sec += whole;
+	due->tv_nsec += (long)((seconds - (double)whole) * 1e9);
 	if (due->tv_nsec >= 1000000000) {
 		due->tv_nsec -= 1000000000;
 		due->tv_sec++;

@@ -4,6 +4,7 @@
 #include "packbridge/yaml.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static int serve(sd_event *event, const struct pb_config *config, struct pb_maps
 			       config->listens[i].address, pb_bridge_port(bridge, i));
 	if (ready)
 		ready(config, bridge);
+	malloc_trim(0); /* what files were parsed in is not needed again */
 	r = pb_bridge_start(bridge);
 	if (r >= 0) {
 		sd_notify(false, "READY=1");

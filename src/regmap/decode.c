@@ -4,7 +4,6 @@
  */
 #include "map.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +30,16 @@ static double float_of(uint32_t raw)
 	return (double)f;
 }
 
+/* llround(), without the library that it would bring into the daemon's memory */
+static int64_t nearest(double value)
+{
+	const double limit = 9e18;
+
+	if (value >= limit || value <= -limit)
+		return value < 0 ? INT64_MIN : INT64_MAX;
+	return (int64_t)(value < 0 ? value - 0.5 : value + 0.5);
+}
+
 /* A value of the field from what the register shows of it. */
 static void decode_field(const struct row *row, uint32_t raw, struct pb_row_value *ret)
 {
@@ -40,12 +49,12 @@ static void decode_field(const struct row *row, uint32_t raw, struct pb_row_valu
 	if (row->type == PB_ROW_F32) {
 		double f = float_of(raw);
 
-		ret->available = isfinite(f);
+		ret->available = __builtin_isfinite(f);
 		if (!ret->available)
 			return;
 		ret->number = (f - (double)row->offset) * scale;
 		ret->value =
-			llround((f - (double)row->offset) * (double)row->den / (double)row->num -
+			nearest((f - (double)row->offset) * (double)row->den / (double)row->num -
 				(double)row->bias);
 		return;
 	}
