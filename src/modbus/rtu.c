@@ -185,9 +185,13 @@ static size_t find(const struct pb_rtu *rtu, bool silence, bool *ret_reply)
 			return rtu->len;
 		*ret_reply = false;
 	}
-	len = request_len(b, rtu->len);
+	/* no request has such a function: a refusal, whose request was taken for a reply, since
+	 * some functions' replies repeat the request and a master may have asked again */
+	*ret_reply = (b[1] & 0x80) != 0;
+	len = *ret_reply ? reply_len(b, rtu->len) : request_len(b, rtu->len);
 	if (len != UNKNOWN && len <= rtu->len && sound(b, len))
 		return len;
+	*ret_reply = false;
 	return silence && sound(b, rtu->len) ? rtu->len : 0;
 }
 
