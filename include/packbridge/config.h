@@ -41,6 +41,8 @@ struct pb_pack_config {
 
 enum pb_config_parity { PB_PARITY_NONE, PB_PARITY_EVEN, PB_PARITY_ODD };
 
+enum pb_config_rts { PB_RTS_HIGH, PB_RTS_LOW }; /**< while sending */
+
 /** One unit of a listener's own view. */
 struct pb_show_config {
 	int32_t unit; /**< 1..247, unique on its listener */
@@ -73,6 +75,8 @@ struct pb_listen_config {
 	uint32_t data_bits, stop_bits;
 	uint32_t reply_delay_ms;
 	bool rs485, echo;
+	int rts; /**< enum pb_config_rts, for rs485 */
+	uint32_t rts_before_ms, rts_after_ms;
 	struct pb_mark mark;
 };
 

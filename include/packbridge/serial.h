@@ -15,7 +15,10 @@ struct pb_serial_config {
 	char parity;		       /**< 'N', 'E' or 'O' */
 	uint8_t data_bits;	       /**< 7 or 8 */
 	uint8_t stop_bits;	       /**< 1 or 2 */
-	bool rs485;		       /**< the kernel's driver switches the direction */
+	bool rs485;		       /**< the kernel's driver switches the direction, by RTS: */
+	bool rts_low;		       /**< RTS is low while sending, not high */
+	uint32_t rts_before_ms;	       /**< RTS is switched so long before the first bit */
+	uint32_t rts_after_ms;	       /**< and so long after the last one */
 };
 
 /**

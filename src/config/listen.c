@@ -26,6 +26,7 @@ struct listen {
 };
 
 static const char *const parities[] = {"none", "even", "odd", NULL};
+static const char *const rts_levels[] = {"high", "low", NULL};
 
 /* clang-format off */
 static const struct pb_yaml_row listen_rows[] = {
@@ -57,6 +58,12 @@ static const struct pb_yaml_row listen_rows[] = {
 	 .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
 	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
 	 .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
+	{"rts", PB_YAML_ENUM, LISTEN(rts), .words = rts_levels, .preset = "high",
+	 .doc = "rs485: RTS while sending, high or low"},
+	{"rts_before_ms", PB_YAML_INT, LISTEN(rts_before_ms), .min = 0, .max = 100, .preset = "0",
+	 .doc = "rs485: from switching RTS to the first bit"},
+	{"rts_after_ms", PB_YAML_INT, LISTEN(rts_after_ms), .min = 0, .max = 100, .preset = "0",
+	 .doc = "rs485: from the last bit to switching RTS back"},
 	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
 	 .doc = "the adapter hears what it sends"},
 	{0},
@@ -77,6 +84,8 @@ static const struct { const char *key; unsigned int kinds; } only[] = {
 	{"baud", LINES},	       {"parity", LINES},
 	{"data_bits", LINES},	       {"stop_bits", LINES},
 	{"reply_delay_ms", LINES},     {"rs485", LINES},
+	{"rts", LINES},		       {"rts_before_ms", LINES},
+	{"rts_after_ms", LINES},
 	{"echo", LINES},	       {"gap_ms", LINES | 1 << PB_LISTEN_RTU_TCP},
 };
 /* clang-format on */

@@ -2,6 +2,7 @@
 #include "packbridge/serial.h"
 
 #include <errno.h>
+#include <linux/serial.h>
 #include <modbus/modbus.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,15 +126,21 @@ static int explain(int error, const struct pb_serial_config *config, char *why, 
 	return -error;
 }
 
-static int set_rs485(modbus_t *line, const struct pb_serial_config *config, char *why,
-		     size_t why_cap)
+/* By the kernel's own call: libmodbus's sets neither levels nor delays. */
+static int set_rs485(int fd, const struct pb_serial_config *config, char *why, size_t why_cap)
 {
-	if (!config->rs485 || modbus_rtu_set_serial_mode(line, MODBUS_RTU_RS485) == 0)
+	struct serial_rs485 mode = {
+		.flags = SER_RS485_ENABLED |
+			 (config->rts_low ? SER_RS485_RTS_AFTER_SEND : SER_RS485_RTS_ON_SEND),
+		.delay_rts_before_send = config->rts_before_ms,
+		.delay_rts_after_send = config->rts_after_ms,
+	};
+
+	if (!config->rs485 || ioctl(fd, TIOCSRS485, &mode) == 0)
 		return 0;
 	snprintf(why, why_cap,
 		 "the driver of %s can't switch the direction (RS-485 mode): most USB adapters do "
-		 "it "
-		 "themselves, leave rs485 out",
+		 "it themselves, leave rs485 out",
 		 config->device);
 	return -ENOTSUP;
 }
@@ -159,7 +166,7 @@ int pb_serial_open(struct pb_serial **ret, const struct pb_serial_config *config
 	/* libmodbus's O_EXCL excludes nobody */
 	if (flock(serial->fd, LOCK_EX | LOCK_NB) < 0 || ioctl(serial->fd, TIOCEXCL) < 0)
 		return explain(errno, config, why, why_cap);
-	if (set_rs485(serial->line, config, why, why_cap) < 0)
+	if (set_rs485(serial->fd, config, why, why_cap) < 0)
 		return -ENOTSUP;
 	tcflush(serial->fd, TCIOFLUSH);
 	*ret = serial;

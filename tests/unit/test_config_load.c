@@ -104,7 +104,7 @@ START_TEST(long_file)
 		      "  - {tcp: '[::]:502', max_clients: 8, allow: [10.0.0.0/8, fd00::1],\n"
 		      "     idle_timeout_s: 600}\n"
 		      "  - {rtu: /dev/ttyS0, baud: 19200, parity: even, stop_bits: 2, echo: "
-		      "true}\n",
+		      "true,\n     rts: low, rts_after_ms: 3}\n",
 		      &report),
 		0);
 	ck_assert_uint_eq(config->packs[0].stale_after_s, 60); /* three polls */
@@ -126,6 +126,9 @@ START_TEST(long_file)
 	ck_assert_int_eq(config->listens[2].parity, PB_PARITY_EVEN);
 	ck_assert_uint_eq(config->listens[2].stop_bits, 2);
 	ck_assert(config->listens[2].echo && !config->listens[2].rs485);
+	ck_assert_int_eq(config->listens[2].rts, PB_RTS_LOW);
+	ck_assert_uint_eq(config->listens[2].rts_after_ms, 3);
+	ck_assert_uint_eq(config->listens[2].rts_before_ms, 0);
 	ck_assert_uint_eq(config->listens[1].max_clients, 8);
 	ck_assert_uint_eq(config->listens[1].mark.line, 7);
 }
