@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of a battery pack: one reading (struct pb_sample), the state of its connection
- * (struct pb_status) and of the gateway itself (struct pb_gateway), and the field catalogues that
- * maps, JSON, `decode`, the simulator and the documentation are all driven by.
+ * What is known of a battery, a pack or a bank of packs (struct pb_battery): one reading (struct
+ * pb_sample), the state of the connection (struct pb_status), what packbridge makes of them
+ * (alarms, limits, members); what is known of the gateway itself (struct pb_gateway); and the field
+ * catalogues that maps, JSON, `decode`, the simulator and the documentation are all driven by.
  */
 #pragma once
 
@@ -16,6 +17,7 @@ enum {
 	PB_NAME_MAX =
 		32, /**< text fields, the NUL included: JBD names have at most 31 characters */
 	PB_UNITS_MAX = 247,
+	PB_MEMBERS_MAX = 64, /**< packs of one bank: as many as a set has bits */
 };
 
 /** Protection counters of JBD register 0xAA, in its order (docs/protocols/jbd.md). */
@@ -55,7 +57,15 @@ enum pb_protection {
 	PB_PROTECT_COUNT
 };
 
-/** The members of struct pb_sample that can be absent: bit n of @has stands for value n. */
+/** Which way the charge flows, by a current of at least PB_ACTIVE_MA; the numbers are published. */
+enum pb_activity { PB_ACTIVITY_IDLE = 0, PB_ACTIVITY_CHARGING = 1, PB_ACTIVITY_DISCHARGING = 2 };
+
+enum {
+	PB_ACTIVE_MA = 100,
+	PB_TIME_TO_EMPTY_MAX_S = 3600000, /**< 1000 h: longer is idle */
+};
+
+/** What can be absent of a battery: bit n of sample.has stands for value n. */
 enum pb_has {
 	PB_HAS_VOLTAGE,
 	PB_HAS_CURRENT,
@@ -79,6 +89,28 @@ enum pb_has {
 	PB_HAS_TEMPERATURE_EXTREMES,
 	PB_HAS_DEVICE_NAME,
 	PB_HAS_COUNTERS, /**< each counter has its own bit in counter_has */
+	PB_HAS_ACTIVITY,
+	PB_HAS_CONSUMED,
+	PB_HAS_TIME_TO_EMPTY,
+	/* of the other members of struct pb_battery */
+	PB_HAS_CHARGE_VOLTAGE,
+	PB_HAS_DISCHARGE_VOLTAGE,
+	PB_HAS_CHARGE_CURRENT,
+	PB_HAS_DISCHARGE_CURRENT,
+	PB_HAS_REQUESTS, /**< charge_allowed and what else is asked for */
+	PB_HAS_SOC_TOTAL,
+	PB_HAS_SOC_SPREAD, /**< soc_min_permille and soc_max_permille */
+	PB_HAS_VOLTAGE_SPREAD,
+	PB_HAS_CELL_PACKS, /**< which packs have the extreme cells */
+	PB_HAS_TEMPERATURE_PACKS,
+	PB_HAS_SWITCHES, /**< charge_all and its neighbours */
+	PB_HAS_CHARGE_MAX,
+	PB_HAS_DISCHARGE_MAX,
+	PB_HAS_FULL_VOLTAGE,
+	PB_HAS_ENERGY,
+	PB_HAS_CHARGE_POWER,
+	PB_HAS_DISCHARGE_POWER,
+	PB_HAS_CELL_LEVELS, /**< cell_high_mv and cell_low_mv */
 	PB_HAS_COUNT
 };
 
@@ -92,9 +124,12 @@ struct pb_sample {
 	int64_t power_mw;	  /**< voltage times current, positive while charging */
 	int32_t soc_permille;	  /**< state of charge, 0..1000 */
 	int32_t soh_permille;	  /**< state of health, 0..1000 */
-	int32_t remaining_mah;	  /**< charge left */
-	int32_t nominal_mah;	  /**< capacity by design */
-	int32_t full_mah;	  /**< capacity as learned by the BMS */
+	int64_t remaining_mah;	  /**< charge left */
+	int64_t nominal_mah;	  /**< capacity by design */
+	int64_t full_mah;	  /**< capacity as learned by the BMS */
+	int64_t consumed_mah;	  /**< full_mah - remaining_mah, at least 0 */
+	int32_t time_to_empty_s;  /**< at the present current; only while discharging */
+	int32_t activity;	  /**< enum pb_activity */
 	int32_t cycles;		  /**< full cycles */
 	int32_t production_date;  /**< YYYYMMDD */
 	uint64_t balance_mask;	  /**< bit 0: cell 1 is being balanced */
@@ -118,12 +153,15 @@ struct pb_sample {
 	int32_t temperature_min_mc;
 	int32_t temperature_max_mc;
 	int32_t temperature_avg_mc;
+	int32_t temperature_min_index; /**< from 1; the first of equal ones */
+	int32_t temperature_max_index; /**< from 1; the first of equal ones */
 	char device_name[PB_NAME_MAX];
 	uint64_t counter_has; /**< bit n: counters[n] was reported */
 	int32_t counters[PB_COUNTER_COUNT];
 };
 
-/** Computes what follows from reported members: power, cell and temperature extremes. */
+/** Computes what follows from reported members: power, activity, what was consumed, the time to
+ * empty, cell and temperature extremes. */
 void pb_sample_derive(struct pb_sample *sample);
 
 /** What a unit says of its data; the numbers are published in a register and never change. */
@@ -175,14 +213,141 @@ struct pb_status {
 	int32_t rssi_dbm;  /**< received signal strength of the link, where it has one */
 };
 
-/** What a pack map can show: the two above, side by side, so that one offset reaches both. */
-struct pb_pack_data {
+/** What packbridge watches; published as bits and as places of alarm_level, so they never change.
+ */
+enum pb_alarm {
+	PB_ALARM_CELL_HIGH,
+	PB_ALARM_CELL_LOW,
+	PB_ALARM_VOLTAGE_HIGH,
+	PB_ALARM_VOLTAGE_LOW,
+	PB_ALARM_CELL_SPREAD,
+	PB_ALARM_CHARGE_HOT, /**< too hot to be charged, whether it is being charged or not */
+	PB_ALARM_CHARGE_COLD,
+	PB_ALARM_DISCHARGE_HOT,
+	PB_ALARM_DISCHARGE_COLD,
+	PB_ALARM_SOC_LOW,
+	PB_ALARM_CHARGE_CURRENT,
+	PB_ALARM_DISCHARGE_CURRENT,
+	PB_ALARM_SILENT, /**< no reading */
+	PB_ALARM_COUNT
+};
+
+enum pb_level { PB_LEVEL_NONE = 0, PB_LEVEL_WARNING = 1, PB_LEVEL_ALARM = 2 };
+
+/** @return the kind's name as in the configuration, "cell_high"; "?" for a number that is none. */
+const char *pb_alarm_name(enum pb_alarm alarm);
+
+/** State of one cell or probe by the alarms' limits; published. */
+enum pb_normal { PB_NORMAL = 0, PB_NORMAL_LOW = 1, PB_NORMAL_HIGH = 2 };
+
+/** What the alarms say. They keep what they last said while there is no reading. */
+struct pb_alarms {
+	uint32_t warnings;	       /**< set of 1 << enum pb_alarm that are at least warnings */
+	uint32_t alarms;	       /**< those of them that are alarms */
+	uint8_t level[PB_ALARM_COUNT]; /**< enum pb_level */
+	uint8_t severity;	       /**< the highest of them */
+	uint8_t cell[PB_CELLS_MAX];    /**< enum pb_normal */
+	uint8_t temperature[PB_TEMPERATURES_MAX];
+};
+
+/** Why a limit is what it is; published, the numbers never change. */
+enum pb_reason {
+	PB_REASON_UNKNOWN = 0, /**< there is no limit yet */
+	PB_REASON_MAXIMUM = 1, /**< of the configuration, or by the nominal capacity */
+	PB_REASON_CELL = 2,    /**< a cell's voltage */
+	PB_REASON_TEMPERATURE = 3,
+	PB_REASON_SOC = 4,
+	PB_REASON_SWITCH = 5,	  /**< the BMS has switched this direction off */
+	PB_REASON_PROTECTION = 6, /**< the BMS reports a protection that stops this direction */
+	PB_REASON_SILENT = 7,	  /**< no reading */
+	PB_REASON_RISING = 8,	  /**< a lower limit is over, and this one comes back slowly */
+	PB_REASON_INCOMPLETE = 9, /**< the reading lacks what a rule needs */
+	PB_REASON_BANK = 10,	  /**< the bank's own maximum */
+	PB_REASON_ABSORPTION = 11,
+	PB_REASON_FLOAT = 12,
+	PB_REASON_CELL_HIGH = 13, /**< one cell runs ahead of the others */
+	PB_REASON_BLOCKED = 14,	  /**< no pack of the bank takes part */
+	PB_REASON_COUNT
+};
+
+/** @return a few words for a person, static storage; "?" for a number that is none. */
+const char *pb_reason_text(enum pb_reason reason);
+
+/** Where charging stands; published. */
+enum pb_phase {
+	PB_PHASE_UNKNOWN = 0,
+	PB_PHASE_BULK = 1,
+	PB_PHASE_ABSORPTION = 2,
+	PB_PHASE_FLOAT = 3,
+};
+
+/** What a charger and an inverter may do. Numbers that are absent in sample.has are unknown. */
+struct pb_limits {
+	int32_t charge_voltage_mv;    /**< CVL */
+	int32_t discharge_voltage_mv; /**< stop discharging below */
+	int32_t charge_current_ma;    /**< CCL, 0 or more */
+	int32_t discharge_current_ma; /**< DCL, 0 or more */
+	uint8_t charge_voltage_reason, charge_current_reason, discharge_current_reason;
+	uint8_t charge_phase; /**< enum pb_phase */
+	/** Of a bank: the number of the pack that sets the limit, from 1; 0: none, or no bank. */
+	uint8_t charge_voltage_pack, charge_current_pack, discharge_current_pack;
+	bool charge_allowed;	/**< CCL is not 0 */
+	bool discharge_allowed; /**< DCL is not 0 */
+	bool charge_now;	/**< so empty that it should be charged from wherever possible */
+	bool charge_soon;	/**< nearly so */
+	char charge_voltage_text[PB_NAME_MAX]; /**< the reasons in words */
+	char charge_current_text[PB_NAME_MAX];
+	char discharge_current_text[PB_NAME_MAX];
+};
+
+/** What a battery is made of. A pack is a bank of one. */
+struct pb_members {
+	int32_t packs, packs_online, packs_stale;
+	int32_t packs_parallel, packs_series; /**< how they are connected; one of them is 1 */
+	int32_t packs_charge,
+		packs_discharge; /**< packs with a reading that can be charged, discharged */
+	bool charge_all, charge_any, discharge_all, discharge_any; /**< the same, of all packs */
+	uint64_t packs_online_set;		    /**< bit 0: the first pack has a reading */
+	int32_t soc_total_permille;		    /**< remaining_mah / full_mah */
+	int32_t soc_min_permille, soc_max_permille; /**< of the packs */
+	int32_t voltage_spread_mv;		    /**< highest minus lowest pack voltage */
+	/** Numbers of packs, from 1, in the bank's order. */
+	int32_t cell_min_pack, cell_max_pack, temperature_min_pack, temperature_max_pack;
+	char cell_min_name[8], cell_max_name[8]; /**< "3", in a bank "2.3": pack 2, cell 3 */
+	char temperature_min_name[8], temperature_max_name[8];
+};
+
+enum pb_chemistry {
+	PB_CHEMISTRY_LIFEPO4,
+	PB_CHEMISTRY_NMC,
+	PB_CHEMISTRY_LTO,
+	PB_CHEMISTRY_LEAD,
+	PB_CHEMISTRY_COUNT
+};
+
+/** What the configuration says of a battery, where it has a number for it. */
+struct pb_rating {
+	int32_t chemistry; /**< enum pb_chemistry; of a bank: its first pack's */
+	int32_t charge_max_ma, discharge_max_ma;
+	int32_t full_voltage_mv;		 /**< absorption voltage of all cells */
+	int64_t energy_mwh;			 /**< nominal capacity at nominal voltage */
+	int64_t charge_max_mw, discharge_max_mw; /**< maximum current at nominal voltage */
+	int32_t cell_high_mv, cell_low_mv;	 /**< where the alarms of cells begin */
+};
+
+/** What a map of a pack or of a bank can show, side by side, so that one offset reaches it. */
+struct pb_battery {
 	struct pb_sample sample;
-	struct pb_status status;
+	struct pb_status status; /**< of a bank: sums, and the oldest reading */
+	struct pb_alarms alarms;
+	struct pb_limits limits;
+	struct pb_members members;
+	struct pb_rating rating;
 	uint16_t age_s;		/**< age of the reading; 65534 or more: 65534; 65535: never read */
 	uint16_t heartbeat;	/**< one more each second that the daemon runs, 1..65535 */
-	char name[PB_NAME_MAX]; /**< the pack's name in the configuration */
-	char protocol[16];	/**< codec name */
+	char name[PB_NAME_MAX]; /**< its name in the configuration */
+	char protocol[16];	/**< codec name; of a bank "bank" */
+	char software[PB_NAME_MAX]; /**< packbridge's version */
 };
 
 /** What a gateway map can show. */
@@ -190,8 +355,9 @@ struct pb_gateway {
 	char product[PB_NAME_MAX];
 	char version[PB_NAME_MAX];
 	uint32_t uptime_s;
-	uint16_t heartbeat;  /**< as in struct pb_pack_data */
+	uint16_t heartbeat;  /**< as in struct pb_battery */
 	int32_t packs;	     /**< configured */
+	int32_t banks;	     /**< configured */
 	int32_t online;	     /**< with quality GOOD */
 	int32_t stale;	     /**< with any other quality */
 	uint32_t clients;    /**< connected now */
@@ -223,13 +389,21 @@ enum pb_uom {
 	PB_UOM_MA,
 	PB_UOM_MW,
 	PB_UOM_MAH,
+	PB_UOM_MWH,
 	PB_UOM_PERMILLE,
 	PB_UOM_MC, /**< milli-degree Celsius */
 	PB_UOM_S,
 	PB_UOM_DBM,
 };
 
-enum pb_scope { PB_SCOPE_PACK, PB_SCOPE_GATEWAY, PB_SCOPE_COUNT };
+/** What a map shows. The first three have one catalogue; a bank's values reach further. */
+enum pb_scope {
+	PB_SCOPE_PACK,
+	PB_SCOPE_BANK,
+	PB_SCOPE_BATTERY, /**< a pack or a bank */
+	PB_SCOPE_GATEWAY,
+	PB_SCOPE_COUNT
+};
 
 /** One field: a scalar, or an array of @count elements (@indexed). */
 struct pb_field {
@@ -244,6 +418,8 @@ struct pb_field {
 	bool live;	     /**< changes with the clock, not only with a reading */
 	bool data;	     /**< belongs to the reading, so it is old when the reading is */
 	uint16_t count;	     /**< elements; 1 for a scalar */
+	bool flow;	     /**< its sign is the direction of the charge */
+	bool sum;	     /**< a bank adds it up: PB_MEMBERS_MAX times as far */
 	int8_t has;	     /**< enum pb_has in sample.has, or -1: always there */
 	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
 	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
@@ -256,12 +432,15 @@ const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count);
 const struct pb_field *pb_field_find(enum pb_scope scope, const char *name);
 /** @return the name of the field nearest to @name, for "did you mean"; NULL if none is near. */
 const char *pb_field_nearest(enum pb_scope scope, const char *name);
-/** @return "pack", "gateway". */
+/** What can occur of a field in a map of @scope. */
+void pb_field_range(const struct pb_field *field, enum pb_scope scope, int64_t *ret_min,
+		    int64_t *ret_max);
+/** @return "pack", "bank", "battery" or "gateway". */
 const char *pb_scope_name(enum pb_scope scope);
 
 /**
  * Reads element @index (0 for a scalar) of a numeric field.
- * @data is a struct pb_pack_data or a struct pb_gateway, as the scope says.
+ * @data is a struct pb_battery or a struct pb_gateway, as the scope says.
  * @return true and the value, or false: absent (@ret untouched).
  */
 bool pb_field_get(const struct pb_field *field, const void *data, unsigned int index, int64_t *ret);

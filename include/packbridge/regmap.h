@@ -126,7 +126,7 @@ struct pb_unit_image *pb_unit_image_free(struct pb_unit_image *image);
 PB_DEFINE_FREEP(struct pb_unit_image, pb_unit_image_free)
 
 /**
- * Encodes all rows from @data (a struct pb_pack_data or a struct pb_gateway, as the map's scope
+ * Encodes all rows from @data (a struct pb_battery or a struct pb_gateway, as the map's scope
  * says). @old: the reading is stale or there is none: data rows and blocks get the map's stale
  * face, the others live on. Allocates nothing.
  */

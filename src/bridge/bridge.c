@@ -57,7 +57,7 @@ static void pack_changed(void *userdata, const struct pb_sample *sample,
 			 const struct pb_status *status, bool new_reading)
 {
 	struct source *source = userdata;
-	struct pb_pack_data *data = &source->data;
+	struct pb_battery *data = &source->data;
 
 	if (new_reading)
 		data->sample = *sample;
@@ -198,7 +198,7 @@ static int make_pack(struct pb_bridge *bridge, size_t index, sd_event *event)
 {
 	const struct pb_pack_config *pack = &bridge->config->packs[index];
 	struct source *source = &bridge->show.sources[index];
-	struct pb_pack_data *data = &source->data;
+	struct pb_battery *data = &source->data;
 	struct pb_session_config session = {
 		.poll_ms = pack->poll_ms,
 		.gap_ms = pack->gap_ms,

@@ -51,7 +51,7 @@ static uint64_t next_change_ms(const struct show *show, const struct pb_status *
 
 static const struct pb_image *look(const struct show *show, struct face *face, uint64_t now_ms)
 {
-	struct pb_pack_data *data = &face->source->data;
+	struct pb_battery *data = &face->source->data;
 	bool old;
 
 	if (face->news == face->source->news && now_ms < face->until_ms)

@@ -12,8 +12,8 @@
 /** A pack of the configuration and what is known of it. */
 struct source {
 	struct pb_pack *pack;
-	struct pb_pack_data data; /* age, heartbeat and quality: as some face showed them last */
-	uint32_t news;		  /* how often the rest has changed */
+	struct pb_battery data; /* age, heartbeat and quality: as some face showed them last */
+	uint32_t news;		/* how often the rest has changed */
 };
 
 /** A pack by a map. */

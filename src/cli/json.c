@@ -30,7 +30,7 @@ json_t *pb_json_value(const struct pb_field *field, int64_t value)
 }
 
 /* Elements up to the last one that was reported. @return NULL: none was. */
-static json_t *json_array_field(const struct pb_field *field, const struct pb_pack_data *data)
+static json_t *json_array_field(const struct pb_field *field, const struct pb_battery *data)
 {
 	json_t *array = json_array();
 	int64_t value;
@@ -49,7 +49,7 @@ static json_t *json_array_field(const struct pb_field *field, const struct pb_pa
 	return NULL;
 }
 
-static json_t *json_field(const struct pb_field *field, const struct pb_pack_data *data)
+static json_t *json_field(const struct pb_field *field, const struct pb_battery *data)
 {
 	const char *text;
 	int64_t value;
@@ -107,7 +107,7 @@ void pb_json_set(json_t *object, const struct pb_field *field, unsigned int inde
 
 json_t *pb_json_sample(const struct pb_sample *sample)
 {
-	struct pb_pack_data data = {.sample = *sample};
+	struct pb_battery data = {.sample = *sample};
 	json_t *object = json_object();
 	size_t count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_PACK, &count);

@@ -19,33 +19,33 @@
 		 : false)
 
 /* a scalar of struct pb_sample */
-#define SAMPLE(member, kind_, uom_, min_, max_, has_, text)                                        \
+#define SAMPLE(member, kind_, uom_, min_, max_, has_, text, ...)                                   \
 	{                                                                                          \
 		.name = #member, .kind = PB_KIND_##kind_, .uom = PB_UOM_##uom_, .min = (min_),     \
-		.max = (max_), .offset = offsetof(struct pb_pack_data, sample.member),             \
+		.max = (max_), .offset = offsetof(struct pb_battery, sample.member),               \
 		.size = SIZE(pb_sample, member), .is_signed = IS_SIGNED(pb_sample, member),        \
 		.data = true, .count = 1, .has = PB_HAS_##has_, .element_has = -1,                 \
-		.description = (text)                                                              \
+		.description = (text), ##__VA_ARGS__                                               \
 	}
 
 /* an array of struct pb_sample, with a mask of the elements that were reported */
 #define ARRAY(member, mask, uom_, min_, max_, has_, text)                                          \
 	{                                                                                          \
 		.name = #member, .kind = PB_KIND_NUMBER, .uom = PB_UOM_##uom_, .min = (min_),      \
-		.max = (max_), .offset = offsetof(struct pb_pack_data, sample.member[0]),          \
+		.max = (max_), .offset = offsetof(struct pb_battery, sample.member[0]),            \
 		.size = SIZE(pb_sample, member[0]), .is_signed = true, .indexed = true,            \
 		.data = true, .count = SIZE(pb_sample, member) / SIZE(pb_sample, member[0]),       \
-		.has = PB_HAS_##has_, .element_has = offsetof(struct pb_pack_data, sample.mask),   \
+		.has = PB_HAS_##has_, .element_has = offsetof(struct pb_battery, sample.mask),     \
 		.description = (text)                                                              \
 	}
 
 #define COUNTER(label, number, text)                                                               \
 	{                                                                                          \
 		.name = "counters." label, .kind = PB_KIND_NUMBER, .min = 0, .max = 65534,         \
-		.offset = offsetof(struct pb_pack_data, sample.counters[PB_COUNTER_##number]),     \
+		.offset = offsetof(struct pb_battery, sample.counters[PB_COUNTER_##number]),       \
 		.size = SIZE(pb_sample, counters[0]), .is_signed = true, .data = true, .count = 1, \
 		.has = PB_HAS_COUNTERS,                                                            \
-		.element_has = offsetof(struct pb_pack_data, sample.counter_has),                  \
+		.element_has = offsetof(struct pb_battery, sample.counter_has),                    \
 		.element_bit = PB_COUNTER_##number, .description = "times since reset: " text      \
 	}
 
@@ -59,22 +59,63 @@
 
 /* a member of struct pb_status */
 #define STATUS(member, kind_, uom_, min_, max_, live_, text)                                       \
-	MEMBER(pb_pack_data, status.member, #member, kind_, uom_, min_, max_, live_, text)
+	MEMBER(pb_battery, status.member, #member, kind_, uom_, min_, max_, live_, text)
 #define GATEWAY(member, kind_, uom_, min_, max_, text)                                             \
 	MEMBER(pb_gateway, member, #member, kind_, uom_, min_, max_, true, text)
+
+/* what packbridge makes of readings; @has_: -1 always there; @data_: not without a good reading */
+#define MADE(part, member, kind_, uom_, min_, max_, has_, data_, text, ...)                        \
+	{                                                                                          \
+		.name = #member, .kind = PB_KIND_##kind_, .uom = PB_UOM_##uom_, .min = (min_),     \
+		.max = (max_), .offset = offsetof(struct pb_battery, part.member),                 \
+		.size = SIZE(pb_battery, part.member),                                             \
+		.is_signed = IS_SIGNED(pb_battery, part.member), .data = (data_), .count = 1,      \
+		.has = (has_), .element_has = -1, .description = (text), ##__VA_ARGS__             \
+	}
+#define ALARMS(member, kind_, max_, text)                                                          \
+	MADE(alarms, member, kind_, NONE, 0, max_, -1, false, text)
+#define LIMIT(member, kind_, uom_, max_, has_, text, ...)                                          \
+	MADE(limits, member, kind_, uom_, 0, max_, has_, true, text, ##__VA_ARGS__)
+#define COUNT(member, text) MADE(members, member, NUMBER, NONE, 0, PB_MEMBERS_MAX, -1, false, text)
+#define EXTREME(member, min_, max_, uom_, has_, text)                                              \
+	MADE(members, member, NUMBER, uom_, min_, max_, PB_HAS_##has_, true, text)
+#define RATING(member, kind_, uom_, max_, has_, text, ...)                                         \
+	MADE(rating, member, kind_, uom_, 0, max_, has_, false, text, ##__VA_ARGS__)
+/* an array of struct pb_alarms */
+#define LEVELS(member, label, max_, text)                                                          \
+	{                                                                                          \
+		.name = (label), .kind = PB_KIND_ENUM, .min = 0, .max = (max_),                    \
+		.offset = offsetof(struct pb_battery, alarms.member[0]), .size = 1,                \
+		.indexed = true, .count = SIZE(pb_battery, alarms.member), .has = -1,              \
+		.element_has = -1, .description = (text)                                           \
+	}
+
+#define ALARM_TEXT                                                                                 \
+	"0 cell high, 1 cell low, 2 voltage high, 3 voltage low, 4 cells far apart, "              \
+	"5 too hot to charge, 6 too cold to charge, 7 too hot to discharge, "                      \
+	"8 too cold to discharge, 9 state of charge low, 10 charge current high, "                 \
+	"11 discharge current high, 12 no reading"
+#define REASON_TEXT                                                                                \
+	"0 unknown, 1 the configured maximum, 2 cell voltage, 3 temperature, "                     \
+	"4 state of charge, 5 switched off by the BMS, 6 protection of the BMS, 7 no reading, "    \
+	"8 rising slowly, 9 incomplete reading, 10 maximum of the bank, 11 absorption, 12 float, " \
+	"13 one cell runs high, 14 no pack takes part"
 
 #define QUALITY_TEXT "0 never read, 1 good, 2 stale, 3 stale and link lost"
 
 /* clang-format off */
-static const struct pb_field pack_fields[] = {
-	SAMPLE(voltage_mv, NUMBER, MV, 0, 600000, VOLTAGE, "voltage at the pack's terminals"),
-	SAMPLE(current_ma, NUMBER, MA, -4000000, 4000000, CURRENT, "current, positive while charging"),
-	SAMPLE(power_mw, NUMBER, MW, -1000000000, 1000000000, POWER, "voltage times current, positive while charging"),
+static const struct pb_field battery_fields[] = {
+	SAMPLE(voltage_mv, NUMBER, MV, 0, 600000, VOLTAGE, "voltage at the terminals", .sum = true),
+	SAMPLE(current_ma, NUMBER, MA, -4000000, 4000000, CURRENT, "current, positive while charging", .sum = true, .flow = true),
+	SAMPLE(power_mw, NUMBER, MW, -1000000000, 1000000000, POWER, "voltage times current, positive while charging", .sum = true, .flow = true),
+	SAMPLE(activity, ENUM, NONE, 0, PB_ACTIVITY_DISCHARGING, ACTIVITY, "which way the charge flows, from 0.1 A on: 0 idle, 1 charging, 2 discharging"),
 	SAMPLE(soc_permille, NUMBER, PERMILLE, 0, 1000, SOC, "state of charge"),
 	SAMPLE(soh_permille, NUMBER, PERMILLE, 0, 1000, SOH, "state of health"),
-	SAMPLE(remaining_mah, NUMBER, MAH, 0, 10000000, REMAINING, "charge left"),
-	SAMPLE(nominal_mah, NUMBER, MAH, 0, 10000000, NOMINAL, "capacity by design"),
-	SAMPLE(full_mah, NUMBER, MAH, 0, 10000000, FULL, "capacity as the BMS has learned it"),
+	SAMPLE(remaining_mah, NUMBER, MAH, 0, 10000000, REMAINING, "charge left", .sum = true),
+	SAMPLE(nominal_mah, NUMBER, MAH, 0, 10000000, NOMINAL, "capacity by design", .sum = true),
+	SAMPLE(full_mah, NUMBER, MAH, 0, 10000000, FULL, "capacity as the BMS has learned it", .sum = true),
+	SAMPLE(consumed_mah, NUMBER, MAH, 0, 10000000, CONSUMED, "what is missing to the full capacity", .sum = true),
+	SAMPLE(time_to_empty_s, NUMBER, S, 0, PB_TIME_TO_EMPTY_MAX_S, TIME_TO_EMPTY, "until empty at the present current, while discharging"),
 	SAMPLE(cycles, NUMBER, NONE, 0, 65534, CYCLES, "full cycles"),
 	SAMPLE(production_date, DATE, NONE, 20000101, 21271231, PRODUCTION_DATE, "production date, YYYYMMDD"),
 	SAMPLE(balance_mask, MASK, NONE, 0, (INT64_C(1) << PB_CELLS_MAX) - 1, BALANCE, "cells being balanced, bit 0 is cell 1"),
@@ -88,7 +129,7 @@ static const struct pb_field pack_fields[] = {
 	SAMPLE(version, NUMBER, NONE, 0, 65534, VERSION, "firmware byte of the BMS, as it is"),
 	SAMPLE(charge_fet, BOOL, NONE, 0, 1, CHARGE_FET, "the charge FET conducts"),
 	SAMPLE(discharge_fet, BOOL, NONE, 0, 1, DISCHARGE_FET, "the discharge FET conducts"),
-	SAMPLE(cell_count, NUMBER, NONE, 0, PB_CELLS_MAX, CELLS, "cells in series"),
+	SAMPLE(cell_count, NUMBER, NONE, 0, PB_CELLS_MAX, CELLS, "cells in series", .sum = true),
 	ARRAY(cell_mv, cell_has, MV, 0, 20000, CELLS, "cell voltage"),
 	SAMPLE(temperature_count, NUMBER, NONE, 0, PB_TEMPERATURES_MAX, TEMPERATURES, "temperature probes that the BMS has a place for"),
 	ARRAY(temperature_mc, temperature_has, MC, -100000, 300000, TEMPERATURES, "temperature"),
@@ -100,6 +141,8 @@ static const struct pb_field pack_fields[] = {
 	SAMPLE(temperature_min_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "lowest temperature"),
 	SAMPLE(temperature_max_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "highest temperature"),
 	SAMPLE(temperature_avg_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "mean of the probes"),
+	SAMPLE(temperature_min_index, NUMBER, NONE, 1, PB_TEMPERATURES_MAX, TEMPERATURE_EXTREMES, "number of the coldest probe, from 1"),
+	SAMPLE(temperature_max_index, NUMBER, NONE, 1, PB_TEMPERATURES_MAX, TEMPERATURE_EXTREMES, "number of the hottest probe, from 1"),
 	SAMPLE(device_name, TEXT, NONE, 0, 0, DEVICE_NAME, "the name that the BMS gives itself"),
 	COUNTER("short_circuit", SHORT_CIRCUIT, "short circuit"),
 	COUNTER("charge_overcurrent", CHARGE_OVERCURRENT, "charge over-current"),
@@ -132,15 +175,77 @@ static const struct pb_field pack_fields[] = {
 		"10 wrong password, 11 released on request"),
 	{
 		.name = "rssi_dbm", .kind = PB_KIND_NUMBER, .uom = PB_UOM_DBM, .min = -200, .max = 50,
-		.offset = offsetof(struct pb_pack_data, status.rssi_dbm), .size = 4, .is_signed = true,
+		.offset = offsetof(struct pb_battery, status.rssi_dbm), .size = 4, .is_signed = true,
 		.count = 1, .has = -1,
-		.element_has = offsetof(struct pb_pack_data, status.link_has), .element_bit = 0,
+		.element_has = offsetof(struct pb_battery, status.link_has), .element_bit = 0,
 		.description = "signal strength of the link, where it has one",
 	},
-	MEMBER(pb_pack_data, age_s, "age_s", NUMBER, S, 0, 65535, true, "age of the reading; 65534: that or more; 65535: never read"),
-	MEMBER(pb_pack_data, heartbeat, "heartbeat", NUMBER, NONE, 1, 65535, true, "one more each second that packbridge runs, 1..65535 and again from 1"),
-	MEMBER(pb_pack_data, name, "name", TEXT, NONE, 0, 0, false, "the pack's name in the configuration"),
-	MEMBER(pb_pack_data, protocol, "protocol", TEXT, NONE, 0, 0, false, "the protocol that the pack is read by"),
+	MEMBER(pb_battery, age_s, "age_s", NUMBER, S, 0, 65535, true, "age of the reading; 65534: that or more; 65535: never read"),
+	MEMBER(pb_battery, heartbeat, "heartbeat", NUMBER, NONE, 1, 65535, true, "one more each second that packbridge runs, 1..65535 and again from 1"),
+	MEMBER(pb_battery, name, "name", TEXT, NONE, 0, 0, false, "its name in the configuration"),
+	MEMBER(pb_battery, protocol, "protocol", TEXT, NONE, 0, 0, false, "the protocol that the pack is read by; bank for a bank"),
+	MEMBER(pb_battery, software, "software", TEXT, NONE, 0, 0, false, "packbridge's version"),
+
+	ALARMS(warnings, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's warnings, alarms included: " ALARM_TEXT),
+	ALARMS(alarms, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's alarms, numbered as the warnings"),
+	ALARMS(severity, ENUM, PB_LEVEL_ALARM, "the worst of them: 0 nothing, 1 warning, 2 alarm"),
+	LEVELS(level, "alarm_level", PB_LEVEL_ALARM, "level of that warning, numbered as the warnings: 0 nothing, 1 warning, 2 alarm"),
+	LEVELS(cell, "cell_state", PB_NORMAL_HIGH, "the cell by the alarms' limits: 0 normal, 1 low, 2 high"),
+	LEVELS(temperature, "temperature_state", PB_NORMAL_HIGH, "the probe by the alarms' limits: 0 normal, 1 low, 2 high"),
+
+	LIMIT(charge_voltage_mv, NUMBER, MV, 600000, PB_HAS_CHARGE_VOLTAGE, "charge voltage limit (CVL)", .sum = true),
+	LIMIT(discharge_voltage_mv, NUMBER, MV, 600000, PB_HAS_DISCHARGE_VOLTAGE, "voltage at which discharging should end", .sum = true),
+	LIMIT(charge_current_ma, NUMBER, MA, 4000000, PB_HAS_CHARGE_CURRENT, "charge current limit (CCL)", .sum = true),
+	LIMIT(discharge_current_ma, NUMBER, MA, 4000000, PB_HAS_DISCHARGE_CURRENT, "discharge current limit (DCL)", .sum = true),
+	LIMIT(charge_voltage_reason, ENUM, NONE, PB_REASON_COUNT - 1, -1, "what sets the charge voltage limit: " REASON_TEXT),
+	LIMIT(charge_current_reason, ENUM, NONE, PB_REASON_COUNT - 1, -1, "what sets the charge current limit, numbered as for the charge voltage"),
+	LIMIT(discharge_current_reason, ENUM, NONE, PB_REASON_COUNT - 1, -1, "what sets the discharge current limit, numbered as for the charge voltage"),
+	LIMIT(charge_voltage_pack, NUMBER, NONE, PB_MEMBERS_MAX, -1, "number of the pack that sets the bank's charge voltage limit, from 1; 0: none"),
+	LIMIT(charge_current_pack, NUMBER, NONE, PB_MEMBERS_MAX, -1, "number of the pack that sets the bank's charge current limit, from 1; 0: none"),
+	LIMIT(discharge_current_pack, NUMBER, NONE, PB_MEMBERS_MAX, -1, "number of the pack that sets the bank's discharge current limit, from 1; 0: none"),
+	LIMIT(charge_phase, ENUM, NONE, PB_PHASE_FLOAT, -1, "where charging stands: 0 unknown, 1 bulk, 2 absorption, 3 float"),
+	LIMIT(charge_allowed, BOOL, NONE, 1, PB_HAS_REQUESTS, "it may be charged: the charge current limit is not 0"),
+	LIMIT(discharge_allowed, BOOL, NONE, 1, PB_HAS_REQUESTS, "it may be discharged: the discharge current limit is not 0"),
+	LIMIT(charge_now, BOOL, NONE, 1, PB_HAS_REQUESTS, "so empty that it should be charged from wherever possible"),
+	LIMIT(charge_soon, BOOL, NONE, 1, PB_HAS_REQUESTS, "nearly so empty"),
+	LIMIT(charge_voltage_text, TEXT, NONE, 0, -1, "what sets the charge voltage limit, in words"),
+	LIMIT(charge_current_text, TEXT, NONE, 0, -1, "what sets the charge current limit, in words"),
+	LIMIT(discharge_current_text, TEXT, NONE, 0, -1, "what sets the discharge current limit, in words"),
+
+	COUNT(packs, "packs of the bank; 1 for a pack"),
+	COUNT(packs_online, "packs of it with a good reading"),
+	COUNT(packs_stale, "packs of it without one"),
+	COUNT(packs_parallel, "packs side by side"),
+	COUNT(packs_series, "packs in series"),
+	COUNT(packs_charge, "packs with a good reading whose charge switch is on and that no protection stops"),
+	COUNT(packs_discharge, "packs with a good reading whose discharge switch is on and that no protection stops"),
+	MADE(members, packs_online_set, MASK, NONE, 0, INT64_MAX, -1, false, "packs with a good reading, bit 0 is the first"),
+	MADE(members, charge_all, BOOL, NONE, 0, 1, PB_HAS_SWITCHES, true, "all packs can be charged"),
+	MADE(members, charge_any, BOOL, NONE, 0, 1, PB_HAS_SWITCHES, true, "at least one pack can be charged"),
+	MADE(members, discharge_all, BOOL, NONE, 0, 1, PB_HAS_SWITCHES, true, "all packs can be discharged"),
+	MADE(members, discharge_any, BOOL, NONE, 0, 1, PB_HAS_SWITCHES, true, "at least one pack can be discharged"),
+	EXTREME(soc_total_permille, 0, 1000, PERMILLE, SOC_TOTAL, "charge left of full capacity"),
+	EXTREME(soc_min_permille, 0, 1000, PERMILLE, SOC_SPREAD, "lowest state of charge of the packs"),
+	EXTREME(soc_max_permille, 0, 1000, PERMILLE, SOC_SPREAD, "highest state of charge of the packs"),
+	EXTREME(voltage_spread_mv, 0, 600000, MV, VOLTAGE_SPREAD, "highest minus lowest voltage of the packs"),
+	EXTREME(cell_min_pack, 1, PB_MEMBERS_MAX, NONE, CELL_PACKS, "number of the pack with the lowest cell, from 1"),
+	EXTREME(cell_max_pack, 1, PB_MEMBERS_MAX, NONE, CELL_PACKS, "number of the pack with the highest cell, from 1"),
+	EXTREME(temperature_min_pack, 1, PB_MEMBERS_MAX, NONE, TEMPERATURE_PACKS, "number of the pack with the coldest probe, from 1"),
+	EXTREME(temperature_max_pack, 1, PB_MEMBERS_MAX, NONE, TEMPERATURE_PACKS, "number of the pack with the hottest probe, from 1"),
+	MADE(members, cell_min_name, TEXT, NONE, 0, 0, PB_HAS_CELL_PACKS, true, "lowest cell: 3, or 2.3 for cell 3 of pack 2"),
+	MADE(members, cell_max_name, TEXT, NONE, 0, 0, PB_HAS_CELL_PACKS, true, "highest cell, as for the lowest"),
+	MADE(members, temperature_min_name, TEXT, NONE, 0, 0, PB_HAS_TEMPERATURE_PACKS, true, "coldest probe, as for cells"),
+	MADE(members, temperature_max_name, TEXT, NONE, 0, 0, PB_HAS_TEMPERATURE_PACKS, true, "hottest probe, as for cells"),
+
+	RATING(chemistry, ENUM, NONE, PB_CHEMISTRY_COUNT - 1, -1, "chemistry by the configuration: 0 LiFePO4, 1 NMC, 2 LTO, 3 lead"),
+	RATING(charge_max_ma, NUMBER, MA, 4000000, PB_HAS_CHARGE_MAX, "largest charge current by the configuration", .sum = true),
+	RATING(discharge_max_ma, NUMBER, MA, 4000000, PB_HAS_DISCHARGE_MAX, "largest discharge current by the configuration", .sum = true),
+	RATING(full_voltage_mv, NUMBER, MV, 600000, PB_HAS_FULL_VOLTAGE, "voltage up to which it is charged, by the configuration", .sum = true),
+	RATING(energy_mwh, NUMBER, MWH, INT64_C(6000000000), PB_HAS_ENERGY, "nominal capacity at the nominal voltage of its chemistry", .sum = true),
+	RATING(charge_max_mw, NUMBER, MW, INT64_C(1000000000), PB_HAS_CHARGE_POWER, "largest charge current at the nominal voltage", .sum = true),
+	RATING(discharge_max_mw, NUMBER, MW, INT64_C(1000000000), PB_HAS_DISCHARGE_POWER, "largest discharge current at the nominal voltage", .sum = true),
+	RATING(cell_high_mv, NUMBER, MV, 20000, PB_HAS_CELL_LEVELS, "cell voltage from which a cell is too high, by the alarms"),
+	RATING(cell_low_mv, NUMBER, MV, 20000, PB_HAS_CELL_LEVELS, "cell voltage up to which a cell is too low, by the alarms"),
 };
 
 static const struct pb_field gateway_fields[] = {
@@ -149,6 +254,7 @@ static const struct pb_field gateway_fields[] = {
 	GATEWAY(uptime_s, NUMBER, S, 0, UINT32_MAX, "time since the start"),
 	GATEWAY(heartbeat, NUMBER, NONE, 1, 65535, "one more each second, 1..65535 and again from 1"),
 	GATEWAY(packs, NUMBER, NONE, 0, PB_UNITS_MAX, "packs in the configuration"),
+	GATEWAY(banks, NUMBER, NONE, 0, PB_UNITS_MAX, "banks in the configuration"),
 	GATEWAY(online, NUMBER, NONE, 0, PB_UNITS_MAX, "packs with a good reading"),
 	GATEWAY(stale, NUMBER, NONE, 0, PB_UNITS_MAX, "packs without one"),
 	GATEWAY(clients, NUMBER, NONE, 0, 65534, "Modbus clients connected now"),
@@ -167,7 +273,7 @@ static const struct pb_field gateway_fields[] = {
 };
 /* clang-format on */
 
-_Static_assert(sizeof(struct pb_pack_data) < INT16_MAX, "offsets in struct pb_field are 16 bit");
+_Static_assert(sizeof(struct pb_battery) < INT16_MAX, "offsets in struct pb_field are 16 bit");
 
 const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count)
 {
@@ -175,8 +281,8 @@ const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count)
 		*ret_count = PB_ARRAY_SIZE(gateway_fields);
 		return gateway_fields;
 	}
-	*ret_count = PB_ARRAY_SIZE(pack_fields);
-	return pack_fields;
+	*ret_count = PB_ARRAY_SIZE(battery_fields);
+	return battery_fields;
 }
 
 const struct pb_field *pb_field_find(enum pb_scope scope, const char *name)
@@ -192,7 +298,7 @@ const struct pb_field *pb_field_find(enum pb_scope scope, const char *name)
 
 const char *pb_field_nearest(enum pb_scope scope, const char *name)
 {
-	const char *names[PB_ARRAY_SIZE(pack_fields) + PB_ARRAY_SIZE(gateway_fields) + 1];
+	const char *names[PB_ARRAY_SIZE(battery_fields) + PB_ARRAY_SIZE(gateway_fields) + 1];
 	size_t count;
 	const struct pb_field *fields = pb_fields(scope, &count);
 
@@ -202,7 +308,23 @@ const char *pb_field_nearest(enum pb_scope scope, const char *name)
 	return pb_nearest(name, names);
 }
 
+void pb_field_range(const struct pb_field *field, enum pb_scope scope, int64_t *ret_min,
+		    int64_t *ret_max)
+{
+	int64_t packs = field->sum && scope != PB_SCOPE_PACK ? PB_MEMBERS_MAX : 1;
+
+	*ret_min = field->min * packs;
+	*ret_max = field->max * packs;
+}
+
 const char *pb_scope_name(enum pb_scope scope)
 {
-	return scope == PB_SCOPE_GATEWAY ? "gateway" : "pack";
+	static const char *const names[PB_SCOPE_COUNT] = {
+		[PB_SCOPE_PACK] = "pack",
+		[PB_SCOPE_BANK] = "bank",
+		[PB_SCOPE_BATTERY] = "battery",
+		[PB_SCOPE_GATEWAY] = "gateway",
+	};
+
+	return names[scope];
 }

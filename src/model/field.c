@@ -8,11 +8,11 @@ static bool present(const struct pb_field *field, const void *data, unsigned int
 {
 	const char *bytes = data;
 
-	/* only pack fields can be absent, so @data is a struct pb_pack_data whenever has >= 0 */
+	/* only a battery's fields can be absent, so @data is one whenever has >= 0 */
 	if (field->has >= 0) {
-		const struct pb_pack_data *pack = data;
+		const struct pb_battery *battery = data;
 
-		if (!(pack->sample.has & PB_HAS(field->has)))
+		if (!(battery->sample.has & PB_HAS(field->has)))
 			return false;
 	}
 	if (field->element_has >= 0) {
@@ -86,7 +86,7 @@ void pb_field_set(const struct pb_field *field, void *data, unsigned int index, 
 	assert(field->kind != PB_KIND_TEXT && index < field->count);
 	store(bytes + field->offset + (size_t)index * field->size, field->size, value);
 	if (field->has >= 0)
-		((struct pb_pack_data *)data)->sample.has |= PB_HAS(field->has);
+		((struct pb_battery *)data)->sample.has |= PB_HAS(field->has);
 	if (field->element_has >= 0) {
 		unsigned int bit = field->indexed ? index : field->element_bit;
 		uint64_t mask;
@@ -100,9 +100,16 @@ void pb_field_set(const struct pb_field *field, void *data, unsigned int index, 
 const char *pb_uom_symbol(enum pb_uom uom)
 {
 	static const char *const symbols[] = {
-		[PB_UOM_NONE] = "", [PB_UOM_MV] = "mV",	  [PB_UOM_MA] = "mA",
-		[PB_UOM_MW] = "mW", [PB_UOM_MAH] = "mAh", [PB_UOM_PERMILLE] = "permille",
-		[PB_UOM_MC] = "mC", [PB_UOM_S] = "s",	  [PB_UOM_DBM] = "dBm",
+		[PB_UOM_NONE] = "",
+		[PB_UOM_MV] = "mV",
+		[PB_UOM_MA] = "mA",
+		[PB_UOM_MW] = "mW",
+		[PB_UOM_MAH] = "mAh",
+		[PB_UOM_MWH] = "mWh",
+		[PB_UOM_PERMILLE] = "permille",
+		[PB_UOM_MC] = "mC",
+		[PB_UOM_S] = "s",
+		[PB_UOM_DBM] = "dBm",
 	};
 
 	return symbols[uom];
@@ -126,6 +133,50 @@ const char *pb_error_text(enum pb_error error)
 	};
 
 	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";
+}
+
+const char *pb_alarm_name(enum pb_alarm alarm)
+{
+	static const char *const names[PB_ALARM_COUNT] = {
+		[PB_ALARM_CELL_HIGH] = "cell_high",
+		[PB_ALARM_CELL_LOW] = "cell_low",
+		[PB_ALARM_VOLTAGE_HIGH] = "voltage_high",
+		[PB_ALARM_VOLTAGE_LOW] = "voltage_low",
+		[PB_ALARM_CELL_SPREAD] = "cell_spread",
+		[PB_ALARM_CHARGE_HOT] = "charge_hot",
+		[PB_ALARM_CHARGE_COLD] = "charge_cold",
+		[PB_ALARM_DISCHARGE_HOT] = "discharge_hot",
+		[PB_ALARM_DISCHARGE_COLD] = "discharge_cold",
+		[PB_ALARM_SOC_LOW] = "soc_low",
+		[PB_ALARM_CHARGE_CURRENT] = "charge_current",
+		[PB_ALARM_DISCHARGE_CURRENT] = "discharge_current",
+		[PB_ALARM_SILENT] = "silent",
+	};
+
+	return (unsigned int)alarm < PB_ALARM_COUNT ? names[alarm] : "?";
+}
+
+const char *pb_reason_text(enum pb_reason reason)
+{
+	static const char *const texts[PB_REASON_COUNT] = {
+		[PB_REASON_UNKNOWN] = "unknown",
+		[PB_REASON_MAXIMUM] = "maximum",
+		[PB_REASON_CELL] = "cell voltage",
+		[PB_REASON_TEMPERATURE] = "temperature",
+		[PB_REASON_SOC] = "state of charge",
+		[PB_REASON_SWITCH] = "switched off by the BMS",
+		[PB_REASON_PROTECTION] = "protection of the BMS",
+		[PB_REASON_SILENT] = "no reading",
+		[PB_REASON_RISING] = "rising slowly",
+		[PB_REASON_INCOMPLETE] = "incomplete reading",
+		[PB_REASON_BANK] = "maximum of the bank",
+		[PB_REASON_ABSORPTION] = "absorption",
+		[PB_REASON_FLOAT] = "float",
+		[PB_REASON_CELL_HIGH] = "a cell runs high",
+		[PB_REASON_BLOCKED] = "no pack takes part",
+	};
+
+	return (unsigned int)reason < PB_REASON_COUNT ? texts[reason] : "?";
 }
 
 const char *pb_quality_text(enum pb_quality quality)

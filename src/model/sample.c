@@ -10,6 +10,33 @@ static void derive_power(struct pb_sample *s)
 	s->has |= PB_HAS(PB_HAS_POWER);
 }
 
+static void derive_flow(struct pb_sample *s)
+{
+	if (!(s->has & PB_HAS(PB_HAS_CURRENT)))
+		return;
+	s->activity = s->current_ma >= PB_ACTIVE_MA    ? PB_ACTIVITY_CHARGING
+		      : s->current_ma <= -PB_ACTIVE_MA ? PB_ACTIVITY_DISCHARGING
+						       : PB_ACTIVITY_IDLE;
+	s->has |= PB_HAS(PB_HAS_ACTIVITY);
+}
+
+static void derive_charge(struct pb_sample *s)
+{
+	if (!(s->has & PB_HAS(PB_HAS_REMAINING)))
+		return;
+	if (s->has & PB_HAS(PB_HAS_FULL)) {
+		s->consumed_mah =
+			s->full_mah > s->remaining_mah ? s->full_mah - s->remaining_mah : 0;
+		s->has |= PB_HAS(PB_HAS_CONSUMED);
+	}
+	if (s->has & PB_HAS(PB_HAS_ACTIVITY) && s->activity == PB_ACTIVITY_DISCHARGING) {
+		int64_t seconds = pb_scale(s->remaining_mah, 3600, -(int64_t)s->current_ma);
+
+		s->time_to_empty_s = (int32_t)pb_clamp(seconds, 0, PB_TIME_TO_EMPTY_MAX_S);
+		s->has |= PB_HAS(PB_HAS_TIME_TO_EMPTY);
+	}
+}
+
 static void derive_cells(struct pb_sample *s)
 {
 	int min = -1, max = -1;
@@ -34,24 +61,25 @@ static void derive_cells(struct pb_sample *s)
 
 static void derive_temperatures(struct pb_sample *s)
 {
-	int32_t min = INT32_MAX, max = INT32_MIN;
 	int64_t sum = 0;
-	int n = 0;
+	int n = 0, min = -1, max = -1;
 
 	for (int i = 0; i < PB_TEMPERATURES_MAX; i++) {
 		if (!(s->temperature_has >> i & 1))
 			continue;
-		if (s->temperature_mc[i] < min)
-			min = s->temperature_mc[i];
-		if (s->temperature_mc[i] > max)
-			max = s->temperature_mc[i];
+		if (min < 0 || s->temperature_mc[i] < s->temperature_mc[min])
+			min = i;
+		if (max < 0 || s->temperature_mc[i] > s->temperature_mc[max])
+			max = i;
 		sum += s->temperature_mc[i];
 		n++;
 	}
 	if (n == 0)
 		return;
-	s->temperature_min_mc = min;
-	s->temperature_max_mc = max;
+	s->temperature_min_mc = s->temperature_mc[min];
+	s->temperature_max_mc = s->temperature_mc[max];
+	s->temperature_min_index = min + 1;
+	s->temperature_max_index = max + 1;
 	s->temperature_avg_mc = (int32_t)pb_scale(sum, 1, n);
 	s->has |= PB_HAS(PB_HAS_TEMPERATURE_EXTREMES);
 }
@@ -59,6 +87,8 @@ static void derive_temperatures(struct pb_sample *s)
 void pb_sample_derive(struct pb_sample *sample)
 {
 	derive_power(sample);
+	derive_flow(sample);
+	derive_charge(sample);
 	derive_cells(sample);
 	derive_temperatures(sample);
 }

@@ -10,7 +10,7 @@
 
 enum { BLOCKS_MAX = 64, ROWS_MAX = 8192, BLOCK_WORDS_MAX = 120, BLOCK_BITS_MAX = 2000 };
 
-static const char *const scope_names[] = {"pack", "gateway", NULL};
+static const char *const scope_names[] = {"pack", "bank", "battery", "gateway", NULL};
 static const char *const stale_names[] = {"exception", "not-available", "last", "silence", NULL};
 static const char *const order_names[] = {"high-first", "low-first", NULL};
 
@@ -32,7 +32,7 @@ static const struct pb_yaml_row head_rows[] = {
 	{"title", PB_YAML_TEXT, HEAD(title), .required = true, .doc = "one line"},
 	{"description", PB_YAML_NODE, HEAD(description), .doc = "what a reader must know"},
 	{"scope", PB_YAML_ENUM, HEAD(scope), .required = true, .words = scope_names,
-	 .doc = "what it shows: pack or gateway"},
+	 .doc = "what it shows: pack, bank, battery (either of them) or gateway"},
 	{"word_order", PB_YAML_ENUM, HEAD(order), .words = order_names, .preset = "high-first",
 	 .doc = "of 32-bit values"},
 	{"stale", PB_YAML_ENUM, HEAD(stale), .words = stale_names, .preset = "exception",

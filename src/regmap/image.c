@@ -169,7 +169,7 @@ static int find_live(struct pb_unit_image *image)
 int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 {
 	static const union {
-		struct pb_pack_data pack;
+		struct pb_battery pack;
 		struct pb_gateway gateway;
 	} nothing;
 	PB_CLEANUP(pb_unit_image_freep) struct pb_unit_image *image = calloc(1, sizeof(*image));
@@ -203,7 +203,7 @@ int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 		.block_count = map->block_count,
 		.model = image->model,
 	};
-	pb_unit_image_encode(image, &nothing, map->scope == PB_SCOPE_PACK);
+	pb_unit_image_encode(image, &nothing, map->scope != PB_SCOPE_GATEWAY);
 	image->made = true; /* from now on, what can be written stays as it was written */
 	if (image_allow_writes(image) < 0)
 		return -ENOMEM;

@@ -181,11 +181,12 @@ static int compile_na(struct compiler *c, const struct source *s, struct row *ro
 static int compile_range(struct compiler *c, const struct source *s, struct row *row)
 {
 	const struct limits *limit = &limits[row->type];
-	int64_t first = row->width ? 0 : row->field->min;
-	int64_t last = row->width ? mask_of(row->width) : row->field->max;
-	int64_t low = pb_scale(first + row->bias, row->num, row->den) + row->offset;
-	int64_t high = pb_scale(last + row->bias, row->num, row->den) + row->offset;
+	int64_t first = 0, last = mask_of(row->width), low, high;
 
+	if (!row->width)
+		pb_field_range(row->field, c->map->scope, &first, &last);
+	low = pb_scale(first + row->bias, row->num, row->den) + row->offset;
+	high = pb_scale(last + row->bias, row->num, row->den) + row->offset;
 	if (low > high) {
 		int64_t swap = low;
 

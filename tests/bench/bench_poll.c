@@ -20,7 +20,7 @@
 enum { PACKS_MAX = 240, CELLS = 16, ROUNDS_MAX = 1001, OTHERS = 64 << 20 };
 
 static struct {
-	struct pb_pack_data data;
+	struct pb_battery data;
 	struct pb_unit_image *image;
 } packs[PACKS_MAX];
 

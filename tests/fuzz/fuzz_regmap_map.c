@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static union {
-	struct pb_pack_data pack;
+	struct pb_battery pack;
 	struct pb_gateway gateway;
 } least, most;
 

@@ -488,7 +488,8 @@ static void range_text(const struct pb_field *field, char *text, size_t cap)
 	case PB_KIND_ENUM:
 		break;
 	}
-	snprintf(text, cap, "%lld to %lld", (long long)field->min, (long long)field->max);
+	snprintf(text, cap, "%lld to %lld%s", (long long)field->min, (long long)field->max,
+		 field->sum ? ", bank 64 times" : "");
 }
 
 /* The tables of fields are the catalogues. */

@@ -72,7 +72,7 @@ START_TEST(set_and_get)
 	for (size_t i = 0; i < count; i++) {
 		const struct pb_field *field = &fields[i];
 		union {
-			struct pb_pack_data pack;
+			struct pb_battery pack;
 			struct pb_gateway gateway;
 		} data, zero;
 		int64_t value;
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(text)
 {
-	struct pb_pack_data data = {0};
+	struct pb_battery data = {0};
 	const struct pb_field *field = pb_field_find(PB_SCOPE_PACK, "device_name");
 
 	ck_assert_ptr_null(pb_field_text(field, &data));

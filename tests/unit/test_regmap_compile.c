@@ -209,7 +209,7 @@ static const struct {
 	{{.head = "word_order: middle", .rows = {"addr: 0, type: reserved, words: 1"}},
 	 "f:5:13: word_order 'middle', expected one of high-first, low-first"},
 	{{.scope = "cell", .rows = {"addr: 0, type: reserved, words: 1"}},
-	 "f:4:8: scope 'cell', expected one of pack, gateway"},
+	 "f:4:8: scope 'cell', expected one of pack, bank, battery, gateway"},
 	{{.head = "titel: t", .rows = {"addr: 0, type: reserved, words: 1"}},
 	 "f:5:1: unknown key 'titel', expected 'title' perhaps"},
 	{{.head = "description: [x]", .rows = {"addr: 0, type: reserved, words: 1"}},

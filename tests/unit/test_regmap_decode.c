@@ -15,7 +15,7 @@
 enum { ROUNDS = 50 };
 
 union data {
-	struct pb_pack_data pack;
+	struct pb_battery pack;
 	struct pb_gateway gateway;
 };
 

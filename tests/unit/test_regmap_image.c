@@ -37,7 +37,7 @@ void *realloc(void *p, size_t size)
 struct bench {
 	struct pb_map *map;
 	struct pb_unit_image *image;
-	struct pb_pack_data data;
+	struct pb_battery data;
 };
 
 static void set_up(struct bench *bench, const struct map_text *text)
@@ -228,7 +228,7 @@ START_TEST(not_available)
 	set(&bench, "charge_fet", 0, 1);
 	pb_unit_image_encode(bench.image, &bench.data, false);
 	ck_assert_uint_ne(number_raw(&bench, row), absent[_i].raw);
-	bench.data = (struct pb_pack_data){0};
+	bench.data = (struct pb_battery){0};
 	pb_unit_image_encode(bench.image, &bench.data, false);
 	ck_assert_uint_eq(number_raw(&bench, row), absent[_i].raw);
 	tear_down(&bench);
@@ -482,7 +482,7 @@ static const char *const natives[] = {"packbridge", "packbridge-gateway"};
 START_TEST(native_allocates_nothing)
 {
 	static union {
-		struct pb_pack_data pack;
+		struct pb_battery pack;
 		struct pb_gateway gateway;
 	} data;
 	PB_CLEANUP(pb_map_freep) struct pb_map *map = NULL;

@@ -7,7 +7,7 @@
 
 static struct pb_map *map;
 static struct pb_unit_image *image;
-static struct pb_pack_data data;
+static struct pb_battery data;
 
 /* what the owner of the image was asked */
 static struct pb_write asked[8];

@@ -190,13 +190,13 @@ START_TEST(charge_is_counted)
 
 	start(&sim, "%s,soc=30", profile_name(_i));
 	pb_sim_read(&sim, &sample);
-	begin = sample.remaining_mah;
+	begin = (double)sample.remaining_mah;
 	for (int i = 0; i < 3 * 3600; i++) {
 		pb_sim_run(&sim, 1);
 		counted_mah += sim.current_c * sim.full_mah / 3600;
 	}
 	pb_sim_read(&sim, &sample);
-	end = sample.remaining_mah;
+	end = (double)sample.remaining_mah;
 	ck_assert_double_le(end - begin - counted_mah, 0.001 * sim.full_mah);
 	ck_assert_double_ge(end - begin - counted_mah, -0.001 * sim.full_mah);
 	ck_assert_double_ge(counted_mah > 0 ? counted_mah : -counted_mah, 0.005 * sim.full_mah);
