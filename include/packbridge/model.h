@@ -90,6 +90,7 @@ enum pb_has {
 	PB_HAS_DEVICE_NAME,
 	PB_HAS_COUNTERS, /**< each counter has its own bit in counter_has */
 	PB_HAS_ACTIVITY,
+	PB_HAS_BALANCING,
 	PB_HAS_CONSUMED,
 	PB_HAS_TIME_TO_EMPTY,
 	/* of the other members of struct pb_battery */
@@ -133,6 +134,7 @@ struct pb_sample {
 	int32_t cycles;		  /**< full cycles */
 	int32_t production_date;  /**< YYYYMMDD */
 	uint64_t balance_mask;	  /**< bit 0: cell 1 is being balanced */
+	bool balancing;		  /**< some cell is */
 	uint32_t protection_mask; /**< set of 1 << enum pb_protection */
 	uint32_t alarm_mask;	  /**< the BMS's own warning bits, as the maker numbers them */
 	int32_t version;    /**< the BMS's firmware byte, raw: makers disagree on its coding */

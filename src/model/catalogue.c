@@ -119,6 +119,7 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(cycles, NUMBER, NONE, 0, 65534, CYCLES, "full cycles"),
 	SAMPLE(production_date, DATE, NONE, 20000101, 21271231, PRODUCTION_DATE, "production date, YYYYMMDD"),
 	SAMPLE(balance_mask, MASK, NONE, 0, (INT64_C(1) << PB_CELLS_MAX) - 1, BALANCE, "cells being balanced, bit 0 is cell 1"),
+	SAMPLE(balancing, BOOL, NONE, 0, 1, BALANCING, "some cell is being balanced"),
 	SAMPLE(protection_mask, MASK, NONE, 0, 0xFFFF, PROTECTION, "active protections: "
 		"0 cell over-voltage, 1 cell under-voltage, 2 pack over-voltage, 3 pack under-voltage, "
 		"4 charge over-temperature, 5 charge under-temperature, 6 discharge over-temperature, "

@@ -20,6 +20,14 @@ static void derive_flow(struct pb_sample *s)
 	s->has |= PB_HAS(PB_HAS_ACTIVITY);
 }
 
+static void derive_balancing(struct pb_sample *s)
+{
+	if (!(s->has & PB_HAS(PB_HAS_BALANCE)))
+		return;
+	s->balancing = s->balance_mask != 0;
+	s->has |= PB_HAS(PB_HAS_BALANCING);
+}
+
 static void derive_charge(struct pb_sample *s)
 {
 	if (!(s->has & PB_HAS(PB_HAS_REMAINING)))
@@ -88,6 +96,7 @@ void pb_sample_derive(struct pb_sample *sample)
 {
 	derive_power(sample);
 	derive_flow(sample);
+	derive_balancing(sample);
 	derive_charge(sample);
 	derive_cells(sample);
 	derive_temperatures(sample);

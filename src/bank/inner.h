@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "packbridge/bank.h"
+
+static inline bool battery_has(const struct pb_battery *battery, enum pb_has what)
+{
+	return (battery->sample.has & PB_HAS(what)) != 0;
+}
+
+static inline void battery_mark(struct pb_battery *battery, enum pb_has what)
+{
+	battery->sample.has |= PB_HAS(what);
+}
+
+/** Protections that forbid charging, and discharging. */
+enum {
+	STOPS_BOTH = 1 << PB_PROTECT_SHORT_CIRCUIT | 1 << PB_PROTECT_FRONT_END,
+	STOPS_CHARGE = STOPS_BOTH | 1 << PB_PROTECT_CELL_OVERVOLTAGE |
+		       1 << PB_PROTECT_PACK_OVERVOLTAGE | 1 << PB_PROTECT_CHARGE_OVERTEMPERATURE |
+		       1 << PB_PROTECT_CHARGE_UNDERTEMPERATURE |
+		       1 << PB_PROTECT_CHARGE_OVERCURRENT | 1 << PB_PROTECT_CHARGE_FET_BROKEN,
+	STOPS_DISCHARGE =
+		STOPS_BOTH | 1 << PB_PROTECT_CELL_UNDERVOLTAGE | 1 << PB_PROTECT_PACK_UNDERVOLTAGE |
+		1 << PB_PROTECT_DISCHARGE_OVERTEMPERATURE |
+		1 << PB_PROTECT_DISCHARGE_UNDERTEMPERATURE | 1 << PB_PROTECT_DISCHARGE_OVERCURRENT |
+		1 << PB_PROTECT_DISCHARGE_FET_BROKEN,
+};
+
+/** What the BMS says of one direction: PB_REASON_UNKNOWN when it lets the current pass. */
+enum pb_reason blocked_by(const struct pb_battery *battery, bool charge);
+/** Puts the reasons of the limits into words. */
+void limits_say(struct pb_limits *limits);
