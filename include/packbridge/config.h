@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "packbridge/bank.h"
 #include "packbridge/yaml.h"
 
 enum {
@@ -36,7 +37,22 @@ struct pb_pack_config {
 	char password[PB_CONFIG_PASSWORD];  /**< of the radio module; "": none */
 	char password_file[PB_CONFIG_LINK]; /**< where it stands instead; read when loaded */
 	int32_t passkey;		    /**< for pairing, 0..999999; -1: none */
+	int chemistry;			    /**< enum pb_chemistry */
+	struct pb_limit_setup limits;	    /**< of the chemistry, the file's `limits:`, its own */
+	struct pb_alarm_setup alarms;	    /**< the same with `alarms:` */
 	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
+};
+
+/** Packs that are shown as one battery, too. */
+struct pb_bank_config {
+	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique among packs and banks */
+	char map[PB_CONFIG_NAME];
+	int32_t unit;		      /**< 1..247, unique among packs and banks */
+	size_t pack_count;	      /**< 1..PB_MEMBERS_MAX */
+	size_t packs[PB_MEMBERS_MAX]; /**< their places in the configuration */
+	struct pb_bank_setup setup;
+	struct pb_alarm_setup alarms; /**< beside those of its packs */
+	struct pb_mark map_mark;
 };
 
 enum pb_config_parity { PB_PARITY_NONE, PB_PARITY_EVEN, PB_PARITY_ODD };
@@ -45,9 +61,10 @@ enum pb_config_rts { PB_RTS_HIGH, PB_RTS_LOW }; /**< while sending */
 
 /** One unit of a listener's own view. */
 struct pb_show_config {
-	int32_t unit; /**< 1..247, unique on its listener */
-	char pack[PB_CONFIG_NAME];
-	size_t pack_index; /**< of that pack */
+	int32_t unit;		   /**< 1..247, unique on its listener */
+	char pack[PB_CONFIG_NAME]; /**< name of the pack; "": it is a bank */
+	char bank[PB_CONFIG_NAME];
+	size_t index; /**< of that pack or bank */
 	char map[PB_CONFIG_NAME];
 	struct pb_mark map_mark;
 };
@@ -63,7 +80,7 @@ struct pb_listen_config {
 	enum pb_listen_kind kind;
 	char address[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT; or a line's device */
 	struct pb_show_config *units; /**< all that it shows, besides the gateway */
-	size_t unit_count;	      /**< 0: each pack as its own unit */
+	size_t unit_count;	      /**< 0: each pack and bank as its own unit */
 	uint32_t gap_ms;	      /**< not for PB_LISTEN_TCP */
 	/* sockets */
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_s;
@@ -98,6 +115,8 @@ struct pb_config {
 	char *file; /**< name in messages */
 	size_t pack_count;
 	struct pb_pack_config *packs;
+	size_t bank_count;
+	struct pb_bank_config *banks;
 	size_t listen_count;
 	struct pb_listen_config *listens;
 	struct pb_bluetooth_config bluetooth;
@@ -117,12 +136,14 @@ int pb_config_parse(struct pb_config **ret, const char *file, const char *text, 
 struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 
-/** The keys of one entry of `packs:`, `listen:` and its `units:`, ended by a NULL key; for
- * documents. */
+/** The keys of one entry of `packs:`, `banks:`, `listen:` and its `units:`, and of `limits:`, ended
+ * by a NULL key; for documents. */
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);
 const struct pb_yaml_row *pb_config_show_rows(void);
 const struct pb_yaml_row *pb_config_bluetooth_rows(void);
+const struct pb_yaml_row *pb_config_bank_rows(void);
+const struct pb_yaml_row *pb_config_limit_rows(void);
 
 /** Where the daemon takes commands unless the file says otherwise. */
 #define PB_CONFIG_CONTROL "/run/packbridge/control.sock"

@@ -61,9 +61,11 @@ void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const c
 enum pb_yaml_row_type {
 	PB_YAML_TEXT, /**< char[size], refused when longer */
 	PB_YAML_INT, /**< int64_t, int32_t, uint32_t, uint16_t or uint8_t by @size; decimal or 0x */
-	PB_YAML_BOOL, /**< bool: true/false, yes/no, on/off */
-	PB_YAML_ENUM, /**< int: the index of the word in @words */
-	PB_YAML_NODE, /**< const struct pb_yaml *: the caller reads it */
+	PB_YAML_DECIMAL, /**< as PB_YAML_INT, but a decimal number in the file, stored times @factor
+			  */
+	PB_YAML_BOOL,	 /**< bool: true/false, yes/no, on/off */
+	PB_YAML_ENUM,	 /**< int: the index of the word in @words */
+	PB_YAML_NODE,	 /**< const struct pb_yaml *: the caller reads it */
 };
 
 /** One key of a mapping: parses, checks, documents and feeds the manual page. */
@@ -72,11 +74,19 @@ struct pb_yaml_row {
 	enum pb_yaml_row_type type;
 	size_t offset, size; /**< of the struct's member */
 	bool required;
-	int64_t min, max;	  /**< PB_YAML_INT */
+	int64_t min, max;	  /**< PB_YAML_INT, PB_YAML_DECIMAL: as stored */
+	int64_t factor;		  /**< PB_YAML_DECIMAL */
 	const char *const *words; /**< PB_YAML_ENUM, ended by NULL */
 	const char *preset; /**< what counts when the key is missing, as text; NULL: leave as is */
 	const char *doc;    /**< one line */
 };
+
+/**
+ * Reads a decimal number that is whole when taken times @factor.
+ * @return 0; -EINVAL, with the error in @report, when it is none or outside @min..@max (as stored).
+ */
+int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
+		    int64_t max, int64_t *ret, struct pb_report *report);
 
 /**
  * Fills @ret from the mapping @node through @rows (ended by a NULL key). Unknown keys are errors

@@ -631,6 +631,20 @@ static void add_status(const struct pb_member *members, size_t count, struct pb_
 	}
 }
 
+/* Of all readings that there ever were. */
+static uint64_t oldest_ms(const struct pb_member *members, size_t count)
+{
+	uint64_t least_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pb_status *status = &members[i].battery->status;
+
+		if (status->sequence && status->sampled_ms < least_ms)
+			least_ms = status->sampled_ms;
+	}
+	return least_ms;
+}
+
 static enum pb_quality quality_of(const struct pb_member *members, size_t count, bool reading,
 				  bool connected)
 {
@@ -692,6 +706,8 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 	ret->limits = (struct pb_limits){0};
 	ret->rating = (struct pb_rating){.chemistry = members[0].battery->rating.chemistry};
 	add_status(members, count, ret);
+	if (!reading)
+		ret->status.sampled_ms = oldest_ms(members, count);
 	ret->status.quality = quality_of(members, count, reading, ret->status.connected);
 	if (reading) {
 		add_all(&fleet, count);

@@ -24,8 +24,9 @@ struct pb_bridge {
 	const struct pb_config *config;
 	struct pb_bluez *bluez;
 	struct pb_adapter_limit *limits;
-	struct show show;   /* its sources are the packs of the configuration, in their order */
-	struct view *views; /* the first shows each pack as its unit; then one for each listener */
+	struct show show;
+	struct view
+		*views; /* the first shows each battery as its unit; then one for each listener */
 	struct pb_identity identity;
 	struct pb_server_backend backend;
 	struct pb_hub *hub;
@@ -59,13 +60,10 @@ static void pack_changed(void *userdata, const struct pb_sample *sample,
 	struct source *source = userdata;
 	struct pb_battery *data = &source->data;
 
-	if (new_reading)
-		data->sample = *sample;
-	data->status = *status;
 	if (new_reading) /* `protocol: auto` knows by now */
 		snprintf(data->protocol, sizeof(data->protocol), "%s",
 			 pb_pack_session(source->pack)->codec->name);
-	source->news++;
+	source_changed(source, sample, status, new_reading, pb_now_ms());
 }
 
 static const struct pb_pack_handler pack_handler = {.changed = pack_changed};
@@ -94,6 +92,7 @@ static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap
 static void check_map(const struct pb_config *config, struct pb_mark mark, const char *name,
 		      enum pb_scope scope, struct pb_maps *maps, struct pb_report *report)
 {
+	bool battery = scope == PB_SCOPE_PACK || scope == PB_SCOPE_BANK;
 	const struct pb_map *map;
 	size_t before = report->count;
 	int r = pb_maps_get(maps, name, &map, report);
@@ -105,7 +104,8 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	} else if (r < 0 && report->count == before) {
 		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name, strerror(-r));
 		mark_error(report, config, mark, text);
-	} else if (r == 0 && pb_map_scope(map) != scope) {
+	} else if (r == 0 && pb_map_scope(map) != scope &&
+		   !(battery && pb_map_scope(map) == PB_SCOPE_BATTERY)) {
 		snprintf(text, sizeof(text), "map '%s' shows a %s, expected one that shows a %s",
 			 name, pb_scope_name(pb_map_scope(map)), pb_scope_name(scope));
 		mark_error(report, config, mark, text);
@@ -170,14 +170,17 @@ static void check_listen(const struct pb_config *config, const struct pb_listen_
 		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
 			mark_error(report, config, listen->mark, why);
 	for (size_t i = 0; i < listen->unit_count; i++)
-		check_map(config, listen->units[i].map_mark, listen->units[i].map, PB_SCOPE_PACK,
-			  maps, report);
+		check_map(config, listen->units[i].map_mark, listen->units[i].map,
+			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
 }
 
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
 {
 	for (size_t i = 0; i < config->pack_count; i++)
 		check_pack(config, &config->packs[i], maps, report);
+	for (size_t i = 0; i < config->bank_count; i++)
+		check_map(config, config->banks[i].map_mark, config->banks[i].map, PB_SCOPE_BANK,
+			  maps, report);
 	check_map(config, (struct pb_mark){0}, GATEWAY_MAP, PB_SCOPE_GATEWAY, maps, report);
 	for (size_t i = 0; i < config->listen_count; i++)
 		check_listen(config, &config->listens[i], maps, report);
@@ -197,8 +200,7 @@ static uint64_t seed_of(const char *name)
 static int make_pack(struct pb_bridge *bridge, size_t index, sd_event *event)
 {
 	const struct pb_pack_config *pack = &bridge->config->packs[index];
-	struct source *source = &bridge->show.sources[index];
-	struct pb_battery *data = &source->data;
+	struct source *source = &bridge->show.fleet.sources[index];
 	struct pb_session_config session = {
 		.poll_ms = pack->poll_ms,
 		.gap_ms = pack->gap_ms,
@@ -222,40 +224,44 @@ static int make_pack(struct pb_bridge *bridge, size_t index, sd_event *event)
 
 	pb_session_protocol(&session, pack->protocol);
 	snprintf(session.password, sizeof(session.password), "%s", pack->password);
-	data->status.stale_after_s = pack->stale_after_s;
-	snprintf(data->name, sizeof(data->name), "%s", pack->name);
-	snprintf(data->protocol, sizeof(data->protocol), "%.15s", pack->protocol);
 	type = pb_link_find(pack->link, &link.address, why, sizeof(why));
 	return pb_pack_new(&source->pack, &session, type, &link, &pack_handler, source);
 }
 
-static int add_unit(struct pb_bridge *bridge, struct view *view, int32_t id, size_t pack,
+static int add_unit(struct pb_bridge *bridge, struct view *view, int32_t id, struct source *source,
 		    const char *map_name, struct pb_maps *maps, struct pb_report *report)
 {
 	const struct pb_map *map;
 	int r = pb_maps_get(maps, map_name, &map, report);
 
-	return r < 0 ? r
-		     : show_face(&bridge->show, &bridge->show.sources[pack], map, &view->by_id[id]);
+	return r < 0 ? r : show_face(&bridge->show, source, map, &view->by_id[id]);
 }
 
 static int make_views(struct pb_bridge *bridge, struct pb_maps *maps, struct pb_report *report)
 {
 	const struct pb_config *config = bridge->config;
+	struct fleet *fleet = &bridge->show.fleet;
 	int r = 0;
 
 	for (size_t i = 0; i <= config->listen_count; i++)
 		bridge->views[i].show = &bridge->show;
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
-		r = add_unit(bridge, &bridge->views[0], config->packs[i].unit, i,
+		r = add_unit(bridge, &bridge->views[0], config->packs[i].unit, &fleet->sources[i],
 			     config->packs[i].map, maps, report);
+	for (size_t i = 0; r >= 0 && i < config->bank_count; i++)
+		r = add_unit(bridge, &bridge->views[0], config->banks[i].unit, fleet_bank(fleet, i),
+			     config->banks[i].map, maps, report);
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 
-		for (size_t n = 0; r >= 0 && n < listen->unit_count; n++)
-			r = add_unit(bridge, &bridge->views[i + 1], listen->units[n].unit,
-				     listen->units[n].pack_index, listen->units[n].map, maps,
-				     report);
+		for (size_t n = 0; r >= 0 && n < listen->unit_count; n++) {
+			const struct pb_show_config *shown = &listen->units[n];
+
+			r = add_unit(bridge, &bridge->views[i + 1], shown->unit,
+				     shown->pack[0] ? &fleet->sources[shown->index]
+						    : fleet_bank(fleet, shown->index),
+				     shown->map, maps, report);
+		}
 	}
 	return r;
 }
@@ -272,6 +278,7 @@ static int make_gateway(struct pb_bridge *bridge, struct pb_maps *maps, const ch
 	snprintf(gateway->product, sizeof(gateway->product), "packbridge");
 	snprintf(gateway->version, sizeof(gateway->version), "%s", version);
 	gateway->packs = (int32_t)bridge->config->pack_count;
+	gateway->banks = (int32_t)bridge->config->bank_count;
 	bridge->identity = (struct pb_identity){
 		.vendor = "packbridge",
 		.product = "packbridge",
@@ -340,7 +347,16 @@ static int make_bluez(struct pb_bridge *bridge, sd_event *event)
 	return pb_bluez_new(&bridge->bluez, event, &config);
 }
 
-/* "release PACK SECONDS", "take PACK" */
+static void reset_alarms(struct pb_bridge *bridge, const char *name, char *answer, size_t cap)
+{
+	if (fleet_reset_alarms(&bridge->show.fleet, name, pb_now_ms()) < 0)
+		snprintf(answer, cap, "error: there is no pack or bank '%s'", name);
+	else
+		snprintf(answer, cap, "ok: alarms of %s that are over are forgotten",
+			 *name ? name : "all packs and banks");
+}
+
+/* "release PACK SECONDS", "take PACK", "reset", "reset NAME" */
 static void command(void *userdata, const char *line, char *answer, size_t cap)
 {
 	struct pb_bridge *bridge = userdata;
@@ -349,9 +365,13 @@ static void command(void *userdata, const char *line, char *answer, size_t cap)
 	int count = sscanf(line, "%15s %31s %u %1s", word, pack, &seconds, extra);
 	bool take = strcmp(word, "take") == 0 && count == 2;
 	bool release = strcmp(word, "release") == 0 && count == 3;
+	bool reset = strcmp(word, "reset") == 0 && (count == 1 || count == 2);
 
-	if (!take && !release)
-		snprintf(answer, cap, "error: expected 'release PACK SECONDS' or 'take PACK'");
+	if (reset)
+		reset_alarms(bridge, pack, answer, cap);
+	else if (!take && !release)
+		snprintf(answer, cap,
+			 "error: expected 'release PACK SECONDS', 'take PACK' or 'reset [NAME]'");
 	else if (release && (seconds < 1 || seconds > PB_RELEASE_MAX_S))
 		snprintf(answer, cap, "error: %u s, expected 1 to %d", seconds, PB_RELEASE_MAX_S);
 	else if (pb_bridge_release(bridge, pack, seconds * 1000) < 0)
@@ -389,13 +409,13 @@ static int make_all(struct pb_bridge *bridge, sd_event *event, struct pb_maps *m
 	const struct pb_config *config = bridge->config;
 	int r;
 
-	bridge->show.sources = calloc(config->pack_count, sizeof(*bridge->show.sources));
 	bridge->views = calloc(config->listen_count + 1, sizeof(*bridge->views));
 	bridge->listeners = calloc(config->listen_count, sizeof(*bridge->listeners));
-	if (!bridge->show.sources || !bridge->views || !bridge->listeners)
+	if (!bridge->views || !bridge->listeners)
 		return -ENOMEM;
-	bridge->show.source_count = config->pack_count;
-	r = pb_hub_new(&bridge->hub, event);
+	r = fleet_init(&bridge->show.fleet, event, config, version);
+	if (r >= 0)
+		r = pb_hub_new(&bridge->hub, event);
 	if (r >= 0)
 		r = make_bluez(bridge, event);
 	if (r >= 0)
@@ -442,7 +462,7 @@ int pb_bridge_start(struct pb_bridge *bridge)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < bridge->config->pack_count; i++)
-		r = pb_pack_start(bridge->show.sources[i].pack);
+		r = pb_pack_start(bridge->show.fleet.sources[i].pack);
 	return r;
 }
 
@@ -461,8 +481,6 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 		pb_line_free(bridge->listeners[i].line);
 	}
 	pb_hub_free(bridge->hub);
-	for (size_t i = 0; i < bridge->show.source_count; i++)
-		pb_pack_free(bridge->show.sources[i].pack);
 	show_clear(&bridge->show);
 	pb_bluez_free(bridge->bluez);
 	free(bridge->limits);
@@ -477,7 +495,7 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 	for (size_t i = 0; i < bridge->config->pack_count; i++) {
 		if (strcmp(bridge->config->packs[i].name, pack) != 0)
 			continue;
-		pb_pack_release(bridge->show.sources[i].pack, ms);
+		pb_pack_release(bridge->show.fleet.sources[i].pack, ms);
 		return 0;
 	}
 	return -ENOENT;

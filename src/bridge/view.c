@@ -19,13 +19,17 @@ static bool reported(const struct pb_sample *sample, int what)
 	return (sample->has & PB_HAS(what)) != 0;
 }
 
-/* The eight bits of function 7: old, protection, warning, charging blocked, discharging blocked. */
-static uint8_t exception_status(const struct pb_sample *sample, bool old)
+/* The eight bits of function 7: old, protection, warning, charging blocked, discharging blocked;
+ * and whether packbridge itself warns, and has an alarm. */
+static uint8_t exception_status(const struct pb_battery *data, bool old)
 {
+	const struct pb_sample *sample = &data->sample;
 	unsigned int bits = 0;
 
+	bits |= (unsigned int)(data->alarms.severity >= PB_LEVEL_WARNING) << 5;
+	bits |= (unsigned int)(data->alarms.severity == PB_LEVEL_ALARM) << 6;
 	if (old)
-		return 1;
+		return (uint8_t)(bits | 1);
 	if (reported(sample, PB_HAS_PROTECTION) && sample->protection_mask)
 		bits |= 1 << 1;
 	if (reported(sample, PB_HAS_ALARM) && sample->alarm_mask)
@@ -37,7 +41,7 @@ static uint8_t exception_status(const struct pb_sample *sample, bool old)
 	return (uint8_t)bits;
 }
 
-/* ---- packs ---- */
+/* ---- batteries ---- */
 
 /* When the heartbeat or the age, and with it whether the reading is old, changes next. */
 static uint64_t next_change_ms(const struct show *show, const struct pb_status *status,
@@ -52,19 +56,18 @@ static uint64_t next_change_ms(const struct show *show, const struct pb_status *
 static const struct pb_image *look(const struct show *show, struct face *face, uint64_t now_ms)
 {
 	struct pb_battery *data = &face->source->data;
-	bool old;
+	bool old = source_is_old(face->source, now_ms); /* may bring news */
 
 	if (face->news == face->source->news && now_ms < face->until_ms)
 		return pb_unit_image_get(face->image);
-	old = pb_status_is_old(&data->status, now_ms);
-	data->status.quality = pb_status_quality(&data->status, now_ms);
+	data->status.quality = source_quality(face->source, now_ms);
 	data->age_s = pb_status_age_s(&data->status, now_ms);
 	data->heartbeat = heartbeat(show, now_ms);
 	if (face->news != face->source->news || old != face->old)
 		pb_unit_image_encode(face->image, data, old);
 	else
 		pb_unit_image_refresh(face->image, data);
-	pb_unit_image_describe(face->image, exception_status(&data->sample, old), data->name,
+	pb_unit_image_describe(face->image, exception_status(data, old), data->name,
 			       data->protocol);
 	face->news = face->source->news;
 	face->old = old;
@@ -79,7 +82,7 @@ static enum pb_exception log_writes(void *userdata, const struct pb_map *map,
 	const struct face *face = userdata;
 
 	for (size_t i = 0; i < count; i++)
-		pb_log(PB_LOG_DEBUG, "pack %s: %s %u of map %s is written: %lld",
+		pb_log(PB_LOG_DEBUG, "%s: %s %u of map %s is written: %lld",
 		       face->source->data.name,
 		       writes[i].table == PB_TABLE_COIL ? "coil" : "register", writes[i].addr,
 		       pb_map_name(map), (long long)writes[i].value);
@@ -125,7 +128,7 @@ void show_clear(struct show *show)
 		free(face);
 	}
 	pb_unit_image_free(show->gateway_image);
-	free(show->sources);
+	fleet_clear(&show->fleet);
 }
 
 /* ---- the gateway ---- */
@@ -135,8 +138,8 @@ static void count_packs(struct show *show, uint64_t now_ms)
 	struct pb_gateway *gateway = &show->gateway;
 
 	gateway->online = gateway->stale = 0;
-	for (size_t i = 0; i < show->source_count; i++) {
-		if (pb_status_is_old(&show->sources[i].data.status, now_ms))
+	for (size_t i = 0; i < show->fleet.pack_count; i++) {
+		if (source_is_old(&show->fleet.sources[i], now_ms))
 			gateway->stale++;
 		else
 			gateway->online++;
@@ -149,8 +152,7 @@ static void list_units(const struct view *view, struct pb_gateway *gateway, uint
 		const struct face *face = view->by_id[id];
 
 		gateway->unit_status[id] =
-			face ? (uint16_t)(pb_status_quality(&face->source->data.status, now_ms) + 1)
-			     : 0;
+			face ? (uint16_t)(source_quality(face->source, now_ms) + 1) : 0;
 	}
 }
 

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What clients see: packs, the faces that show them by a map, and views, which give faces unit ids.
+ * What clients see: the faces that show batteries by a map, and views, which give faces unit ids.
  * Listeners with the same units share a view.
  */
 #pragma once
 
-#include "packbridge/bridge.h"
-#include "packbridge/pack.h"
+#include "battery.h"
 #include "packbridge/server.h"
 
-/** A pack of the configuration and what is known of it. */
-struct source {
-	struct pb_pack *pack;
-	struct pb_battery data; /* age, heartbeat and quality: as some face showed them last */
-	uint32_t news;		/* how often the rest has changed */
-};
-
-/** A pack by a map. */
+/** A battery by a map. */
 struct face {
 	struct face *next;
 	struct source *source;
@@ -37,8 +29,7 @@ struct view {
 /** All of it. */
 struct show {
 	uint64_t start_ms;
-	size_t source_count;
-	struct source *sources;
+	struct fleet fleet;
 	struct face *faces;
 	struct pb_gateway gateway; /* counters are filled in by @count */
 	struct pb_unit_image *gateway_image;

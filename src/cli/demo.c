@@ -14,8 +14,8 @@
 static const char help[] =
 	"Usage: packbridge demo [--listen HOST:PORT] [-v]\n"
 	"Serves three simulated packs: a 200 Ah LiFePO4 house bank (unit 1), a 100 Ah starter\n"
-	"battery (unit 2) and a 150 Ah solar bank (unit 3). Needs no Bluetooth, no D-Bus, no "
-	"root.\n"
+	"battery (unit 2) and a 150 Ah solar bank (unit 3), and house and solar together as one\n"
+	"battery, camper (unit 100). Needs no Bluetooth, no D-Bus, no root.\n"
 	"Prints commands that read them. Ends with Ctrl-C.\n\n"
 	"  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
 	"  -v, --verbose           say more: every request and reply, as bytes\n"
@@ -25,9 +25,11 @@ static const char packs[] = "packs:\n"
 			    "  - {name: house, link: 'sim:lfp-4s,ah=200,soc=64', unit: 1,"
 			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
 			    "  - {name: starter, link: 'sim:lead-12v,ah=100,soc=92', unit: 2,"
-			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
+			    " chemistry: lead, poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
 			    "  - {name: solar, link: 'sim:lfp-4s,ah=150,soc=48', unit: 3,"
-			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n";
+			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
+			    "banks:\n"
+			    "  - {name: camper, packs: [house, solar], unit: 100}\n";
 
 /* "HOST:PORT" as a client types it: a listener on all addresses is reached by loopback. */
 static void client_host(const char *listen, char *host, size_t cap)
@@ -53,17 +55,20 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 		{"1", "-r 0 -c 20 -t 4", "unit 1: state of the data, then voltage (16), SoC (17)"},
 		{"1,2,3", "-r 18 -c 1 -t 4:int -B", "current of all three, mA"},
 		{"1", "-r 100 -c 4 -t 3", "cells of unit 1, mV"},
+		{"100", "-r 18 -c 1 -t 4:int -B", "the bank camper, house and solar: current, mA"},
+		{"100", "-r 80 -c 4 -t 4:int -B",
+		 "its limits: charge and discharge voltage, mV; charge and discharge current, mA"},
 		{"0", "-r 0 -c 12 -t 4", "the gateway itself: uptime, packs online"},
 	};
 	char host[PB_CONFIG_LINK];
 
 	client_host(config->listens[0].address, host, sizeof(host));
-	puts("Three simulated packs are served. In another shell:\n");
+	puts("Three simulated packs and a bank are served. In another shell:\n");
 	for (size_t i = 0; i < PB_ARRAY_SIZE(lines); i++)
 		printf("  mbpoll -m tcp -p %u -a %s -0 %s -1 %s\n      # %s\n",
 		       pb_bridge_port(bridge, 0), lines[i].unit, lines[i].range, host,
 		       lines[i].what);
-	puts("\nWhat the registers mean: packbridge map show packbridge\n"
+	puts("\nWhat the registers mean: packbridge map show packbridge, and packbridge-bank\n"
 	     "Ctrl-C ends it.");
 	fflush(stdout);
 }

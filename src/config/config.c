@@ -9,7 +9,7 @@
 enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6 };
 
 #define PACK(member)                                                                               \
-	offsetof(struct pb_pack_config, member), sizeof(((struct pb_pack_config *)0)->member)
+	offsetof(struct pack, config.member), sizeof(((struct pb_pack_config *)0)->member)
 #define BLUETOOTH(member)                                                                          \
 	offsetof(struct bluetooth, config.member), sizeof(((struct pb_bluetooth_config *)0)->member)
 #define ADAPTER(member)                                                                            \
@@ -17,10 +17,22 @@ enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6 };
 #define FILE_MEMBER(member)                                                                        \
 	offsetof(struct sections, member), sizeof(((struct sections *)0)->member)
 
+/* One of `packs:`, before its sections are read. */
+struct pack {
+	struct pb_pack_config config;
+	const struct pb_yaml *limits, *alarms;
+};
+
 /* The section as it stands in the file. */
 struct bluetooth {
 	struct pb_bluetooth_config config;
 	const struct pb_yaml *adapters;
+};
+
+/* The whole file, before its sections are read. */
+struct sections {
+	const struct pb_yaml *packs, *banks, *listen, *bluetooth, *limits, *alarms;
+	char control[PB_CONFIG_LINK];
 };
 
 /* clang-format off */
@@ -53,6 +65,12 @@ static const struct pb_yaml_row pack_rows[] = {
 	 .doc = "a file with the password in its first line, instead of password"},
 	{"passkey", PB_YAML_INT, PACK(passkey), .min = 0, .max = 999999, .preset = "-1",
 	 .doc = "number for Bluetooth pairing, when the pack wants that"},
+	{"chemistry", PB_YAML_ENUM, PACK(chemistry), .words = pb_chemistry_names, .preset = "lifepo4",
+	 .doc = "what the presets of limits and alarms are for: lifepo4, nmc, lto or lead"},
+	{"limits", PB_YAML_NODE, offsetof(struct pack, limits), sizeof(const struct pb_yaml *),
+	 .doc = "its own charge and discharge limits, over the file's"},
+	{"alarms", PB_YAML_NODE, offsetof(struct pack, alarms), sizeof(const struct pb_yaml *),
+	 .doc = "its own alarms, over the file's"},
 	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
 	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, when not given"},
 	{0},
@@ -77,13 +95,11 @@ static const struct pb_yaml_row adapter_rows[] = {
 	{0},
 };
 
-struct sections {
-	const struct pb_yaml *packs, *listen, *bluetooth;
-	char control[PB_CONFIG_LINK];
-};
-
 static const struct pb_yaml_row file_rows[] = {
 	{"packs", PB_YAML_NODE, FILE_MEMBER(packs), .required = true, .doc = "the packs to poll"},
+	{"banks", PB_YAML_NODE, FILE_MEMBER(banks), .doc = "packs that are shown as one battery"},
+	{"limits", PB_YAML_NODE, FILE_MEMBER(limits), .doc = "charge and discharge limits of all packs"},
+	{"alarms", PB_YAML_NODE, FILE_MEMBER(alarms), .doc = "alarms of all packs"},
 	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .doc = "limits of the Bluetooth adapters"},
 	{"control", PB_YAML_TEXT, FILE_MEMBER(control),
 	 .doc = "path of the socket for `packbridge release`; " PB_CONFIG_CONTROL " when not given"},
@@ -123,7 +139,7 @@ void *config_items(const struct pb_yaml *node, size_t size, size_t *ret_count, c
 	return calloc(*ret_count, size);
 }
 
-static bool good_name(const char *name)
+bool config_good_name(const char *name)
 {
 	return name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0' && *name;
 }
@@ -207,14 +223,31 @@ static void check_password(const struct pb_pack_config *pack, const struct pb_ya
 			      pack->link);
 }
 
+/* What holds for all packs, then what a pack says itself. */
+static void read_settings(struct pb_pack_config *pack, const struct pack *source,
+			  const struct sections *all, struct pb_report *report)
+{
+	struct pb_report said = {0}; /* by check_defaults() already */
+
+	pb_limit_preset(&pack->limits, (enum pb_chemistry)pack->chemistry);
+	pb_alarm_preset(&pack->alarms, (enum pb_chemistry)pack->chemistry);
+	config_read_limits(&pack->limits, all->limits, &said);
+	config_read_alarms(&pack->alarms, all->alarms, &said);
+	pb_report_clear(&said);
+	config_read_limits(&pack->limits, source->limits, report);
+	config_read_alarms(&pack->alarms, source->alarms, report);
+}
+
 static void read_pack(struct pb_config *config, size_t index, const struct pb_yaml *node,
-		      struct pb_report *report)
+		      const struct sections *all, struct pb_report *report)
 {
 	struct pb_pack_config *pack = &config->packs[index];
+	struct pack source = {0};
 
-	if (pb_yaml_fill(node, pack_rows, pack, report) < 0)
+	if (pb_yaml_fill(node, pack_rows, &source, report) < 0)
 		return;
-	if (!good_name(pack->name))
+	*pack = source.config;
+	if (!config_good_name(pack->name))
 		pb_yaml_error(report, pb_yaml_get(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", pack->name);
 	if (pack->password_file[0])
@@ -234,21 +267,53 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	pack->protocol_mark = config_mark(node, "protocol");
 	pack->map_mark = config_mark(node, "map");
 	pack->unit_mark = config_mark(node, "unit");
+	read_settings(pack, &source, all, report);
 	check_unique(config, index, node, report);
 }
 
-static int read_packs(struct pb_config *config, const struct pb_yaml *node,
+/* Errors in what holds for all are told once, however many packs there are. */
+static void check_defaults(const struct sections *all, struct pb_report *report)
+{
+	struct pb_limit_setup limits;
+	struct pb_alarm_setup alarms;
+
+	pb_limit_preset(&limits, PB_CHEMISTRY_LIFEPO4);
+	pb_alarm_preset(&alarms, PB_CHEMISTRY_LIFEPO4);
+	config_read_limits(&limits, all->limits, report);
+	config_read_alarms(&alarms, all->alarms, report);
+}
+
+static int read_packs(struct pb_config *config, const struct sections *all,
 		      struct pb_report *report)
 {
 	size_t index = 0;
 
-	config->packs =
-		config_items(node, sizeof(*config->packs), &config->pack_count, "packs", report);
+	config->packs = config_items(all->packs, sizeof(*config->packs), &config->pack_count,
+				     "packs", report);
 	if (!config->packs)
 		return config->pack_count ? -ENOMEM : 0;
-	for (const struct pb_yaml *item = node->child; item; item = item->next)
-		read_pack(config, index++, item, report);
+	for (const struct pb_yaml *item = all->packs->child; item; item = item->next)
+		read_pack(config, index++, item, all, report);
 	return 0;
+}
+
+const char **config_pack_names(const struct pb_config *config)
+{
+	const char **names = calloc(config->pack_count + 1, sizeof(*names));
+
+	for (size_t i = 0; names && i < config->pack_count; i++)
+		names[i] = config->packs[i].name;
+	return names;
+}
+
+void config_no_such(const struct pb_yaml *node, const char *what, const char *name,
+		    const char *const *names, struct pb_report *report)
+{
+	const char *near = names ? pb_nearest(name, names) : NULL;
+
+	pb_yaml_error(report, node, "no %s '%s', expected %s%s%s%s", what, name,
+		      near ? "'" : "one of `", near ? near : what, near ? "'" : "s:`",
+		      near ? " perhaps" : "");
 }
 
 static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_yaml *node,
@@ -303,7 +368,10 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 	if (!config->file)
 		return -ENOMEM;
 	pb_yaml_fill(root, file_rows, &sections, report);
-	r = sections.packs ? read_packs(config, sections.packs, report) : 0;
+	check_defaults(&sections, report);
+	r = sections.packs ? read_packs(config, &sections, report) : 0;
+	if (r == 0 && sections.banks)
+		r = config_read_banks(config, sections.banks, report);
 	if (r == 0)
 		r = config_read_listens(config, sections.listen, report);
 	if (r == 0)
@@ -345,6 +413,7 @@ struct pb_config *pb_config_free(struct pb_config *config)
 		return NULL;
 	free(config->file);
 	free(config->packs);
+	free(config->banks);
 	config_free_listens(config);
 	free(config->bluetooth.adapters);
 	free(config);

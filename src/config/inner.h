@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of packbridge.yaml: config.c reads packs and the rest, listen.c the listeners.
+ * The parts of packbridge.yaml: config.c reads packs and the rest, listen.c the listeners, bank.c
+ * the banks, battery.c alarms and limits.
  */
 #pragma once
 
@@ -11,6 +12,25 @@ struct pb_mark config_mark(const struct pb_yaml *node, const char *key);
 /** @return an array of @size a item of the sequence @node, NULL when it is none or empty. */
 void *config_items(const struct pb_yaml *node, size_t size, size_t *ret_count, const char *what,
 		   struct pb_report *report);
+
+/** Whether a name is of a-z, 0-9 and - only, which names of packs and banks must be. */
+bool config_good_name(const char *name);
+/** "no pack 'hose', expected 'house' perhaps": @names ended by NULL. */
+void config_no_such(const struct pb_yaml *node, const char *what, const char *name,
+		    const char *const *names, struct pb_report *report);
+/** The names of all packs, ended by NULL; free() the array. */
+const char **config_pack_names(const struct pb_config *config);
+
+/** Reads `banks:`, when the packs are there. @return 0, -ENOMEM. */
+int config_read_banks(struct pb_config *config, const struct pb_yaml *node,
+		      struct pb_report *report);
+
+/** Reads keys of `limits:` over what @setup has. @node may be NULL. */
+void config_read_limits(struct pb_limit_setup *setup, const struct pb_yaml *node,
+			struct pb_report *report);
+/** The same for `alarms:`. */
+void config_read_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *node,
+			struct pb_report *report);
 
 /** Reads `listen:`, whose units may show the packs of @config. @return 0, -ENOMEM. */
 int config_read_listens(struct pb_config *config, const struct pb_yaml *node,

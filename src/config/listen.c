@@ -37,7 +37,7 @@ static const struct pb_yaml_row listen_rows[] = {
 	{"rtu-over-tcp", PB_YAML_TEXT, KIND(PB_LISTEN_RTU_TCP),
 	 .doc = "instead of tcp: RTU frames over TCP on HOST:PORT, as serial device servers send them"},
 	{"units", PB_YAML_NODE, NODE(units),
-	 .doc = "list of {unit: 1, pack: house, map: packbridge}: what this listener shows instead of the packs' own units"},
+	 .doc = "list of {unit: 1, pack: house, map: packbridge} or {unit: 1, bank: all, map: pace}: what this listener shows instead of the usual units"},
 	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
 	 .doc = "connections at a time; one more closes one that never asked, or else the longest idle"},
 	{"allow", PB_YAML_NODE, NODE(allow),
@@ -72,8 +72,9 @@ static const struct pb_yaml_row listen_rows[] = {
 static const struct pb_yaml_row show_rows[] = {
 	{"unit", PB_YAML_INT, SHOW(unit), .required = true, .min = 1, .max = 247,
 	 .doc = "Modbus unit id on this listener"},
-	{"pack", PB_YAML_TEXT, SHOW(pack), .required = true, .doc = "name of the pack that it shows"},
-	{"map", PB_YAML_TEXT, SHOW(map), .doc = "register map; the pack's own when not given"},
+	{"pack", PB_YAML_TEXT, SHOW(pack), .doc = "name of the pack that it shows"},
+	{"bank", PB_YAML_TEXT, SHOW(bank), .doc = "instead of pack: name of the bank that it shows"},
+	{"map", PB_YAML_TEXT, SHOW(map), .doc = "register map; the pack's or bank's own when not given"},
 	{0},
 };
 
@@ -190,32 +191,54 @@ static int read_allow(struct pb_listen_config *listen, const struct pb_yaml *nod
 
 /* ---- what it shows ---- */
 
-static void no_pack(const struct pb_config *config, const char *pack, const struct pb_yaml *node,
-		    struct pb_report *report)
-{
-	const char **names = calloc(config->pack_count + 1, sizeof(*names)), *near = NULL;
-
-	for (size_t i = 0; names && i < config->pack_count; i++)
-		names[i] = config->packs[i].name;
-	if (names)
-		near = pb_nearest(pack, names);
-	pb_yaml_error(report, node, "no pack '%s', expected %s%s%s", pack, near ? "'" : "",
-		      near ? near : "one of `packs:`", near ? "' perhaps" : "");
-	free(names);
-}
-
 static void find_pack(const struct pb_config *config, struct pb_show_config *show,
 		      const struct pb_yaml *item, struct pb_report *report)
 {
+	const char **names;
+
 	for (size_t i = 0; i < config->pack_count; i++) {
 		if (strcmp(config->packs[i].name, show->pack) != 0)
 			continue;
-		show->pack_index = i;
+		show->index = i;
 		if (!show->map[0])
 			memcpy(show->map, config->packs[i].map, sizeof(show->map));
 		return;
 	}
-	no_pack(config, show->pack, pb_yaml_get(item, "pack"), report);
+	names = config_pack_names(config);
+	config_no_such(pb_yaml_get(item, "pack"), "pack", show->pack, names, report);
+	free(names);
+}
+
+static void find_bank(const struct pb_config *config, struct pb_show_config *show,
+		      const struct pb_yaml *item, struct pb_report *report)
+{
+	const char **names = calloc(config->bank_count + 1, sizeof(*names));
+
+	for (size_t i = 0; i < config->bank_count; i++) {
+		if (names)
+			names[i] = config->banks[i].name;
+		if (strcmp(config->banks[i].name, show->bank) != 0)
+			continue;
+		show->index = i;
+		if (!show->map[0])
+			memcpy(show->map, config->banks[i].map, sizeof(show->map));
+		free(names);
+		return;
+	}
+	config_no_such(pb_yaml_get(item, "bank"), "bank", show->bank, names, report);
+	free(names);
+}
+
+static void find_battery(const struct pb_config *config, struct pb_show_config *show,
+			 const struct pb_yaml *item, struct pb_report *report)
+{
+	if (!show->pack[0] == !show->bank[0])
+		pb_yaml_error(report, item, "a unit with %s, expected one of pack and bank",
+			      show->pack[0] ? "a pack and a bank" : "neither a pack nor a bank");
+	else if (show->pack[0])
+		find_pack(config, show, item, report);
+	else
+		find_bank(config, show, item, report);
 }
 
 static int read_units(const struct pb_config *config, struct pb_listen_config *listen,
@@ -232,14 +255,17 @@ static int read_units(const struct pb_config *config, struct pb_listen_config *l
 
 		if (pb_yaml_fill(item, show_rows, show, report) < 0)
 			continue;
-		show->map_mark = config_mark(item, pb_yaml_get(item, "map") ? "map" : "pack");
-		find_pack(config, show, item, report);
+		show->map_mark = config_mark(item, pb_yaml_get(item, "map") ? "map"
+						   : show->pack[0]	    ? "pack"
+									    : "bank");
+		find_battery(config, show, item, report);
 		for (size_t i = 0; i < index; i++)
 			if (listen->units[i].unit == show->unit)
-				pb_yaml_error(
-					report, pb_yaml_get(item, "unit"),
-					"unit %d already shows pack '%s' here, expected another",
-					show->unit, listen->units[i].pack);
+				pb_yaml_error(report, pb_yaml_get(item, "unit"),
+					      "unit %d already shows '%s' here, expected another",
+					      show->unit,
+					      listen->units[i].pack[0] ? listen->units[i].pack
+								       : listen->units[i].bank);
 	}
 	return 0;
 }

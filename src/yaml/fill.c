@@ -126,6 +126,45 @@ static const char *fill_enum(const struct pb_yaml_row *row, const char *text, vo
 	return NULL;
 }
 
+/* "3.45" for 3450 with factor 1000; @factor: a power of ten up to 10^6 */
+static void print_decimal(int64_t value, int64_t factor, char *out, size_t cap)
+{
+	uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	unsigned int part = (unsigned int)(size % (uint64_t)factor * (1000000 / (uint64_t)factor));
+
+	snprintf(out, cap, "%s%llu.%06u", value < 0 ? "-" : "",
+		 (unsigned long long)(size / (uint64_t)factor), part % 1000000);
+	for (char *end = out + strlen(out) - 1; *end == '0' || *end == '.'; end--) {
+		bool point = *end == '.';
+
+		*end = '\0';
+		if (point)
+			break;
+	}
+}
+
+int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
+		    int64_t max, int64_t *ret, struct pb_report *report)
+{
+	int64_t num, den, value;
+	char least[40], most[40], step[40];
+
+	if (node->type == PB_YAML_SCALAR && pb_ratio_parse(node->text, &num, &den) == 0 &&
+	    num <= INT64_MAX / factor && num >= INT64_MIN / factor && num * factor % den == 0) {
+		value = num * factor / den;
+		if (value >= min && value <= max) {
+			*ret = value;
+			return 0;
+		}
+	}
+	print_decimal(min, factor, least, sizeof(least));
+	print_decimal(max, factor, most, sizeof(most));
+	print_decimal(1, factor, step, sizeof(step));
+	pb_yaml_error(report, node, "%s '%s', expected a number from %s to %s in steps of %s", what,
+		      node->type == PB_YAML_SCALAR ? node->text : "...", least, most, step);
+	return -EINVAL;
+}
+
 static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, void *p)
 {
 	switch (row->type) {
@@ -137,6 +176,7 @@ static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, 
 		return fill_bool(text, p);
 	case PB_YAML_ENUM:
 		return fill_enum(row, text, p);
+	case PB_YAML_DECIMAL:
 	case PB_YAML_NODE:
 		break;
 	}
@@ -176,6 +216,14 @@ static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *mem
 		*(const struct pb_yaml **)(void *)p = member;
 		return;
 	}
+	if (row->type == PB_YAML_DECIMAL) {
+		int64_t value;
+
+		if (pb_yaml_decimal(member, row->key, row->factor, row->min, row->max, &value,
+				    report) == 0)
+			store_int(p, row->size, value);
+		return;
+	}
 	if (member->type != PB_YAML_SCALAR) {
 		pb_yaml_error(report, member, "%s, expected a single value", row->key);
 		return;
@@ -194,7 +242,8 @@ static void fill_preset(const struct pb_yaml_row *row, void *ret)
 	any.min = INT64_MIN;
 	any.max = INT64_MAX;
 	expected = fill_scalar(&any, row->preset, (char *)ret + row->offset);
-	assert(!expected); /* a preset is ours and must be well formed */
+	assert(!expected &&
+	       row->type != PB_YAML_DECIMAL); /* a preset is ours and must be well formed */
 	(void)expected;
 }
 

@@ -158,13 +158,13 @@ START_TEST(views)
 	ck_assert_uint_eq(config->listens[1].gap_ms, 100);
 	ck_assert_uint_eq(config->listens[1].unit_count, 2);
 	ck_assert_int_eq(config->listens[1].units[0].unit, 1);
-	ck_assert_uint_eq(config->listens[1].units[0].pack_index, 1);
+	ck_assert_uint_eq(config->listens[1].units[0].index, 1);
 	ck_assert_str_eq(config->listens[1].units[0].map, "growatt");
 	ck_assert_uint_eq(config->listens[1].units[0].map_mark.line, 5);
 	ck_assert_str_eq(config->listens[1].units[1].map, "other"); /* the pack's own */
 	ck_assert_int_eq(config->listens[2].kind, PB_LISTEN_RTU);
 	ck_assert_uint_eq(config->listens[2].gap_ms, 5);
-	ck_assert_uint_eq(config->listens[2].units[0].pack_index, 0);
+	ck_assert_uint_eq(config->listens[2].units[0].index, 0);
 }
 END_TEST
 

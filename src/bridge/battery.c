@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "battery.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *kind_of(const struct source *source)
+{
+	return source->bank ? "bank" : "pack";
+}
+
+static void has_news(struct source *source)
+{
+	source->news++;
+}
+
+/* ---- what is said ---- */
+
+static void say_alarms(const struct source *source, uint32_t changed)
+{
+	const struct pb_battery *data = &source->data;
+
+	for (int i = 0; i < PB_ALARM_COUNT; i++) {
+		enum pb_level level = (enum pb_level)source->alarm_state.kinds[i].shown;
+		const char *name = pb_alarm_name((enum pb_alarm)i);
+		char what[64];
+
+		if (!(changed >> i & 1))
+			continue;
+		pb_alarm_describe((enum pb_alarm)i, data, what, sizeof(what));
+		if (level == PB_LEVEL_NONE)
+			pb_log(PB_LOG_INFO, "%s %s: %s is over", kind_of(source), data->name, name);
+		else
+			pb_log(level == PB_LEVEL_ALARM ? PB_LOG_ERR : PB_LOG_WARNING,
+			       "%s %s: %s: %s, %s", kind_of(source), data->name,
+			       level == PB_LEVEL_ALARM ? "ALARM" : "warning", name, what);
+	}
+}
+
+static void say_direction(const struct source *source, const char *what, bool before, bool now,
+			  const char *why)
+{
+	if (before && !now)
+		pb_log(PB_LOG_WARNING, "%s %s: no more %s: %s", kind_of(source), source->data.name,
+		       what, why);
+	else if (!before && now)
+		pb_log(PB_LOG_INFO, "%s %s: %s again", kind_of(source), source->data.name, what);
+}
+
+/* Only between two readings that both know; that there is none is said elsewhere. */
+static void say_limits(struct source *source, const struct pb_limits *before)
+{
+	const struct pb_limits *now = &source->data.limits;
+	bool known = (source->data.sample.has & PB_HAS(PB_HAS_REQUESTS)) != 0;
+
+	if (known && source->allowed_known) {
+		say_direction(source, "charging", before->charge_allowed, now->charge_allowed,
+			      now->charge_current_text);
+		say_direction(source, "discharging", before->discharge_allowed,
+			      now->discharge_allowed, now->discharge_current_text);
+	}
+	source->allowed_known = known;
+}
+
+/* ---- time ---- */
+
+static void arm(struct fleet *fleet)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < fleet->pack_count + fleet->bank_count; i++)
+		if (fleet->sources[i].alarm_ms < next_ms)
+			next_ms = fleet->sources[i].alarm_ms;
+	/* one that rings too early does no harm, so it is not put off */
+	if (next_ms >= fleet->timer_ms)
+		return;
+	fleet->timer_ms = next_ms;
+	sd_event_source_set_time(fleet->timer, next_ms * 1000);
+	sd_event_source_set_enabled(fleet->timer, SD_EVENT_ONESHOT);
+}
+
+static void step_alarms(struct source *source, bool old, uint64_t now_ms)
+{
+	uint32_t changed = pb_alarm_step(source->alarms, &source->alarm_state, &source->data, old,
+					 now_ms, &source->alarm_ms);
+
+	say_alarms(source, changed);
+	if (changed)
+		has_news(source);
+}
+
+/* ---- banks ---- */
+
+static size_t list_members(const struct source *bank, uint64_t now_ms, struct pb_member *ret)
+{
+	for (size_t i = 0; i < bank->bank->pack_count; i++) {
+		const struct source *pack = &bank->fleet->sources[bank->bank->packs[i]];
+
+		ret[i] = (struct pb_member){
+			.battery = &pack->data,
+			.old = pb_status_is_old(&pack->data.status, now_ms),
+		};
+	}
+	return bank->bank->pack_count;
+}
+
+static uint64_t turns_old_ms(const struct pb_member *members, size_t count)
+{
+	uint64_t first_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pb_status *status = &members[i].battery->status;
+		uint64_t ms = status->sampled_ms + 1000 * (uint64_t)status->stale_after_s;
+
+		if (!members[i].old && ms < first_ms)
+			first_ms = ms;
+	}
+	return first_ms;
+}
+
+static void update_bank(struct source *bank, bool new_reading, uint64_t now_ms)
+{
+	struct pb_member members[PB_MEMBERS_MAX];
+	struct pb_limits limits = bank->data.limits;
+	size_t count = list_members(bank, now_ms, members);
+	struct pb_status *status = &bank->data.status;
+
+	bank->reading = pb_bank_compute(&bank->bank->setup, members, count, &bank->data);
+	bank->old_ms = turns_old_ms(members, count);
+	if (new_reading && bank->reading)
+		status->sequence = status->sequence == 65535 ? 1 : (uint16_t)(status->sequence + 1);
+	has_news(bank);
+	say_limits(bank, &limits);
+	step_alarms(bank, !bank->reading, now_ms);
+	pb_bank_alarms(members, count, &bank->data);
+}
+
+static void update_banks_of(const struct source *pack, bool new_reading, uint64_t now_ms)
+{
+	struct fleet *fleet = pack->fleet;
+	size_t place = (size_t)(pack - fleet->sources);
+
+	for (size_t b = 0; b < fleet->bank_count; b++) {
+		struct source *bank = fleet_bank(fleet, b);
+
+		for (size_t i = 0; i < bank->bank->pack_count; i++)
+			if (bank->bank->packs[i] == place)
+				update_bank(bank, new_reading, now_ms);
+	}
+}
+
+/* ---- packs ---- */
+
+static void judge(struct source *pack, bool new_reading, uint64_t now_ms)
+{
+	bool old = pb_status_is_old(&pack->data.status, now_ms);
+	struct pb_limits limits = pack->data.limits;
+
+	pb_bank_single(&pack->data, old);
+	if (new_reading || old) {
+		pb_limit_step(pack->limits, &pack->limit_state, &pack->data, old, now_ms);
+		say_limits(pack, &limits);
+	}
+	step_alarms(pack, old, now_ms);
+}
+
+void source_changed(struct source *source, const struct pb_sample *sample,
+		    const struct pb_status *status, bool new_reading, uint64_t now_ms)
+{
+	if (new_reading)
+		source->data.sample = *sample;
+	source->data.status = *status;
+	has_news(source);
+	judge(source, new_reading, now_ms);
+	update_banks_of(source, new_reading, now_ms);
+	arm(source->fleet);
+}
+
+bool source_is_old(struct source *source, uint64_t now_ms)
+{
+	if (!source->bank)
+		return pb_status_is_old(&source->data.status, now_ms);
+	if (now_ms >= source->old_ms) {
+		update_bank(source, false, now_ms);
+		arm(source->fleet);
+	}
+	return !source->reading;
+}
+
+enum pb_quality source_quality(struct source *source, uint64_t now_ms)
+{
+	bool old = source_is_old(source, now_ms); /* brings a bank's quality up to date */
+
+	(void)old;
+	return source->bank ? source->data.status.quality
+			    : pb_status_quality(&source->data.status, now_ms);
+}
+
+/* ---- the fleet ---- */
+
+/* Alarms that wait for the time alone: silence, and delays between two readings. */
+static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	struct fleet *fleet = userdata;
+	uint64_t now_ms = pb_now_ms();
+
+	(void)timer;
+	(void)usec;
+	fleet->timer_ms = UINT64_MAX;
+	for (size_t i = 0; i < fleet->pack_count; i++) {
+		struct source *pack = &fleet->sources[i];
+
+		if (pack->alarm_ms > now_ms)
+			continue;
+		judge(pack, false, now_ms);
+		update_banks_of(pack, false, now_ms);
+	}
+	for (size_t i = 0; i < fleet->bank_count; i++)
+		if (fleet_bank(fleet, i)->alarm_ms <= now_ms)
+			update_bank(fleet_bank(fleet, i), false, now_ms);
+	arm(fleet);
+	return 0;
+}
+
+static void init_source(struct fleet *fleet, struct source *source, const char *name,
+			const char *protocol, const char *version)
+{
+	struct pb_battery *data = &source->data;
+
+	source->fleet = fleet;
+	source->alarm_ms = source->old_ms = UINT64_MAX;
+	snprintf(data->name, sizeof(data->name), "%s", name);
+	snprintf(data->protocol, sizeof(data->protocol), "%.15s", protocol);
+	snprintf(data->software, sizeof(data->software), "%s", version);
+}
+
+int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *config,
+	       const char *version)
+{
+	uint64_t now_ms = pb_now_ms();
+	int r;
+
+	fleet->timer_ms = UINT64_MAX;
+	fleet->sources = calloc(config->pack_count + config->bank_count, sizeof(*fleet->sources));
+	if (!fleet->sources)
+		return -ENOMEM;
+	fleet->pack_count = config->pack_count;
+	fleet->bank_count = config->bank_count;
+	r = sd_event_add_time(event, &fleet->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, fleet);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(fleet->timer, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < config->pack_count; i++) {
+		const struct pb_pack_config *pack = &config->packs[i];
+		struct source *source = &fleet->sources[i];
+
+		init_source(fleet, source, pack->name, pack->protocol, version);
+		source->limits = &pack->limits;
+		source->alarms = &pack->alarms;
+		source->data.status.stale_after_s = pack->stale_after_s;
+		judge(source, false, now_ms);
+	}
+	for (size_t i = 0; i < config->bank_count; i++) {
+		struct source *source = fleet_bank(fleet, i);
+
+		init_source(fleet, source, config->banks[i].name, "bank", version);
+		source->bank = &config->banks[i];
+		source->alarms = &config->banks[i].alarms;
+		update_bank(source, false, now_ms);
+	}
+	arm(fleet);
+	return 0;
+}
+
+void fleet_clear(struct fleet *fleet)
+{
+	for (size_t i = 0; i < fleet->pack_count; i++)
+		pb_pack_free(fleet->sources[i].pack);
+	sd_event_source_unref(fleet->timer);
+	free(fleet->sources);
+}
+
+int fleet_reset_alarms(struct fleet *fleet, const char *name, uint64_t now_ms)
+{
+	int r = *name ? -ENOENT : 0;
+
+	for (size_t i = 0; i < fleet->pack_count + fleet->bank_count; i++) {
+		struct source *source = &fleet->sources[i];
+
+		if (*name && strcmp(source->data.name, name) != 0)
+			continue;
+		r = 0;
+		pb_alarm_reset(&source->alarm_state);
+		if (source->bank) {
+			update_bank(source, false, now_ms);
+			continue;
+		}
+		judge(source, false, now_ms);
+		update_banks_of(source, false, now_ms);
+	}
+	arm(fleet);
+	return r;
+}

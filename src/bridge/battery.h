@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The batteries of the configuration, packs and banks: their readings, and what room bank makes of
+ * them as they come and go. View.c shows them.
+ */
+#pragma once
+
+#include "packbridge/bank.h"
+#include "packbridge/bridge.h"
+#include "packbridge/pack.h"
+
+#include <systemd/sd-event.h>
+
+struct fleet;
+
+/** A pack or a bank, and what is known of it. */
+struct source {
+	struct fleet *fleet;
+	struct pb_battery data; /* age, heartbeat and quality: as some face showed them last */
+	uint32_t news;		/* how often the rest has changed */
+	const struct pb_alarm_setup *alarms;
+	struct pb_alarm_state alarm_state;
+	bool allowed_known; /* what the limits allow was known, for what is said of a change */
+	uint64_t alarm_ms;  /* when time alone changes an alarm; UINT64_MAX: never */
+	/* a pack */
+	struct pb_pack *pack; /* NULL: a bank */
+	const struct pb_limit_setup *limits;
+	struct pb_limit_state limit_state;
+	/* a bank */
+	const struct pb_bank_config *bank; /* NULL: a pack */
+	bool reading;			   /* as computed last */
+	uint64_t old_ms; /* when the first pack that counts turns old; UINT64_MAX: never */
+};
+
+struct fleet {
+	size_t pack_count, bank_count;
+	struct source *sources; /* packs in the order of the configuration, then banks */
+	sd_event_source *timer; /* of alarms */
+	uint64_t timer_ms;	/* when it is due; UINT64_MAX: it is off */
+};
+
+/** @return 0; -ENOMEM. The fleet must stay where it is. */
+int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *config,
+	       const char *version);
+/** Frees packs, too. */
+void fleet_clear(struct fleet *fleet);
+
+/** A pack has a new reading, or only another status. */
+void source_changed(struct source *source, const struct pb_sample *sample,
+		    const struct pb_status *status, bool new_reading, uint64_t now_ms);
+/** @return whether there is no reading that can be shown as live. May compute a bank anew. */
+bool source_is_old(struct source *source, uint64_t now_ms);
+enum pb_quality source_quality(struct source *source, uint64_t now_ms);
+/** Forgets alarms that are over, of the battery of that name, or of all: "". @return -ENOENT. */
+int fleet_reset_alarms(struct fleet *fleet, const char *name, uint64_t now_ms);
+
+static inline struct source *fleet_bank(const struct fleet *fleet, size_t index)
+{
+	return &fleet->sources[fleet->pack_count + index];
+}

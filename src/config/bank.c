@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `banks:`: packs that are shown as one battery.
+ */
+#include "inner.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MISSING_USUAL = -1 };
+
+/* One of `banks:`, before its lists are read. */
+struct bank {
+	struct pb_bank_config config;
+	int topology, missing;
+	const struct pb_yaml *packs, *alarms;
+};
+
+#define BANK(member)                                                                               \
+	offsetof(struct bank, config.member), sizeof(((struct pb_bank_config *)0)->member)
+#define HERE(member) offsetof(struct bank, member), sizeof(((struct bank *)0)->member)
+
+static const char *const topologies[] = {"parallel", "series", NULL};
+static const char *const missings[] = {"exclude", "fault", NULL};
+
+/* clang-format off */
+static const struct pb_yaml_row rows[] = {
+	{"name", PB_YAML_TEXT, BANK(name), .required = true,
+	 .doc = "name in logs and registers: a-z, 0-9 and -, unique among packs and banks"},
+	{"packs", PB_YAML_NODE, HERE(packs), .required = true, .doc = "list of the packs' names"},
+	{"unit", PB_YAML_INT, BANK(unit), .required = true, .min = 1, .max = 247,
+	 .doc = "Modbus unit id that shows the bank, unique among packs and banks"},
+	{"map", PB_YAML_TEXT, BANK(map), .preset = "packbridge-bank", .doc = "register map, by name"},
+	{"topology", PB_YAML_ENUM, HERE(topology), .words = topologies, .preset = "parallel",
+	 .doc = "parallel or series"},
+	{"missing", PB_YAML_ENUM, HERE(missing), .words = missings,
+	 .doc = "what a pack without a reading does: exclude, the bank is the others; fault, the bank has no reading either. exclude when not given, in series always fault"},
+	{"charge_max_a", PB_YAML_DECIMAL, BANK(setup.charge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
+	 .doc = "the most that may charge all of it, besides the packs' own limits"},
+	{"discharge_max_a", PB_YAML_DECIMAL, BANK(setup.discharge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
+	 .doc = "the same for discharging"},
+	{"alarms", PB_YAML_NODE, HERE(alarms), .doc = "alarms of the whole, besides those of its packs"},
+	{0},
+};
+/* clang-format on */
+
+const struct pb_yaml_row *pb_config_bank_rows(void)
+{
+	return rows;
+}
+
+static void taken(const struct pb_yaml *node, const char *key, const char *of, const char *name,
+		  struct pb_report *report)
+{
+	const struct pb_yaml *member = pb_yaml_get(node, key);
+
+	pb_yaml_error(report, member, "%s '%s' is taken by %s '%s', expected another", key,
+		      member->text, of, name);
+}
+
+static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
+			 struct pb_report *report)
+{
+	const struct pb_bank_config *bank = &config->banks[count];
+
+	for (size_t i = 0; i < config->pack_count; i++) {
+		const struct pb_pack_config *pack = &config->packs[i];
+
+		if (strcmp(pack->name, bank->name) == 0)
+			taken(node, "name", "pack", pack->name, report);
+		if (pack->unit == bank->unit)
+			taken(node, "unit", "pack", pack->name, report);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct pb_bank_config *other = &config->banks[i];
+
+		if (strcmp(other->name, bank->name) == 0)
+			taken(node, "name", "bank", other->name, report);
+		if (other->unit == bank->unit)
+			taken(node, "unit", "bank", other->name, report);
+	}
+}
+
+/* @return its place, or the number of packs: there is no such pack */
+static size_t find_pack(const struct pb_config *config, const struct pb_yaml *item,
+			struct pb_report *report)
+{
+	const char *name = item->type == PB_YAML_SCALAR ? item->text : "...";
+	const char **names;
+	size_t i = 0;
+
+	while (i < config->pack_count && strcmp(config->packs[i].name, name) != 0)
+		i++;
+	if (i < config->pack_count)
+		return i;
+	names = config_pack_names(config);
+	config_no_such(item, "pack", name, names, report);
+	free(names);
+	return i;
+}
+
+static void read_members(const struct pb_config *config, struct pb_bank_config *bank,
+			 const struct pb_yaml *node, struct pb_report *report)
+{
+	if (node->type != PB_YAML_SEQUENCE || !node->child ||
+	    pb_yaml_count(node) > PB_MEMBERS_MAX) {
+		pb_yaml_error(report, node, "packs, expected a list of 1 to %d names of packs",
+			      PB_MEMBERS_MAX);
+		return;
+	}
+	for (const struct pb_yaml *item = node->child; item; item = item->next) {
+		size_t place = find_pack(config, item, report);
+
+		for (size_t i = 0; i < bank->pack_count; i++)
+			if (bank->packs[i] == place && place < config->pack_count)
+				pb_yaml_error(report, item, "pack '%s' stands twice, expected once",
+					      item->text);
+		bank->packs[bank->pack_count++] = place;
+	}
+}
+
+static void read_bank(struct pb_config *config, size_t index, const struct pb_yaml *node,
+		      struct pb_report *report)
+{
+	struct pb_bank_config *bank = &config->banks[index];
+	struct bank source = {.missing = MISSING_USUAL};
+	struct pb_alarm_setup usual;
+
+	if (pb_yaml_fill(node, rows, &source, report) < 0)
+		return;
+	*bank = source.config;
+	bank->setup.topology = (enum pb_topology)source.topology;
+	if (source.missing == MISSING_USUAL)
+		source.missing = bank->setup.topology == PB_TOPOLOGY_SERIES ? PB_MISSING_FAULT
+									    : PB_MISSING_EXCLUDE;
+	bank->setup.missing = (enum pb_missing)source.missing;
+	if (bank->setup.topology == PB_TOPOLOGY_SERIES && bank->setup.missing == PB_MISSING_EXCLUDE)
+		pb_yaml_error(report, pb_yaml_get(node, "missing"),
+			      "missing 'exclude' in series, expected fault: without one of its "
+			      "packs, nobody knows a string's voltage");
+	if (!config_good_name(bank->name))
+		pb_yaml_error(report, pb_yaml_get(node, "name"),
+			      "name '%s', expected only a-z, 0-9 and -", bank->name);
+	check_unique(config, index, node, report);
+	read_members(config, bank, source.packs, report);
+	/* its packs have their own alarms; that there is no reading is for the bank to say */
+	pb_alarm_preset(&usual, PB_CHEMISTRY_LIFEPO4);
+	bank->alarms.rules[PB_ALARM_SILENT] = usual.rules[PB_ALARM_SILENT];
+	config_read_alarms(&bank->alarms, source.alarms, report);
+	bank->map_mark = config_mark(node, "map");
+}
+
+int config_read_banks(struct pb_config *config, const struct pb_yaml *node,
+		      struct pb_report *report)
+{
+	size_t index = 0;
+
+	config->banks =
+		config_items(node, sizeof(*config->banks), &config->bank_count, "banks", report);
+	if (!config->banks)
+		return config->bank_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next)
+		read_bank(config, index++, item, report);
+	return 0;
+}
