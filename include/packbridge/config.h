@@ -10,6 +10,7 @@
 
 enum {
 	PB_CONFIG_NAME = 32, /**< the NUL included */
+	PB_CONFIG_MAP = 64,  /**< of a map, options included */
 	PB_CONFIG_LINK = 256,
 	PB_CONFIG_PASSWORD = 16, /**< of a radio module */
 	PB_CONFIG_ADAPTER = 16,
@@ -24,7 +25,7 @@ struct pb_pack_config {
 	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique */
 	char link[PB_CONFIG_LINK]; /**< TYPE:ADDRESS */
 	char protocol[PB_CONFIG_NAME];
-	char map[PB_CONFIG_NAME];
+	char map[PB_CONFIG_MAP];
 	int32_t unit;	    /**< 1..247, unique */
 	uint32_t poll_ms;   /**< from the start of one poll to the next, 100..3600000 */
 	uint32_t gap_ms;    /**< silence between a reply and the next request */
@@ -46,7 +47,7 @@ struct pb_pack_config {
 /** Packs that are shown as one battery, too. */
 struct pb_bank_config {
 	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique among packs and banks */
-	char map[PB_CONFIG_NAME];
+	char map[PB_CONFIG_MAP];
 	int32_t unit;		      /**< 1..247, unique among packs and banks */
 	size_t pack_count;	      /**< 1..PB_MEMBERS_MAX */
 	size_t packs[PB_MEMBERS_MAX]; /**< their places in the configuration */
@@ -65,7 +66,7 @@ struct pb_show_config {
 	char pack[PB_CONFIG_NAME]; /**< name of the pack; "": it is a bank */
 	char bank[PB_CONFIG_NAME];
 	size_t index; /**< of that pack or bank */
-	char map[PB_CONFIG_NAME];
+	char map[PB_CONFIG_MAP];
 	struct pb_mark map_mark;
 };
 

@@ -79,6 +79,8 @@ struct pb_image {
 	const struct pb_block *blocks;
 	size_t block_count;
 	uint8_t exception_status; /**< answer to function 7 */
+	bool word_count; /**< replies to 3 and 4 have the number of registers in two bytes instead
+			    of that of bytes in one, which is no Modbus */
 	/** For functions 17 and 43/14: map, pack, what it speaks; NULL: not told. */
 	const char *model, *name, *protocol;
 	/**

@@ -27,7 +27,10 @@ struct pb_map;
  */
 int pb_map_parse(struct pb_map **ret, const char *file, const char *text, size_t len,
 		 struct pb_report *report);
-/** The same for a file; the map's name must be the file's name without ".yaml". */
+/**
+ * The same for a file; the map's name must be the file's name without ".yaml". Behind it, options
+ * may follow, which become part of the name: "growatt.yaml+discharge-positive+low-first".
+ */
 int pb_map_load(struct pb_map **ret, const char *path, struct pb_report *report);
 struct pb_map *pb_map_free(struct pb_map *map);
 PB_DEFINE_FREEP(struct pb_map, pb_map_free)
@@ -39,6 +42,8 @@ int pb_map_version(const struct pb_map *map);
 enum pb_scope pb_map_scope(const struct pb_map *map);
 enum pb_map_stale pb_map_stale(const struct pb_map *map);
 bool pb_map_low_word_first(const struct pb_map *map);
+/** Replies to reads are not Modbus: they count registers, in two bytes. */
+bool pb_map_word_count(const struct pb_map *map);
 
 enum pb_row_type {
 	PB_ROW_U16,
@@ -66,9 +71,13 @@ struct pb_row_info {
 	const char *unit;	      /**< "" for none */
 	const char *scale;	      /**< as in the file, "1" when missing */
 	int64_t offset;		      /**< value = (register - offset) * scale, in @unit */
-	bool has_na;		      /**< false: the value is always there */
+	bool has_na;		      /**< false: no register means that the value is missing */
 	int64_t na;    /**< raw value that means "not available"; unused for f32 (NaN), text */
 	bool writable; /**< shows what was written last */
+	bool ignored;  /**< can be written, and nothing comes of it */
+	const int64_t *values; /**< registers by the field's value; NULL: by the scale */
+	size_t value_count;
+	const struct pb_field *other; /**< stands in when @field is missing, or NULL */
 	const char *description;
 };
 
@@ -93,16 +102,22 @@ struct pb_row_value {
 void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
 		   struct pb_row_value *ret);
 
-/** What one bit of a row of type bits, or a coil, shows. */
+/** What one bit of a row of type bits, or a coil, shows, or several from it on. */
 struct pb_bit_info {
 	const struct pb_field *field;
-	int index;    /**< element of an array, else -1 */
-	int mask_bit; /**< bit of a mask, else -1 */
-	int equals;   /**< the number that sets it, else -1 */
+	int index;	    /**< element of an array, else -1 */
+	int mask_bit;	    /**< bit of a mask, else -1 */
+	int equals;	    /**< the number that sets it, else -1 */
+	bool invert;	    /**< set when it would not be */
+	bool number;	    /**< the bits are a number, see pb_map_part() */
+	unsigned int width; /**< bits; 1 but for numbers */
 };
 
-/** @bit: 0..15; unused for a coil. @return whether it shows anything. */
+/** @bit: 0..15; unused for a coil. @return whether a field begins there. */
 bool pb_map_bit(const struct pb_map *map, size_t index, unsigned int bit, struct pb_bit_info *ret);
+/** Decodes the number that begins at @bit of a row of type bits, whose register is @raw. */
+void pb_map_part(const struct pb_map *map, size_t index, unsigned int bit, uint16_t raw,
+		 struct pb_row_value *ret);
 
 /** One declared block, for documents: what a client can read in one request. */
 struct pb_block_info {

@@ -71,7 +71,7 @@ struct pb_maps *pb_maps_free(struct pb_maps *maps)
 static bool good_name(const char *name)
 {
 	return *name && strlen(name) < 64 &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-+")] == '\0';
 }
 
 static int load(struct pb_maps *maps, const char *name, struct pb_map **ret,
@@ -80,10 +80,16 @@ static int load(struct pb_maps *maps, const char *name, struct pb_map **ret,
 	for (char **dir = maps->dirs; *dir; dir++) {
 		char path[4096];
 
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s.yaml", *dir, name) >= sizeof(path))
+		int base = (int)strcspn(name, "+");
+
+		if ((size_t)snprintf(path, sizeof(path), "%s/%.*s.yaml", *dir, base, name) +
+			    strlen(name) >=
+		    sizeof(path))
 			continue;
-		if (access(path, F_OK) == 0)
-			return pb_map_load(ret, path, report);
+		if (access(path, F_OK) != 0)
+			continue;
+		strcat(path, name + base); /* options, if there are */
+		return pb_map_load(ret, path, report);
 	}
 	return -ENOENT;
 }
@@ -143,7 +149,7 @@ static int add_folder(const char *path, char ***names, size_t *count)
 		    strcmp(file->d_name + len - 5, ".yaml") != 0)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), file->d_name);
-		if (!good_name(name) || has(*names, *count, name))
+		if (!good_name(name) || strchr(name, '+') || has(*names, *count, name))
 			continue;
 		longer = realloc(*names, (*count + 2) * sizeof(**names));
 		if (!longer) {

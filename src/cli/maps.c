@@ -63,7 +63,8 @@ static bool is_file(const char *name)
 {
 	size_t len = strlen(name);
 
-	return strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".yaml") == 0);
+	return strchr(name, '/') || (len > 5 && strcmp(name + len - 5, ".yaml") == 0) ||
+	       strstr(name, ".yaml+");
 }
 
 const struct pb_map *pb_cli_find_map(struct map_work *work, const char *command, const char *name)

@@ -92,6 +92,7 @@ static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t m
 {
 	bool bits = table == PB_TABLE_COIL || table == PB_TABLE_DISCRETE;
 	struct range range = {.table = table};
+	size_t head = image->word_count && !bits ? 3 : 2;
 	enum pb_exception code;
 	uint8_t fault;
 
@@ -101,7 +102,7 @@ static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t m
 	range.count = pb_get_be16(pdu + 3);
 	if (range.count < 1 || range.count > max)
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
-	code = modbus_take(image, &range, reply + 2, &fault);
+	code = modbus_take(image, &range, reply + head, &fault);
 	if (code != PB_EXCEPTION_NONE)
 		return modbus_exception(pdu[0], code, reply);
 	if (fault == PB_FAULT_SILENT)
@@ -110,8 +111,12 @@ static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t m
 		return modbus_exception(pdu[0], (enum pb_exception)fault, reply);
 
 	reply[0] = pdu[0];
+	if (head == 3) {
+		pb_put_be16(reply + 1, (uint16_t)range.count);
+		return head + 2 * (size_t)range.count;
+	}
 	reply[1] = (uint8_t)(bits ? (range.count + 7) / 8 : 2 * range.count);
-	return 2 + (size_t)reply[1];
+	return head + reply[1];
 }
 
 static size_t exception_status(const struct pb_image *image, const uint8_t *pdu, size_t len,

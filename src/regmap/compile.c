@@ -13,13 +13,15 @@ enum { BLOCKS_MAX = 64, ROWS_MAX = 8192, BLOCK_WORDS_MAX = 120, BLOCK_BITS_MAX =
 static const char *const scope_names[] = {"pack", "bank", "battery", "gateway", NULL};
 static const char *const stale_names[] = {"exception", "not-available", "last", "silence", NULL};
 static const char *const order_names[] = {"high-first", "low-first", NULL};
+static const char *const reply_names[] = {"modbus", "word-count", NULL};
+static const char *const option_names[] = {"high-first", "low-first", "discharge-positive", NULL};
 
 struct head {
 	char map[64], title[128];
 	int32_t version;
-	int scope, order, stale;
+	int scope, order, stale, reply;
 	bool unaligned;
-	const struct pb_yaml *description, *blocks;
+	const struct pb_yaml *description, *options, *blocks;
 };
 
 #define HEAD(member) offsetof(struct head, member), sizeof(((struct head *)0)->member)
@@ -37,6 +39,10 @@ static const struct pb_yaml_row head_rows[] = {
 	 .doc = "of 32-bit values"},
 	{"stale", PB_YAML_ENUM, HEAD(stale), .words = stale_names, .preset = "exception",
 	 .doc = "what old data looks like"},
+	{"reply_format", PB_YAML_ENUM, HEAD(reply), .words = reply_names, .preset = "modbus",
+	 .doc = "of replies to reads: word-count has the registers in two bytes, not the bytes in one"},
+	{"options", PB_YAML_NODE, HEAD(options),
+	 .doc = "[discharge-positive]: the map can be had with the other sign of currents and powers"},
 	{"unaligned", PB_YAML_BOOL, HEAD(unaligned), .preset = "false",
 	 .doc = "32-bit values may stand on odd addresses"},
 	{"blocks", PB_YAML_NODE, HEAD(blocks), .required = true, .doc = "the blocks of addresses"},
@@ -70,20 +76,28 @@ static const struct pb_yaml_row block_rows[] = {
 
 /* ---- memory ---- */
 
+void *map_alloc(struct pb_map *map, size_t size)
+{
+	void **longer = realloc(map->kept, (map->kept_count + 1) * sizeof(*longer));
+
+	if (!longer)
+		abort(); /* maps are loaded at the start only; without memory there is no start */
+	map->kept = longer;
+	longer[map->kept_count] = calloc(1, size);
+	if (!longer[map->kept_count])
+		abort();
+	return longer[map->kept_count++];
+}
+
 const char *map_text(struct pb_map *map, const char *text)
 {
-	char **longer;
+	char *copy;
 
 	if (!text || !*text)
 		return "";
-	longer = realloc(map->texts, (map->text_count + 1) * sizeof(*longer));
-	if (!longer)
-		abort(); /* maps are loaded at the start only; without memory there is no start */
-	map->texts = longer;
-	longer[map->text_count] = strdup(text);
-	if (!longer[map->text_count])
-		abort();
-	return longer[map->text_count++];
+	copy = map_alloc(map, strlen(text) + 1);
+	strcpy(copy, text);
+	return copy;
 }
 
 const char *map_node_text(struct compiler *c, const struct pb_yaml *node)
@@ -116,9 +130,9 @@ struct pb_map *pb_map_free(struct pb_map *map)
 {
 	if (!map)
 		return NULL;
-	for (size_t i = 0; i < map->text_count; i++)
-		free(map->texts[i]);
-	free(map->texts);
+	for (size_t i = 0; i < map->kept_count; i++)
+		free(map->kept[i]);
+	free(map->kept);
 	free(map->rows);
 	free(map->blocks);
 	free(map);
@@ -319,10 +333,59 @@ static int read_blocks(struct compiler *c, const struct pb_yaml *node)
 
 /* ---- the whole ---- */
 
+/* Whether the map itself says that it can be had with this option. */
+static bool offers(const struct head *head, const char *option)
+{
+	const struct pb_yaml *item = head->options ? head->options->child : NULL;
+
+	for (; item; item = item->next)
+		if (item->type == PB_YAML_SCALAR && strcmp(item->text, option) == 0)
+			return true;
+	return false;
+}
+
+static void check_options(struct compiler *c, const struct head *head)
+{
+	if (head->options &&
+	    (head->options->type != PB_YAML_SEQUENCE || pb_yaml_count(head->options) != 1 ||
+	     !offers(head, "discharge-positive")))
+		pb_yaml_error(c->report, head->options, "options, expected [discharge-positive]");
+}
+
+static void take_option(struct compiler *c, const struct head *head, const char *option)
+{
+	const char *near;
+
+	if (strcmp(option, "low-first") == 0 || strcmp(option, "high-first") == 0) {
+		c->map->low_word_first = option[0] == 'l';
+	} else if (strcmp(option, "discharge-positive") == 0 && offers(head, option)) {
+		c->map->discharge_positive = true;
+	} else {
+		near = pb_nearest(option, option_names);
+		pb_report_add(c->report, c->file, 0, 0,
+			      "map '%s' has no option '%s', expected %s%s%s", head->map, option,
+			      offers(head, "discharge-positive")
+				      ? "high-first, low-first or discharge-positive"
+				      : "high-first or low-first",
+			      near ? "; perhaps " : "", near ? near : "");
+	}
+}
+
+/* "low-first+discharge-positive" */
+static void take_options(struct compiler *c, const struct head *head)
+{
+	char text[64], *save = NULL;
+
+	snprintf(text, sizeof(text), "%s", c->options);
+	for (char *word = strtok_r(text, "+", &save); word; word = strtok_r(NULL, "+", &save))
+		take_option(c, head, word);
+}
+
 static int read_map(struct compiler *c, const struct pb_yaml *root)
 {
 	struct pb_map *map = c->map;
 	struct head head = {0};
+	size_t len;
 
 	pb_yaml_fill(root, head_rows, &head, c->report);
 	memcpy(map->name, head.map, sizeof(map->name));
@@ -331,16 +394,24 @@ static int read_map(struct compiler *c, const struct pb_yaml *root)
 	map->scope = (enum pb_scope)head.scope;
 	map->stale = (enum pb_map_stale)head.stale;
 	map->low_word_first = head.order == 1;
+	map->word_count = head.reply == 1;
 	map->unaligned = head.unaligned;
 	map->description = map_node_text(c, head.description);
+	check_options(c, &head);
+	take_options(c, &head);
+	len = strlen(map->name);
+	if (*c->options && len + strlen(c->options) + 1 < sizeof(map->name))
+		sprintf(map->name + len, "+%s", c->options);
 	return head.blocks ? read_blocks(c, head.blocks) : 0;
 }
 
-static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *expected_name,
-		   struct pb_report *report)
+/* @file_name: what the map must be called; NULL: anything. */
+static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *file_name,
+		   const char *options, struct pb_report *report)
 {
 	PB_CLEANUP(pb_map_freep) struct pb_map *map = calloc(1, sizeof(*map));
-	struct compiler compiler = {.map = map, .report = report};
+	struct compiler compiler = {
+		.map = map, .report = report, .options = options, .file = root->file};
 	size_t before = report->count;
 	int r;
 
@@ -349,10 +420,12 @@ static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *
 	r = read_map(&compiler, root);
 	if (r < 0)
 		return r;
-	if (expected_name && *map->name && strcmp(map->name, expected_name) != 0)
+	if (file_name && *map->name &&
+	    (strncmp(map->name, file_name, strlen(file_name)) != 0 ||
+	     strcspn(map->name, "+") != strlen(file_name)))
 		pb_yaml_error(report, pb_yaml_get(root, "map"),
 			      "map '%s', expected '%s' as the file's name says", map->name,
-			      expected_name);
+			      file_name);
 	if (report->count > before)
 		return -EINVAL;
 	*ret = map;
@@ -366,19 +439,23 @@ int pb_map_parse(struct pb_map **ret, const char *file, const char *text, size_t
 	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
 	int r = pb_yaml_parse(&root, file, text, len, report);
 
-	return r < 0 ? r : compile(ret, root, NULL, report);
+	return r < 0 ? r : compile(ret, root, NULL, "", report);
 }
 
 int pb_map_load(struct pb_map **ret, const char *path, struct pb_report *report)
 {
 	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
-	const char *slash = strrchr(path, '/');
-	char name[64];
-	int r = pb_yaml_load(&root, path, report);
+	const char *end = strstr(path, ".yaml+"), *slash;
+	size_t len = end ? (size_t)(end - path) + strlen(".yaml") : strlen(path);
+	char *file = strndup(path, len), name[64];
+	int r = file ? pb_yaml_load(&root, file, report) : -ENOMEM;
 
-	if (r < 0)
-		return r;
-	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
-	name[strcspn(name, ".")] = '\0';
-	return compile(ret, root, name, report);
+	if (r == 0) {
+		slash = strrchr(file, '/');
+		snprintf(name, sizeof(name), "%s", slash ? slash + 1 : file);
+		name[strcspn(name, ".")] = '\0';
+		r = compile(ret, root, name, end ? path + len + 1 : "", report);
+	}
+	free(file);
+	return r;
 }

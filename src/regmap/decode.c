@@ -40,6 +40,18 @@ static int64_t nearest(double value)
 	return (int64_t)(value < 0 ? value - 0.5 : value + 0.5);
 }
 
+/* Of values that share a register, the first. */
+static void decode_values(const struct row *row, int64_t raw, struct pb_row_value *ret)
+{
+	size_t i = 0;
+
+	while (i < row->value_count && row->values[i] != raw)
+		i++;
+	ret->available = i < row->value_count;
+	ret->value = (int64_t)i;
+	ret->number = (double)i;
+}
+
 /* A value of the field from what the register shows of it. */
 static void decode_field(const struct row *row, uint32_t raw, struct pb_row_value *ret)
 {
@@ -59,6 +71,10 @@ static void decode_field(const struct row *row, uint32_t raw, struct pb_row_valu
 		return;
 	}
 	ret->available = !row->has_na || number != row->na;
+	if (row->values) {
+		decode_values(row, number, ret);
+		return;
+	}
 	ret->number = (double)(number - row->offset) * scale;
 	if (row->field->kind == PB_KIND_MASK)
 		ret->value = (int64_t)((uint64_t)number << row->shift);
@@ -106,13 +122,26 @@ bool pb_map_bit(const struct pb_map *map, size_t index, unsigned int bit, struct
 {
 	const struct block *block;
 	const struct row *row = map_row(map, index, &block);
-	const struct bit_source *source = &row->bits[row->type == PB_ROW_COIL ? 0 : bit];
+	const struct bit_source *source = row->type == PB_ROW_COIL ? &row->bit : &row->bits[bit];
 
 	*ret = (struct pb_bit_info){
 		.field = source->field,
 		.index = source->field && source->field->indexed ? source->index : -1,
 		.mask_bit = source->mask_bit,
 		.equals = source->equals,
+		.invert = source->invert,
+		.number = source->number != NULL,
+		.width = source->width,
 	};
 	return source->field != NULL;
+}
+
+void pb_map_part(const struct pb_map *map, size_t index, unsigned int bit, uint16_t raw,
+		 struct pb_row_value *ret)
+{
+	const struct block *block;
+	const struct bit_source *source = &map_row(map, index, &block)->bits[bit];
+
+	*ret = (struct pb_row_value){.available = true};
+	decode_field(source->number, raw >> bit & ((1U << source->width) - 1), ret);
 }

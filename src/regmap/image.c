@@ -38,6 +38,9 @@ static uint32_t float_bits(double value)
 
 static uint32_t number_raw(const struct row *row, int64_t value)
 {
+	if (row->values)
+		return value >= 0 && (size_t)value < row->value_count ? (uint32_t)row->values[value]
+								      : (uint32_t)row->na;
 	if (row->width)
 		value = (int64_t)((uint64_t)value >> row->shift &
 				  ((UINT64_C(1) << row->width) - 1));
@@ -61,13 +64,39 @@ static void put_string(const struct row *row, const char *text, uint8_t *p)
 static bool bit_of(const struct bit_source *source, const void *data, bool old)
 {
 	int64_t value;
+	bool set;
 
-	if (!source->field || (old && source->field->data) ||
+	if (!source->field)
+		return source->value;
+	if ((old && source->field->data) ||
 	    !pb_field_get(source->field, data, source->index, &value))
 		return false;
 	if (source->mask_bit >= 0)
-		return (uint64_t)value >> source->mask_bit & 1;
-	return source->equals >= 0 ? value == source->equals : value != 0;
+		set = (uint64_t)value >> source->mask_bit & 1;
+	else
+		set = source->equals >= 0 ? value == source->equals : value != 0;
+	return set != source->invert;
+}
+
+/* The row's value, or that of the field that stands in. */
+static bool row_number(const struct row *row, const void *data, bool old, int64_t *ret)
+{
+	if (!(old && row->field->data) && pb_field_get(row->field, data, row->index, ret))
+		return true;
+	return row->other && !(old && row->other->data) && pb_field_get(row->other, data, 0, ret);
+}
+
+/* What begins at one bit, as many bits as it has. */
+static unsigned int part_raw(const struct bit_source *source, const void *data, bool old)
+{
+	int64_t value;
+
+	if (!source->field)
+		return source->value;
+	if (!source->number)
+		return bit_of(source, data, old);
+	return row_number(source->number, data, old, &value) ? number_raw(source->number, value)
+							     : (unsigned int)source->number->na;
 }
 
 static uint16_t bits_raw(const struct row *row, const void *data, bool old)
@@ -75,7 +104,8 @@ static uint16_t bits_raw(const struct row *row, const void *data, bool old)
 	unsigned int raw = 0;
 
 	for (unsigned int i = 0; i < ROW_BITS; i++)
-		raw |= (unsigned int)bit_of(&row->bits[i], data, old) << i;
+		if (row->bits[i].width)
+			raw |= part_raw(&row->bits[i], data, old) << i;
 	return (uint16_t)raw;
 }
 
@@ -93,7 +123,7 @@ static void put_number(const struct pb_map *map, const struct row *row, uint8_t 
 
 	if (!row->field)
 		put_words(map, row, p, (uint32_t)row->value);
-	else if ((old && row->field->data) || !pb_field_get(row->field, data, row->index, &value))
+	else if (!row_number(row, data, old, &value))
 		put_words(map, row, p, (uint32_t)row->na);
 	else
 		put_words(map, row, p, number_raw(row, value));
@@ -129,7 +159,7 @@ static void encode_row(const struct pb_map *map, const struct row *row,
 		break;
 	case PB_ROW_COIL:
 		put_bit(block->bytes, at,
-			row->field ? bit_of(&row->bits[0], data, old) : row->value != 0);
+			row->field ? bit_of(&row->bit, data, old) : row->value != 0);
 		break;
 	case PB_ROW_RESERVED:
 		break;
@@ -140,9 +170,9 @@ static void encode_row(const struct pb_map *map, const struct row *row,
 
 static bool is_live(const struct row *row)
 {
-	if (row->field && row->field->live)
+	if ((row->field && row->field->live) || (row->other && row->other->live))
 		return true;
-	for (size_t i = 0; i < ROW_BITS; i++)
+	for (size_t i = 0; row->bits && i < ROW_BITS; i++)
 		if (row->bits[i].field && row->bits[i].field->live)
 			return true;
 	return false;
@@ -202,6 +232,7 @@ int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 		.blocks = image->blocks,
 		.block_count = map->block_count,
 		.model = image->model,
+		.word_count = map->word_count,
 	};
 	pb_unit_image_encode(image, &nothing, map->scope != PB_SCOPE_GATEWAY);
 	image->made = true; /* from now on, what can be written stays as it was written */

@@ -36,6 +36,11 @@ bool pb_map_low_word_first(const struct pb_map *map)
 	return map->low_word_first;
 }
 
+bool pb_map_word_count(const struct pb_map *map)
+{
+	return map->word_count;
+}
+
 size_t pb_map_row_count(const struct pb_map *map)
 {
 	return map->row_count;
@@ -54,7 +59,7 @@ const struct row *map_row(const struct pb_map *map, size_t index, const struct b
 static int shown_bit(const struct row *row)
 {
 	if (row->type == PB_ROW_COIL)
-		return row->field ? row->bits[0].mask_bit : -1;
+		return row->field ? row->bit.mask_bit : -1;
 	return row->width ? row->shift : -1;
 }
 
@@ -79,6 +84,10 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.has_na = row->has_na,
 		.na = row->na,
 		.writable = row->writable,
+		.ignored = row->ignored,
+		.values = row->values,
+		.value_count = row->value_count,
+		.other = row->other,
 		.description = *row->description || !row->field ? row->description
 								: row->field->description,
 	};

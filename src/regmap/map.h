@@ -10,12 +10,21 @@
 
 enum { ROW_BITS = 16 };
 
-/** Where a bit comes from: a truth value, a bit of a mask, or a number that equals something. */
+struct row;
+
+/**
+ * Where a bit comes from: a truth value, a bit of a mask, or a number that equals something; where
+ * several bits come from: a number. Or a constant.
+ */
 struct bit_source {
-	const struct pb_field *field; /* NULL: unused, always 0 */
+	const struct pb_field *field; /* NULL: a constant */
 	uint16_t index;
 	int8_t mask_bit; /* -1: not a mask */
 	int16_t equals;	 /* -1: not compared */
+	bool invert;
+	uint8_t width;		  /* 0: nothing begins at this bit */
+	uint16_t value;		  /* the constant */
+	const struct row *number; /* several bits; NULL: a truth value */
 };
 
 struct row {
@@ -24,17 +33,23 @@ struct row {
 	uint16_t words;		      /* 1 for coils */
 	const struct pb_field *field; /* NULL: constant, reserved or bits */
 	uint16_t index;
-	uint8_t shift, width; /* masks: the part that is shown; width 0: all */
-	int64_t bias;	      /* added to the value first: 0 degC in K */
-	int64_t num, den;     /* raw = (value + bias) * num / den + offset */
+	const struct pb_field *other; /* stands in when @field is absent; NULL: none does */
+	uint8_t shift, width;	      /* masks: the part that is shown; width 0: all */
+	uint8_t part;	  /* bits of a register that the number has; 0: the whole type */
+	int64_t bias;	  /* added to the value first: 0 degC in K */
+	int64_t num, den; /* raw = (value + bias) * num / den + offset */
 	int64_t offset;
 	int64_t min, max; /* of raw: the type's limits, less the na value */
 	bool has_na;
-	int64_t na;
-	int64_t value;			  /* constants */
-	bool writable;			  /* a constant until somebody writes it */
-	const char *text;		  /* constant texts, NULL: none */
-	struct bit_source bits[ROW_BITS]; /* bits: all, coil: the first */
+	int64_t na;	       /* shown for what is absent; with has_na, it can be nothing else */
+	const int64_t *values; /* registers by the field's value; NULL: by the scale */
+	size_t value_count;
+	int64_t value;		       /* constants */
+	bool writable;		       /* a constant until somebody writes it */
+	bool ignored;		       /* it can be written, and nothing comes of it */
+	const char *text;	       /* constant texts, NULL: none */
+	struct bit_source bit;	       /* coil */
+	const struct bit_source *bits; /* type bits: ROW_BITS of them */
 	const char *unit;
 	const char *scale;
 	const char *description;
@@ -60,21 +75,27 @@ struct pb_map {
 	enum pb_scope scope;
 	enum pb_map_stale stale;
 	bool low_word_first;
+	bool discharge_positive; /* flows are shown with the other sign */
+	bool word_count;	 /* replies count registers, not bytes */
 	bool unaligned;
 	size_t block_count;
 	struct block *blocks; /* registers first, then bits; by address */
 	size_t row_count, row_room;
 	struct row *rows;
-	size_t text_count;
-	char **texts; /* every string that rows and blocks point to */
+	size_t kept_count;
+	void **kept; /* all that rows and blocks point to */
 };
 
 /** While a map is compiled. */
 struct compiler {
 	struct pb_map *map;
 	struct pb_report *report;
+	const char *file;
+	const char *options; /* "low-first+discharge-positive"; "": none */
 };
 
+/** Zeroed memory for the map's life. */
+void *map_alloc(struct pb_map *map, size_t size);
 /** Keeps a copy of @text for the map's life; "" for NULL. */
 const char *map_text(struct pb_map *map, const char *text);
 /** The text of an optional scalar, kept; "" when missing. */

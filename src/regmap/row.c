@@ -2,25 +2,15 @@
 /*
  * One row of a map's file -> compiled rows.
  */
-#include "map.h"
+#include "compile.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const char *const type_names[] = {"u16",	   "s16",  "u32",  "s32",      "f32",
 					 "string", "bits", "coil", "reserved", NULL};
-static const char *const access_names[] = {"r", "rw", NULL};
-
-/* A row as it stands in the file. */
-struct source {
-	const struct pb_yaml *node;
-	int32_t addr, index, count, words, offset, bit, shift, width, equals;
-	int64_t min, max;
-	int type, access;
-	bool saturate;
-	char field[64], unit[16], scale[24];
-	const struct pb_yaml *na, *value, *bits, *description;
-};
+enum access { ACCESS_R, ACCESS_RW, ACCESS_IGNORE };
+static const char *const access_names[] = {"r", "rw", "ignore", NULL};
 
 #define SOURCE(member) offsetof(struct source, member), sizeof(((struct source *)0)->member)
 
@@ -34,7 +24,7 @@ static const struct pb_yaml_row source_rows[] = {
 	{"index", PB_YAML_INT, SOURCE(index), .min = 0, .max = 1023, .preset = "-1",
 	 .doc = "element of an array, the first one with `count`; from 0"},
 	{"count", PB_YAML_INT, SOURCE(count), .min = 1, .max = 1024, .preset = "1",
-	 .doc = "elements of an array, or bits of a mask, one behind the other"},
+	 .doc = "elements of an array, bits of a mask, or equal constants, one behind the other"},
 	{"words", PB_YAML_INT, SOURCE(words), .min = 1, .max = 2000, .preset = "0",
 	 .doc = "registers of a string, registers or bits that are reserved"},
 	{"unit", PB_YAML_TEXT, SOURCE(unit), .doc = "unit of the published value"},
@@ -42,11 +32,16 @@ static const struct pb_yaml_row source_rows[] = {
 	{"offset", PB_YAML_INT, SOURCE(offset), .min = -1000000000, .max = 1000000000, .preset = "0",
 	 .doc = "added to the register"},
 	{"na", PB_YAML_NODE, SOURCE(na), .doc = "register that means 'not available'"},
+	{"absent", PB_YAML_NODE, SOURCE(absent),
+	 .doc = "register of a missing value, though it could be one: for maps that know no na"},
+	{"or", PB_YAML_TEXT, SOURCE(other), .doc = "a field that stands in when the first is missing"},
+	{"values", PB_YAML_NODE, SOURCE(values),
+	 .doc = "registers for the values 0, 1, 2... of a number with names, or of a truth value"},
 	{"value", PB_YAML_NODE, SOURCE(value), .doc = "a constant, instead of a field"},
 	{"saturate", PB_YAML_BOOL, SOURCE(saturate), .preset = "false",
 	 .doc = "values that do not fit stop at the end of the range"},
 	{"access", PB_YAML_ENUM, SOURCE(access), .words = access_names, .preset = "r",
-	 .doc = "r: read only; rw: clients can write it, and read what they wrote"},
+	 .doc = "r: read only; rw: clients can write it, and read what they wrote; ignore: they can write it, and nothing comes of it"},
 	{"min", PB_YAML_INT, SOURCE(min), .min = INT32_MIN, .max = UINT32_MAX, .preset = "0",
 	 .doc = "rw: the least register that can be written"},
 	{"max", PB_YAML_INT, SOURCE(max), .min = INT32_MIN, .max = UINT32_MAX, .preset = "0",
@@ -60,6 +55,7 @@ static const struct pb_yaml_row source_rows[] = {
 	 .doc = "part of a mask: its number of bits"},
 	{"equals", PB_YAML_INT, SOURCE(equals), .min = 0, .max = 32767, .preset = "-1",
 	 .doc = "coil: set when the field is this number"},
+	{"not", PB_YAML_BOOL, SOURCE(invert), .preset = "false", .doc = "coil: set when it would not be"},
 	{"description", PB_YAML_NODE, SOURCE(description), .doc = "what a reader must know"},
 	{0},
 };
@@ -67,13 +63,7 @@ static const struct pb_yaml_row source_rows[] = {
 
 /* ---- what a type can hold ---- */
 
-struct limits {
-	uint16_t words;
-	int64_t min, max;
-	int64_t na;
-};
-
-static const struct limits limits[] = {
+const struct limits row_limits[] = {
 	[PB_ROW_U16] = {1, 0, UINT16_MAX, UINT16_MAX},
 	[PB_ROW_S16] = {1, INT16_MIN, INT16_MAX, INT16_MIN},
 	[PB_ROW_U32] = {2, 0, UINT32_MAX, UINT32_MAX},
@@ -85,16 +75,14 @@ static const struct limits limits[] = {
 	[PB_ROW_RESERVED] = {0},
 };
 
-static const struct pb_yaml *at(const struct source *s, const char *key)
+const struct pb_yaml *source_at(const struct source *s, const char *key)
 {
 	const struct pb_yaml *node = pb_yaml_get(s->node, key);
 
 	return node ? node : s->node;
 }
 
-/* A field that a row names. @return NULL after an error. */
-static const struct pb_field *find_field(struct compiler *c, const struct pb_yaml *node,
-					 const char *name)
+const struct pb_field *find_field(struct compiler *c, const struct pb_yaml *node, const char *name)
 {
 	const struct pb_field *field = pb_field_find(c->map->scope, name);
 	const char *near;
@@ -108,48 +96,9 @@ static const struct pb_field *find_field(struct compiler *c, const struct pb_yam
 	return NULL;
 }
 
-static bool can_be_absent(const struct pb_field *field)
+int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
 {
-	return field->has >= 0 || field->element_has >= 0 || field->data;
-}
-
-/* ---- numbers ---- */
-
-static int64_t mask_of(unsigned int width)
-{
-	return width >= 63 ? INT64_MAX : (INT64_C(1) << width) - 1;
-}
-
-static int compile_scale(struct compiler *c, const struct source *s, struct row *row)
-{
-	const struct unit *unit = unit_find(s->unit, row->field->uom);
-	int64_t scale_num = 1, scale_den = 1;
-	char known[128];
-
-	if (!unit) {
-		unit_list(row->field->uom, known, sizeof(known));
-		pb_yaml_error(c->report, at(s, "unit"), "unit '%s' for %s, expected one of %s",
-			      s->unit, row->field->name, known);
-		return -EINVAL;
-	}
-	if (*s->scale && (pb_ratio_parse(s->scale, &scale_num, &scale_den) < 0 || scale_num == 0 ||
-			  scale_num > 1000000 || scale_num < -1000000)) {
-		pb_yaml_error(c->report, at(s, "scale"),
-			      "scale '%s', expected a decimal number such as 0.1, not 0", s->scale);
-		return -EINVAL;
-	}
-	row->unit = unit->symbol;
-	row->bias = unit->bias;
-	row->num = scale_den;
-	row->den = scale_num * unit->den;
-	row->offset = s->offset;
-	return 0;
-}
-
-/* A number as it stands in the register: 0x8000 and -32768 are the same s16. */
-static int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
-{
-	const struct limits *limit = &limits[row->type];
+	const struct limits *limit = &row_limits[row->type];
 	int64_t top = limit->min < 0 ? limit->max - limit->min : limit->max; /* all bits set */
 	int64_t value;
 
@@ -159,228 +108,17 @@ static int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t 
 	return 0;
 }
 
-static int compile_na(struct compiler *c, const struct source *s, struct row *row)
-{
-	row->has_na = can_be_absent(row->field);
-	row->na = limits[row->type].na;
-	if (!s->na)
-		return 0;
-	if (!row->has_na) {
-		pb_yaml_error(c->report, s->na, "na, but %s is always there, expected no na",
-			      row->field->name);
-		return -EINVAL;
-	}
-	if (parse_raw(row, s->na, &row->na) == 0)
-		return 0;
-	pb_yaml_error(c->report, s->na, "na '%s', expected a register of type %s",
-		      s->na->text ? s->na->text : "", type_names[row->type]);
-	return -EINVAL;
-}
-
-/* The range that is left for values, and whether what can occur fits into it. */
-static int compile_range(struct compiler *c, const struct source *s, struct row *row)
-{
-	const struct limits *limit = &limits[row->type];
-	int64_t first = 0, last = mask_of(row->width), low, high;
-
-	if (!row->width)
-		pb_field_range(row->field, c->map->scope, &first, &last);
-	low = pb_scale(first + row->bias, row->num, row->den) + row->offset;
-	high = pb_scale(last + row->bias, row->num, row->den) + row->offset;
-	if (low > high) {
-		int64_t swap = low;
-
-		low = high;
-		high = swap;
-	}
-	row->min = limit->min;
-	row->max = limit->max;
-	if (row->type == PB_ROW_F32)
-		return 0;
-	if (row->has_na && row->na == row->min)
-		row->min++;
-	else if (row->has_na && row->na == row->max)
-		row->max--;
-	else if (row->has_na && row->na >= low && row->na <= high) {
-		pb_yaml_error(c->report, at(s, "na"),
-			      "na %lld is a value that %s can have (%lld to %lld), expected one "
-			      "outside",
-			      (long long)row->na, row->field->name, (long long)low,
-			      (long long)high);
-		return -EINVAL;
-	}
-	if ((low < row->min || high > row->max) && !s->saturate) {
-		pb_yaml_error(c->report, at(s, "type"),
-			      "%s needs registers from %lld to %lld, but %s holds %lld to %lld; "
-			      "expected a wider type, a coarser scale, or saturate: true",
-			      row->field->name, (long long)low, (long long)high,
-			      type_names[row->type], (long long)row->min, (long long)row->max);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Masks are shown as they are; a part of one has to be cut out. */
-static int compile_mask(struct compiler *c, const struct source *s, struct row *row)
-{
-	if (row->field->kind != PB_KIND_MASK) {
-		if (s->width == 0 && s->shift == 0)
-			return 0;
-		pb_yaml_error(c->report, at(s, s->width ? "width" : "shift"),
-			      "%s is no mask, expected no shift and width", row->field->name);
-		return -EINVAL;
-	}
-	if (*s->scale || *s->unit || s->saturate || s->offset) {
-		pb_yaml_error(c->report, s->node,
-			      "%s is a mask, expected no scale, unit, offset or "
-			      "saturate",
-			      row->field->name);
-		return -EINVAL;
-	}
-	row->shift = (uint8_t)s->shift;
-	row->width = (uint8_t)s->width;
-	if (row->field->max >> s->shift == 0) {
-		pb_yaml_error(c->report, at(s, "shift"), "%s has no bit %d, expected a lower one",
-			      row->field->name, s->shift);
-		return -EINVAL;
-	}
-	if (s->shift && !s->width) {
-		pb_yaml_error(c->report, at(s, "shift"), "shift without width, expected both");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int compile_number(struct compiler *c, const struct source *s, struct row *row)
-{
-	int r;
-
-	if (row->field->kind == PB_KIND_TEXT) {
-		pb_yaml_error(c->report, at(s, "type"), "%s is text, expected type string",
-			      row->field->name);
-		return -EINVAL;
-	}
-	r = compile_mask(c, s, row);
-	if (r == 0)
-		r = compile_scale(c, s, row);
-	if (r == 0)
-		r = compile_na(c, s, row);
-	return r < 0 ? r : compile_range(c, s, row);
-}
-
-/* ---- other kinds of rows ---- */
-
-static int compile_bit(struct compiler *c, const struct pb_yaml *node, const struct pb_field *field,
-		       int32_t index, int32_t mask_bit, int32_t equals, struct bit_source *ret)
-{
-	bool mask = field->kind == PB_KIND_MASK;
-
-	if (field->kind == PB_KIND_TEXT) {
-		pb_yaml_error(c->report, node, "%s is text, expected a truth value or a mask",
-			      field->name);
-		return -EINVAL;
-	}
-	if (mask && equals >= 0) {
-		pb_yaml_error(c->report, node, "%s is a mask, expected its bit and no 'equals'",
-			      field->name);
-		return -EINVAL;
-	}
-	if (mask != (mask_bit >= 0) || (mask && field->max >> mask_bit == 0)) {
-		pb_yaml_error(c->report, node, "%s, expected %s", field->name,
-			      mask ? "the mask's bit that is shown, one that it can have"
-				   : "no bit, it is no mask");
-		return -EINVAL;
-	}
-	if (!mask && field->kind != PB_KIND_BOOL && equals < 0) {
-		pb_yaml_error(c->report, node,
-			      "%s is a number, expected 'equals: N' to make a bit of it",
-			      field->name);
-		return -EINVAL;
-	}
-	*ret = (struct bit_source){.field = field,
-				   .index = (uint16_t)(index < 0 ? 0 : index),
-				   .mask_bit = (int8_t)mask_bit,
-				   .equals = (int16_t)equals};
-	return 0;
-}
-
-struct bit_entry {
-	int32_t bit, index, mask_bit, equals;
-	char field[64];
-};
-
-#define BIT(member) offsetof(struct bit_entry, member), sizeof(((struct bit_entry *)0)->member)
-
-/* clang-format off */
-static const struct pb_yaml_row bit_rows[] = {
-	{"bit", PB_YAML_INT, BIT(bit), .required = true, .min = 0, .max = 15,
-	 .doc = "bit of the register, 0 is the lowest"},
-	{"field", PB_YAML_TEXT, BIT(field), .required = true, .doc = "the catalogue's name"},
-	{"index", PB_YAML_INT, BIT(index), .min = 0, .max = 1023, .preset = "-1",
-	 .doc = "element of an array"},
-	{"mask_bit", PB_YAML_INT, BIT(mask_bit), .min = 0, .max = 63, .preset = "-1",
-	 .doc = "bit of a mask field"},
-	{"equals", PB_YAML_INT, BIT(equals), .min = 0, .max = 32767, .preset = "-1",
-	 .doc = "set when the field is this number"},
-	{0},
-};
-/* clang-format on */
-
-static int check_element(struct compiler *c, const struct pb_yaml *node,
-			 const struct pb_field *field, int32_t index)
-{
-	if (field->indexed ? index >= 0 && index < field->count : index < 0)
-		return 0;
-	if (field->indexed)
-		pb_yaml_error(c->report, node, "%s is an array, expected an index from 0 to %u",
-			      field->name, field->count - 1U);
-	else
-		pb_yaml_error(c->report, node, "%s is no array, expected no index", field->name);
-	return -EINVAL;
-}
-
-/* One item of `bits`. */
-static void compile_item(struct compiler *c, const struct pb_yaml *item, struct row *row)
-{
-	struct bit_entry entry = {0};
-	struct bit_source source;
-	const struct pb_field *field;
-
-	if (pb_yaml_fill(item, bit_rows, &entry, c->report) < 0)
-		return;
-	field = find_field(c, pb_yaml_get(item, "field"), entry.field);
-	if (!field || check_element(c, item, field, entry.index) < 0 ||
-	    compile_bit(c, item, field, entry.index, entry.mask_bit, entry.equals, &source) < 0)
-		return;
-	if (row->bits[entry.bit].field)
-		pb_yaml_error(c->report, item, "bit %d stands twice, expected once", entry.bit);
-	row->bits[entry.bit] = source;
-}
-
-static int compile_bits(struct compiler *c, const struct source *s, struct row *row)
-{
-	size_t before = c->report->count;
-
-	row->has_na = false;
-	if (!s->bits || s->bits->type != PB_YAML_SEQUENCE) {
-		pb_yaml_error(c->report, s->node, "type bits, expected a list 'bits'");
-		return -EINVAL;
-	}
-	for (const struct pb_yaml *item = s->bits->child; item; item = item->next)
-		compile_item(c, item, row);
-	return c->report->count > before ? -EINVAL : 0;
-}
-
 static int compile_constant(struct compiler *c, const struct source *s, struct row *row)
 {
-	static const char *const of_fields[] = {"unit",	 "scale", "offset", "na",    "saturate",
-						"shift", "width", "bit",    "equals"};
+	static const char *const of_fields[] = {"unit",	 "scale",  "offset", "na",     "saturate",
+						"shift", "width",  "bit",    "equals", "absent",
+						"or",	 "values", "not"};
 	int r = 0;
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(of_fields); i++) {
 		if (!pb_yaml_get(s->node, of_fields[i]))
 			continue;
-		pb_yaml_error(c->report, at(s, of_fields[i]),
+		pb_yaml_error(c->report, source_at(s, of_fields[i]),
 			      "%s has no meaning for a constant, expected none", of_fields[i]);
 		r = -EINVAL;
 	}
@@ -413,12 +151,11 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 	case PB_ROW_STRING:
 		if (row->field->kind == PB_KIND_TEXT)
 			return 0;
-		pb_yaml_error(c->report, at(s, "type"),
+		pb_yaml_error(c->report, source_at(s, "type"),
 			      "%s is no text, expected a type for numbers", row->field->name);
 		return -EINVAL;
 	case PB_ROW_COIL:
-		return compile_bit(c, at(s, "field"), row->field, s->index, s->bit, s->equals,
-				   &row->bits[0]);
+		return compile_coil(c, s, row);
 	case PB_ROW_U16:
 	case PB_ROW_S16:
 	case PB_ROW_U32:
@@ -429,7 +166,7 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 	case PB_ROW_RESERVED:
 		break;
 	}
-	pb_yaml_error(c->report, at(s, "field"), "type %s, expected no field",
+	pb_yaml_error(c->report, source_at(s, "field"), "type %s, expected no field",
 		      type_names[row->type]);
 	return -EINVAL;
 }
@@ -454,6 +191,10 @@ static void check_keys(struct compiler *c, const struct source *s)
 		{"scale", INTEGERS | TYPE(F32)},
 		{"offset", INTEGERS | TYPE(F32)},
 		{"na", INTEGERS},
+		{"absent", INTEGERS},
+		{"values", INTEGERS},
+		{"or", INTEGERS | TYPE(F32)},
+		{"not", TYPE(COIL)},
 		{"saturate", INTEGERS},
 		{"shift", INTEGERS},
 		{"width", INTEGERS},
@@ -481,17 +222,17 @@ static int check_place(struct compiler *c, const struct source *s, const struct 
 
 	check_keys(c, s);
 	if (s->type != PB_ROW_RESERVED && bits != (s->type == PB_ROW_COIL))
-		pb_yaml_error(c->report, at(s, "type"), "type %s in a block of %s, expected %s",
-			      type_names[s->type], bits ? "bits" : "registers",
-			      bits ? "coil" : "a type of registers");
+		pb_yaml_error(c->report, source_at(s, "type"),
+			      "type %s in a block of %s, expected %s", type_names[s->type],
+			      bits ? "bits" : "registers", bits ? "coil" : "a type of registers");
 	if ((s->type == PB_ROW_STRING || s->type == PB_ROW_RESERVED) && s->words == 0)
 		pb_yaml_error(c->report, s->node, "type %s, expected its number of 'words'",
 			      type_names[s->type]);
 	if (s->type != PB_ROW_STRING && s->type != PB_ROW_RESERVED && s->words)
-		pb_yaml_error(c->report, at(s, "words"),
+		pb_yaml_error(c->report, source_at(s, "words"),
 			      "type %s has its own width, expected no words", type_names[s->type]);
-	if (!c->map->unaligned && limits[s->type].words == 2 && s->addr % 2)
-		pb_yaml_error(c->report, at(s, "addr"),
+	if (!c->map->unaligned && row_limits[s->type].words == 2 && s->addr % 2)
+		pb_yaml_error(c->report, source_at(s, "addr"),
 			      "%s at odd address %d, expected an even one (or unaligned: true for "
 			      "the map)",
 			      type_names[s->type], s->addr);
@@ -504,22 +245,28 @@ static void compile_access(struct compiler *c, const struct source *s, const str
 {
 	bool limited = pb_yaml_get(s->node, "min") || pb_yaml_get(s->node, "max");
 
-	if (s->access == 0) {
+	if (s->access != ACCESS_RW) {
 		if (limited)
-			pb_yaml_error(c->report, at(s, pb_yaml_get(s->node, "min") ? "min" : "max"),
+			pb_yaml_error(c->report,
+				      source_at(s, pb_yaml_get(s->node, "min") ? "min" : "max"),
 				      "a limit without access rw, expected both");
-		return;
+		if (s->access == ACCESS_R)
+			return;
 	}
-	if (!s->value)
-		pb_yaml_error(c->report, at(s, "access"),
-			      "access rw, expected r: no field of a %s can be written",
+	row->ignored = s->access == ACCESS_IGNORE;
+	row->writable = s->access == ACCESS_RW;
+	if (!s->value && row->writable)
+		pb_yaml_error(c->report, source_at(s, "access"),
+			      "access rw, expected r or ignore: no field of a %s can be written",
 			      pb_scope_name(c->map->scope));
 	else if (!(block->tables & (PB_TABLE_HOLDING | PB_TABLE_COIL)))
-		pb_yaml_error(c->report, at(s, "access"),
-			      "access rw, expected a block of holding registers or coils");
-	row->writable = true;
-	row->min = pb_yaml_get(s->node, "min") ? s->min : limits[s->type].min;
-	row->max = pb_yaml_get(s->node, "max") ? s->max : limits[s->type].max;
+		pb_yaml_error(c->report, source_at(s, "access"),
+			      "access %s, expected a block of holding registers or coils",
+			      access_names[s->access]);
+	if (row->ignored)
+		return;
+	row->min = pb_yaml_get(s->node, "min") ? s->min : row_limits[s->type].min;
+	row->max = pb_yaml_get(s->node, "max") ? s->max : row_limits[s->type].max;
 	if (limited && (row->min > row->max || row->value < row->min || row->value > row->max))
 		pb_yaml_error(c->report, s->node,
 			      "limits %lld to %lld, expected them around the value %lld",
@@ -528,9 +275,9 @@ static void compile_access(struct compiler *c, const struct source *s, const str
 
 static bool shows_data(const struct row *row)
 {
-	if (row->field && row->field->data)
+	if ((row->field && row->field->data) || (row->other && row->other->data))
 		return true;
-	for (size_t i = 0; i < ROW_BITS; i++)
+	for (size_t i = 0; row->bits && i < ROW_BITS; i++)
 		if (row->bits[i].field && row->bits[i].field->data)
 			return true;
 	return false;
@@ -543,29 +290,32 @@ static int check_array(struct compiler *c, const struct source *s, const struct 
 	int64_t first = s->index < 0 ? 0 : s->index;
 
 	if (mask_run) {
-		if (s->bit + s->count - 1 > 63 || field->max >> (s->bit + s->count - 1) == 0) {
-			pb_yaml_error(c->report, at(s, "count"), "%s has no bit %d, expected fewer",
-				      field->name, s->bit + s->count - 1);
+		if (!mask_has(field, s->bit + s->count - 1)) {
+			pb_yaml_error(c->report, source_at(s, "count"),
+				      "%s has no bit %d, expected fewer", field->name,
+				      s->bit + s->count - 1);
 			return -EINVAL;
 		}
 		return 0;
 	}
 	if (!field || !field->indexed) {
+		if (s->value && row->type != PB_ROW_STRING && s->index < 0)
+			return 0;
 		if (s->count == 1 && s->index < 0)
 			return 0;
-		pb_yaml_error(c->report, at(s, s->index < 0 ? "count" : "index"),
+		pb_yaml_error(c->report, source_at(s, s->index < 0 ? "count" : "index"),
 			      "%s is no array, expected no index and count",
 			      field ? field->name : "this");
 		return -EINVAL;
 	}
 	if (s->index < 0 && !pb_yaml_get(s->node, "count")) {
-		pb_yaml_error(c->report, at(s, "field"),
+		pb_yaml_error(c->report, source_at(s, "field"),
 			      "%s is an array, expected index, or count for several", field->name);
 		return -EINVAL;
 	}
 	if (first + s->count > field->count) {
-		pb_yaml_error(c->report, at(s, "count"), "%s has %u elements, expected no more",
-			      field->name, field->count);
+		pb_yaml_error(c->report, source_at(s, "count"),
+			      "%s has %u elements, expected no more", field->name, field->count);
 		return -EINVAL;
 	}
 	return 0;
@@ -573,7 +323,7 @@ static int check_array(struct compiler *c, const struct source *s, const struct 
 
 static int expand(struct compiler *c, const struct source *s, struct row *row)
 {
-	bool mask_run = row->type == PB_ROW_COIL && row->bits[0].mask_bit >= 0;
+	bool mask_run = row->type == PB_ROW_COIL && row->bit.mask_bit >= 0;
 	uint16_t step = row->words;
 
 	row->index = (uint16_t)(s->index < 0 ? 0 : s->index);
@@ -582,11 +332,25 @@ static int expand(struct compiler *c, const struct source *s, struct row *row)
 			return -ENOMEM;
 		row->addr = (uint16_t)(row->addr + step);
 		if (mask_run)
-			row->bits[0].mask_bit++;
-		else
-			row->bits[0].index = ++row->index;
+			row->bit.mask_bit++;
+		else if (row->field)
+			row->bit.index = ++row->index;
 	}
 	return 0;
+}
+
+/* A field that stands in must be of the same kind. */
+static int compile_other(struct compiler *c, const struct source *s, struct row *row)
+{
+	row->other = find_field(c, source_at(s, "or"), s->other);
+	if (!row->other)
+		return -EINVAL;
+	if (row->other->kind == row->field->kind && row->other->uom == row->field->uom &&
+	    !row->other->indexed)
+		return 0;
+	pb_yaml_error(c->report, source_at(s, "or"), "%s, expected a single value like %s",
+		      s->other, s->field);
+	return -EINVAL;
 }
 
 static int compile_source(struct compiler *c, const struct source *s, struct row *row)
@@ -594,7 +358,7 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 	int r;
 
 	if (*s->field) {
-		row->field = find_field(c, at(s, "field"), s->field);
+		row->field = find_field(c, source_at(s, "field"), s->field);
 		if (!row->field)
 			return -EINVAL;
 	}
@@ -602,6 +366,8 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 		pb_yaml_error(c->report, s->value, "a field and a value, expected one of them");
 		return -EINVAL;
 	}
+	if (row->field && *s->other && compile_other(c, s, row) < 0)
+		return -EINVAL;
 	if (row->field) {
 		r = compile_field(c, s, row);
 	} else if (row->type == PB_ROW_BITS) {
@@ -628,27 +394,26 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 		return 0;
 	row.type = (enum pb_row_type)s.type;
 	row.addr = (uint16_t)s.addr;
-	row.words = s.words ? (uint16_t)s.words : limits[s.type].words;
+	row.words = s.words ? (uint16_t)s.words : row_limits[s.type].words;
 	row.node = node;
 	row.den = 1;
 	row.unit = "";
 	row.scale = *s.scale ? map_text(c->map, s.scale) : "1";
 	row.description = map_node_text(c, s.description);
-	for (size_t i = 0; i < ROW_BITS; i++)
-		row.bits[i].mask_bit = -1;
+	row.bit.mask_bit = -1;
 	if (compile_source(c, &s, &row) < 0)
 		return 0;
 	compile_access(c, &s, block, &row);
 	if (block->always && shows_data(&row)) {
 		pb_yaml_error(
-			c->report, at(&s, "field"),
+			c->report, source_at(&s, "field"),
 			"part of the reading in a block that is always shown, expected a block "
 			"without 'always': old values would look live");
 		return 0;
 	}
 	end = (int64_t)s.addr + (int64_t)row.words * s.count;
 	if (s.addr < block->addr || end > (int64_t)block->addr + block->count) {
-		pb_yaml_error(c->report, at(&s, "addr"),
+		pb_yaml_error(c->report, source_at(&s, "addr"),
 			      "addresses %d to %lld, expected them in the block, %u to %u", s.addr,
 			      (long long)end - 1, block->addr, block->addr + block->count - 1);
 		return 0;

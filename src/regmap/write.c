@@ -55,6 +55,8 @@ static bool take_row(struct job *job, const struct row *row)
 	}
 	write->value = row->type == PB_ROW_COIL ? bit_at(job, row->addr)
 						: value_of(job->image->map->low_word_first, row, p);
+	if (row->ignored)
+		return true;
 	return write->value >= row->min && write->value <= row->max;
 }
 
@@ -71,22 +73,29 @@ static bool take_block(struct job *job, const struct block *block)
 	return true;
 }
 
-static void store_block(const struct job *job, const struct pb_block *block)
+static void store_row(const struct job *job, const struct pb_block *block, const struct row *row)
 {
-	uint32_t first = block->addr > job->addr ? block->addr : job->addr;
-	uint32_t end =
-		block->addr + block->count < job->end ? block->addr + block->count : job->end;
+	uint32_t at = (uint32_t)row->addr - block->addr;
 
-	for (uint32_t addr = first; addr < end; addr++) {
-		uint32_t at = addr - block->addr;
+	if (!table_is_bits(block->tables))
+		memcpy(block->bytes + 2 * (size_t)at,
+		       job->bytes + 2 * (size_t)(row->addr - job->addr), 2 * (size_t)row->words);
+	else if (bit_at(job, row->addr))
+		block->bytes[at / 8] |= (uint8_t)(1 << at % 8);
+	else
+		block->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
+}
 
-		if (!table_is_bits(block->tables))
-			memcpy(block->bytes + 2 * (size_t)at,
-			       job->bytes + 2 * (size_t)(addr - job->addr), 2);
-		else if (bit_at(job, addr))
-			block->bytes[at / 8] |= (uint8_t)(1 << at % 8);
-		else
-			block->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
+/* Rows are whole in the job by now. */
+static void store_block(const struct job *job, size_t index)
+{
+	const struct block *block = &job->image->map->blocks[index];
+
+	for (size_t i = block->row; i < block->row + block->row_count; i++) {
+		const struct row *row = &job->image->map->rows[i];
+
+		if (row->writable && row->addr >= job->addr && row->addr < job->end)
+			store_row(job, &job->image->blocks[index], row);
 	}
 }
 
@@ -112,7 +121,7 @@ static enum pb_exception write_image(void *userdata, enum pb_table table, uint16
 		code = image->written(image->userdata, map, job.writes, job.count);
 	for (size_t b = 0; code == PB_EXCEPTION_NONE && b < map->block_count; b++)
 		if (map->blocks[b].tables & table)
-			store_block(&job, &image->blocks[b]);
+			store_block(&job, b);
 	return code;
 }
 
@@ -131,7 +140,7 @@ int image_allow_writes(struct pb_unit_image *image)
 	bool any = false;
 
 	for (size_t i = 0; i < map->row_count; i++)
-		any |= map->rows[i].writable;
+		any |= map->rows[i].writable || map->rows[i].ignored;
 	if (!any)
 		return 0;
 	for (size_t b = 0; b < map->block_count; b++)
@@ -144,7 +153,7 @@ int image_allow_writes(struct pb_unit_image *image)
 		const struct block *block = &map->blocks[b];
 
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
-			if (map->rows[i].writable)
+			if (map->rows[i].writable || map->rows[i].ignored)
 				mark(block, &map->rows[i], image->writable + total);
 		image->blocks[b].writable = image->writable + total;
 		total += (block->count + 7) / 8;

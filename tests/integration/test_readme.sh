@@ -31,7 +31,7 @@ while IFS= read -r line; do
 	grep -q '^\[' "$folder/values"
 	count=$((count + 1))
 done < <(grep '^  mbpoll' "$folder/out")
-[ "$count" -eq 4 ]
+[ "$count" -eq 6 ]
 
 # the README's line, but for the port
 line=$(sed -n 's/^    \$ \(mbpoll .*\)/\1/p' "$source/README.md")

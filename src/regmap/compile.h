@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A map's rows, from the file to struct row: row.c what all have, number.c numbers, bits.c bits.
+ */
+#pragma once
+
+#include "map.h"
+
+/** A row as it stands in the file. */
+struct source {
+	const struct pb_yaml *node;
+	int32_t addr, index, count, words, offset, bit, shift, width, equals;
+	int64_t min, max;
+	int type, access;
+	bool saturate, invert;
+	char field[64], other[64], unit[16], scale[24];
+	const struct pb_yaml *na, *absent, *value, *values, *bits, *description;
+};
+
+/** What a type can hold. */
+struct limits {
+	uint16_t words;
+	int64_t min, max;
+	int64_t na;
+};
+
+extern const struct limits row_limits[];
+
+/** Where @key stands; the row itself when it is missing. */
+const struct pb_yaml *source_at(const struct source *source, const char *key);
+/** A field that a row names. @return NULL after an error. */
+const struct pb_field *find_field(struct compiler *compiler, const struct pb_yaml *node,
+				  const char *name);
+/** A number as it stands in the register: 0x8000 and -32768 are the same s16. @return -EINVAL. */
+int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret);
+
+/** number.c: a number of row->field. @return 0, -EINVAL after an error. */
+int compile_number(struct compiler *compiler, const struct source *source, struct row *row);
+
+/** bits.c: a coil, and type bits. */
+int compile_coil(struct compiler *compiler, const struct source *source, struct row *row);
+int compile_bits(struct compiler *compiler, const struct source *source, struct row *row);
+/** How far a mask's bits reach. */
+bool mask_has(const struct pb_field *field, int32_t bit);
