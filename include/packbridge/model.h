@@ -124,6 +124,7 @@ struct pb_sample {
 	int32_t current_ma;	  /**< positive while charging */
 	int64_t power_mw;	  /**< voltage times current, positive while charging */
 	int32_t soc_permille;	  /**< state of charge, 0..1000 */
+	int32_t soc_percent;	  /**< in whole %; 0 and 100 only when it is just that */
 	int32_t soh_permille;	  /**< state of health, 0..1000 */
 	int64_t remaining_mah;	  /**< charge left */
 	int64_t nominal_mah;	  /**< capacity by design */
@@ -135,6 +136,7 @@ struct pb_sample {
 	int32_t production_date;  /**< YYYYMMDD */
 	uint64_t balance_mask;	  /**< bit 0: cell 1 is being balanced */
 	bool balancing;		  /**< some cell is */
+	bool protection_active;	  /**< some protection that is a fault */
 	uint32_t protection_mask; /**< set of 1 << enum pb_protection */
 	uint32_t alarm_mask;	  /**< the BMS's own warning bits, as the maker numbers them */
 	int32_t version;    /**< the BMS's firmware byte, raw: makers disagree on its coding */
@@ -145,9 +147,10 @@ struct pb_sample {
 	int32_t cell_mv[PB_CELLS_MAX];
 	int32_t cell_min_mv;
 	int32_t cell_max_mv;
-	int32_t cell_min_index;	   /**< from 1; the first of equal ones */
-	int32_t cell_max_index;	   /**< from 1; the first of equal ones */
-	int32_t cell_delta_mv;	   /**< cell_max_mv - cell_min_mv */
+	int32_t cell_min_index; /**< from 1; the first of equal ones */
+	int32_t cell_max_index; /**< from 1; the first of equal ones */
+	int32_t cell_delta_mv;	/**< cell_max_mv - cell_min_mv */
+	int32_t cell_avg_mv;
 	int32_t temperature_count; /**< probe slots, 0..PB_TEMPERATURES_MAX */
 	uint64_t temperature_has; /**< bit 0: temperature_mc[0] was reported; a slot without a probe
 				     is not */
@@ -308,6 +311,8 @@ struct pb_members {
 	int32_t packs_parallel, packs_series; /**< how they are connected; one of them is 1 */
 	int32_t packs_charge,
 		packs_discharge; /**< packs with a reading that can be charged, discharged */
+	int32_t packs_charge_blocked,
+		packs_discharge_blocked; /**< those with a reading that can't */
 	bool charge_all, charge_any, discharge_all, discharge_any; /**< the same, of all packs */
 	uint64_t packs_online_set;		    /**< bit 0: the first pack has a reading */
 	int32_t soc_total_permille;		    /**< remaining_mah / full_mah */

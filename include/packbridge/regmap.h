@@ -29,7 +29,7 @@ int pb_map_parse(struct pb_map **ret, const char *file, const char *text, size_t
 		 struct pb_report *report);
 /**
  * The same for a file; the map's name must be the file's name without ".yaml". Behind it, options
- * may follow, which become part of the name: "growatt.yaml+discharge-positive+low-first".
+ * may follow, which become part of the name: "growatt.yaml+other-sign+low-first".
  */
 int pb_map_load(struct pb_map **ret, const char *path, struct pb_report *report);
 struct pb_map *pb_map_free(struct pb_map *map);
@@ -92,6 +92,7 @@ struct pb_row_value {
 	bool available; /**< false: "not available", an empty text, or a reserved row */
 	int64_t value; /**< in the catalogue's unit of the row's field; without one, the register */
 	double number; /**< in the row's unit */
+	bool at_end;   /**< at an end of the register, where what lies beyond stops, too */
 	char text[242]; /**< string */
 };
 
@@ -108,6 +109,7 @@ struct pb_bit_info {
 	int index;	    /**< element of an array, else -1 */
 	int mask_bit;	    /**< bit of a mask, else -1 */
 	int equals;	    /**< the number that sets it, else -1 */
+	uint64_t any;	    /**< bits of a mask of which one sets it; 0: see mask_bit */
 	bool invert;	    /**< set when it would not be */
 	bool number;	    /**< the bits are a number, see pb_map_part() */
 	unsigned int width; /**< bits; 1 but for numbers */

@@ -226,6 +226,24 @@ static void say_place(char *out, size_t cap, int pack, int32_t index)
 	snprintf(out, cap, "%d.%d", pack % 100, (int)(index % 100));
 }
 
+/* Of all cells that tell, whatever their pack. */
+static int32_t mean_cell(const struct fleet *fleet)
+{
+	int64_t total = 0, cells = 0;
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct pb_sample *s = &fleet->packs[i]->sample;
+
+		for (int n = 0; n < PB_CELLS_MAX; n++) {
+			if (!(s->cell_has >> n & 1))
+				continue;
+			total += s->cell_mv[n];
+			cells++;
+		}
+	}
+	return cells ? narrow(pb_scale(total, 1, cells)) : 0;
+}
+
 static void add_cell_extremes(const struct fleet *fleet)
 {
 	struct pb_sample *s = &fleet->bank->sample;
@@ -239,6 +257,7 @@ static void add_cell_extremes(const struct fleet *fleet)
 	s->cell_min_mv = narrow(least);
 	s->cell_max_mv = narrow(most);
 	s->cell_delta_mv = s->cell_max_mv - s->cell_min_mv;
+	s->cell_avg_mv = mean_cell(fleet);
 	s->cell_min_index = fleet->packs[low]->sample.cell_min_index;
 	s->cell_max_index = fleet->packs[high]->sample.cell_max_index;
 	m->cell_min_pack = fleet->number[low];
@@ -374,6 +393,9 @@ static void add_switches(const struct fleet *fleet, size_t packs)
 		s->discharge_fet = in_series(fleet) ? discharge == fleet->count : discharge > 0;
 		battery_mark(bank, PB_HAS_DISCHARGE_FET);
 	}
+	m->packs_charge_blocked = m->packs_online - m->packs_charge;
+	m->packs_discharge_blocked = m->packs_online - m->packs_discharge;
+	s->protection_active = s->protection_mask & ~(UINT32_C(1) << PB_PROTECT_FET_LOCKED);
 	m->charge_any = m->packs_charge > 0;
 	m->discharge_any = m->packs_discharge > 0;
 	m->charge_all = (size_t)m->packs_charge == packs;
@@ -759,6 +781,8 @@ void pb_bank_single(struct pb_battery *battery, bool old)
 		return;
 	m->packs_charge = m->charge_all = m->charge_any = passes(battery, true);
 	m->packs_discharge = m->discharge_all = m->discharge_any = passes(battery, false);
+	m->packs_charge_blocked = !m->packs_charge;
+	m->packs_discharge_blocked = !m->packs_discharge;
 	battery_mark(battery, PB_HAS_SWITCHES);
 	if (battery_has(battery, PB_HAS_SOC)) {
 		m->soc_min_permille = m->soc_max_permille = s->soc_permille;

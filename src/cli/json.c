@@ -105,6 +105,18 @@ void pb_json_set(json_t *object, const struct pb_field *field, unsigned int inde
 	json_array_set_new(array, index, value);
 }
 
+bool pb_json_has(json_t *object, const struct pb_field *field, unsigned int index)
+{
+	const char *name;
+	json_t *value;
+
+	object = nest(object, field->name, &name);
+	value = json_object_get(object, name);
+	if (field->indexed)
+		value = json_array_get(value, index);
+	return value && !json_is_null(value);
+}
+
 json_t *pb_json_sample(const struct pb_sample *sample)
 {
 	struct pb_battery data = {.sample = *sample};

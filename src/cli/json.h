@@ -18,6 +18,8 @@ json_t *pb_json_value(const struct pb_field *field, int64_t value);
  * array ends with its last element that is not null.
  */
 void pb_json_set(json_t *object, const struct pb_field *field, unsigned int index, json_t *value);
+/** @return whether it is there, and not null. */
+bool pb_json_has(json_t *object, const struct pb_field *field, unsigned int index);
 
 /** Prints each member of an object as a line "  NAME  VALUE". */
 void pb_json_print(json_t *object);

@@ -325,15 +325,24 @@ static void print_bits(const struct look *look, size_t index, int64_t value)
 	for (unsigned int bit = 0; bit < 16; bit++) {
 		struct pb_bit_info info;
 
-		if (!(value >> bit & 1) || !pb_map_bit(look->map, index, bit, &info))
+		if (!pb_map_bit(look->map, index, bit, &info) ||
+		    (!info.number && !(value >> bit & 1)))
 			continue;
-		printf("%s%s", separator, info.field->name);
+		printf("%s%s%s", separator, info.invert ? "not " : "", info.field->name);
 		if (info.index >= 0)
 			printf("[%d]", info.index);
+		if (info.any)
+			printf(" of %#llx", (unsigned long long)info.any);
 		if (info.mask_bit >= 0)
 			printf(" bit %d", info.mask_bit);
 		if (info.equals >= 0)
 			printf(" = %d", info.equals);
+		if (info.number) {
+			struct pb_row_value part;
+
+			pb_map_part(look->map, index, bit, (uint16_t)value, &part);
+			printf(" %lld", (long long)part.value);
+		}
 		separator = ", ";
 	}
 }
@@ -420,26 +429,61 @@ static json_t *json_of(json_t *fields, const struct pb_row_info *row,
 	return pb_json_value(row->field, value->value);
 }
 
-static json_t *collect(const struct look *look)
+/* Fields that stand in bits of a register, and nowhere before it. */
+static void collect_bits(const struct look *look, size_t index, int64_t value, json_t *fields)
 {
-	json_t *fields = json_object();
+	for (unsigned int bit = 0; bit < 16; bit++) {
+		struct pb_bit_info info;
+		struct pb_row_value part = {.value = value >> bit & 1};
+		unsigned int element;
 
+		if (!pb_map_bit(look->map, index, bit, &info) ||
+		    (!info.number && (info.field->kind != PB_KIND_BOOL || info.invert)))
+			continue;
+		element = info.index < 0 ? 0 : (unsigned int)info.index;
+		if (info.number)
+			pb_map_part(look->map, index, bit, (uint16_t)value, &part);
+		if (!pb_json_has(fields, info.field, element))
+			pb_json_set(fields, info.field, element,
+				    pb_json_value(info.field, part.value));
+	}
+}
+
+/* @ends: rows whose register is at an end, where the value may lie beyond; else the others */
+static void collect_rows(const struct look *look, bool ends, json_t *fields)
+{
 	for (size_t i = 0; i < pb_map_row_count(look->map); i++) {
 		struct pb_row_info row;
 		struct pb_row_value value;
 		struct pb_bit_info bit;
+		unsigned int element;
 
 		pb_map_row(look->map, i, &row);
-		if (!row.field || !decode(look, i, &row, &value))
+		if ((!row.field && row.type != PB_ROW_BITS) || !decode(look, i, &row, &value) ||
+		    value.at_end != ends)
+			continue;
+		if (!row.field) {
+			collect_bits(look, i, value.value, fields);
+			continue;
+		}
+		element = row.index < 0 ? 0 : (unsigned int)row.index;
+		/* of rows that show one value the first counts, but parts of a mask join */
+		if (row.field->kind != PB_KIND_MASK && pb_json_has(fields, row.field, element))
 			continue;
 		/* registers came first; a bit tells more only of what is a truth value */
 		if (row.type == PB_ROW_COIL &&
-		    (row.field->kind != PB_KIND_BOOL || !pb_map_bit(look->map, i, 0, &bit) ||
-		     json_object_get(fields, row.field->name)))
+		    (row.field->kind != PB_KIND_BOOL || !pb_map_bit(look->map, i, 0, &bit)))
 			continue;
-		pb_json_set(fields, row.field, row.index < 0 ? 0 : (unsigned int)row.index,
-			    json_of(fields, &row, &value));
+		pb_json_set(fields, row.field, element, json_of(fields, &row, &value));
 	}
+}
+
+static json_t *collect(const struct look *look)
+{
+	json_t *fields = json_object();
+
+	collect_rows(look, false, fields);
+	collect_rows(look, true, fields);
 	return fields;
 }
 

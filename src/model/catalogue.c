@@ -110,6 +110,7 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(power_mw, NUMBER, MW, -1000000000, 1000000000, POWER, "voltage times current, positive while charging", .sum = true, .flow = true),
 	SAMPLE(activity, ENUM, NONE, 0, PB_ACTIVITY_DISCHARGING, ACTIVITY, "which way the charge flows, from 0.1 A on: 0 idle, 1 charging, 2 discharging"),
 	SAMPLE(soc_permille, NUMBER, PERMILLE, 0, 1000, SOC, "state of charge"),
+	SAMPLE(soc_percent, NUMBER, NONE, 0, 100, SOC, "state of charge in whole %; 0 and 100 only when it is just that, since inverters act on these"),
 	SAMPLE(soh_permille, NUMBER, PERMILLE, 0, 1000, SOH, "state of health"),
 	SAMPLE(remaining_mah, NUMBER, MAH, 0, 10000000, REMAINING, "charge left", .sum = true),
 	SAMPLE(nominal_mah, NUMBER, MAH, 0, 10000000, NOMINAL, "capacity by design", .sum = true),
@@ -126,6 +127,7 @@ static const struct pb_field battery_fields[] = {
 		"7 discharge under-temperature, 8 charge over-current, 9 discharge over-current, "
 		"10 short circuit, 11 front-end failure, 12 FET locked by command (no fault), "
 		"13 charge FET broken, 14 discharge FET broken"),
+	SAMPLE(protection_active, BOOL, NONE, 0, 1, PROTECTION, "some protection that is a fault is active"),
 	SAMPLE(alarm_mask, MASK, NONE, 0, 0xFFFF, ALARM, "the BMS's own warning bits, numbered as its maker does"),
 	SAMPLE(version, NUMBER, NONE, 0, 65534, VERSION, "firmware byte of the BMS, as it is"),
 	SAMPLE(charge_fet, BOOL, NONE, 0, 1, CHARGE_FET, "the charge FET conducts"),
@@ -139,6 +141,7 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(cell_min_index, NUMBER, NONE, 1, PB_CELLS_MAX, CELL_EXTREMES, "number of the lowest cell, from 1"),
 	SAMPLE(cell_max_index, NUMBER, NONE, 1, PB_CELLS_MAX, CELL_EXTREMES, "number of the highest cell, from 1"),
 	SAMPLE(cell_delta_mv, NUMBER, MV, 0, 20000, CELL_EXTREMES, "highest minus lowest cell voltage"),
+	SAMPLE(cell_avg_mv, NUMBER, MV, 0, 20000, CELL_EXTREMES, "mean cell voltage"),
 	SAMPLE(temperature_min_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "lowest temperature"),
 	SAMPLE(temperature_max_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "highest temperature"),
 	SAMPLE(temperature_avg_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "mean of the probes"),
@@ -220,6 +223,8 @@ static const struct pb_field battery_fields[] = {
 	COUNT(packs_series, "packs in series"),
 	COUNT(packs_charge, "packs with a good reading whose charge switch is on and that no protection stops"),
 	COUNT(packs_discharge, "packs with a good reading whose discharge switch is on and that no protection stops"),
+	COUNT(packs_charge_blocked, "packs with a good reading that can't be charged"),
+	COUNT(packs_discharge_blocked, "packs with a good reading that can't be discharged"),
 	MADE(members, packs_online_set, MASK, NONE, 0, INT64_MAX, -1, false, "packs with a good reading, bit 0 is the first"),
 	MADE(members, charge_all, BOOL, NONE, 0, 1, PB_HAS_SWITCHES, true, "all packs can be charged"),
 	MADE(members, charge_any, BOOL, NONE, 0, 1, PB_HAS_SWITCHES, true, "at least one pack can be charged"),

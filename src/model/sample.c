@@ -20,12 +20,30 @@ static void derive_flow(struct pb_sample *s)
 	s->has |= PB_HAS(PB_HAS_ACTIVITY);
 }
 
+static void derive_percent(struct pb_sample *s)
+{
+	if (!(s->has & PB_HAS(PB_HAS_SOC)))
+		return;
+	s->soc_percent = (s->soc_permille + 5) / 10;
+	if (s->soc_percent == 0 && s->soc_permille > 0)
+		s->soc_percent = 1;
+	if (s->soc_percent == 100 && s->soc_permille < 1000)
+		s->soc_percent = 99;
+}
+
 static void derive_balancing(struct pb_sample *s)
 {
 	if (!(s->has & PB_HAS(PB_HAS_BALANCE)))
 		return;
 	s->balancing = s->balance_mask != 0;
 	s->has |= PB_HAS(PB_HAS_BALANCING);
+}
+
+static void derive_protection(struct pb_sample *s)
+{
+	uint32_t faults = ~(UINT32_C(1) << PB_PROTECT_FET_LOCKED);
+
+	s->protection_active = s->has & PB_HAS(PB_HAS_PROTECTION) && s->protection_mask & faults;
 }
 
 static void derive_charge(struct pb_sample *s)
@@ -47,7 +65,8 @@ static void derive_charge(struct pb_sample *s)
 
 static void derive_cells(struct pb_sample *s)
 {
-	int min = -1, max = -1;
+	int64_t sum = 0;
+	int min = -1, max = -1, n = 0;
 
 	for (int i = 0; i < PB_CELLS_MAX; i++) {
 		if (!(s->cell_has >> i & 1))
@@ -56,6 +75,8 @@ static void derive_cells(struct pb_sample *s)
 			min = i;
 		if (max < 0 || s->cell_mv[i] > s->cell_mv[max])
 			max = i;
+		sum += s->cell_mv[i];
+		n++;
 	}
 	if (min < 0)
 		return;
@@ -64,6 +85,7 @@ static void derive_cells(struct pb_sample *s)
 	s->cell_min_index = min + 1;
 	s->cell_max_index = max + 1;
 	s->cell_delta_mv = s->cell_max_mv - s->cell_min_mv;
+	s->cell_avg_mv = (int32_t)pb_scale(sum, 1, n);
 	s->has |= PB_HAS(PB_HAS_CELL_EXTREMES);
 }
 
@@ -97,6 +119,8 @@ void pb_sample_derive(struct pb_sample *sample)
 	derive_power(sample);
 	derive_flow(sample);
 	derive_balancing(sample);
+	derive_percent(sample);
+	derive_protection(sample);
 	derive_charge(sample);
 	derive_cells(sample);
 	derive_temperatures(sample);

@@ -15,7 +15,8 @@ bool mask_has(const struct pb_field *field, int32_t bit)
 
 /* A truth value, a bit of a mask, or a number that equals something. */
 static int compile_truth(struct compiler *c, const struct pb_yaml *node,
-			 const struct pb_field *field, int32_t mask_bit, int32_t equals)
+			 const struct pb_field *field, int32_t mask_bit, int64_t any,
+			 int32_t equals)
 {
 	bool mask = field->kind == PB_KIND_MASK;
 
@@ -29,7 +30,8 @@ static int compile_truth(struct compiler *c, const struct pb_yaml *node,
 			      field->name);
 		return -EINVAL;
 	}
-	if (mask ? !mask_has(field, mask_bit) : mask_bit >= 0) {
+	if (mask ? (any ? mask_bit >= 0 || (any & ~field->max) : !mask_has(field, mask_bit))
+		 : mask_bit >= 0 || any) {
 		pb_yaml_error(c->report, node, "%s, expected %s", field->name,
 			      mask ? "the mask's bit that is shown, one that it can have"
 				   : "no bit, it is no mask");
@@ -46,7 +48,7 @@ static int compile_truth(struct compiler *c, const struct pb_yaml *node,
 
 int compile_coil(struct compiler *c, const struct source *s, struct row *row)
 {
-	if (compile_truth(c, source_at(s, "field"), row->field, s->bit, s->equals) < 0)
+	if (compile_truth(c, source_at(s, "field"), row->field, s->bit, 0, s->equals) < 0)
 		return -EINVAL;
 	row->bit = (struct bit_source){
 		.field = row->field,
@@ -63,7 +65,7 @@ int compile_coil(struct compiler *c, const struct source *s, struct row *row)
 
 struct bit_entry {
 	int32_t bit, index, mask_bit, equals, width;
-	int64_t value;
+	int64_t value, any;
 	bool invert, saturate;
 	char field[64], unit[16], scale[24];
 	const struct pb_yaml *values, *absent;
@@ -80,6 +82,8 @@ static const struct pb_yaml_row bit_rows[] = {
 	 .doc = "element of an array"},
 	{"mask_bit", PB_YAML_INT, BIT(mask_bit), .min = 0, .max = 63, .preset = "-1",
 	 .doc = "bit of a mask field"},
+	{"any", PB_YAML_INT, BIT(any), .min = 1, .max = INT64_MAX, .preset = "0",
+	 .doc = "bits of a mask field, of which one must be set: 0x5 for bit 0 or bit 2"},
 	{"equals", PB_YAML_INT, BIT(equals), .min = 0, .max = 32767, .preset = "-1",
 	 .doc = "set when the field is this number"},
 	{"not", PB_YAML_BOOL, BIT(invert), .preset = "false", .doc = "set when it would not be"},
@@ -123,9 +127,10 @@ static int compile_part(struct compiler *c, const struct pb_yaml *item,
 	};
 	struct row *number = map_alloc(c->map, sizeof(*number));
 
-	if (entry->mask_bit >= 0 || entry->equals >= 0 || entry->invert) {
-		pb_yaml_error(c->report, item,
-			      "several bits are a number, expected no mask_bit, equals or not");
+	if (entry->mask_bit >= 0 || entry->any || entry->equals >= 0 || entry->invert) {
+		pb_yaml_error(
+			c->report, item,
+			"several bits are a number, expected no mask_bit, any, equals or not");
 		return -EINVAL;
 	}
 	memcpy(source.unit, entry->unit, sizeof(source.unit));
@@ -163,7 +168,8 @@ static int compile_shown(struct compiler *c, const struct pb_yaml *item,
 			      "%s is for numbers, expected a width too", of_numbers[i]);
 		return -EINVAL;
 	}
-	return compile_truth(c, item, ret->field, entry->mask_bit, entry->equals);
+	ret->any = (uint64_t)entry->any;
+	return compile_truth(c, item, ret->field, entry->mask_bit, entry->any, entry->equals);
 }
 
 /* One item of `bits`. @taken: the bits that have a meaning so far. */

@@ -14,7 +14,7 @@ static const char *const scope_names[] = {"pack", "bank", "battery", "gateway", 
 static const char *const stale_names[] = {"exception", "not-available", "last", "silence", NULL};
 static const char *const order_names[] = {"high-first", "low-first", NULL};
 static const char *const reply_names[] = {"modbus", "word-count", NULL};
-static const char *const option_names[] = {"high-first", "low-first", "discharge-positive", NULL};
+static const char *const option_names[] = {"high-first", "low-first", "other-sign", NULL};
 
 struct head {
 	char map[64], title[128];
@@ -42,7 +42,7 @@ static const struct pb_yaml_row head_rows[] = {
 	{"reply_format", PB_YAML_ENUM, HEAD(reply), .words = reply_names, .preset = "modbus",
 	 .doc = "of replies to reads: word-count has the registers in two bytes, not the bytes in one"},
 	{"options", PB_YAML_NODE, HEAD(options),
-	 .doc = "[discharge-positive]: the map can be had with the other sign of currents and powers"},
+	 .doc = "[other-sign]: the map can be had with the other sign of currents and powers"},
 	{"unaligned", PB_YAML_BOOL, HEAD(unaligned), .preset = "false",
 	 .doc = "32-bit values may stand on odd addresses"},
 	{"blocks", PB_YAML_NODE, HEAD(blocks), .required = true, .doc = "the blocks of addresses"},
@@ -346,10 +346,9 @@ static bool offers(const struct head *head, const char *option)
 
 static void check_options(struct compiler *c, const struct head *head)
 {
-	if (head->options &&
-	    (head->options->type != PB_YAML_SEQUENCE || pb_yaml_count(head->options) != 1 ||
-	     !offers(head, "discharge-positive")))
-		pb_yaml_error(c->report, head->options, "options, expected [discharge-positive]");
+	if (head->options && (head->options->type != PB_YAML_SEQUENCE ||
+			      pb_yaml_count(head->options) != 1 || !offers(head, "other-sign")))
+		pb_yaml_error(c->report, head->options, "options, expected [other-sign]");
 }
 
 static void take_option(struct compiler *c, const struct head *head, const char *option)
@@ -358,20 +357,19 @@ static void take_option(struct compiler *c, const struct head *head, const char 
 
 	if (strcmp(option, "low-first") == 0 || strcmp(option, "high-first") == 0) {
 		c->map->low_word_first = option[0] == 'l';
-	} else if (strcmp(option, "discharge-positive") == 0 && offers(head, option)) {
-		c->map->discharge_positive = true;
+	} else if (strcmp(option, "other-sign") == 0 && offers(head, option)) {
+		c->map->other_sign = true;
 	} else {
 		near = pb_nearest(option, option_names);
 		pb_report_add(c->report, c->file, 0, 0,
 			      "map '%s' has no option '%s', expected %s%s%s", head->map, option,
-			      offers(head, "discharge-positive")
-				      ? "high-first, low-first or discharge-positive"
-				      : "high-first or low-first",
+			      offers(head, "other-sign") ? "high-first, low-first or other-sign"
+							 : "high-first or low-first",
 			      near ? "; perhaps " : "", near ? near : "");
 	}
 }
 
-/* "low-first+discharge-positive" */
+/* "low-first+other-sign" */
 static void take_options(struct compiler *c, const struct head *head)
 {
 	char text[64], *save = NULL;

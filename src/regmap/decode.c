@@ -76,6 +76,7 @@ static void decode_field(const struct row *row, uint32_t raw, struct pb_row_valu
 		return;
 	}
 	ret->number = (double)(number - row->offset) * scale;
+	ret->at_end = row->saturate && (number == row->min || number == row->max);
 	if (row->field->kind == PB_KIND_MASK)
 		ret->value = (int64_t)((uint64_t)number << row->shift);
 	else
@@ -129,6 +130,7 @@ bool pb_map_bit(const struct pb_map *map, size_t index, unsigned int bit, struct
 		.index = source->field && source->field->indexed ? source->index : -1,
 		.mask_bit = source->mask_bit,
 		.equals = source->equals,
+		.any = source->any,
 		.invert = source->invert,
 		.number = source->number != NULL,
 		.width = source->width,

@@ -71,7 +71,9 @@ static bool bit_of(const struct bit_source *source, const void *data, bool old)
 	if ((old && source->field->data) ||
 	    !pb_field_get(source->field, data, source->index, &value))
 		return false;
-	if (source->mask_bit >= 0)
+	if (source->any)
+		set = ((uint64_t)value & source->any) != 0;
+	else if (source->mask_bit >= 0)
 		set = (uint64_t)value >> source->mask_bit & 1;
 	else
 		set = source->equals >= 0 ? value == source->equals : value != 0;

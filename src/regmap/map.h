@@ -22,6 +22,7 @@ struct bit_source {
 	int8_t mask_bit; /* -1: not a mask */
 	int16_t equals;	 /* -1: not compared */
 	bool invert;
+	uint64_t any;		  /* bits of a mask, of which one must be set; 0: not a mask */
 	uint8_t width;		  /* 0: nothing begins at this bit */
 	uint16_t value;		  /* the constant */
 	const struct row *number; /* several bits; NULL: a truth value */
@@ -40,6 +41,7 @@ struct row {
 	int64_t num, den; /* raw = (value + bias) * num / den + offset */
 	int64_t offset;
 	int64_t min, max; /* of raw: the type's limits, less the na value */
+	bool saturate;
 	bool has_na;
 	int64_t na;	       /* shown for what is absent; with has_na, it can be nothing else */
 	const int64_t *values; /* registers by the field's value; NULL: by the scale */
@@ -75,8 +77,8 @@ struct pb_map {
 	enum pb_scope scope;
 	enum pb_map_stale stale;
 	bool low_word_first;
-	bool discharge_positive; /* flows are shown with the other sign */
-	bool word_count;	 /* replies count registers, not bytes */
+	bool other_sign; /* flows are shown with the other sign */
+	bool word_count; /* replies count registers, not bytes */
 	bool unaligned;
 	size_t block_count;
 	struct block *blocks; /* registers first, then bits; by address */
@@ -91,7 +93,7 @@ struct compiler {
 	struct pb_map *map;
 	struct pb_report *report;
 	const char *file;
-	const char *options; /* "low-first+discharge-positive"; "": none */
+	const char *options; /* "low-first+other-sign"; "": none */
 };
 
 /** Zeroed memory for the map's life. */

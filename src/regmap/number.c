@@ -52,7 +52,7 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 			      "scale '%s', expected a decimal number such as 0.1, not 0", s->scale);
 		return -EINVAL;
 	}
-	if (c->map->discharge_positive && row->field->flow) {
+	if (c->map->other_sign && row->field->flow) {
 		scale_num = -scale_num;
 		row->scale = turned(c->map, s->scale);
 	}
@@ -61,6 +61,7 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 	row->num = scale_den;
 	row->den = scale_num * unit->den;
 	row->offset = s->offset;
+	row->saturate = s->saturate;
 	return 0;
 }
 

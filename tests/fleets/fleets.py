@@ -147,6 +147,8 @@ def cell_figures(packs, series, ret):
         ret[f"temperature_{what}_mc"] = source.get(f"temperature_{what}_mc")
         ret[f"temperature_{what}_index"] = source.get(f"temperature_{what}_index")
         ret[f"temperature_{what}_pack"] = source.get("number")
+    every = [v for pack in packs for v in pack["cell_mv"] if v is not None]
+    ret["cell_avg_mv"] = mean(every) if ret["cell_min_mv"] is not None else None
     if ret["cell_min_mv"] is not None:
         ret["cell_delta_mv"] = ret["cell_max_mv"] - ret["cell_min_mv"]
     probes = [t for pack in packs for t in pack["temperature_mc"] if t is not None]
@@ -171,6 +173,7 @@ def switch_figures(packs, everything, series, ret):
     ):
         ready = sum(passes(pack, fet, stops) for pack in packs)
         ret[f"packs_{way}"] = ready
+        ret[f"packs_{way}_blocked"] = len(packs) - ready
         ret[f"{way}_any"] = int(ready > 0)
         ret[f"{way}_all"] = int(ready == len(everything))
         ret[fet] = apply(min if series else max, packs, fet)

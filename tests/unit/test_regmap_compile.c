@@ -187,7 +187,7 @@ static const struct {
 	 "f:13:38: activity needs registers from 0 to 2, but its width holds 0 to 1; expected more "
 	 "bits"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, width: 4, field: activity, equals: 1}]"}},
-	 "f:13:38: several bits are a number, expected no mask_bit, equals or not"},
+	 "f:13:38: several bits are a number, expected no mask_bit, any, equals or not"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: charge_fet, unit: V}]"}},
 	 "f:13:72: unit is for numbers, expected a width too"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0}]"}},
@@ -204,7 +204,7 @@ static const struct {
 	{{.rows = {"addr: 0, type: u16, value: 1, access: ignore, min: 1"}},
 	 "f:13:61: a limit without access rw, expected both"},
 	{{.head = "options: [upside-down]", .rows = {"addr: 0, type: reserved, words: 1"}},
-	 "f:5:10: options, expected [discharge-positive]"},
+	 "f:5:10: options, expected [other-sign]"},
 	{{.head = "reply_format: short", .rows = {"addr: 0, type: reserved, words: 1"}},
 	 "f:5:15: reply_format 'short', expected one of modbus, word-count"},
 	{{.scope = "battery",
