@@ -72,9 +72,10 @@ struct pb_row_info {
 	const char *scale;	      /**< as in the file, "1" when missing */
 	int64_t offset;		      /**< value = (register - offset) * scale, in @unit */
 	bool has_na;		      /**< false: no register means that the value is missing */
-	int64_t na;    /**< raw value that means "not available"; unused for f32 (NaN), text */
-	bool writable; /**< shows what was written last */
-	bool ignored;  /**< can be written, and nothing comes of it */
+	int64_t na;	 /**< raw value that means "not available"; unused for f32 (NaN), text */
+	bool has_absent; /**< @na is shown for a missing value, though it could be one */
+	bool writable;	 /**< shows what was written last */
+	bool ignored;	 /**< can be written, and nothing comes of it */
 	const int64_t *values; /**< registers by the field's value; NULL: by the scale */
 	size_t value_count;
 	const struct pb_field *other; /**< stands in when @field is missing, or NULL */

@@ -138,6 +138,20 @@ static void markdown_field(const struct pb_row_info *row, const struct pb_row_in
 		fprintf(out, "`%s` bits %d-%d", row->field->name, row->bit, last->bit);
 }
 
+/* What the columns have no place for. */
+static void markdown_more(const struct pb_row_info *row, FILE *out)
+{
+	for (size_t i = 0; i < row->value_count; i++)
+		fprintf(out, "%s%lld",
+			i ? ", " : ". Registers for 0, 1...: ", (long long)row->values[i]);
+	if (row->other)
+		fprintf(out, ". When missing, `%s`", row->other->name);
+	if (row->writable)
+		fputs(". Can be written", out);
+	if (row->ignored)
+		fputs(". Writes are ignored", out);
+}
+
 static void markdown_line(const struct pb_map *map, size_t first, size_t count, FILE *out)
 {
 	struct pb_row_info row, last;
@@ -150,6 +164,8 @@ static void markdown_line(const struct pb_map *map, size_t first, size_t count, 
 	end = last.addr + last.words - 1U;
 	digits = end < 9999 ? 4 : 5; /* behind the first one */
 	pb_export_na(&row, na, sizeof(na));
+	if (row.has_absent)
+		snprintf(na, sizeof(na), "%lld", (long long)row.na);
 	pb_export_scale(&row, scale, sizeof(scale));
 	fprintf(out, end > row.addr ? "| %u-%u | " : "| %u | ", row.addr, end);
 	for (size_t i = 0, shown = 0; i < PB_ARRAY_SIZE(tables); i++)
@@ -160,6 +176,7 @@ static void markdown_line(const struct pb_map *map, size_t first, size_t count, 
 	markdown_field(&row, count > 1 ? &last : &row, out);
 	fprintf(out, " | %s | %s | %s | ", row.unit, scale, na);
 	print_cell(row.description, out);
+	markdown_more(&row, out);
 	fputs(" |\n", out);
 }
 
@@ -184,10 +201,11 @@ static void markdown_stale(const struct pb_map *map, FILE *out)
 	fputs(".", out);
 }
 
-static int export_markdown(const struct pb_map *map, FILE *out)
+int export_markdown(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
 {
 	size_t row = 0;
 
+	(void)target;
 	fprintf(out, "# %s: %s\n\n", pb_map_name(map), pb_map_title(map));
 	fprintf(out, "Map version %d, shows a %s. 32-bit values: %s word first.",
 		pb_map_version(map), pb_scope_name(pb_map_scope(map)),
@@ -201,9 +219,11 @@ static int export_markdown(const struct pb_map *map, FILE *out)
 	      "in\n"
 	      "Modicon's form, which counts from 1. Value = (register - offset) × scale. `n/a` is "
 	      "the\n"
-	      "register that means \"not available\", when the pack does not report the value. A "
-	      "bit that\n"
-	      "is not reported is 0, a text that is not reported is empty.\n",
+	      "register that means \"not available\", when the value is not reported. A "
+	      "number in it\n"
+	      "without 0x is shown then, too, but can be a value. A bit that is not reported is 0, "
+	      "a text\n"
+	      "that is not reported is empty.\n",
 	      out);
 	for (size_t i = 0; i < pb_map_block_count(map); i++) {
 		struct pb_block_info block;
@@ -254,8 +274,9 @@ static void csv_text(const char *text, FILE *out)
 	fputc('"', out);
 }
 
-static int export_csv(const struct pb_map *map, FILE *out)
+int export_csv(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
 {
+	(void)target;
 	fputs("address,table,words,type,field,index,bit,unit,scale,offset,na,access,description\n",
 	      out);
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
@@ -273,7 +294,10 @@ static int export_csv(const struct pb_map *map, FILE *out)
 			snprintf(bit, sizeof(bit), "%d", row.bit);
 		fprintf(out, "%u,%s,%u,%s,%s,%s,%s,%s,%s,%lld,%s,%s,", row.addr, names, row.words,
 			pb_row_type_name(row.type), row.field ? row.field->name : "", index, bit,
-			row.unit, row.scale, (long long)row.offset, na, row.writable ? "rw" : "r");
+			row.unit, row.scale, (long long)row.offset, na,
+			row.writable  ? "rw"
+			: row.ignored ? "ignore"
+				      : "r");
 		csv_text(row.description, out);
 		fputc('\n', out);
 	}
@@ -314,23 +338,70 @@ static json_t *json_row(const struct pb_row_info *row)
 			   row->index >= 0 ? json_integer(row->index) : json_null(), "bit",
 			   row->bit >= 0 ? json_integer(row->bit) : json_null(), "unit", row->unit,
 			   "scale", json_scale(row->scale), "na", na, "access",
-			   row->writable ? "rw" : "r", "description", row->description);
+			   row->writable  ? "rw"
+			   : row->ignored ? "ignore"
+					  : "r",
+			   "description", row->description);
 	if (row->offset)
 		json_object_set_new(object, "offset", json_integer(row->offset));
+	if (row->has_absent)
+		json_object_set_new(object, "absent", json_integer(row->na));
+	if (row->other)
+		json_object_set_new(object, "or", json_string(row->other->name));
+	if (row->values) {
+		json_t *values = json_array();
+
+		for (size_t i = 0; i < row->value_count; i++)
+			json_array_append_new(values, json_integer(row->values[i]));
+		json_object_set_new(object, "values", values);
+	}
 	return object;
 }
 
-static int export_json(const struct pb_map *map, FILE *out)
+/* What the bits of a register show. */
+static json_t *json_bits(const struct pb_map *map, size_t index)
+{
+	json_t *bits = json_array();
+
+	for (unsigned int bit = 0; bit < 16; bit++) {
+		struct pb_bit_info info;
+		json_t *object;
+
+		if (!pb_map_bit(map, index, bit, &info))
+			continue;
+		object = json_pack("{s:i, s:i, s:s}", "bit", (int)bit, "width", (int)info.width,
+				   "field", info.field->name);
+		if (info.index >= 0)
+			json_object_set_new(object, "index", json_integer(info.index));
+		if (info.mask_bit >= 0)
+			json_object_set_new(object, "mask_bit", json_integer(info.mask_bit));
+		if (info.any)
+			json_object_set_new(object, "any", json_integer((json_int_t)info.any));
+		if (info.equals >= 0)
+			json_object_set_new(object, "equals", json_integer(info.equals));
+		if (info.invert)
+			json_object_set_new(object, "not", json_true());
+		json_array_append_new(bits, object);
+	}
+	return bits;
+}
+
+int export_json(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
 {
 	json_t *rows = json_array(), *root;
 	int r;
 
+	(void)target;
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
 		struct pb_row_info row;
 
 		pb_map_row(map, i, &row);
-		if (row.type != PB_ROW_RESERVED)
-			json_array_append_new(rows, json_row(&row));
+		if (row.type == PB_ROW_RESERVED)
+			continue;
+		json_array_append_new(rows, json_row(&row));
+		if (row.type == PB_ROW_BITS)
+			json_object_set_new(json_array_get(rows, json_array_size(rows) - 1), "bits",
+					    json_bits(map, i));
 	}
 	root = json_pack("{s:s, s:i, s:s, s:s, s:s, s:o}", "map", pb_map_name(map), "version",
 			 pb_map_version(map), "scope", pb_scope_name(pb_map_scope(map)), "title",
@@ -348,5 +419,13 @@ const struct pb_export pb_exports[] = {
 	{"markdown", "a page for people", export_markdown},
 	{"csv", "one line a value", export_csv},
 	{"json", "one object a value", export_json},
+	{"twincat", "TwinCAT: a structure and a block on FB_MBReadRegs, as PLCopen XML",
+	 export_twincat},
+	{"st", "the same without Beckhoff's library, as plain IEC 61131-3", export_st},
+	{"homeassistant", "Home Assistant's modbus integration, YAML", export_homeassistant},
+	{"telegraf", "Telegraf's inputs.modbus, TOML", export_telegraf},
+	{"nodered", "a Node-RED flow, JSON", export_nodered},
+	{"modbusscope", "a ModbusScope project", export_modbusscope},
+	{"mbpoll", "mbpoll command lines", export_mbpoll},
 	{NULL, NULL, NULL},
 };

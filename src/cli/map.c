@@ -6,6 +6,7 @@
 #include "packbridge/bridge.h"
 #include "packbridge/yaml.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,15 +16,20 @@ static void usage(FILE *stream)
 {
 	fputs("Usage: packbridge map list [--json]\n"
 	      "       packbridge map show NAME\n"
-	      "       packbridge map export NAME --format FORMAT\n"
+	      "       packbridge map export NAME --format FORMAT [--host HOST:PORT] [--unit N]\n"
 	      "Lists, shows and exports register maps. NAME is a map's name, or the path of a "
 	      "map's\n"
-	      "file (NAME.yaml), which is checked at that.\n\n"
+	      "file (NAME.yaml), which is checked at that. Options may follow it: "
+	      "packbridge+low-first\n"
+	      "has 32-bit values with the low word first, growatt+other-sign other signs of "
+	      "currents.\n\n"
 	      "  -f, --format FORMAT  how to export:\n",
 	      stream);
 	for (const struct pb_export *export = pb_exports; export->name; export ++)
-		fprintf(stream, "                         %-9s %s\n", export->name, export->doc);
-	fputs("  -j, --json           list as JSON\n"
+		fprintf(stream, "                         %-13s %s\n", export->name, export->doc);
+	fputs("  -H, --host HOST:PORT where client code finds packbridge (default 127.0.0.1:502)\n"
+	      "  -u, --unit N         and the unit (default 1; 100 of a bank, 0 of the gateway)\n"
+	      "  -j, --json           list as JSON\n"
 	      "  -h, --help           this text\n",
 	      stream);
 }
@@ -103,15 +109,11 @@ static int show(const struct pb_map *map)
 	return 0;
 }
 
-static int export(const struct pb_map *map, const char *format)
-{
-	for (const struct pb_export *export = pb_exports; export->name; export ++)
-		if (strcmp(export->name, format) == 0)
-			return export->print(map, stdout) < 0 ? 1 : 0;
-	fprintf(stderr, "packbridge map: no format '%s'\n\n", format);
-	usage(stderr);
-	return 2;
-}
+struct options {
+	const char *format, *host;
+	int64_t unit; /* -1: the usual one */
+	bool json;
+};
 
 static int misused(const char *what)
 {
@@ -120,47 +122,91 @@ static int misused(const char *what)
 	return 2;
 }
 
-static int work_on(struct map_work *work, char *const *words, int count, const char *format,
-		   bool json)
+/* "HOST:PORT" or "HOST". @return -EINVAL */
+static int split_host(const char *text, char *host, size_t cap, unsigned int *port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+	int64_t number = 502;
+
+	if (len == 0 || len >= cap || (colon && pb_int_parse(colon + 1, 1, 65535, &number) < 0))
+		return -EINVAL;
+	snprintf(host, cap, "%.*s", (int)len, text);
+	*port = (unsigned int)number;
+	return 0;
+}
+
+static unsigned int usual_unit(enum pb_scope scope)
+{
+	return scope == PB_SCOPE_GATEWAY ? 0 : scope == PB_SCOPE_BANK ? 100 : 1;
+}
+
+static int export(const struct pb_map *map, const struct options *options)
+{
+	char host[256];
+	struct pb_export_target target = {
+		.host = host,
+		.unit = options->unit >= 0 ? (unsigned int)options->unit
+					   : usual_unit(pb_map_scope(map)),
+	};
+	const char *format = options->format;
+
+	if (split_host(options->host, host, sizeof(host), &target.port) < 0)
+		return misused("--host, expected HOST:PORT");
+	for (const struct pb_export *export = pb_exports; export->name; export ++)
+		if (strcmp(export->name, format) == 0)
+			return export->print(map, &target, stdout) < 0 ? 1 : 0;
+	fprintf(stderr, "packbridge map: no format '%s'\n\n", format);
+	usage(stderr);
+	return 2;
+}
+
+static int work_on(struct map_work *work, char *const *words, int count,
+		   const struct options *options)
 {
 	const struct pb_map *map;
 	bool shows;
 
 	if (count == 1 && strcmp(words[0], "list") == 0)
-		return list(work, json);
+		return list(work, options->json);
 	shows = count >= 1 && strcmp(words[0], "show") == 0;
 	if (!shows && (count < 1 || strcmp(words[0], "export") != 0))
 		return misused("expected list, show NAME or export NAME");
 	if (count != 2)
 		return misused("expected one map's name");
-	if (!shows && !format)
+	if (!shows && !options->format)
 		return misused("expected --format");
 	map = pb_cli_find_map(work, "map", words[1]);
 	if (!map)
 		return 1;
-	return shows ? show(map) : export(map, format);
+	return shows ? show(map) : export(map, options);
 }
 
 int pb_cli_map(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"format", required_argument, NULL, 'f'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"format", required_argument, NULL, 'f'}, {"host", required_argument, NULL, 'H'},
+		{"unit", required_argument, NULL, 'u'},	  {"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},	  {0},
 	};
 	struct map_work work = {0};
-	const char *format = NULL;
-	bool json = false;
+	struct options chosen = {.host = "127.0.0.1:502", .unit = -1};
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "f:jh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:H:u:jh", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
-			format = optarg;
+			chosen.format = optarg;
+			break;
+		case 'H':
+			chosen.host = optarg;
+			break;
+		case 'u':
+			if (pb_int_parse(optarg, 0, 255, &chosen.unit) < 0)
+				return misused("--unit, expected 0 to 255");
 			break;
 		case 'j':
-			json = true;
+			chosen.json = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -174,7 +220,7 @@ int pb_cli_map(int argc, char **argv)
 		fputs("packbridge map: out of memory\n", stderr);
 		return 1;
 	}
-	status = work_on(&work, argv + optind, argc - optind, format, json);
+	status = work_on(&work, argv + optind, argc - optind, &chosen);
 	pb_cli_map_done(&work);
 	return status;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A map's values as variables of a program: what exports of client code are made of.
+ */
+#pragma once
+
+#include "packbridge/regmap.h"
+
+/** A value, or several of one array that stand one behind the other. */
+struct variable {
+	struct pb_row_info row; /**< the first */
+	size_t index;		/**< its place in the map */
+	size_t count;		/**< elements; 1 for a single value */
+	size_t block;		/**< its place among the map's blocks */
+	char name[64];		/**< an identifier, unique in the map: "voltage", "cell" */
+};
+
+struct variables {
+	size_t count;
+	struct variable *items;
+};
+
+/** All that shows something, constants and reserved places left out. @return 0, -ENOMEM. */
+int variables_of(const struct pb_map *map, struct variables *ret);
+void variables_done(struct variables *variables);
+
+/** It is a register, not a bit of a table of bits. */
+static inline bool is_register(const struct variable *variable)
+{
+	return !(variable->row.tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE));
+}
+
+/** A number that is a value in a unit, not a word of bits and no text. */
+bool is_number(const struct variable *variable);
+/** It has decimals: scaled, or a float. */
+bool is_real(const struct variable *variable);
+/** "packbridge-bank" as an identifier: "packbridge_bank". */
+void identifier(const char *text, char *out, size_t cap);
