@@ -3,11 +3,13 @@
 #include "configfile.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char help[] =
 	"Usage: packbridge check [-c FILE]\n"
 	"Checks a configuration and the maps that it names. Prints every error as\n"
-	"file:line:col: what, expected what; without errors, the units and listeners that result.\n"
+	"file:line:col: what, expected what; without errors, the units and listeners that result,\n"
+	"and what limits each pack's charge and discharge current.\n"
 	"Nothing is opened or contacted.\n\n"
 	"  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
 	"  -h, --help         this text\n";
@@ -22,7 +24,110 @@ static void print_units(const struct pb_config *config)
 		       pack->map, pack->poll_ms / 1000, pack->poll_ms % 1000 / 100,
 		       pack->stale_after_s, pack->link, pack->protocol);
 	}
+	for (size_t i = 0; i < config->bank_count; i++) {
+		const struct pb_bank_config *bank = &config->banks[i];
+
+		printf("%4d  %-16s  %-20s  bank of", bank->unit, bank->name, bank->map);
+		for (size_t n = 0; n < bank->pack_count; n++)
+			printf("%s %s", n ? "," : "", config->packs[bank->packs[n]].name);
+		printf(" in %s; %s\n",
+		       bank->setup.topology == PB_TOPOLOGY_SERIES ? "series" : "parallel",
+		       bank->setup.missing == PB_MISSING_FAULT
+			       ? "without a pack, it has no reading"
+			       : "packs without a reading are left out");
+	}
 	puts("0,255 (the gateway)     packbridge-gateway");
+}
+
+/* ---- limits ---- */
+
+/* Thousandths, or tenths of a percent, as a person writes them: "3.45", "12.5". */
+static void print_number(int32_t value, int32_t factor)
+{
+	char text[32];
+	size_t len;
+
+	snprintf(text, sizeof(text), "%.*f", factor == 1000 ? 3 : 1,
+		 (double)value / (double)factor);
+	len = strlen(text);
+	while (text[len - 1] == '0')
+		text[--len] = '\0';
+	if (text[len - 1] == '.')
+		text[--len] = '\0';
+	fputs(text, stdout);
+}
+
+static void print_curve(const char *name, const struct pb_curve *curve, int32_t factor,
+			const char *unit)
+{
+	printf("  %-26s ", name);
+	if (curve->count == 0)
+		fputs("off", stdout);
+	for (size_t i = 0; i < curve->count; i++) {
+		fputs(i ? ", " : "", stdout);
+		print_number(curve->points[i].at, factor);
+		printf(" %s ", unit);
+		print_number(curve->points[i].permille, 10);
+		fputs(" %", stdout);
+	}
+	putchar('\n');
+}
+
+static void print_maximum(const char *what, int32_t max_ma, int32_t rate)
+{
+	printf("%s up to ", what);
+	if (max_ma) {
+		print_number(max_ma, 1000);
+		fputs(" A", stdout);
+	} else {
+		print_number(rate, 1000);
+		fputs(" C (of the nominal capacity)", stdout);
+	}
+}
+
+static void print_limits(const struct pb_pack_config *pack)
+{
+	const struct pb_limit_setup *s = &pack->limits;
+
+	printf("%s: %s, ", pack->name, pb_chemistry_names[pack->chemistry]);
+	print_maximum("charge", s->charge_max_ma, s->charge_rate);
+	fputs(" and ", stdout);
+	print_number(s->absorption_mv, 1000);
+	fputs(" V a cell", stdout);
+	if (s->to_float) {
+		fputs(", then ", stdout);
+		print_number(s->float_mv, 1000);
+		fputs(" V", stdout);
+	}
+	fputs("; ", stdout);
+	print_maximum("discharge", s->discharge_max_ma, s->discharge_rate);
+	fputs(" and down to ", stdout);
+	print_number(s->empty_mv, 1000);
+	puts(" V");
+	print_curve("charge, highest cell", &s->charge_by_cell, 1000, "V");
+	print_curve("discharge, lowest cell", &s->discharge_by_cell, 1000, "V");
+	print_curve("charge, temperature", &s->charge_by_temperature, 1000, "degC");
+	print_curve("discharge, temperature", &s->discharge_by_temperature, 1000, "degC");
+	print_curve("charge, state of charge", &s->charge_by_soc, 10, "%");
+	print_curve("discharge, state of charge", &s->discharge_by_soc, 10, "%");
+}
+
+/* Packs with the same limits are told together. */
+static void print_all_limits(const struct pb_config *config)
+{
+	puts("\nlimits, in % of the largest current; straight between the points");
+	for (size_t i = 0; i < config->pack_count; i++) {
+		const struct pb_pack_config *pack = &config->packs[i];
+		size_t same = 0;
+
+		while (memcmp(&config->packs[same].limits, &pack->limits, sizeof(pack->limits)) !=
+		       0)
+			same++;
+		if (same == i)
+			print_limits(pack);
+		else
+			printf("%s: as %s\n", pack->name, config->packs[same].name);
+	}
 }
 
 static void print_listen(const struct pb_listen_config *listen)
@@ -39,7 +144,8 @@ static void print_listen(const struct pb_listen_config *listen)
 	if (listen->unit_count)
 		puts("        shows instead of the units above:");
 	for (size_t i = 0; i < listen->unit_count; i++)
-		printf("%4d  %-16s  %s\n", listen->units[i].unit, listen->units[i].pack,
+		printf("%4d  %-16s  %s\n", listen->units[i].unit,
+		       listen->units[i].pack[0] ? listen->units[i].pack : listen->units[i].bank,
 		       listen->units[i].map);
 }
 
@@ -57,6 +163,7 @@ int pb_cli_check(int argc, char **argv)
 	print_units(config);
 	for (size_t i = 0; i < config->listen_count; i++)
 		print_listen(&config->listens[i]);
-	printf("%s: good\n", file);
+	print_all_limits(config);
+	printf("\n%s: good\n", file);
 	return 0;
 }

@@ -120,12 +120,25 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 	}
 }
 
+/* Its packs have their own alarms; that there is no reading is for the bank to say, when the file
+ * says of all. */
+static void usual_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *of_all)
+{
+	struct pb_report said = {0}; /* when the packs were read */
+	struct pb_alarm_setup usual;
+
+	pb_alarm_preset(&usual, PB_CHEMISTRY_LIFEPO4);
+	config_read_alarms(&usual, of_all, &said);
+	pb_report_clear(&said);
+	setup->rules[PB_ALARM_SILENT] = usual.rules[PB_ALARM_SILENT];
+	setup->latch = usual.latch;
+}
+
 static void read_bank(struct pb_config *config, size_t index, const struct pb_yaml *node,
-		      struct pb_report *report)
+		      const struct pb_yaml *alarms, struct pb_report *report)
 {
 	struct pb_bank_config *bank = &config->banks[index];
 	struct bank source = {.missing = MISSING_USUAL};
-	struct pb_alarm_setup usual;
 
 	if (pb_yaml_fill(node, rows, &source, report) < 0)
 		return;
@@ -144,15 +157,13 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 			      "name '%s', expected only a-z, 0-9 and -", bank->name);
 	check_unique(config, index, node, report);
 	read_members(config, bank, source.packs, report);
-	/* its packs have their own alarms; that there is no reading is for the bank to say */
-	pb_alarm_preset(&usual, PB_CHEMISTRY_LIFEPO4);
-	bank->alarms.rules[PB_ALARM_SILENT] = usual.rules[PB_ALARM_SILENT];
+	usual_alarms(&bank->alarms, alarms);
 	config_read_alarms(&bank->alarms, source.alarms, report);
 	bank->map_mark = config_mark(node, "map");
 }
 
 int config_read_banks(struct pb_config *config, const struct pb_yaml *node,
-		      struct pb_report *report)
+		      const struct pb_yaml *alarms, struct pb_report *report)
 {
 	size_t index = 0;
 
@@ -161,6 +172,6 @@ int config_read_banks(struct pb_config *config, const struct pb_yaml *node,
 	if (!config->banks)
 		return config->bank_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next)
-		read_bank(config, index++, item, report);
+		read_bank(config, index++, item, alarms, report);
 	return 0;
 }

@@ -125,8 +125,9 @@ void config_read_limits(struct pb_limit_setup *setup, const struct pb_yaml *node
 	struct limits limits = {.setup = *setup};
 	struct pb_limit_setup *s = &limits.setup;
 
-	if (!node || pb_yaml_fill(node, limit_rows, &limits, report) < 0)
+	if (!node)
 		return;
+	pb_yaml_fill(node, limit_rows, &limits, report); /* and the curves all the same */
 	read_curve(&s->charge_by_cell, limits.charge_by_cell, 1000, 0, 5000, report);
 	read_curve(&s->discharge_by_cell, limits.discharge_by_cell, 1000, 0, 5000, report);
 	read_curve(&s->charge_by_temperature, limits.charge_by_temperature, 1000, -100000, 150000,

@@ -371,7 +371,7 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 	check_defaults(&sections, report);
 	r = sections.packs ? read_packs(config, &sections, report) : 0;
 	if (r == 0 && sections.banks)
-		r = config_read_banks(config, sections.banks, report);
+		r = config_read_banks(config, sections.banks, sections.alarms, report);
 	if (r == 0)
 		r = config_read_listens(config, sections.listen, report);
 	if (r == 0)

@@ -21,9 +21,10 @@ void config_no_such(const struct pb_yaml *node, const char *what, const char *na
 /** The names of all packs, ended by NULL; free() the array. */
 const char **config_pack_names(const struct pb_config *config);
 
-/** Reads `banks:`, when the packs are there. @return 0, -ENOMEM. */
+/** Reads `banks:`, when the packs are there; @alarms: the file's for all, or NULL. @return 0,
+ * -ENOMEM. */
 int config_read_banks(struct pb_config *config, const struct pb_yaml *node,
-		      struct pb_report *report);
+		      const struct pb_yaml *alarms, struct pb_report *report);
 
 /** Reads keys of `limits:` over what @setup has. @node may be NULL. */
 void config_read_limits(struct pb_limit_setup *setup, const struct pb_yaml *node,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks a running daemon, through its control socket, to free a pack. It needs neither D-Bus nor
- * Modbus: `echo "release house 600" | socat - UNIX-CONNECT:/run/packbridge/control.sock` is the
- * same.
+ * What asks a running daemon through its control socket: to free a pack, to forget alarms. It needs
+ * neither D-Bus nor Modbus: `echo "release house 600" | socat -
+ * UNIX-CONNECT:/run/packbridge/control.sock` is the same.
  */
 #include "cli.h"
 
@@ -115,33 +115,84 @@ static int ask(int fd, const char *line, char *answer, size_t cap)
 	return len ? 0 : -ETIMEDOUT;
 }
 
+/* @return the exit status */
+static int command_daemon(const char *command, const char *socket, const char *line)
+{
+	char answer[512];
+	int fd = connect_to(socket), r;
+
+	if (fd < 0) {
+		fprintf(stderr,
+			"packbridge %s: %s: %s (does the daemon run, and is this its control "
+			"socket?)\n",
+			command, socket, strerror(-fd));
+		return 1;
+	}
+	r = ask(fd, line, answer, sizeof(answer));
+	close(fd);
+	if (r < 0) {
+		fprintf(stderr, "packbridge %s: no answer: %s\n", command, strerror(-r));
+		return 1;
+	}
+	fputs(answer, strncmp(answer, "ok", 2) == 0 ? stdout : stderr);
+	return strncmp(answer, "ok", 2) == 0 ? 0 : 1;
+}
+
 int pb_cli_release(int argc, char **argv)
 {
 	struct options options;
-	char line[256], answer[512];
-	int status = read_options(argc, argv, &options), fd, r;
+	char line[256];
+	int status = read_options(argc, argv, &options);
 
 	if (status >= 0)
 		return status;
-	fd = connect_to(options.socket);
-	if (fd < 0) {
-		fprintf(stderr,
-			"packbridge release: %s: %s (does the daemon run, and is this its control "
-			"socket?)\n",
-			options.socket, strerror(-fd));
-		return 1;
-	}
 	if (options.take)
 		snprintf(line, sizeof(line), "take %s\n", options.pack);
 	else
 		snprintf(line, sizeof(line), "release %s %d\n", options.pack,
 			 (int)options.minutes * 60);
-	r = ask(fd, line, answer, sizeof(answer));
-	close(fd);
-	if (r < 0) {
-		fprintf(stderr, "packbridge release: no answer: %s\n", strerror(-r));
-		return 1;
+	return command_daemon("release", options.socket, line);
+}
+
+/* ---- alarms ---- */
+
+static const char reset_help[] =
+	"Usage: packbridge reset [--socket PATH] [NAME]\n"
+	"Lets a running daemon forget latched alarms that are over, of the pack or bank NAME, or "
+	"of\n"
+	"all. Alarms that are still there stay.\n\n"
+	"  -s, --socket PATH  the daemon's control socket\n"
+	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
+	"  -h, --help         this text\n";
+
+int pb_cli_reset(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"socket", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	const char *socket = PB_CONFIG_CONTROL;
+	char line[256];
+	int option;
+
+	while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			socket = optarg;
+			break;
+		case 'h':
+			fputs(reset_help, stdout);
+			return 0;
+		default:
+			fputs(reset_help, stderr);
+			return 2;
+		}
 	}
-	fputs(answer, strncmp(answer, "ok", 2) == 0 ? stdout : stderr);
-	return strncmp(answer, "ok", 2) == 0 ? 0 : 1;
+	if (argc - optind > 1) {
+		fprintf(stderr, "packbridge reset: expected one NAME at most\n\n%s", reset_help);
+		return 2;
+	}
+	snprintf(line, sizeof(line), "reset %s\n", optind < argc ? argv[optind] : "");
+	return command_daemon("reset", socket, line);
 }
