@@ -70,8 +70,8 @@ struct pb_limit_state {
 	uint64_t at_ms; /**< of the last reading; 0: none yet */
 	int32_t cells;
 	enum pb_phase phase;
-	uint64_t absorbed_ms;	/**< with balanced cells */
-	uint64_t absorption_ms; /**< in this phase */
+	uint64_t absorbed_ms; /**< with balanced cells */
+	uint64_t phase_ms;    /**< in this phase */
 	struct pb_ramp voltage, charge, discharge;
 	bool now, soon; /**< as asked for last */
 };

@@ -13,6 +13,7 @@
 enum {
 	NEAR_MV = 10,	     /* a cell so near to the absorption voltage has reached it */
 	LEFT_MV = 50,	     /* so far below, the charger is gone */
+	SETTLE_MS = 3600000, /* in float, before a spread of cells counts: they have to relax */
 	STEP_MAX_MS = 60000, /* a longer gap between readings counts as so much */
 	VOLTAGE_HOLD_MS = 60000,
 	VOLTAGE_RATE_UV = 100, /* a second and cell */
@@ -166,12 +167,13 @@ static void enter(struct pb_limit_state *state, enum pb_phase phase)
 {
 	state->phase = phase;
 	state->absorbed_ms = 0;
-	state->absorption_ms = 0;
+	state->phase_ms = 0;
 }
 
-static bool wants_bulk(const struct pb_limit_setup *setup, const struct pb_sample *s)
+static bool wants_bulk(const struct pb_limit_setup *setup, const struct pb_limit_state *state,
+		       const struct pb_sample *s)
 {
-	if (s->cell_delta_mv >= setup->bulk_spread_mv)
+	if (state->phase_ms >= SETTLE_MS && s->cell_delta_mv >= setup->bulk_spread_mv)
 		return true;
 	if (s->has & PB_HAS(PB_HAS_SOC))
 		return s->soc_permille < setup->bulk_soc_permille;
@@ -192,18 +194,19 @@ static void step_phase(const struct pb_limit_setup *setup, struct pb_limit_state
 			enter(state, PB_PHASE_BULK);
 			break;
 		}
-		state->absorption_ms += passed_ms;
+		state->phase_ms += passed_ms;
 		if (s->cell_delta_mv <= setup->balanced_mv)
 			state->absorbed_ms += passed_ms;
 		else if (s->cell_delta_mv > setup->balanced_mv + setup->balanced_mv / 3)
 			state->absorbed_ms = 0;
 		if (setup->to_float &&
 		    (state->absorbed_ms >= 1000 * (uint64_t)setup->absorption_s ||
-		     state->absorption_ms >= 1000 * (uint64_t)setup->absorption_max_s))
+		     state->phase_ms >= 1000 * (uint64_t)setup->absorption_max_s))
 			enter(state, PB_PHASE_FLOAT);
 		break;
 	case PB_PHASE_FLOAT:
-		if (!setup->to_float || wants_bulk(setup, s))
+		state->phase_ms += passed_ms;
+		if (!setup->to_float || wants_bulk(setup, state, s))
 			enter(state, PB_PHASE_BULK);
 		break;
 	}

@@ -359,7 +359,7 @@ START_TEST(absorption_ends_without_balance)
 	int readings = 0;
 
 	begin();
-	set_cells(3390, 3400, 3445, 3450);
+	set_cells(3360, 3400, 3445, 3450);
 	battery.sample.soc_permille = 990;
 	do {
 		step_after(5000);
@@ -367,6 +367,12 @@ START_TEST(absorption_ends_without_balance)
 		ck_assert_int_le(readings, 3000);
 	} while (battery.limits.charge_phase != PB_PHASE_FLOAT);
 	ck_assert_int_eq(readings, 4 * 720 + 1);
+	/* cells that are still far apart after an hour get another turn */
+	for (readings = 0; battery.limits.charge_phase == PB_PHASE_FLOAT; readings++) {
+		ck_assert_int_le(readings, 3000);
+		step_after(5000);
+	}
+	ck_assert_int_eq(readings, 720);
 	begin();
 	setup.to_float = false;
 	set_cells(3450, 3450, 3450, 3450);

@@ -3,6 +3,7 @@
 #include "packbridge/config.h"
 #include "suite.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TWO_PACKS                                                                                  \
@@ -185,6 +186,38 @@ START_TEST(refused)
 }
 END_TEST
 
+static void has_key(const char *page, const char *name, const char *key)
+{
+	char quoted[64];
+
+	snprintf(quoted, sizeof(quoted), "`%s`", key);
+	ck_assert_msg(strstr(page, quoted) != NULL, "docs/%s lacks %s", name, quoted);
+}
+
+/* The pages name each key. */
+START_TEST(documented)
+{
+	static char page[1 << 16];
+	const struct pb_yaml_row *rows[] = {pb_config_bank_rows(), pb_config_limit_rows()};
+	static const char *const names[] = {"banks.md", "charge-control.md", "alarms.md"};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(names); i++) {
+		char path[512];
+		FILE *file;
+
+		snprintf(path, sizeof(path), PB_SOURCE_DIR "/docs/%s", names[i]);
+		file = fopen(path, "re");
+		ck_assert_ptr_nonnull(file);
+		page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+		fclose(file);
+		for (size_t n = 0; i < PB_ARRAY_SIZE(rows) && rows[i][n].key; n++)
+			has_key(page, names[i], rows[i][n].key);
+	}
+	for (int i = 0; i < PB_ALARM_COUNT; i++)
+		has_key(page, names[2], pb_alarm_name((enum pb_alarm)i));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("bank");
@@ -192,5 +225,6 @@ int main(void)
 	tcase_add_test(tcase, a_bank);
 	tcase_add_test(tcase, layers);
 	tcase_add_loop_test(tcase, refused, 0, PB_ARRAY_SIZE(errors));
+	tcase_add_test(tcase, documented);
 	return pb_run_suite("config/bank", tcase);
 }
