@@ -145,5 +145,5 @@ void pb_map_part(const struct pb_map *map, size_t index, unsigned int bit, uint1
 	const struct bit_source *source = &map_row(map, index, &block)->bits[bit];
 
 	*ret = (struct pb_row_value){.available = true};
-	decode_field(source->number, raw >> bit & ((1U << source->width) - 1), ret);
+	decode_field(source->number, (unsigned int)raw >> bit & ((1U << source->width) - 1), ret);
 }

@@ -35,7 +35,7 @@ for map in "${maps[@]}"; do
 done
 [ "$bad" -eq 0 ] || { echo "exports have changed: see the head of this script"; exit 1; }
 [ "$(find "$source/tests/data/exports" -type f | wc -l)" -eq $((${#maps[@]} * ${#formats[@]})) ]
-python3 "$source/tests/integration/exports.py" "$folder/exports"
+/usr/bin/python3 "$source/tests/integration/exports.py" "$folder/exports"
 # a compiler that is not Beckhoff's, where there is one (matiec)
 if command -v iec2c >/dev/null; then
 	for map in "${maps[@]}"; do
@@ -118,7 +118,7 @@ echo "$lines lines of mbpoll were answered"
 # each map's fields, as read back, against the native ones: each as fine as the coarser shows it
 "$program" read --json --unit 200 "tcp:127.0.0.1:$port" >"$folder/pack.native"
 "$program" read --json --unit 202 --map packbridge-bank "tcp:127.0.0.1:$port" >"$folder/bank.native"
-python3 - "$folder" <<'END'
+/usr/bin/python3 - "$folder" <<'END'
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
 natives = {k: json.loads((folder / f"{k}.native").read_text())["fields"] for k in ("pack", "bank")}
