@@ -28,6 +28,6 @@ enum {
 };
 
 /** What the BMS says of one direction: PB_REASON_UNKNOWN when it lets the current pass. */
-enum pb_reason blocked_by(const struct pb_battery *battery, bool charge);
+enum pb_reason bank_blocked_by(const struct pb_battery *battery, bool charge);
 /** Puts the reasons of the limits into words. */
-void limits_say(struct pb_limits *limits);
+void bank_say_limits(struct pb_limits *limits);

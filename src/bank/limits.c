@@ -64,7 +64,7 @@ static void offer_curve(struct lowest *lowest, const struct pb_curve *curve, boo
 		offer(lowest, (int32_t)pb_scale(max_ma, pb_curve_at(curve, at), 1000), reason);
 }
 
-enum pb_reason blocked_by(const struct pb_battery *battery, bool charge)
+enum pb_reason bank_blocked_by(const struct pb_battery *battery, bool charge)
 {
 	const struct pb_sample *s = &battery->sample;
 	uint32_t stops = charge ? STOPS_CHARGE : STOPS_DISCHARGE;
@@ -85,7 +85,7 @@ static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb
 	const struct pb_curve *warmth =
 		charge ? &setup->charge_by_temperature : &setup->discharge_by_temperature;
 	struct lowest lowest = {max_ma, PB_REASON_MAXIMUM};
-	enum pb_reason block = blocked_by(battery, charge);
+	enum pb_reason block = bank_blocked_by(battery, charge);
 	bool warm = battery_has(battery, PB_HAS_TEMPERATURE_EXTREMES);
 
 	if ((block == PB_REASON_PROTECTION && setup->by_protection) ||
@@ -341,7 +341,7 @@ static void step_requests(const struct pb_limit_setup *setup, struct pb_limit_st
 	battery_mark(battery, PB_HAS_REQUESTS);
 }
 
-void limits_say(struct pb_limits *limits)
+void bank_say_limits(struct pb_limits *limits)
 {
 	snprintf(limits->charge_voltage_text, sizeof(limits->charge_voltage_text), "%s",
 		 pb_reason_text((enum pb_reason)limits->charge_voltage_reason));
@@ -370,7 +370,7 @@ void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *st
 	battery->limits = (struct pb_limits){0};
 	if (old) {
 		fall_silent(state, battery);
-		limits_say(&battery->limits);
+		bank_say_limits(&battery->limits);
 		return;
 	}
 	if (passed_ms > STEP_MAX_MS)
@@ -386,5 +386,5 @@ void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *st
 	step_current(setup, &state->charge, battery, true, passed_ms, now_ms);
 	step_current(setup, &state->discharge, battery, false, passed_ms, now_ms);
 	step_requests(setup, state, battery);
-	limits_say(&battery->limits);
+	bank_say_limits(&battery->limits);
 }

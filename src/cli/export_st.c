@@ -23,20 +23,20 @@ struct code {
 
 static bool shown(const struct variable *variable)
 {
-	return is_register(variable) && variable->row.type != PB_ROW_STRING;
+	return variable_is_register(variable) && variable->row.type != PB_ROW_STRING;
 }
 
 static const char *type_of(const struct variable *variable)
 {
-	if (is_real(variable))
+	if (variable_is_real(variable))
 		return "REAL";
 	switch (variable->row.type) {
 	case PB_ROW_U16:
-		return is_number(variable) ? "UINT" : "WORD";
+		return variable_is_number(variable) ? "UINT" : "WORD";
 	case PB_ROW_S16:
 		return "INT";
 	case PB_ROW_U32:
-		return is_number(variable) ? "UDINT" : "DWORD";
+		return variable_is_number(variable) ? "UDINT" : "DWORD";
 	case PB_ROW_S32:
 		return "DINT";
 	case PB_ROW_BITS:
@@ -113,7 +113,7 @@ static void value_of(const struct variable *variable, const char *words, char *o
 	const char *from = row->words == 1 ? "WORD" : "DWORD", *number = number_of(variable);
 	char text[256], scale[32];
 
-	if (!is_number(variable)) {
+	if (!variable_is_number(variable)) {
 		snprintf(out, cap, "%s", words);
 		return;
 	}
@@ -121,7 +121,7 @@ static void value_of(const struct variable *variable, const char *words, char *o
 		snprintf(text, sizeof(text), "PB_REAL(%s)", words);
 	else
 		snprintf(text, sizeof(text), "%s_TO_%s(%s)", from, number, words);
-	if (!is_real(variable)) {
+	if (!variable_is_real(variable)) {
 		snprintf(out, cap, "%s", text);
 		return;
 	}
@@ -174,10 +174,10 @@ static void print_value(const struct code *code, const struct variable *variable
 {
 	char first[48], second[48], words[160], value[512];
 	const char *element = variable->count > 1 ? "[i]" : "";
-	const char *zero = is_real(variable)	      ? "0.0"
-			   : is_number(variable)      ? "0"
-			   : variable->row.words == 1 ? "WORD#0"
-						      : "DWORD#0";
+	const char *zero = variable_is_real(variable)	  ? "0.0"
+			   : variable_is_number(variable) ? "0"
+			   : variable->row.words == 1	  ? "WORD#0"
+							  : "DWORD#0";
 	const char *tab = "";
 
 	if (variable->count > 1) {
@@ -321,7 +321,7 @@ static void st_block(const struct code *code, size_t block)
 	char name[64];
 
 	pb_map_block(code->map, block, &info);
-	identifier(info.name, name, sizeof(name));
+	variable_identifier(info.name, name, sizeof(name));
 	fprintf(code->out, "(* registers %u to %u: read %u from %u *)\n", info.addr,
 		info.addr + info.count - 1, info.count, info.addr);
 	fprintf(code->out,
@@ -338,7 +338,7 @@ static void st_block(const struct code *code, size_t block)
 static int begin(struct code *code, const struct pb_map *map, FILE *out)
 {
 	*code = (struct code){.map = map, .out = out};
-	identifier(pb_map_name(map), code->name, sizeof(code->name));
+	variable_identifier(pb_map_name(map), code->name, sizeof(code->name));
 	return variables_of(map, &code->variables);
 }
 
@@ -511,7 +511,7 @@ static int xml_block(struct code *code, size_t block)
 	if (!text)
 		return -ENOMEM;
 	pb_map_block(code->map, block, &info);
-	identifier(info.name, name, sizeof(name));
+	variable_identifier(info.name, name, sizeof(name));
 	snprintf(type, sizeof(type), "<derived name=\"PB_%s\"/>", code->name);
 	fprintf(out,
 		"      <pou name=\"PB_%s_%s\" pouType=\"functionBlock\">\n        <interface>\n"
@@ -590,7 +590,7 @@ static void reader_body(const struct code *code, FILE *out)
 		if (!block_shows(code, i))
 			continue;
 		pb_map_block(code->map, i, &info);
-		identifier(info.name, name, sizeof(name));
+		variable_identifier(info.name, name, sizeof(name));
 		fprintf(out, "%zu: fb_%s(w := w, data := data);\n", ++shown_blocks, name);
 	}
 	fprintf(out,
@@ -641,7 +641,7 @@ static void reader_interface(const struct code *code, const struct pb_export_tar
 		if (!block_shows(code, i))
 			continue;
 		pb_map_block(code->map, i, &info);
-		identifier(info.name, block, sizeof(block));
+		variable_identifier(info.name, block, sizeof(block));
 		snprintf(name, sizeof(name), "fb_%s", block);
 		snprintf(text, sizeof(text), "<derived name=\"PB_%.50s_%.40s\"/>", code->name,
 			 block);

@@ -132,7 +132,7 @@ static void ha_sensor(const struct pb_map *map, const struct pb_export_target *t
 	char name[96], map_name[64];
 
 	element_name(variable, element, name, sizeof(name));
-	identifier(pb_map_name(map), map_name, sizeof(map_name));
+	variable_identifier(pb_map_name(map), map_name, sizeof(map_name));
 	fprintf(out,
 		"      - name: \"%s %s\"\n"
 		"        unique_id: %s_%u_%u\n"
@@ -144,7 +144,7 @@ static void ha_sensor(const struct pb_map *map, const struct pb_export_target *t
 		holding(row) ? "holding" : "input", ha_type(row));
 	if (row->type == PB_ROW_STRING)
 		fprintf(out, "        count: %u\n", row->words);
-	else if (is_number(variable))
+	else if (variable_is_number(variable))
 		ha_number(map, row, out);
 }
 
@@ -154,7 +154,7 @@ static void ha_binary(const struct pb_map *map, const struct pb_export_target *t
 	char name[96], map_name[64];
 
 	element_name(variable, element, name, sizeof(name));
-	identifier(pb_map_name(map), map_name, sizeof(map_name));
+	variable_identifier(pb_map_name(map), map_name, sizeof(map_name));
 	fprintf(out,
 		"      - name: \"%s %s\"\n"
 		"        unique_id: %s_%u_bit_%u\n"
@@ -187,15 +187,16 @@ int export_homeassistant(const struct pb_map *map, const struct pb_export_target
 	for (size_t i = 0; i < variables.count; i++) {
 		const struct variable *variable = &variables.items[i];
 
-		bits |= !is_register(variable);
-		for (size_t n = 0; is_register(variable) && n < variable->count; n++)
+		bits |= !variable_is_register(variable);
+		for (size_t n = 0; variable_is_register(variable) && n < variable->count; n++)
 			ha_sensor(map, target, variable, n, out);
 	}
 	if (bits)
 		fputs("    binary_sensors:\n", out);
 	for (size_t i = 0; i < variables.count; i++)
 		for (size_t n = 0;
-		     !is_register(&variables.items[i]) && n < variables.items[i].count; n++)
+		     !variable_is_register(&variables.items[i]) && n < variables.items[i].count;
+		     n++)
 			ha_binary(map, target, &variables.items[i], n, out);
 	variables_done(&variables);
 	return 0;
@@ -225,7 +226,7 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 		fprintf(out, ", type=\"STRING\", length=%u", row->words);
 	else if (row->type != PB_ROW_COIL)
 		fprintf(out, ", type=\"%s\"", telegraf_type(row));
-	if (is_real(variable) && strcmp(row->scale, "1") != 0) {
+	if (variable_is_real(variable) && strcmp(row->scale, "1") != 0) {
 		snprintf(scale, sizeof(scale), "%s%s", row->scale,
 			 strchr(row->scale, '.') ? "" : ".0");
 		fprintf(out, ", scale=%s, output=\"FLOAT64\"", scale);
@@ -308,7 +309,7 @@ static void js_value(const struct variable *variable, const char *at, FILE *out)
 
 	if (row->type == PB_ROW_STRING)
 		fprintf(out, "text(%s, %u)", at, row->words);
-	else if (!is_number(variable) || row->type == PB_ROW_F32)
+	else if (!variable_is_number(variable) || row->type == PB_ROW_F32)
 		fprintf(out, "%s(%s)", readers[row->type], at);
 	else if (row->has_na)
 		fprintf(out, "number(%s(%s), %s, %lld, %lld)", readers[row->type], at, row->scale,
@@ -527,7 +528,7 @@ int export_modbusscope(const struct pb_map *map, const struct pb_export_target *
 	for (size_t i = 0; i < variables.count; i++) {
 		const struct variable *variable = &variables.items[i];
 
-		if (!is_register(variable) || !is_number(variable))
+		if (!variable_is_register(variable) || !variable_is_number(variable))
 			continue;
 		for (size_t n = 0; n < variable->count; n++)
 			scope_register(variable, n, number++, out);

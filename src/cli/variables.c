@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void identifier(const char *text, char *out, size_t cap)
+void variable_identifier(const char *text, char *out, size_t cap)
 {
 	size_t at = 0;
 
@@ -35,10 +35,10 @@ static void name_of(const struct pb_row_info *row, char *out, size_t cap)
 	/* of a bit, what it says is the better name: "warning_cell_high" */
 	if (row->type == PB_ROW_COIL && row->bit >= 0 &&
 	    row->description != row->field->description) {
-		identifier(row->description, out, cap);
+		variable_identifier(row->description, out, cap);
 		return;
 	}
-	identifier(row->field->name, out, cap);
+	variable_identifier(row->field->name, out, cap);
 	len = strlen(out);
 	for (size_t i = 0; i < PB_ARRAY_SIZE(units); i++) {
 		size_t unit = strlen(units[i]);
@@ -59,7 +59,7 @@ static void make_unique(struct variables *variables, struct variable *variable)
 		if (strcmp(variables->items[i].name, variable->name) != 0)
 			continue;
 		snprintf(variable->name + len, sizeof(variable->name) - len, "%s%u",
-			 is_register(variable) ? "_" : "_bit_", variable->row.addr);
+			 variable_is_register(variable) ? "_" : "_bit_", variable->row.addr);
 		return;
 	}
 }
@@ -120,7 +120,7 @@ void variables_done(struct variables *variables)
 	free(variables->items);
 }
 
-bool is_number(const struct variable *variable)
+bool variable_is_number(const struct variable *variable)
 {
 	const struct pb_row_info *row = &variable->row;
 
@@ -140,10 +140,10 @@ bool is_number(const struct variable *variable)
 	return false;
 }
 
-bool is_real(const struct variable *variable)
+bool variable_is_real(const struct variable *variable)
 {
 	const struct pb_row_info *row = &variable->row;
 
-	return is_number(variable) &&
+	return variable_is_number(variable) &&
 	       (row->type == PB_ROW_F32 || strcmp(row->scale, "1") != 0 || row->offset != 0);
 }

@@ -25,14 +25,14 @@ int variables_of(const struct pb_map *map, struct variables *ret);
 void variables_done(struct variables *variables);
 
 /** It is a register, not a bit of a table of bits. */
-static inline bool is_register(const struct variable *variable)
+static inline bool variable_is_register(const struct variable *variable)
 {
 	return !(variable->row.tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE));
 }
 
 /** A number that is a value in a unit, not a word of bits and no text. */
-bool is_number(const struct variable *variable);
+bool variable_is_number(const struct variable *variable);
 /** It has decimals: scaled, or a float. */
-bool is_real(const struct variable *variable);
+bool variable_is_real(const struct variable *variable);
 /** "packbridge-bank" as an identifier: "packbridge_bank". */
-void identifier(const char *text, char *out, size_t cap);
+void variable_identifier(const char *text, char *out, size_t cap);

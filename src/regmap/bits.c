@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool mask_has(const struct pb_field *field, int32_t bit)
+bool compile_mask_has(const struct pb_field *field, int32_t bit)
 {
 	return bit >= 0 && bit < 63 && field->max >> bit != 0;
 }
@@ -30,7 +30,7 @@ static int compile_truth(struct compiler *c, const struct pb_yaml *node,
 			      field->name);
 		return -EINVAL;
 	}
-	if (mask ? (any ? mask_bit >= 0 || (any & ~field->max) : !mask_has(field, mask_bit))
+	if (mask ? (any ? mask_bit >= 0 || (any & ~field->max) : !compile_mask_has(field, mask_bit))
 		 : mask_bit >= 0 || any) {
 		pb_yaml_error(c->report, node, "%s, expected %s", field->name,
 			      mask ? "the mask's bit that is shown, one that it can have"
@@ -48,7 +48,7 @@ static int compile_truth(struct compiler *c, const struct pb_yaml *node,
 
 int compile_coil(struct compiler *c, const struct source *s, struct row *row)
 {
-	if (compile_truth(c, source_at(s, "field"), row->field, s->bit, 0, s->equals) < 0)
+	if (compile_truth(c, compile_at(s, "field"), row->field, s->bit, 0, s->equals) < 0)
 		return -EINVAL;
 	row->bit = (struct bit_source){
 		.field = row->field,
@@ -155,7 +155,7 @@ static int compile_shown(struct compiler *c, const struct pb_yaml *item,
 {
 	static const char *const of_numbers[] = {"unit", "scale", "saturate", "values", "absent"};
 
-	ret->field = find_field(c, pb_yaml_get(item, "field"), entry->field);
+	ret->field = compile_find_field(c, pb_yaml_get(item, "field"), entry->field);
 	if (!ret->field || check_element(c, item, ret->field, entry->index) < 0)
 		return -EINVAL;
 	ret->index = (uint16_t)(entry->index < 0 ? 0 : entry->index);

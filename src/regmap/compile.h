@@ -27,12 +27,12 @@ struct limits {
 extern const struct limits row_limits[];
 
 /** Where @key stands; the row itself when it is missing. */
-const struct pb_yaml *source_at(const struct source *source, const char *key);
+const struct pb_yaml *compile_at(const struct source *source, const char *key);
 /** A field that a row names. @return NULL after an error. */
-const struct pb_field *find_field(struct compiler *compiler, const struct pb_yaml *node,
-				  const char *name);
+const struct pb_field *compile_find_field(struct compiler *compiler, const struct pb_yaml *node,
+					  const char *name);
 /** A number as it stands in the register: 0x8000 and -32768 are the same s16. @return -EINVAL. */
-int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret);
+int compile_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret);
 
 /** number.c: a number of row->field. @return 0, -EINVAL after an error. */
 int compile_number(struct compiler *compiler, const struct source *source, struct row *row);
@@ -41,4 +41,4 @@ int compile_number(struct compiler *compiler, const struct source *source, struc
 int compile_coil(struct compiler *compiler, const struct source *source, struct row *row);
 int compile_bits(struct compiler *compiler, const struct source *source, struct row *row);
 /** How far a mask's bits reach. */
-bool mask_has(const struct pb_field *field, int32_t bit);
+bool compile_mask_has(const struct pb_field *field, int32_t bit);

@@ -41,14 +41,14 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 
 	if (!unit) {
 		unit_list(row->field->uom, known, sizeof(known));
-		pb_yaml_error(c->report, source_at(s, "unit"),
+		pb_yaml_error(c->report, compile_at(s, "unit"),
 			      "unit '%s' for %s, expected one of %s", s->unit, row->field->name,
 			      known);
 		return -EINVAL;
 	}
 	if (*s->scale && (pb_ratio_parse(s->scale, &scale_num, &scale_den) < 0 || scale_num == 0 ||
 			  scale_num > 1000000 || scale_num < -1000000)) {
-		pb_yaml_error(c->report, source_at(s, "scale"),
+		pb_yaml_error(c->report, compile_at(s, "scale"),
 			      "scale '%s', expected a decimal number such as 0.1, not 0", s->scale);
 		return -EINVAL;
 	}
@@ -80,7 +80,7 @@ static int compile_absent(struct compiler *c, const struct source *s, struct row
 			      row->field->name);
 		return -EINVAL;
 	}
-	if (parse_raw(row, s->absent, &row->na) == 0 && row->na <= most(row))
+	if (compile_raw(row, s->absent, &row->na) == 0 && row->na <= most(row))
 		return 0;
 	pb_yaml_error(c->report, s->absent, "absent '%s', expected a register that fits",
 		      s->absent->text ? s->absent->text : "");
@@ -102,7 +102,7 @@ static int compile_na(struct compiler *c, const struct source *s, struct row *ro
 			      row->field->name);
 		return -EINVAL;
 	}
-	if (parse_raw(row, s->na, &row->na) == 0)
+	if (compile_raw(row, s->na, &row->na) == 0)
 		return 0;
 	pb_yaml_error(c->report, s->na, "na '%s', expected a register of type %s",
 		      s->na->text ? s->na->text : "", pb_row_type_name(row->type));
@@ -134,7 +134,7 @@ static int compile_range(struct compiler *c, const struct source *s, struct row 
 	else if (row->has_na && row->na == row->max)
 		row->max--;
 	else if (row->has_na && row->na >= low && row->na <= high) {
-		pb_yaml_error(c->report, source_at(s, "na"),
+		pb_yaml_error(c->report, compile_at(s, "na"),
 			      "na %lld is a value that %s can have (%lld to %lld), expected one "
 			      "outside",
 			      (long long)row->na, row->field->name, (long long)low,
@@ -142,7 +142,7 @@ static int compile_range(struct compiler *c, const struct source *s, struct row 
 		return -EINVAL;
 	}
 	if ((low < row->min || high > row->max) && !s->saturate) {
-		pb_yaml_error(c->report, source_at(s, "type"),
+		pb_yaml_error(c->report, compile_at(s, "type"),
 			      "%s needs registers from %lld to %lld, but %s holds %lld to %lld; "
 			      "expected %s, a coarser scale, or saturate: true",
 			      row->field->name, (long long)low, (long long)high,
@@ -160,7 +160,7 @@ static int compile_mask(struct compiler *c, const struct source *s, struct row *
 	if (row->field->kind != PB_KIND_MASK) {
 		if (s->width == 0 && s->shift == 0)
 			return 0;
-		pb_yaml_error(c->report, source_at(s, s->width ? "width" : "shift"),
+		pb_yaml_error(c->report, compile_at(s, s->width ? "width" : "shift"),
 			      "%s is no mask, expected no shift and width", row->field->name);
 		return -EINVAL;
 	}
@@ -174,12 +174,12 @@ static int compile_mask(struct compiler *c, const struct source *s, struct row *
 	row->shift = (uint8_t)s->shift;
 	row->width = (uint8_t)s->width;
 	if (row->field->max >> s->shift == 0) {
-		pb_yaml_error(c->report, source_at(s, "shift"),
+		pb_yaml_error(c->report, compile_at(s, "shift"),
 			      "%s has no bit %d, expected a lower one", row->field->name, s->shift);
 		return -EINVAL;
 	}
 	if (s->shift && !s->width) {
-		pb_yaml_error(c->report, source_at(s, "shift"),
+		pb_yaml_error(c->report, compile_at(s, "shift"),
 			      "shift without width, expected both");
 		return -EINVAL;
 	}
@@ -206,7 +206,7 @@ static int compile_values(struct compiler *c, const struct source *s, struct row
 	}
 	values = map_alloc(c->map, count * sizeof(*values));
 	for (const struct pb_yaml *item = s->values->child; item; item = item->next, i++) {
-		if (parse_raw(row, item, &values[i]) < 0 || values[i] > most(row)) {
+		if (compile_raw(row, item, &values[i]) < 0 || values[i] > most(row)) {
 			pb_yaml_error(c->report, item, "value '%s', expected a register that fits",
 				      item->text ? item->text : "");
 			return -EINVAL;
@@ -225,7 +225,7 @@ int compile_number(struct compiler *c, const struct source *s, struct row *row)
 	int r;
 
 	if (row->field->kind == PB_KIND_TEXT) {
-		pb_yaml_error(c->report, source_at(s, "type"), "%s is text, expected type string",
+		pb_yaml_error(c->report, compile_at(s, "type"), "%s is text, expected type string",
 			      row->field->name);
 		return -EINVAL;
 	}

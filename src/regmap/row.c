@@ -75,14 +75,15 @@ const struct limits row_limits[] = {
 	[PB_ROW_RESERVED] = {0},
 };
 
-const struct pb_yaml *source_at(const struct source *s, const char *key)
+const struct pb_yaml *compile_at(const struct source *s, const char *key)
 {
 	const struct pb_yaml *node = pb_yaml_get(s->node, key);
 
 	return node ? node : s->node;
 }
 
-const struct pb_field *find_field(struct compiler *c, const struct pb_yaml *node, const char *name)
+const struct pb_field *compile_find_field(struct compiler *c, const struct pb_yaml *node,
+					  const char *name)
 {
 	const struct pb_field *field = pb_field_find(c->map->scope, name);
 	const char *near;
@@ -96,7 +97,7 @@ const struct pb_field *find_field(struct compiler *c, const struct pb_yaml *node
 	return NULL;
 }
 
-int parse_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
+int compile_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
 {
 	const struct limits *limit = &row_limits[row->type];
 	int64_t top = limit->min < 0 ? limit->max - limit->min : limit->max; /* all bits set */
@@ -118,7 +119,7 @@ static int compile_constant(struct compiler *c, const struct source *s, struct r
 	for (size_t i = 0; i < PB_ARRAY_SIZE(of_fields); i++) {
 		if (!pb_yaml_get(s->node, of_fields[i]))
 			continue;
-		pb_yaml_error(c->report, source_at(s, of_fields[i]),
+		pb_yaml_error(c->report, compile_at(s, of_fields[i]),
 			      "%s has no meaning for a constant, expected none", of_fields[i]);
 		r = -EINVAL;
 	}
@@ -136,7 +137,7 @@ static int compile_constant(struct compiler *c, const struct source *s, struct r
 			      strlen(row->text), 2 * row->words);
 		return -EINVAL;
 	}
-	if (parse_raw(row, s->value, &row->value) < 0) {
+	if (compile_raw(row, s->value, &row->value) < 0) {
 		pb_yaml_error(c->report, s->value,
 			      "value '%s', expected a whole number that %s holds", s->value->text,
 			      type_names[row->type]);
@@ -151,7 +152,7 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 	case PB_ROW_STRING:
 		if (row->field->kind == PB_KIND_TEXT)
 			return 0;
-		pb_yaml_error(c->report, source_at(s, "type"),
+		pb_yaml_error(c->report, compile_at(s, "type"),
 			      "%s is no text, expected a type for numbers", row->field->name);
 		return -EINVAL;
 	case PB_ROW_COIL:
@@ -166,7 +167,7 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 	case PB_ROW_RESERVED:
 		break;
 	}
-	pb_yaml_error(c->report, source_at(s, "field"), "type %s, expected no field",
+	pb_yaml_error(c->report, compile_at(s, "field"), "type %s, expected no field",
 		      type_names[row->type]);
 	return -EINVAL;
 }
@@ -222,17 +223,17 @@ static int check_place(struct compiler *c, const struct source *s, const struct 
 
 	check_keys(c, s);
 	if (s->type != PB_ROW_RESERVED && bits != (s->type == PB_ROW_COIL))
-		pb_yaml_error(c->report, source_at(s, "type"),
+		pb_yaml_error(c->report, compile_at(s, "type"),
 			      "type %s in a block of %s, expected %s", type_names[s->type],
 			      bits ? "bits" : "registers", bits ? "coil" : "a type of registers");
 	if ((s->type == PB_ROW_STRING || s->type == PB_ROW_RESERVED) && s->words == 0)
 		pb_yaml_error(c->report, s->node, "type %s, expected its number of 'words'",
 			      type_names[s->type]);
 	if (s->type != PB_ROW_STRING && s->type != PB_ROW_RESERVED && s->words)
-		pb_yaml_error(c->report, source_at(s, "words"),
+		pb_yaml_error(c->report, compile_at(s, "words"),
 			      "type %s has its own width, expected no words", type_names[s->type]);
 	if (!c->map->unaligned && row_limits[s->type].words == 2 && s->addr % 2)
-		pb_yaml_error(c->report, source_at(s, "addr"),
+		pb_yaml_error(c->report, compile_at(s, "addr"),
 			      "%s at odd address %d, expected an even one (or unaligned: true for "
 			      "the map)",
 			      type_names[s->type], s->addr);
@@ -248,7 +249,7 @@ static void compile_access(struct compiler *c, const struct source *s, const str
 	if (s->access != ACCESS_RW) {
 		if (limited)
 			pb_yaml_error(c->report,
-				      source_at(s, pb_yaml_get(s->node, "min") ? "min" : "max"),
+				      compile_at(s, pb_yaml_get(s->node, "min") ? "min" : "max"),
 				      "a limit without access rw, expected both");
 		if (s->access == ACCESS_R)
 			return;
@@ -256,11 +257,11 @@ static void compile_access(struct compiler *c, const struct source *s, const str
 	row->ignored = s->access == ACCESS_IGNORE;
 	row->writable = s->access == ACCESS_RW;
 	if (!s->value && row->writable)
-		pb_yaml_error(c->report, source_at(s, "access"),
+		pb_yaml_error(c->report, compile_at(s, "access"),
 			      "access rw, expected r or ignore: no field of a %s can be written",
 			      pb_scope_name(c->map->scope));
 	else if (!(block->tables & (PB_TABLE_HOLDING | PB_TABLE_COIL)))
-		pb_yaml_error(c->report, source_at(s, "access"),
+		pb_yaml_error(c->report, compile_at(s, "access"),
 			      "access %s, expected a block of holding registers or coils",
 			      access_names[s->access]);
 	if (row->ignored)
@@ -290,8 +291,8 @@ static int check_array(struct compiler *c, const struct source *s, const struct 
 	int64_t first = s->index < 0 ? 0 : s->index;
 
 	if (mask_run) {
-		if (!mask_has(field, s->bit + s->count - 1)) {
-			pb_yaml_error(c->report, source_at(s, "count"),
+		if (!compile_mask_has(field, s->bit + s->count - 1)) {
+			pb_yaml_error(c->report, compile_at(s, "count"),
 				      "%s has no bit %d, expected fewer", field->name,
 				      s->bit + s->count - 1);
 			return -EINVAL;
@@ -303,18 +304,18 @@ static int check_array(struct compiler *c, const struct source *s, const struct 
 			return 0;
 		if (s->count == 1 && s->index < 0)
 			return 0;
-		pb_yaml_error(c->report, source_at(s, s->index < 0 ? "count" : "index"),
+		pb_yaml_error(c->report, compile_at(s, s->index < 0 ? "count" : "index"),
 			      "%s is no array, expected no index and count",
 			      field ? field->name : "this");
 		return -EINVAL;
 	}
 	if (s->index < 0 && !pb_yaml_get(s->node, "count")) {
-		pb_yaml_error(c->report, source_at(s, "field"),
+		pb_yaml_error(c->report, compile_at(s, "field"),
 			      "%s is an array, expected index, or count for several", field->name);
 		return -EINVAL;
 	}
 	if (first + s->count > field->count) {
-		pb_yaml_error(c->report, source_at(s, "count"),
+		pb_yaml_error(c->report, compile_at(s, "count"),
 			      "%s has %u elements, expected no more", field->name, field->count);
 		return -EINVAL;
 	}
@@ -342,13 +343,13 @@ static int expand(struct compiler *c, const struct source *s, struct row *row)
 /* A field that stands in must be of the same kind. */
 static int compile_other(struct compiler *c, const struct source *s, struct row *row)
 {
-	row->other = find_field(c, source_at(s, "or"), s->other);
+	row->other = compile_find_field(c, compile_at(s, "or"), s->other);
 	if (!row->other)
 		return -EINVAL;
 	if (row->other->kind == row->field->kind && row->other->uom == row->field->uom &&
 	    !row->other->indexed)
 		return 0;
-	pb_yaml_error(c->report, source_at(s, "or"), "%s, expected a single value like %s",
+	pb_yaml_error(c->report, compile_at(s, "or"), "%s, expected a single value like %s",
 		      s->other, s->field);
 	return -EINVAL;
 }
@@ -358,7 +359,7 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 	int r;
 
 	if (*s->field) {
-		row->field = find_field(c, source_at(s, "field"), s->field);
+		row->field = compile_find_field(c, compile_at(s, "field"), s->field);
 		if (!row->field)
 			return -EINVAL;
 	}
@@ -406,14 +407,14 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 	compile_access(c, &s, block, &row);
 	if (block->always && shows_data(&row)) {
 		pb_yaml_error(
-			c->report, source_at(&s, "field"),
+			c->report, compile_at(&s, "field"),
 			"part of the reading in a block that is always shown, expected a block "
 			"without 'always': old values would look live");
 		return 0;
 	}
 	end = (int64_t)s.addr + (int64_t)row.words * s.count;
 	if (s.addr < block->addr || end > (int64_t)block->addr + block->count) {
-		pb_yaml_error(c->report, source_at(&s, "addr"),
+		pb_yaml_error(c->report, compile_at(&s, "addr"),
 			      "addresses %d to %lld, expected them in the block, %u to %u", s.addr,
 			      (long long)end - 1, block->addr, block->addr + block->count - 1);
 		return 0;

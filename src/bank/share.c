@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a bank's packs can bear together.
+ */
+#include "fleet.h"
+
+/* The packs of @fleet that let a current pass. */
+static void take_part(const struct fleet *fleet, bool charge, struct fleet *ret)
+{
+	*ret = (struct fleet){.setup = fleet->setup, .bank = fleet->bank};
+	for (size_t i = 0; i < fleet->count; i++) {
+		if (!passes(fleet->packs[i], charge))
+			continue;
+		ret->packs[ret->count] = fleet->packs[i];
+		ret->number[ret->count++] = fleet->number[i];
+	}
+}
+
+struct limit {
+	bool known;
+	int64_t value;
+	uint8_t reason, pack;
+};
+
+static struct limit current_of(const struct pb_battery *pack, bool charge)
+{
+	const struct pb_limits *limits = &pack->limits;
+
+	return (struct limit){
+		.known = battery_has(pack,
+				     charge ? PB_HAS_CHARGE_CURRENT : PB_HAS_DISCHARGE_CURRENT),
+		.value = charge ? limits->charge_current_ma : limits->discharge_current_ma,
+		.reason = charge ? limits->charge_current_reason : limits->discharge_current_reason,
+	};
+}
+
+/*
+ * Packs side by side share a current by their capacity. So the largest current is that at which the
+ * first of them reaches its own limit: the least of limit * (sum of capacities) / capacity. Where
+ * capacities are not known, one pack may get all of it.
+ */
+static struct limit share_current(const struct fleet *fleet, bool charge)
+{
+	int64_t weight[PB_MEMBERS_MAX], total = 1;
+	bool shared = !in_series(fleet) && bank_weights(fleet, weight, &total);
+	struct limit least = {.known = true, .value = INT64_MAX};
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct limit limit = current_of(fleet->packs[i], charge);
+
+		if (!limit.known)
+			return (struct limit){.reason = PB_REASON_UNKNOWN};
+		if (shared)
+			limit.value = pb_scale(limit.value, total, weight[i]);
+		if (limit.value >= least.value)
+			continue;
+		least = limit;
+		least.pack = (uint8_t)fleet->number[i];
+	}
+	return least;
+}
+
+static struct limit bank_current(const struct fleet *fleet, bool charge)
+{
+	int32_t max_ma = charge ? fleet->setup->charge_max_ma : fleet->setup->discharge_max_ma;
+	struct fleet part;
+	struct limit limit;
+
+	take_part(fleet, charge, &part);
+	if (in_series(fleet) || part.count == fleet->count)
+		limit = share_current(fleet, charge); /* in a string, one stops all */
+	else if (part.count > 0)
+		limit = share_current(&part, charge);
+	else
+		limit = (struct limit){.known = true, .reason = PB_REASON_BLOCKED};
+	if (limit.known && max_ma && limit.value > max_ma)
+		limit = (struct limit){true, max_ma, PB_REASON_BANK, 0};
+	return limit;
+}
+
+/* Packs side by side get the lowest voltage that one of them asks for, a string the sum. */
+static struct limit bank_voltage(const struct fleet *fleet)
+{
+	struct fleet part;
+	struct limit limit = {0};
+	int place;
+
+	take_part(fleet, true, &part);
+	if (in_series(fleet) || part.count == 0)
+		part = *fleet;
+	if (in_series(fleet))
+		limit.known = bank_sum(&part, PB_HAS_CHARGE_VOLTAGE, OF(limits.charge_voltage_mv),
+				       &limit.value);
+	else
+		limit.known = bank_bound(&part, PB_HAS_CHARGE_VOLTAGE, OF(limits.charge_voltage_mv),
+					 1, &limit.value);
+	if (!limit.known)
+		return limit;
+	place = bank_extreme(&part, PB_HAS_CHARGE_VOLTAGE, OF(limits.charge_voltage_mv), 1,
+			     &(int64_t){0});
+	limit.reason = part.packs[place]->limits.charge_voltage_reason;
+	limit.pack = (uint8_t)part.number[place];
+	return limit;
+}
+
+static void add_voltages(const struct fleet *fleet)
+{
+	struct pb_battery *bank = fleet->bank;
+	struct pb_limits *limits = &bank->limits;
+	struct limit voltage = bank_voltage(fleet);
+	int64_t value;
+
+	limits->charge_voltage_reason = voltage.reason;
+	limits->charge_voltage_pack = voltage.pack;
+	if (voltage.known)
+		bank_put32(bank, &limits->charge_voltage_mv, voltage.value, PB_HAS_CHARGE_VOLTAGE);
+	if (in_series(fleet) ? bank_sum(fleet, PB_HAS_DISCHARGE_VOLTAGE,
+					OF(limits.discharge_voltage_mv), &value)
+			     : bank_bound(fleet, PB_HAS_DISCHARGE_VOLTAGE,
+					  OF(limits.discharge_voltage_mv), -1, &value))
+		bank_put32(bank, &limits->discharge_voltage_mv, value, PB_HAS_DISCHARGE_VOLTAGE);
+}
+
+void bank_add_limits(const struct fleet *fleet)
+{
+	struct pb_battery *bank = fleet->bank;
+	struct pb_limits *limits = &bank->limits;
+	struct limit charge = bank_current(fleet, true), discharge = bank_current(fleet, false);
+
+	add_voltages(fleet);
+	limits->charge_current_reason = charge.reason;
+	limits->charge_current_pack = charge.pack;
+	limits->discharge_current_reason = discharge.reason;
+	limits->discharge_current_pack = discharge.pack;
+	if (charge.known)
+		bank_put32(bank, &limits->charge_current_ma, charge.value, PB_HAS_CHARGE_CURRENT);
+	if (discharge.known)
+		bank_put32(bank, &limits->discharge_current_ma, discharge.value,
+			   PB_HAS_DISCHARGE_CURRENT);
+	limits->charge_phase = PB_PHASE_FLOAT;
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct pb_limits *of = &fleet->packs[i]->limits;
+
+		if (of->charge_phase < limits->charge_phase)
+			limits->charge_phase = of->charge_phase;
+		limits->charge_now |= of->charge_now;
+		limits->charge_soon |= of->charge_soon;
+	}
+	if (charge.known && discharge.known) {
+		limits->charge_allowed = limits->charge_current_ma > 0;
+		limits->discharge_allowed = limits->discharge_current_ma > 0;
+		limits->charge_now &= limits->charge_allowed;
+		limits->charge_soon &= limits->charge_allowed && !limits->charge_now;
+		battery_mark(bank, PB_HAS_REQUESTS);
+	}
+}
+
+/* ---- what it is rated for ---- */
+
+static int64_t rated_current(const struct fleet *fleet, bool charge)
+{
+	int32_t own_ma = charge ? fleet->setup->charge_max_ma : fleet->setup->discharge_max_ma;
+	int64_t weight[PB_MEMBERS_MAX], total = 1, least = INT64_MAX;
+	bool shared = !in_series(fleet) && bank_weights(fleet, weight, &total);
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct pb_rating *rating = &fleet->packs[i]->rating;
+		int64_t max_ma = charge ? rating->charge_max_ma : rating->discharge_max_ma;
+
+		if (shared)
+			max_ma = pb_scale(max_ma, total, weight[i]);
+		if (max_ma < least)
+			least = max_ma;
+	}
+	return own_ma && own_ma < least ? own_ma : least;
+}
+
+static void add_current_rating(const struct fleet *fleet, bool charge)
+{
+	struct pb_battery *bank = fleet->bank;
+	struct pb_rating *rating = &bank->rating;
+	int64_t max_ma = rated_current(fleet, charge);
+	bool power = battery_has(bank, PB_HAS_ENERGY) && bank->sample.nominal_mah > 0;
+	int64_t max_mw = power ? pb_scale(max_ma, rating->energy_mwh, bank->sample.nominal_mah) : 0;
+
+	if (!bank_all_have(fleet, charge ? PB_HAS_CHARGE_MAX : PB_HAS_DISCHARGE_MAX))
+		return;
+	bank_put32(bank, charge ? &rating->charge_max_ma : &rating->discharge_max_ma, max_ma,
+		   charge ? PB_HAS_CHARGE_MAX : PB_HAS_DISCHARGE_MAX);
+	if (power)
+		bank_put64(bank, charge ? &rating->charge_max_mw : &rating->discharge_max_mw,
+			   max_mw, charge ? PB_HAS_CHARGE_POWER : PB_HAS_DISCHARGE_POWER);
+}
+
+void bank_add_rating(const struct fleet *fleet)
+{
+	struct pb_battery *bank = fleet->bank;
+	struct pb_rating *rating = &bank->rating;
+	int64_t value, low;
+
+	rating->chemistry = fleet->packs[0]->rating.chemistry;
+	if (battery_has(bank, PB_HAS_NOMINAL) &&
+	    bank_sum(fleet, PB_HAS_ENERGY, OF(rating.energy_mwh), &value))
+		bank_put64(bank, &rating->energy_mwh, value, PB_HAS_ENERGY);
+	add_current_rating(fleet, true);
+	add_current_rating(fleet, false);
+	if (in_series(fleet)
+		    ? bank_sum(fleet, PB_HAS_FULL_VOLTAGE, OF(rating.full_voltage_mv), &value)
+		    : bank_bound(fleet, PB_HAS_FULL_VOLTAGE, OF(rating.full_voltage_mv), 1, &value))
+		bank_put32(bank, &rating->full_voltage_mv, value, PB_HAS_FULL_VOLTAGE);
+	if (bank_bound(fleet, PB_HAS_CELL_LEVELS, OF(rating.cell_high_mv), 1, &value) &&
+	    bank_bound(fleet, PB_HAS_CELL_LEVELS, OF(rating.cell_low_mv), -1, &low)) {
+		rating->cell_high_mv = narrow(value);
+		bank_put32(bank, &rating->cell_low_mv, low, PB_HAS_CELL_LEVELS);
+	}
+}
