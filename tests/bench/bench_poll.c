@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a poll of a pack costs beyond sockets and timers: two JBD frames of a pack with 16 cells are
- * framed and decoded, and the reading is published through the native map. For one pack and for
- *many in step, with warm caches, and with caches that something else has used meanwhile, as they
- *are when a daemon wakes up once a second.
+ * framed and decoded, alarms and limits are taken anew, and the reading is published through the
+ * native map. For one pack and for many in step, with warm caches, and with caches that something
+ * else has used meanwhile, as they are when a daemon wakes up once a second. Then what a bank of
+ *them costs, for each of its packs' polls.
  *
  *	bench_poll MAPS [ROUNDS]	201 rounds, a few seconds
  */
+#include "packbridge/bank.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/regmap.h"
@@ -22,7 +24,13 @@ enum { PACKS_MAX = 240, CELLS = 16, ROUNDS_MAX = 1001, OTHERS = 64 << 20 };
 static struct {
 	struct pb_battery data;
 	struct pb_unit_image *image;
+	struct pb_limit_state limits;
+	struct pb_alarm_state alarms;
 } packs[PACKS_MAX];
+
+static struct pb_limit_setup limit_setup;
+static struct pb_alarm_setup alarm_setup;
+static uint64_t now_ms = 1000;
 
 static uint8_t basic[128], cells[128];
 static size_t basic_len, cells_len;
@@ -64,11 +72,17 @@ static void take(struct pb_sample *sample, const uint8_t *bytes, size_t len)
 static void poll_pack(size_t index)
 {
 	struct pb_sample *sample = &packs[index].data.sample;
+	uint64_t next_ms;
 
+	now_ms += 10;
 	memset(sample, 0, sizeof(*sample));
 	take(sample, basic, basic_len);
 	take(sample, cells, cells_len);
 	pb_sample_derive(sample);
+	pb_bank_single(&packs[index].data, false);
+	pb_limit_step(&limit_setup, &packs[index].limits, &packs[index].data, false, now_ms);
+	pb_alarm_step(&alarm_setup, &packs[index].alarms, &packs[index].data, false, now_ms,
+		      &next_ms);
 	pb_unit_image_encode(packs[index].image, &packs[index].data, false);
 }
 
@@ -106,6 +120,26 @@ static double measure(size_t count, int rounds, volatile uint8_t *others)
 	return times[rounds / 2];
 }
 
+static double measure_bank(size_t count, int rounds)
+{
+	static double times[ROUNDS_MAX];
+	static struct pb_battery bank;
+	struct pb_bank_setup setup = {0};
+	struct pb_member members[PB_MEMBERS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		members[i] = (struct pb_member){.battery = &packs[i].data};
+	for (int r = 0; r < rounds; r++) {
+		double begin = now();
+
+		for (int n = 0; n < 10; n++)
+			pb_bank_compute(&setup, members, count, &bank);
+		times[r] = (now() - begin) / 10;
+	}
+	qsort(times, (size_t)rounds, sizeof(*times), by_size);
+	return times[rounds / 2];
+}
+
 int main(int argc, char **argv)
 {
 	static const size_t counts[] = {1, 8, 32, 240};
@@ -121,6 +155,8 @@ int main(int argc, char **argv)
 	if (pb_map_load(&map, path, &report) < 0)
 		return 1;
 	memset(others, 1, OTHERS);
+	pb_limit_preset(&limit_setup, PB_CHEMISTRY_LIFEPO4);
+	pb_alarm_preset(&alarm_setup, PB_CHEMISTRY_LIFEPO4);
 	make_frames();
 	for (size_t i = 0; i < PACKS_MAX; i++) {
 		packs[i].data.status.sequence = 1;
@@ -131,6 +167,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < PB_ARRAY_SIZE(counts); i++)
 		printf("%5zu %10.2f us %10.2f us\n", counts[i], measure(counts[i], rounds, NULL),
 		       measure(counts[i], rounds, others));
+	puts("a bank of them:");
+	for (size_t i = 0; i < 3; i++)
+		printf("%5zu %10.2f us\n", counts[i], measure_bank(counts[i], rounds));
 	for (size_t i = 0; i < PACKS_MAX; i++)
 		pb_unit_image_free(packs[i].image);
 	pb_map_free(map);
