@@ -74,6 +74,7 @@ struct pb_row_info {
 	bool has_na;		      /**< false: no register means that the value is missing */
 	int64_t na;	 /**< raw value that means "not available"; unused for f32 (NaN), text */
 	bool has_absent; /**< @na is shown for a missing value, though it could be one */
+	bool needed;	 /**< without a value, the reading is as if it were old */
 	bool writable;	 /**< shows what was written last */
 	bool ignored;	 /**< can be written, and nothing comes of it */
 	const int64_t *values; /**< registers by the field's value; NULL: by the scale */

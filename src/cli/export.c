@@ -146,6 +146,8 @@ static void markdown_more(const struct pb_row_info *row, FILE *out)
 			i ? ", " : ". Registers for 0, 1...: ", (long long)row->values[i]);
 	if (row->other)
 		fprintf(out, ". When missing, `%s`", row->other->name);
+	if (row->needed)
+		fputs(". Without it, the reading counts as old", out);
 	if (row->writable)
 		fputs(". Can be written", out);
 	if (row->ignored)
@@ -346,6 +348,8 @@ static json_t *json_row(const struct pb_row_info *row)
 		json_object_set_new(object, "offset", json_integer(row->offset));
 	if (row->has_absent)
 		json_object_set_new(object, "absent", json_integer(row->na));
+	if (row->needed)
+		json_object_set_new(object, "absent", json_string("old"));
 	if (row->other)
 		json_object_set_new(object, "or", json_string(row->other->name));
 	if (row->values) {

@@ -279,10 +279,22 @@ static bool blank(const struct pb_unit_image *image, bool old)
 	return old && image->map->stale != PB_STALE_LAST;
 }
 
+/* A map that can't say that a value is missing may need it. */
+static bool lacks(const struct pb_map *map, const void *data)
+{
+	int64_t value;
+
+	for (size_t i = 0; map->needs && i < map->row_count; i++)
+		if (map->rows[i].needed && !row_number(&map->rows[i], data, false, &value))
+			return true;
+	return false;
+}
+
 void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old)
 {
 	const struct pb_map *map = image->map;
 
+	old = old || lacks(map, data);
 	image->old = old;
 	for (size_t b = 0; b < map->block_count; b++) {
 		const struct block *block = &map->blocks[b];

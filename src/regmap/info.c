@@ -84,8 +84,9 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.has_na = row->has_na,
 		.na = row->na,
 		.has_absent =
-			row->field && !row->has_na && row->type <= PB_ROW_S32 &&
+			row->field && !row->has_na && !row->needed && row->type <= PB_ROW_S32 &&
 			(row->field->has >= 0 || row->field->element_has >= 0 || row->field->data),
+		.needed = row->needed,
 		.writable = row->writable,
 		.ignored = row->ignored,
 		.values = row->values,

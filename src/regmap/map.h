@@ -44,6 +44,7 @@ struct row {
 	bool saturate;
 	bool has_na;
 	int64_t na;	       /* shown for what is absent; with has_na, it can be nothing else */
+	bool needed;	       /* without a value, the reading is as if it were old */
 	const int64_t *values; /* registers by the field's value; NULL: by the scale */
 	size_t value_count;
 	int64_t value;		       /* constants */
@@ -80,6 +81,7 @@ struct pb_map {
 	bool other_sign; /* flows are shown with the other sign */
 	bool word_count; /* replies count registers, not bytes */
 	bool unaligned;
+	bool needs; /* some row is needed */
 	size_t block_count;
 	struct block *blocks; /* registers first, then bits; by address */
 	size_t row_count, row_room;

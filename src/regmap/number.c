@@ -65,6 +65,22 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 	return 0;
 }
 
+/* Better no reading at all than one without this value. */
+static int compile_needed(struct compiler *c, const struct source *s, struct row *row)
+{
+	enum pb_map_stale stale = c->map->stale;
+
+	if (!can_be_absent(row->field) ||
+	    (stale != PB_STALE_EXCEPTION && stale != PB_STALE_SILENCE)) {
+		pb_yaml_error(c->report, s->absent,
+			      "absent: old, expected that of a field that can be missing, in a map "
+			      "with stale: exception or silence");
+		return -EINVAL;
+	}
+	row->needed = c->map->needs = true;
+	return 0;
+}
+
 /* A map that has no register for "not available" says what stands there instead. */
 static int compile_absent(struct compiler *c, const struct source *s, struct row *row)
 {
@@ -74,6 +90,8 @@ static int compile_absent(struct compiler *c, const struct source *s, struct row
 	}
 	if (!s->absent)
 		return 0;
+	if (!row->part && s->absent->type == PB_YAML_SCALAR && strcmp(s->absent->text, "old") == 0)
+		return compile_needed(c, s, row);
 	if (!can_be_absent(row->field)) {
 		pb_yaml_error(c->report, s->absent,
 			      "absent, but %s is always there, expected no absent",

@@ -33,7 +33,7 @@ static const struct pb_yaml_row source_rows[] = {
 	 .doc = "added to the register"},
 	{"na", PB_YAML_NODE, SOURCE(na), .doc = "register that means 'not available'"},
 	{"absent", PB_YAML_NODE, SOURCE(absent),
-	 .doc = "register of a missing value, though it could be one: for maps that know no na"},
+	 .doc = "register of a missing value, though it could be one; or old: without it the reading counts as old"},
 	{"or", PB_YAML_TEXT, SOURCE(other), .doc = "a field that stands in when the first is missing"},
 	{"values", PB_YAML_NODE, SOURCE(values),
 	 .doc = "registers for the values 0, 1, 2... of a number with names, or of a truth value"},

@@ -58,6 +58,14 @@ static const struct {
 	{{.rows = {"addr: 0, type: u16, field: sequence, na: 0"}},
 	 "f:13:51: na, but sequence is always there, expected no na"},
 
+	{{.rows = {"addr: 0, type: u16, field: sequence, absent: old"}},
+	 "f:13:55: absent: old, expected that of a field that can be missing, in a map with "},
+	{{.head = "stale: last", .rows = {"addr: 0, type: u16, field: soc_permille, absent: old"}},
+	 "f:13:59: absent: old, expected that of a field that can be missing, in a map with "},
+	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, width: 2, field: activity, "
+		   "absent: old}]"}},
+	 "f:13:82: absent 'old', expected a register that fits"},
+
 	/* units and scales */
 	{{.rows = {"addr: 0, type: u16, field: soc_permille, unit: V"}},
 	 "f:13:57: unit 'V' for soc_permille, expected one of permille, %"},

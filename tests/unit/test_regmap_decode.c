@@ -260,6 +260,32 @@ static void check_row(size_t index)
 	}
 }
 
+/* Something is missing without which the map shows nothing. */
+static bool lacks(void)
+{
+	for (size_t i = 0; i < pb_map_row_count(map); i++) {
+		struct pb_row_info row;
+		int64_t value;
+
+		pb_map_row(map, i, &row);
+		if (row.needed && !shown_number(&row, &value))
+			return true;
+	}
+	return false;
+}
+
+static void check_old(void)
+{
+	const struct pb_image *unit = pb_unit_image_get(image);
+
+	for (size_t i = 0; i < unit->block_count; i++) {
+		struct pb_block_info block;
+
+		pb_map_block(map, i, &block);
+		ck_assert_int_eq(unit->blocks[i].fault != PB_FAULT_NONE, !block.always);
+	}
+}
+
 static void round_trip(const char *path, unsigned int absent_percent)
 {
 	uint64_t state = 88172645463325252;
@@ -268,6 +294,10 @@ static void round_trip(const char *path, unsigned int absent_percent)
 	for (int round = 0; round < ROUNDS; round++) {
 		fill(&state, absent_percent);
 		pb_unit_image_encode(image, &data, false);
+		if (lacks()) {
+			check_old();
+			continue;
+		}
 		for (size_t i = 0; i < pb_map_row_count(map); i++)
 			check_row(i);
 	}

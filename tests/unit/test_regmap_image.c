@@ -385,6 +385,30 @@ static void old_map(struct bench *bench, const char *stale)
 	ck_assert_int_eq(pb_unit_image_new(&bench->image, bench->map), 0);
 }
 
+START_TEST(without_what_is_needed)
+{
+	const struct map_text text = {
+		.count = 2,
+		.head = "stale: silence",
+		.rows = {"addr: 0, type: u16, field: soc_permille, absent: old",
+			 "addr: 1, type: u16, field: cycles, absent: 0"}};
+	struct bench bench;
+
+	set_up(&bench, &text);
+	set(&bench, "cycles", 0, 9);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(block_of(&bench, 0)->fault, PB_FAULT_SILENT);
+	ck_assert_uint_eq(reg(&bench, 1), 0);
+	set(&bench, "soc_permille", 0, 0);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(block_of(&bench, 0)->fault, PB_FAULT_NONE);
+	ck_assert_uint_eq(reg(&bench, 1), 9);
+	pb_unit_image_encode(bench.image, &bench.data, true);
+	ck_assert_uint_eq(block_of(&bench, 0)->fault, PB_FAULT_SILENT);
+	tear_down(&bench);
+}
+END_TEST
+
 static const struct {
 	const char *stale;
 	uint8_t fault;
@@ -589,6 +613,7 @@ int main(void)
 	tcase_add_test(tcase, strings);
 	tcase_add_test(tcase, bits);
 	tcase_add_test(tcase, coils);
+	tcase_add_test(tcase, without_what_is_needed);
 	tcase_add_loop_test(tcase, old_reading, 0, PB_ARRAY_SIZE(olds));
 	tcase_add_test(tcase, refresh_is_for_the_clock);
 	tcase_add_loop_test(tcase, native_allocates_nothing, 0, PB_ARRAY_SIZE(natives));
