@@ -125,9 +125,12 @@ json_t *pb_json_sample(const struct pb_sample *sample)
 	const struct pb_field *fields = pb_fields(PB_SCOPE_PACK, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		json_t *value = fields[i].data ? json_field(&fields[i], &data) : NULL, *inner;
+		json_t *value, *inner;
 		const char *name;
 
+		if (!fields[i].data || fields[i].offset >= sizeof(data.sample))
+			continue;
+		value = json_field(&fields[i], &data);
 		if (!value)
 			continue;
 		inner = nest(object, fields[i].name, &name);
@@ -143,7 +146,7 @@ void pb_json_print(json_t *object)
 
 	json_object_foreach(object, key, value)
 	{
-		printf("  %-20s ", key);
+		printf("  %-21s ", key);
 		json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
 		putchar('\n');
 	}
