@@ -10,6 +10,8 @@
 #include "packbridge/model.h"
 #include "packbridge/regmap.h"
 
+#include <stdio.h>
+
 /** Codecs by name; the arrays end with NULL. */
 extern const struct pb_codec *const pb_codecs[];
 extern const struct pb_link_type *const pb_links[];
@@ -61,6 +63,20 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
  */
 int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_config *config,
 		  struct pb_maps *maps, const char *version, struct pb_report *report);
+/**
+ * Goes over to another configuration, wholly or not at all: packs that have not changed stay
+ * connected, clients of listeners whose address has not changed stay on their sockets.
+ * @config and @maps are borrowed from now on, in place of the earlier ones.
+ * @return 0; negative with the errors in @report, and nothing has changed.
+ */
+int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, struct pb_maps *maps,
+		     struct pb_report *report);
+/**
+ * What the command `reload` of the control socket calls; it calls pb_bridge_reload() in turn. It
+ * writes "ok: ..." or "error: ..." to @answer. Without one, there is nothing to be loaded anew.
+ */
+void pb_bridge_on_reload(struct pb_bridge *bridge, void (*reload)(void *userdata, FILE *answer),
+			 void *userdata);
 /** Starts to connect to the packs. */
 int pb_bridge_start(struct pb_bridge *bridge);
 /** Runs the event loop until sd_event_exit(). @return the exit code; negative errno. */

@@ -141,6 +141,8 @@ struct pb_bluez_config {
  * @return 0; -ENOMEM and the like.
  */
 int pb_bluez_new(struct pb_bluez **ret, sd_event *event, const struct pb_bluez_config *config);
+/** Other settings from now on; connections that are there stay. */
+void pb_bluez_configure(struct pb_bluez *bluez, const struct pb_bluez_config *config);
 /** After all its links. */
 struct pb_bluez *pb_bluez_free(struct pb_bluez *bluez);
 PB_DEFINE_FREEP(struct pb_bluez, pb_bluez_free)

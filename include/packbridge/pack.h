@@ -167,6 +167,8 @@ struct pb_pack_handler {
 int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 		const struct pb_link_type *type, const struct pb_link_setup *setup,
 		const struct pb_pack_handler *handler, void *userdata);
+/** The handler's userdata from now on. */
+void pb_pack_set_userdata(struct pb_pack *pack, void *userdata);
 /** Starts connecting. */
 int pb_pack_start(struct pb_pack *pack);
 /** Lets go of the pack for @ms, so that another central can have it; 0: takes it back now. */

@@ -141,6 +141,8 @@ struct pb_unit_image;
 
 /** Allocates the image of one unit; every row shows "not available". Borrows @map. */
 int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map);
+/** Takes over what clients have written into @from, where the rows are the same. */
+void pb_unit_image_keep_writes(struct pb_unit_image *image, const struct pb_unit_image *from);
 struct pb_unit_image *pb_unit_image_free(struct pb_unit_image *image);
 PB_DEFINE_FREEP(struct pb_unit_image, pb_unit_image_free)
 

@@ -9,6 +9,8 @@
 #include "packbridge/modbus.h"
 #include "packbridge/serial.h"
 
+#include <stdio.h>
+
 typedef struct sd_event sd_event;
 
 /** Where a server gets the units from. */
@@ -76,6 +78,15 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 		      const struct pb_server_config *config,
 		      const struct pb_server_backend *backend, void *userdata, char *why,
 		      size_t why_cap);
+/** Asks the backend with @userdata from now on. */
+void pb_server_set_userdata(struct pb_server *server, void *userdata);
+/**
+ * Other settings from now on; its address and kind stay. Clients that `allow` no longer has are
+ * closed, the others stay.
+ * @return 0; negative with the reason in @why, and nothing has changed.
+ */
+int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_config *config,
+			    char *why, size_t why_cap);
 /** Checks a network of `allow`. @return 0, or -EINVAL with the reason in @why. */
 int pb_server_allow_check(const char *network, char *why, size_t why_cap);
 /** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
@@ -108,22 +119,25 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 		const struct pb_server_backend *backend, void *userdata, char *why, size_t why_cap);
 struct pb_line *pb_line_free(struct pb_line *line);
 PB_DEFINE_FREEP(struct pb_line, pb_line_free)
+/** Asks the backend with @userdata from now on. */
+void pb_line_set_userdata(struct pb_line *line, void *userdata);
 /** clients: 1 while the line is open. */
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
 
-/** The socket that takes commands for the daemon: one line in, one line out. */
+/** A Unix socket that takes questions for the daemon: one line in, an answer out. */
 struct pb_control;
 
 struct pb_control_backend {
-	/** Answers the command @line, without its newline, in one line without a newline. */
-	void (*command)(void *userdata, const char *line, char *answer, size_t cap);
+	/** Answers the question @line, which is without its newline. */
+	void (*command)(void *userdata, const char *line, FILE *answer);
 };
 
 /**
- * Listens on the Unix socket @path, mode 0660. A file that a crash left there is replaced.
+ * Listens on the Unix socket @path with the file mode @mode. A file that a crash left there is
+ * replaced.
  * @return 0; negative errno, -EADDRINUSE when somebody listens there.
  */
-int pb_control_new(struct pb_control **ret, sd_event *event, const char *path,
+int pb_control_new(struct pb_control **ret, sd_event *event, const char *path, uint32_t mode,
 		   const struct pb_control_backend *backend, void *userdata);
 /** Removes the socket's file, too. */
 struct pb_control *pb_control_free(struct pb_control *control);

@@ -179,6 +179,42 @@ void source_changed(struct source *source, const struct pb_sample *sample,
 	arm(source->fleet);
 }
 
+static void take_judgement(struct source *source, const struct source *before)
+{
+	source->alarm_state = before->alarm_state;
+	source->allowed_known = before->allowed_known;
+	source->data.alarms = before->data.alarms;
+	source->data.limits = before->data.limits;
+}
+
+/* The reading is judged anew, by this configuration. */
+void source_take_pack(struct source *source, struct source *before, uint64_t now_ms)
+{
+	struct pb_battery *data = &source->data;
+
+	take_judgement(source, before);
+	source->limit_state = before->limit_state;
+	source->pack = before->pack;
+	source->started = before->started;
+	before->pack = NULL;
+	pb_pack_set_userdata(source->pack, source);
+	data->sample = pb_pack_session(source->pack)->sample;
+	data->status = before->data.status;
+	memcpy(data->protocol, before->data.protocol, sizeof(data->protocol));
+	has_news(source);
+	judge(source, true, now_ms);
+	update_banks_of(source, false, now_ms);
+	arm(source->fleet);
+}
+
+void source_take_bank(struct source *source, struct source *before, uint64_t now_ms)
+{
+	take_judgement(source, before);
+	source->data.status.sequence = before->data.status.sequence;
+	update_bank(source, false, now_ms);
+	arm(source->fleet);
+}
+
 bool source_is_old(struct source *source, uint64_t now_ms)
 {
 	if (!source->bank)

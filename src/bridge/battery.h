@@ -24,6 +24,7 @@ struct source {
 	uint64_t alarm_ms;  /* when time alone changes an alarm; UINT64_MAX: never */
 	/* a pack */
 	struct pb_pack *pack; /* NULL: a bank */
+	bool started;	      /* it has been told to connect */
 	const struct pb_limit_setup *limits;
 	struct pb_limit_state limit_state;
 	/* a bank */
@@ -48,6 +49,11 @@ void fleet_clear(struct fleet *fleet);
 /** A pack has a new reading, or only another status. */
 void source_changed(struct source *source, const struct pb_sample *sample,
 		    const struct pb_status *status, bool new_reading, uint64_t now_ms);
+/** Goes on from a pack of an earlier configuration, which it takes, with all that is known of it.
+ */
+void source_take_pack(struct source *source, struct source *before, uint64_t now_ms);
+/** The same for a bank, whose packs have been taken. */
+void source_take_bank(struct source *source, struct source *before, uint64_t now_ms);
 /** @return whether there is no reading that can be shown as live. May compute a bank anew. */
 bool source_is_old(struct source *source, uint64_t now_ms);
 enum pb_quality source_quality(struct source *source, uint64_t now_ms);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* 1..65535 and again from 1: 0 would look like "nobody there" */
 static uint16_t heartbeat(const struct show *show, uint64_t now_ms)
@@ -116,6 +117,15 @@ int show_face(struct show *show, struct source *source, const struct pb_map *map
 	show->faces = face;
 	*ret = face;
 	return 0;
+}
+
+void show_take_writes(struct show *show, const struct show *before)
+{
+	for (struct face *face = show->faces; face; face = face->next)
+		for (const struct face *old = before->faces; old; old = old->next)
+			if (strcmp(face->source->data.name, old->source->data.name) == 0 &&
+			    strcmp(pb_map_name(face->map), pb_map_name(old->map)) == 0)
+				pb_unit_image_keep_writes(face->image, old->image);
 }
 
 void show_clear(struct show *show)

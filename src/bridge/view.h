@@ -42,6 +42,8 @@ struct show {
 /** @return 0; -ENOMEM. Made once for a pair, then shared. */
 int show_face(struct show *show, struct source *source, const struct pb_map *map,
 	      struct face **ret);
+/** What clients have written stays, in faces of the same battery by the same map. */
+void show_take_writes(struct show *show, const struct show *before);
 void show_clear(struct show *show);
 /** For struct pb_server_backend; @userdata is a view. */
 const struct pb_image *view_unit(void *userdata, uint8_t id, uint64_t now_ms);

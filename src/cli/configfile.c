@@ -44,26 +44,35 @@ int pb_cli_config_options(int argc, char **argv, const char *help, const char **
 	return -1;
 }
 
-int pb_cli_config_load(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps)
+int pb_cli_config_read(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps,
+		       struct pb_report *report)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
 	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
-	struct pb_report report = {0};
 	int r = pb_cli_maps(&maps);
 
 	if (r >= 0)
-		r = pb_config_load(&config, file, &report);
+		r = pb_config_load(&config, file, report);
 	if (r >= 0)
-		r = pb_bridge_check(config, maps, &report);
-	pb_report_print(&report, stderr);
-	if (r < 0 && report.count == 0)
-		fprintf(stderr, "packbridge: %s: %s\n", file, strerror(-r));
-	pb_report_clear(&report);
-	if (r < 0)
+		r = pb_bridge_check(config, maps, report);
+	if (r < 0) {
+		if (report->count == 0)
+			pb_report_add(report, file, 0, 0, "%s", strerror(-r));
 		return r;
+	}
 	*ret_config = config;
 	*ret_maps = maps;
 	config = NULL;
 	maps = NULL;
 	return 0;
+}
+
+int pb_cli_config_load(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps)
+{
+	struct pb_report report = {0};
+	int r = pb_cli_config_read(file, ret_config, ret_maps, &report);
+
+	pb_report_print(&report, stderr);
+	pb_report_clear(&report);
+	return r;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "packbridge/bridge.h"
+#include "packbridge/yaml.h"
 
 #define PB_CONFIG_FILE "/etc/packbridge/packbridge.yaml"
 
@@ -12,7 +13,10 @@
 int pb_cli_config_options(int argc, char **argv, const char *help, const char **ret_file);
 
 /**
- * Loads a configuration and the maps that it names, and checks all of it; errors go to stderr.
- * @return 0; negative errno.
+ * Loads a configuration and the maps that it names, and checks all of it.
+ * @return 0; negative with the errors in @report.
  */
+int pb_cli_config_read(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps,
+		       struct pb_report *report);
+/** The same, with the errors to stderr. */
 int pb_cli_config_load(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps);

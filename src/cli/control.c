@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What asks a running daemon through its control socket: to free a pack, to forget alarms. It needs
+ * What asks a running daemon through its control socket: to free a pack, to forget alarms, to load
+ * its configuration anew. It needs
  * neither D-Bus nor Modbus: `echo "release house 600" | socat -
  * UNIX-CONNECT:/run/packbridge/control.sock` is the same.
  */
@@ -101,24 +102,29 @@ static int connect_to(const char *path)
 	return r;
 }
 
-/* Sends @line and reads the daemon's one line. @return 0; negative errno. */
-static int ask(int fd, const char *line, char *answer, size_t cap)
+/* Sends @line and prints what the daemon says: good news to stdout. @return 0; 1 it said no;
+ * negative errno. */
+static int ask(int fd, const char *line)
 {
-	size_t len = 0;
+	char answer[4096];
+	FILE *out = NULL;
 	ssize_t n;
 
 	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 		return -errno;
-	while (len + 1 < cap && (n = recv(fd, answer + len, cap - 1 - len, 0)) > 0)
-		len += (size_t)n;
-	answer[len] = '\0';
-	return len ? 0 : -ETIMEDOUT;
+	while ((n = recv(fd, answer, sizeof(answer), 0)) > 0) {
+		if (!out)
+			out = n >= 2 && strncmp(answer, "ok", 2) == 0 ? stdout : stderr;
+		fwrite(answer, 1, (size_t)n, out);
+	}
+	if (!out)
+		return n < 0 && errno != EAGAIN ? -errno : -ETIMEDOUT;
+	return out == stdout ? 0 : 1;
 }
 
 /* @return the exit status */
 static int command_daemon(const char *command, const char *socket, const char *line)
 {
-	char answer[512];
 	int fd = connect_to(socket), r;
 
 	if (fd < 0) {
@@ -128,14 +134,11 @@ static int command_daemon(const char *command, const char *socket, const char *l
 			command, socket, strerror(-fd));
 		return 1;
 	}
-	r = ask(fd, line, answer, sizeof(answer));
+	r = ask(fd, line);
 	close(fd);
-	if (r < 0) {
+	if (r < 0)
 		fprintf(stderr, "packbridge %s: no answer: %s\n", command, strerror(-r));
-		return 1;
-	}
-	fputs(answer, strncmp(answer, "ok", 2) == 0 ? stdout : stderr);
-	return strncmp(answer, "ok", 2) == 0 ? 0 : 1;
+	return r == 0 ? 0 : 1;
 }
 
 int pb_cli_release(int argc, char **argv)
@@ -165,34 +168,66 @@ static const char reset_help[] =
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";
 
-int pb_cli_reset(int argc, char **argv)
+/* A command with no option but the socket. @count: of the operands that it may have.
+ * @return -1: go on; else the exit status to end with. */
+static int plain_options(int argc, char **argv, const char *text, int count,
+			 const char **ret_socket)
 {
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	const char *socket = PB_CONFIG_CONTROL;
-	char line[256];
 	int option;
 
+	*ret_socket = PB_CONFIG_CONTROL;
 	while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
-			socket = optarg;
+			*ret_socket = optarg;
 			break;
 		case 'h':
-			fputs(reset_help, stdout);
+			fputs(text, stdout);
 			return 0;
 		default:
-			fputs(reset_help, stderr);
+			fputs(text, stderr);
 			return 2;
 		}
 	}
-	if (argc - optind > 1) {
-		fprintf(stderr, "packbridge reset: expected one NAME at most\n\n%s", reset_help);
-		return 2;
-	}
+	if (argc - optind <= count)
+		return -1;
+	fprintf(stderr, "packbridge %s: '%s' is not expected here\n\n%s", argv[0],
+		argv[optind + count], text);
+	return 2;
+}
+
+int pb_cli_reset(int argc, char **argv)
+{
+	const char *socket;
+	char line[256];
+	int status = plain_options(argc, argv, reset_help, 1, &socket);
+
+	if (status >= 0)
+		return status;
 	snprintf(line, sizeof(line), "reset %s\n", optind < argc ? argv[optind] : "");
 	return command_daemon("reset", socket, line);
+}
+
+/* ---- the configuration ---- */
+
+static const char reload_help[] =
+	"Usage: packbridge reload [--socket PATH]\n"
+	"Lets a running daemon load its configuration and its maps anew, wholly or not at all. "
+	"Packs\n"
+	"that have not changed stay connected, and clients stay on their sockets.\n\n"
+	"  -s, --socket PATH  the daemon's control socket\n"
+	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
+	"  -h, --help         this text\n";
+
+int pb_cli_reload(int argc, char **argv)
+{
+	const char *socket;
+	int status = plain_options(argc, argv, reload_help, 0, &socket);
+
+	return status >= 0 ? status : command_daemon("reload", socket, "reload\n");
 }

@@ -111,8 +111,7 @@ static int read_options(int argc, char **argv, const char **ret_listen)
 
 int pb_cli_demo(int argc, char **argv)
 {
-	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
-	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
+	struct daemon daemon = {.ready = print_lines};
 	struct pb_report report = {0};
 	const char *listen;
 	char text[sizeof(packs) + PB_CONFIG_LINK + 32], why[256];
@@ -125,12 +124,14 @@ int pb_cli_demo(int argc, char **argv)
 		return 2;
 	}
 	snprintf(text, sizeof(text), "%slisten:\n  - tcp: '%s'\n", packs, listen);
-	r = pb_config_parse(&config, "demo", text, strlen(text), &report);
+	r = pb_config_parse(&daemon.config, "demo", text, strlen(text), &report);
 	if (r >= 0)
-		r = pb_cli_maps(&maps);
+		r = pb_cli_maps(&daemon.maps);
 	pb_report_print(&report, stderr);
 	pb_report_clear(&report);
-	if (r < 0)
+	if (r < 0) {
+		pb_config_free(daemon.config);
 		return 1;
-	return pb_cli_serve(config, maps, print_lines);
+	}
+	return pb_cli_serve(&daemon);
 }

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{"probe", pb_cli_probe, "connect to one pack, show what it says or why it does not"},
 	{"release", pb_cli_release, "let a running daemon free a pack for the phone app"},
 	{"reset", pb_cli_reset, "let a running daemon forget alarms that are over"},
+	{"reload", pb_cli_reload, "let a running daemon load its configuration anew"},
 	{"decode", pb_cli_decode, "bytes of a battery protocol, as hex, to fields"},
 	{"read", pb_cli_read, "a unit over Modbus, by the names of its map"},
 	{"map", pb_cli_map, "list, show and export register maps"},

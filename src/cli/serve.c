@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve.h"
 
-#include "packbridge/yaml.h"
+#include "configfile.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <time.h>
 
 int pb_cli_event_new(sd_event **ret)
 {
@@ -32,32 +33,120 @@ int pb_cli_event_new(sd_event **ret)
 	return 0;
 }
 
-static int serve(sd_event *event, const struct pb_config *config, struct pb_maps *maps,
-		 void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge))
+static void say_listeners(const struct daemon *daemon)
 {
-	PB_CLEANUP(pb_bridge_freep) struct pb_bridge *bridge = NULL;
-	struct pb_report report = {0};
-	int r = pb_bridge_new(&bridge, event, config, maps, PB_VERSION, &report);
+	const struct pb_config *config = daemon->config;
 
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].kind != PB_LISTEN_RTU) /* a line says itself when it opens */
+			pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u",
+			       config->listens[i].kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP",
+			       config->listens[i].address, pb_bridge_port(daemon->bridge, i));
+}
+
+/* ---- another configuration ---- */
+
+static void refuse(const struct pb_report *report, const char *file, FILE *answer)
+{
+	pb_log(PB_LOG_ERR, "%s is not loaded, what runs goes on:", file);
+	fprintf(answer, "error: %s is not loaded, what runs goes on:\n", file);
+	for (size_t i = 0; i < report->count; i++) {
+		pb_log(PB_LOG_ERR, "%s", report->lines[i]);
+		fprintf(answer, "%s\n", report->lines[i]);
+	}
+}
+
+static uint64_t monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void reload(void *userdata, FILE *answer)
+{
+	struct daemon *daemon = userdata;
+	struct pb_config *config = NULL;
+	struct pb_maps *maps = NULL;
+	struct pb_report report = {0};
+	int r;
+
+	sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_us());
+	r = pb_cli_config_read(daemon->file, &config, &maps, &report);
+	if (r >= 0)
+		r = pb_bridge_reload(daemon->bridge, config, maps, &report);
+	if (r < 0) {
+		refuse(&report, daemon->file, answer);
+		pb_config_free(config);
+		pb_maps_free(maps);
+	} else {
+		pb_config_free(daemon->config);
+		pb_maps_free(daemon->maps);
+		daemon->config = config;
+		daemon->maps = maps;
+		pb_log(PB_LOG_INFO, "%s is loaded: %zu packs, %zu banks, %zu listeners",
+		       daemon->file, config->pack_count, config->bank_count, config->listen_count);
+		fprintf(answer, "ok: %s is loaded: %zu packs, %zu banks, %zu listeners\n",
+			daemon->file, config->pack_count, config->bank_count, config->listen_count);
+		say_listeners(daemon);
+		for (size_t i = 0; i < report.count; i++)
+			pb_log(PB_LOG_ERR, "%s", report.lines[i]);
+	}
+	pb_report_clear(&report);
+	malloc_trim(0);
+	sd_notify(false, "READY=1");
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	char *text = NULL;
+	size_t len;
+	FILE *answer;
+
+	(void)source;
+	(void)info;
+	if (!daemon->file) {
+		pb_log(PB_LOG_INFO, "SIGHUP: there is no file to be loaded again");
+		return 0;
+	}
+	answer = open_memstream(&text, &len); /* what is said to nobody, the log has */
+	if (!answer)
+		return 0;
+	reload(daemon, answer);
+	fclose(answer);
+	free(text);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int serve(sd_event *event, struct daemon *daemon)
+{
+	struct pb_report report = {0};
+	int r = sd_event_add_signal(event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_hangup,
+				    daemon);
+
+	if (r >= 0)
+		r = pb_bridge_new(&daemon->bridge, event, daemon->config, daemon->maps, PB_VERSION,
+				  &report);
 	pb_report_print(&report, stderr);
 	if (r < 0 && report.count == 0)
 		pb_log(PB_LOG_ERR, "can't start: %s", strerror(-r));
 	pb_report_clear(&report);
 	if (r < 0)
 		return r;
-
-	for (size_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].kind != PB_LISTEN_RTU) /* a line says itself when it opens */
-			pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u",
-			       config->listens[i].kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP",
-			       config->listens[i].address, pb_bridge_port(bridge, i));
-	if (ready)
-		ready(config, bridge);
+	if (daemon->file)
+		pb_bridge_on_reload(daemon->bridge, reload, daemon);
+	say_listeners(daemon);
+	if (daemon->ready)
+		daemon->ready(daemon->config, daemon->bridge);
 	malloc_trim(0); /* what files were parsed in is not needed again */
-	r = pb_bridge_start(bridge);
+	r = pb_bridge_start(daemon->bridge);
 	if (r >= 0) {
 		sd_notify(false, "READY=1");
-		r = pb_bridge_run(bridge);
+		r = pb_bridge_run(daemon->bridge);
 	}
 	sd_notify(false, "STOPPING=1");
 	if (r < 0)
@@ -65,8 +154,7 @@ static int serve(sd_event *event, const struct pb_config *config, struct pb_maps
 	return r;
 }
 
-int pb_cli_serve(const struct pb_config *config, struct pb_maps *maps,
-		 void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge))
+int pb_cli_serve(struct daemon *daemon)
 {
 	sd_event *event = NULL;
 	int r;
@@ -76,7 +164,10 @@ int pb_cli_serve(const struct pb_config *config, struct pb_maps *maps,
 	if (r < 0)
 		pb_log(PB_LOG_ERR, "no event loop: %s", strerror(-r));
 	else
-		r = serve(event, config, maps, ready);
+		r = serve(event, daemon);
+	daemon->bridge = pb_bridge_free(daemon->bridge);
+	daemon->config = pb_config_free(daemon->config);
+	daemon->maps = pb_maps_free(daemon->maps);
 	sd_event_unref(event);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,13 +3,21 @@
 
 #include "packbridge/bridge.h"
 
+/** What the daemon runs on. */
+struct daemon {
+	const char *file; /**< from which it can be loaded anew; NULL: it can't */
+	struct pb_config *config;
+	struct pb_maps *maps;
+	/** Called once the listeners are open; NULL: nothing to be done then. */
+	void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge);
+	struct pb_bridge *bridge; /**< while it runs */
+};
+
 /**
- * Runs the daemon until SIGTERM or SIGINT.
- * @ready: called once the listeners are open; may be NULL.
+ * Runs the daemon until SIGTERM or SIGINT; SIGHUP loads its file anew. Takes config and maps.
  * @return exit status: 0 ended by a signal, 1 could not start (said on stderr).
  */
-int pb_cli_serve(const struct pb_config *config, struct pb_maps *maps,
-		 void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge));
+int pb_cli_serve(struct daemon *daemon);
 
 /** An event loop that ends on SIGTERM and SIGINT. @return 0; negative errno. */
 int pb_cli_event_new(sd_event **ret);

@@ -459,6 +459,12 @@ int pb_bluez_new(struct pb_bluez **ret, sd_event *event, const struct pb_bluez_c
 	return 0;
 }
 
+void pb_bluez_configure(struct pb_bluez *bluez, const struct pb_bluez_config *config)
+{
+	bluez->config = *config;
+	bluez_kick(bluez);
+}
+
 /*
  * The last Disconnect calls leave the queue, if the bus takes them at all: connections that stay
  * behind would lock everybody out of their packs.

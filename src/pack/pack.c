@@ -193,6 +193,11 @@ int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 	return 0;
 }
 
+void pb_pack_set_userdata(struct pb_pack *pack, void *userdata)
+{
+	pack->userdata = userdata;
+}
+
 int pb_pack_start(struct pb_pack *pack)
 {
 	feed(pack, (struct pb_session_event){.type = PB_SESSION_START});

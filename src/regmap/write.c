@@ -168,3 +168,54 @@ void pb_unit_image_on_write(struct pb_unit_image *image, pb_written *written, vo
 	image->written = written;
 	image->userdata = userdata;
 }
+
+/* ---- from an earlier image ---- */
+
+static const struct row *same_row(const struct pb_map *map, uint8_t tables, const struct row *row,
+				  size_t *ret_block)
+{
+	for (size_t b = 0; b < map->block_count; b++) {
+		const struct block *block = &map->blocks[b];
+
+		for (size_t i = block->row; i < block->row + block->row_count; i++) {
+			const struct row *other = &map->rows[i];
+
+			if (other->writable && block->tables == tables &&
+			    other->addr == row->addr && other->type == row->type &&
+			    other->words == row->words && other->min == row->min &&
+			    other->max == row->max) {
+				*ret_block = b;
+				return other;
+			}
+		}
+	}
+	return NULL;
+}
+
+static void keep_row(const struct row *row, const struct pb_block *to, const struct pb_block *from)
+{
+	uint32_t at = (uint32_t)row->addr - to->addr, from_at = (uint32_t)row->addr - from->addr;
+
+	if (!(to->tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE)))
+		memcpy(to->bytes + 2 * (size_t)at, from->bytes + 2 * (size_t)from_at,
+		       2 * (size_t)row->words);
+	else if (from->bytes[from_at / 8] >> from_at % 8 & 1)
+		to->bytes[at / 8] |= (uint8_t)(1 << at % 8);
+	else
+		to->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
+}
+
+void pb_unit_image_keep_writes(struct pb_unit_image *image, const struct pb_unit_image *from)
+{
+	const struct pb_map *map = image->map;
+	size_t other;
+
+	for (size_t b = 0; b < map->block_count; b++) {
+		const struct block *block = &map->blocks[b];
+
+		for (size_t i = block->row; i < block->row + block->row_count; i++)
+			if (map->rows[i].writable &&
+			    same_row(from->map, block->tables, &map->rows[i], &other))
+				keep_row(&map->rows[i], &image->blocks[b], &from->blocks[other]);
+	}
+}

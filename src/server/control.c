@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: a Unix stream socket, one line in, one line out, then it is closed. Who may
- * use it is a matter of the file's permissions (0660) and of its folder's.
+ * A Unix stream socket that answers questions: one line in, a text out, then it is closed. Who may
+ * use it is a matter of the file's permissions and of its folder's.
  */
 #include "packbridge/server.h"
 
@@ -22,7 +22,7 @@
 enum {
 	CLIENTS_MAX = 8,
 	LINE_MAX_LEN = 256,
-	PATIENCE_US = 2000000, /* for the line to come */
+	PATIENCE_US = 2000000, /* for the line to come, and for the answer to be taken */
 };
 
 struct client {
@@ -31,12 +31,15 @@ struct client {
 	sd_event_source *io, *timer;
 	size_t len;
 	char line[LINE_MAX_LEN];
+	char *answer; /* NULL: not asked yet */
+	size_t answer_at, answer_len;
 };
 
 struct pb_control {
 	const struct pb_control_backend *backend;
 	void *userdata;
 	sd_event *event;
+	mode_t mode;
 	int fd;
 	sd_event_source *io;
 	struct sockaddr_un address;
@@ -49,32 +52,55 @@ static void end(struct client *client)
 	client->timer = sd_event_source_disable_unref(client->timer);
 	if (client->fd >= 0)
 		close(client->fd);
+	free(client->answer);
+	client->answer = NULL;
 	client->fd = -1;
+}
+
+static void send_answer(struct client *client)
+{
+	ssize_t n = send(client->fd, client->answer + client->answer_at,
+			 client->answer_len - client->answer_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n > 0)
+		client->answer_at += (size_t)n;
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		client->answer_at = client->answer_len; /* a client that is gone */
+	if (client->answer_at == client->answer_len)
+		end(client);
+	else
+		sd_event_source_set_io_events(client->io, EPOLLOUT);
 }
 
 static void answer(struct client *client)
 {
-	char text[LINE_MAX_LEN];
-	size_t len;
+	FILE *out = open_memstream(&client->answer, &client->answer_len);
 
+	if (!out) {
+		end(client);
+		return;
+	}
 	client->line[strcspn(client->line, "\r\n")] = '\0';
-	client->control->backend->command(client->control->userdata, client->line, text,
-					  sizeof(text) - 1);
-	len = strlen(text);
-	text[len++] = '\n';
-	/* a line fits into any socket's buffer; a client that is gone is no concern of ours */
-	send(client->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	end(client);
+	client->control->backend->command(client->control->userdata, client->line, out);
+	if (fclose(out) != 0)
+		end(client);
+	else
+		send_answer(client);
 }
 
 static int on_line(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct client *client = userdata;
-	ssize_t n = recv(fd, client->line + client->len, sizeof(client->line) - 1 - client->len,
-			 MSG_DONTWAIT);
+	ssize_t n;
 
 	(void)source;
 	(void)revents;
+	if (client->answer) {
+		send_answer(client);
+		return 0;
+	}
+	n = recv(fd, client->line + client->len, sizeof(client->line) - 1 - client->len,
+		 MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n > 0)
@@ -113,7 +139,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 		return 0;
 	}
 	client->fd = peer;
-	client->len = 0;
+	client->len = client->answer_at = client->answer_len = 0;
 	if (sd_event_add_io(control->event, &client->io, peer, EPOLLIN, on_line, client) < 0 ||
 	    sd_event_add_time_relative(control->event, &client->timer, CLOCK_BOOTTIME, PATIENCE_US,
 				       0, on_late, client) < 0)
@@ -134,12 +160,12 @@ static bool left_behind(const struct sockaddr_un *address)
 	return dead;
 }
 
-static int bind_path(int fd, const struct sockaddr_un *address)
+static int bind_path(int fd, const struct sockaddr_un *address, mode_t mode)
 {
 	const struct sockaddr *any = (const struct sockaddr *)address;
 
-	/* the file gets the socket's mode */
-	if (fchmod(fd, 0660) < 0)
+	/* the file gets the socket's mode, less the umask */
+	if (fchmod(fd, mode) < 0)
 		return -errno;
 	if (bind(fd, any, sizeof(*address)) == 0)
 		return 0;
@@ -156,7 +182,7 @@ static int start(struct pb_control *control)
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (control->fd < 0)
 		return -errno;
-	r = bind_path(control->fd, &control->address);
+	r = bind_path(control->fd, &control->address, control->mode);
 	if (r < 0) {
 		control->address.sun_path[0] = '\0'; /* not ours to remove */
 		return r;
@@ -167,7 +193,7 @@ static int start(struct pb_control *control)
 			       control);
 }
 
-int pb_control_new(struct pb_control **ret, sd_event *event, const char *path,
+int pb_control_new(struct pb_control **ret, sd_event *event, const char *path, uint32_t mode,
 		   const struct pb_control_backend *backend, void *userdata)
 {
 	PB_CLEANUP(pb_control_freep) struct pb_control *control = NULL;
@@ -179,6 +205,7 @@ int pb_control_new(struct pb_control **ret, sd_event *event, const char *path,
 	if (!control)
 		return -ENOMEM;
 	control->backend = backend;
+	control->mode = mode;
 	control->userdata = userdata;
 	control->event = sd_event_ref(event);
 	control->address.sun_family = AF_UNIX;

@@ -284,6 +284,11 @@ struct pb_line *pb_line_free(struct pb_line *line)
 	return NULL;
 }
 
+void pb_line_set_userdata(struct pb_line *line, void *userdata)
+{
+	line->service.userdata = userdata;
+}
+
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret)
 {
 	*ret = line->service.stats;

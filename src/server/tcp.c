@@ -75,17 +75,22 @@ static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- new clients ---- */
 
-static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
+static bool is_allowed(const struct pb_server *server, int fd)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
+
+	return server->allow_count == 0 ||
+	       (getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
+		allow_match(server->allow, server->allow_count, (struct sockaddr *)&address));
+}
+
+static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
+{
 	struct client nobody = {.socket = {.fd = fd}};
 	char host[64];
 
-	if (server->allow_count == 0)
-		return true;
-	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
-	    allow_match(server->allow, server->allow_count, (struct sockaddr *)&address))
+	if (is_allowed(server, fd))
 		return true;
 	server->service.stats.refused++;
 	if (tcp_notice_is_due(&server->refused, now_ms)) {
@@ -237,16 +242,53 @@ static int make_server(struct pb_server **ret, struct pb_hub *hub, const struct 
 	return 0;
 }
 
-static int set_allow(struct pb_server *server, const struct pb_server_config *config, char *why,
-		     size_t why_cap)
+static int parse_allow(const struct pb_server_config *config, struct allow **ret, char *why,
+		       size_t why_cap)
 {
-	server->allow = calloc(config->allow_count + 1, sizeof(*server->allow));
-	if (!server->allow)
+	struct allow *allow = calloc(config->allow_count + 1, sizeof(*allow));
+
+	if (!allow)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->allow_count; i++)
-		if (allow_parse(&server->allow[i], config->allow[i], why, why_cap) < 0)
+	for (size_t i = 0; i < config->allow_count; i++) {
+		if (allow_parse(&allow[i], config->allow[i], why, why_cap) < 0) {
+			free(allow);
 			return -EINVAL;
+		}
+	}
+	*ret = allow;
+	return 0;
+}
+
+int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_config *config,
+			    char *why, size_t why_cap)
+{
+	struct allow *allow;
+	int r;
+
+	if (config->max_clients < 1 || config->max_clients > MAX_CLIENTS) {
+		snprintf(why, why_cap, "%s: %u clients, expected 1 to %d", config->address,
+			 config->max_clients, MAX_CLIENTS);
+		return -EINVAL;
+	}
+	snprintf(why, why_cap, "%s: out of memory", config->address);
+	r = parse_allow(config, &allow, why, why_cap);
+	if (r < 0)
+		return r;
+	free(server->allow);
+	server->allow = allow;
 	server->allow_count = config->allow_count;
+	server->max_clients = config->max_clients;
+	server->frame_timeout_ms =
+		config->frame_timeout_ms ? config->frame_timeout_ms : FRAME_TIMEOUT_MS;
+	server->idle_timeout_ms = config->idle_timeout_ms;
+	server->gap_ms = config->gap_ms ? config->gap_ms : GAP_MS;
+	for (struct client *client = server->oldest, *newer; client; client = newer) {
+		newer = client->newer;
+		if (!is_allowed(server, client->socket.fd))
+			tcp_client_close(client);
+	}
+	if (server->idle_timeout_ms && server->oldest)
+		tcp_sweep_later(server);
 	return 0;
 }
 
@@ -261,24 +303,15 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 
 	if (r < 0)
 		return r;
-	if (config->max_clients < 1 || config->max_clients > MAX_CLIENTS) {
-		snprintf(why, why_cap, "%s: %u clients, expected 1 to %d", config->address,
-			 config->max_clients, MAX_CLIENTS);
-		return -EINVAL;
-	}
 	/* for what fails without a better reason */
 	snprintf(why, why_cap, "can't listen on %s: out of memory or descriptors", config->address);
 	r = make_server(&server, hub, &parsed, config, why, why_cap);
-	if (r >= 0)
-		r = set_allow(server, config, why, why_cap);
 	if (r < 0)
 		return r;
-	server->max_clients = config->max_clients;
-	server->frame_timeout_ms =
-		config->frame_timeout_ms ? config->frame_timeout_ms : FRAME_TIMEOUT_MS;
-	server->idle_timeout_ms = config->idle_timeout_ms;
 	server->rtu = config->rtu;
-	server->gap_ms = config->gap_ms ? config->gap_ms : GAP_MS;
+	r = pb_server_tcp_configure(server, config, why, why_cap);
+	if (r < 0)
+		return r;
 	server->service.backend = backend;
 	server->service.userdata = userdata;
 	why[0] = '\0';
@@ -300,6 +333,11 @@ struct pb_server *pb_server_free(struct pb_server *server)
 		close(server->listeners[i].fd);
 	free(server);
 	return NULL;
+}
+
+void pb_server_set_userdata(struct pb_server *server, void *userdata)
+{
+	server->service.userdata = userdata;
 }
 
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret)

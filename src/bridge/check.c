@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the configuration alone cannot know: whether links, codecs, maps and addresses are right.
+ */
+#include "listeners.h"
+#include "site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void mark_error(struct pb_report *report, const struct pb_config *config, struct pb_mark mark,
+		const char *text)
+{
+	pb_report_add(report, config->file, mark.line, mark.col, "%s", text);
+}
+
+static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap)
+{
+	char **names = NULL;
+	const char *near = NULL;
+
+	if (pb_maps_names(maps, &names) == 0)
+		near = pb_nearest(name, (const char *const *)names);
+	if (near)
+		snprintf(out, cap, "no map '%s', expected '%s' perhaps", name, near);
+	else
+		snprintf(out, cap, "no map '%s', expected one that `packbridge map list` shows",
+			 name);
+	pb_maps_names_free(names);
+}
+
+static void check_map(const struct pb_config *config, struct pb_mark mark, const char *name,
+		      enum pb_scope scope, struct pb_maps *maps, struct pb_report *report)
+{
+	bool battery = scope == PB_SCOPE_PACK || scope == PB_SCOPE_BANK;
+	const struct pb_map *map;
+	size_t before = report->count;
+	int r = pb_maps_get(maps, name, &map, report);
+	char text[160];
+
+	if (r == -ENOENT) {
+		no_map(maps, name, text, sizeof(text));
+		mark_error(report, config, mark, text);
+	} else if (r < 0 && report->count == before) {
+		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name, strerror(-r));
+		mark_error(report, config, mark, text);
+	} else if (r == 0 && pb_map_scope(map) != scope &&
+		   !(battery && pb_map_scope(map) == PB_SCOPE_BATTERY)) {
+		snprintf(text, sizeof(text), "map '%s' shows a %s, expected one that shows a %s",
+			 name, pb_scope_name(pb_map_scope(map)), pb_scope_name(scope));
+		mark_error(report, config, mark, text);
+	}
+}
+
+static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
+		       struct pb_maps *maps, struct pb_report *report)
+{
+	struct pb_link_setup setup = {0};
+	const struct pb_link_type *type;
+	char why[512];
+
+	type = pb_link_find(pack->link, &setup.address, why, sizeof(why));
+	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0)
+		mark_error(report, config, pack->link_mark, why);
+	if (!pb_codec_find(pack->protocol) && strcmp(pack->protocol, PB_PROTOCOL_AUTO) != 0) {
+		snprintf(why, sizeof(why), "no protocol '%s', expected jbd or auto",
+			 pack->protocol);
+		mark_error(report, config, pack->protocol_mark, why);
+	}
+	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
+}
+
+static void check_listen(const struct pb_config *config, const struct pb_listen_config *listen,
+			 struct pb_maps *maps, struct pb_report *report)
+{
+	char why[512];
+
+	if (listener_check(listen, why, sizeof(why)) < 0)
+		mark_error(report, config, listen->mark, why);
+	for (size_t i = 0; i < listen->allow_count; i++)
+		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
+			mark_error(report, config, listen->mark, why);
+	for (size_t i = 0; i < listen->unit_count; i++)
+		check_map(config, listen->units[i].map_mark, listen->units[i].map,
+			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
+}
+
+int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
+{
+	for (size_t i = 0; i < config->pack_count; i++)
+		check_pack(config, &config->packs[i], maps, report);
+	for (size_t i = 0; i < config->bank_count; i++)
+		check_map(config, config->banks[i].map_mark, config->banks[i].map, PB_SCOPE_BANK,
+			  maps, report);
+	check_map(config, (struct pb_mark){0}, GATEWAY_MAP, PB_SCOPE_GATEWAY, maps, report);
+	for (size_t i = 0; i < config->listen_count; i++)
+		check_listen(config, &config->listens[i], maps, report);
+	return report->count ? -EINVAL : 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "listeners.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void line_config(const struct pb_listen_config *listen, struct pb_line_config *ret)
+{
+	*ret = (struct pb_line_config){
+		.serial = {.baud = listen->baud,
+			   .parity = "NEO"[listen->parity],
+			   .data_bits = (uint8_t)listen->data_bits,
+			   .stop_bits = (uint8_t)listen->stop_bits,
+			   .rs485 = listen->rs485,
+			   .rts_low = listen->rts == PB_RTS_LOW,
+			   .rts_before_ms = listen->rts_before_ms,
+			   .rts_after_ms = listen->rts_after_ms},
+		.gap_ms = listen->gap_ms,
+		.reply_delay_ms = listen->reply_delay_ms,
+		.echo = listen->echo,
+	};
+	snprintf(ret->serial.device, sizeof(ret->serial.device), "%.*s", PB_SERIAL_DEVICE - 1,
+		 listen->address);
+}
+
+static void socket_config(const struct pb_listen_config *listen, struct pb_server_config *ret)
+{
+	*ret = (struct pb_server_config){
+		.address = listen->address,
+		.max_clients = listen->max_clients,
+		.frame_timeout_ms = listen->frame_timeout_ms,
+		.idle_timeout_ms = 1000 * listen->idle_timeout_s,
+		.allow = (const char *const *)listen->allow,
+		.allow_count = listen->allow_count,
+		.rtu = listen->kind == PB_LISTEN_RTU_TCP,
+		.gap_ms = listen->gap_ms,
+	};
+}
+
+int listener_check(const struct pb_listen_config *listen, char *why, size_t why_cap)
+{
+	struct pb_line_config config;
+
+	if (listen->kind != PB_LISTEN_RTU)
+		return pb_server_tcp_check(listen->address, why, why_cap);
+	line_config(listen, &config);
+	return pb_serial_check(&config.serial, why, why_cap);
+}
+
+/* A socket can take other settings, a line is opened with them. */
+static bool goes_on(const struct pb_listen_config *a, const struct pb_listen_config *b)
+{
+	if (a->kind != b->kind || strcmp(a->address, b->address) != 0)
+		return false;
+	return a->kind != PB_LISTEN_RTU ||
+	       (a->baud == b->baud && a->parity == b->parity && a->data_bits == b->data_bits &&
+		a->stop_bits == b->stop_bits && a->rs485 == b->rs485 && a->rts == b->rts &&
+		a->rts_before_ms == b->rts_before_ms && a->rts_after_ms == b->rts_after_ms &&
+		a->gap_ms == b->gap_ms && a->reply_delay_ms == b->reply_delay_ms &&
+		a->echo == b->echo);
+}
+
+static size_t find_kept(const struct listeners *before, const struct pb_listen_config *listen)
+{
+	for (size_t i = 0; before && i < before->config->listen_count; i++)
+		if (goes_on(&before->config->listens[i], listen))
+			return i + 1;
+	return 0;
+}
+
+int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup,
+		      const struct site *site, const struct listeners *before,
+		      struct pb_report *report)
+{
+	const struct pb_config *config = site->config;
+	int r = 0;
+
+	*ret = (struct listeners){.config = config};
+	ret->all = calloc(config->listen_count, sizeof(*ret->all));
+	if (!ret->all)
+		return -ENOMEM;
+	/* all are tried, so that every one in use is said in one go */
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct pb_listen_config *listen = &config->listens[i];
+		struct listener *listener = &ret->all[i];
+		struct pb_server_config socket;
+		char why[512];
+
+		listener->kept = find_kept(before, listen);
+		if (listener->kept || listen->kind == PB_LISTEN_RTU)
+			continue;
+		socket_config(listen, &socket);
+		if (pb_server_tcp_new(&listener->server, setup->hub, &socket, setup->backend,
+				      site_view(site, i), why, sizeof(why)) >= 0)
+			continue;
+		mark_error(report, config, listen->mark, why);
+		r = -EADDRINUSE;
+	}
+	if (r < 0)
+		listeners_clear(ret);
+	return r;
+}
+
+/* @return 0; negative with the reason in @why, and it goes on with its old settings */
+static int take(struct listener *listener, struct listener *before,
+		const struct pb_listen_config *listen, struct view *view, char *why, size_t why_cap)
+{
+	struct pb_server_config socket;
+
+	listener->server = before->server;
+	listener->line = before->line;
+	*before = (struct listener){0};
+	if (listener->line) {
+		pb_line_set_userdata(listener->line, view);
+		return 0;
+	}
+	pb_server_set_userdata(listener->server, view);
+	socket_config(listen, &socket);
+	return pb_server_tcp_configure(listener->server, &socket, why, why_cap);
+}
+
+int listeners_take(struct listeners *listeners, const struct listeners_setup *setup,
+		   const struct site *site, struct listeners *before, struct pb_report *report)
+{
+	const struct pb_config *config = listeners->config;
+	char why[512];
+	int r = 0;
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		struct listener *listener = &listeners->all[i];
+
+		if (listener->kept &&
+		    take(listener, &before->all[listener->kept - 1], &config->listens[i],
+			 site_view(site, i), why, sizeof(why)) < 0)
+			mark_error(report, config, config->listens[i].mark, why);
+	}
+	if (before)
+		listeners_clear(before);
+	for (size_t i = 0; i < config->listen_count; i++) {
+		struct listener *listener = &listeners->all[i];
+		struct pb_line_config line;
+		int error;
+
+		if (listener->kept || config->listens[i].kind != PB_LISTEN_RTU)
+			continue;
+		line_config(&config->listens[i], &line);
+		error = pb_line_new(&listener->line, setup->event, &line, setup->backend,
+				    site_view(site, i), why, sizeof(why));
+		if (error < 0) {
+			mark_error(report, config, config->listens[i].mark, why);
+			r = error;
+		}
+	}
+	return r;
+}
+
+void listeners_clear(struct listeners *listeners)
+{
+	for (size_t i = 0; listeners->all && i < listeners->config->listen_count; i++) {
+		pb_server_free(listeners->all[i].server);
+		pb_line_free(listeners->all[i].line);
+	}
+	free(listeners->all);
+	listeners->all = NULL;
+}
+
+void listener_stats(const struct listener *listener, struct pb_server_stats *ret)
+{
+	if (listener->line)
+		pb_line_stats(listener->line, ret);
+	else if (listener->server)
+		pb_server_stats(listener->server, ret);
+	else
+		*ret = (struct pb_server_stats){0};
+}

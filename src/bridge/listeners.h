@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sockets and serial lines that the configuration names, in its order.
+ */
+#pragma once
+
+#include "site.h"
+
+/** One of the two is there, the other NULL. */
+struct listener {
+	struct pb_server *server;
+	struct pb_line *line;
+	size_t kept; /* while a reload is prepared: 1 + place of the one that it goes on from */
+};
+
+struct listeners {
+	const struct pb_config *config;
+	struct listener *all;
+};
+
+/** What all listeners need. */
+struct listeners_setup {
+	sd_event *event;
+	struct pb_hub *hub;
+	const struct pb_server_backend *backend;
+};
+
+/** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
+int listener_check(const struct pb_listen_config *listen, char *why, size_t why_cap);
+
+/**
+ * Opens the sockets that @before does not have (NULL: all). Serial lines are opened by
+ * listeners_take(), when those of @before have been closed.
+ * @return 0; negative with every error in @report.
+ */
+int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup,
+		      const struct site *site, const struct listeners *before,
+		      struct pb_report *report);
+/**
+ * Shows @site from now on: takes over from @before (NULL: nothing) what goes on, closes the rest of
+ * it, opens the lines.
+ */
+int listeners_take(struct listeners *listeners, const struct listeners_setup *setup,
+		   const struct site *site, struct listeners *before, struct pb_report *report);
+void listeners_clear(struct listeners *listeners);
+void listener_stats(const struct listener *listener, struct pb_server_stats *ret);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- packs ---- */
+
+static void pack_changed(void *userdata, const struct pb_sample *sample,
+			 const struct pb_status *status, bool new_reading)
+{
+	struct source *source = userdata;
+	struct pb_battery *data = &source->data;
+
+	if (new_reading) /* `protocol: auto` knows by now */
+		snprintf(data->protocol, sizeof(data->protocol), "%s",
+			 pb_pack_session(source->pack)->codec->name);
+	source_changed(source, sample, status, new_reading, pb_now_ms());
+}
+
+static const struct pb_pack_handler pack_handler = {.changed = pack_changed};
+
+/* FNV-1a: packs get their own jitter, and the same one at each start */
+static uint64_t seed_of(const char *name)
+{
+	uint64_t hash = UINT64_C(0xCBF29CE484222325);
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001B3);
+	return hash;
+}
+
+static int make_pack(const struct site_setup *setup, const struct pb_pack_config *pack,
+		     struct source *source)
+{
+	struct pb_session_config session = {
+		.poll_ms = pack->poll_ms,
+		.gap_ms = pack->gap_ms,
+		.settle_ms = pack->settle_ms,
+		.reply_timeout_ms = pack->reply_timeout_ms,
+		.tries = pack->tries,
+		.connect_timeout_ms = pack->connect_timeout_ms,
+		.stale_after_s = pack->stale_after_s,
+		.stale_fixed = pack->stale_fixed,
+		.seed = seed_of(pack->name),
+	};
+	struct pb_link_setup link = {
+		.event = setup->event,
+		.bluez = setup->bluez,
+		.name = pack->name,
+		.limit_ms = pack->connect_timeout_ms,
+		.passkey = pack->passkey,
+	};
+	const struct pb_link_type *type;
+	char why[512];
+
+	pb_session_protocol(&session, pack->protocol);
+	snprintf(session.password, sizeof(session.password), "%s", pack->password);
+	type = pb_link_find(pack->link, &link.address, why, sizeof(why));
+	return pb_pack_new(&source->pack, &session, type, &link, &pack_handler, source);
+}
+
+/* All that its session and its link go by. */
+static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_config *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->link, b->link) == 0 &&
+	       strcmp(a->protocol, b->protocol) == 0 && strcmp(a->password, b->password) == 0 &&
+	       a->poll_ms == b->poll_ms && a->gap_ms == b->gap_ms && a->settle_ms == b->settle_ms &&
+	       a->reply_timeout_ms == b->reply_timeout_ms && a->tries == b->tries &&
+	       a->connect_timeout_ms == b->connect_timeout_ms &&
+	       a->stale_after_s == b->stale_after_s && a->stale_fixed == b->stale_fixed &&
+	       a->passkey == b->passkey;
+}
+
+static struct source *find_same(const struct site *site, const struct pb_pack_config *pack)
+{
+	for (size_t i = 0; site && i < site->config->pack_count; i++)
+		if (same_pack(&site->config->packs[i], pack))
+			return &site->show.fleet.sources[i];
+	return NULL;
+}
+
+struct source *site_pack(const struct site *site, const char *name)
+{
+	for (size_t i = 0; i < site->config->pack_count; i++)
+		if (strcmp(site->config->packs[i].name, name) == 0)
+			return &site->show.fleet.sources[i];
+	return NULL;
+}
+
+int site_start(struct site *site)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++) {
+		struct source *source = &site->show.fleet.sources[i];
+
+		if (source->started)
+			continue;
+		source->started = true;
+		r = pb_pack_start(source->pack);
+	}
+	return r;
+}
+
+/* ---- what is shown ---- */
+
+static int add_unit(struct site *site, struct view *view, int32_t id, struct source *source,
+		    const char *map_name, struct pb_maps *maps, struct pb_report *report)
+{
+	const struct pb_map *map;
+	int r = pb_maps_get(maps, map_name, &map, report);
+
+	return r < 0 ? r : show_face(&site->show, source, map, &view->by_id[id]);
+}
+
+static int make_views(struct site *site, struct pb_maps *maps, struct pb_report *report)
+{
+	const struct pb_config *config = site->config;
+	struct fleet *fleet = &site->show.fleet;
+	int r = 0;
+
+	for (size_t i = 0; i <= config->listen_count; i++)
+		site->views[i].show = &site->show;
+	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
+		r = add_unit(site, &site->views[0], config->packs[i].unit, &fleet->sources[i],
+			     config->packs[i].map, maps, report);
+	for (size_t i = 0; r >= 0 && i < config->bank_count; i++)
+		r = add_unit(site, &site->views[0], config->banks[i].unit, fleet_bank(fleet, i),
+			     config->banks[i].map, maps, report);
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct pb_listen_config *listen = &config->listens[i];
+
+		for (size_t n = 0; r >= 0 && n < listen->unit_count; n++) {
+			const struct pb_show_config *shown = &listen->units[n];
+
+			r = add_unit(site, &site->views[i + 1], shown->unit,
+				     shown->pack[0] ? &fleet->sources[shown->index]
+						    : fleet_bank(fleet, shown->index),
+				     shown->map, maps, report);
+		}
+	}
+	return r;
+}
+
+static int make_gateway(struct site *site, const struct site_setup *setup, struct pb_report *report)
+{
+	struct pb_gateway *gateway = &site->show.gateway;
+	const struct pb_map *map;
+	int r = pb_maps_get(setup->maps, GATEWAY_MAP, &map, report);
+
+	if (r < 0)
+		return r;
+	snprintf(gateway->product, sizeof(gateway->product), "packbridge");
+	snprintf(gateway->version, sizeof(gateway->version), "%s", setup->version);
+	gateway->packs = (int32_t)site->config->pack_count;
+	gateway->banks = (int32_t)site->config->bank_count;
+	r = pb_unit_image_new(&site->show.gateway_image, map);
+	if (r >= 0)
+		pb_unit_image_describe(site->show.gateway_image, 0, "gateway", NULL);
+	return r;
+}
+
+struct view *site_view(const struct site *site, size_t index)
+{
+	return &site->views[site->config->listens[index].unit_count ? index + 1 : 0];
+}
+
+/* ---- the whole ---- */
+
+int site_new(struct site **ret, const struct site_setup *setup, const struct site *before,
+	     struct pb_report *report)
+{
+	PB_CLEANUP(site_freep) struct site *site = calloc(1, sizeof(*site));
+	const struct pb_config *config = setup->config;
+	int r;
+
+	if (!site)
+		return -ENOMEM;
+	site->config = config;
+	site->show.start_ms = setup->start_ms;
+	site->show.count = setup->count;
+	site->show.userdata = setup->userdata;
+	site->views = calloc(config->listen_count + 1, sizeof(*site->views));
+	if (!site->views)
+		return -ENOMEM;
+	r = fleet_init(&site->show.fleet, setup->event, config, setup->version);
+	if (r >= 0)
+		r = make_gateway(site, setup, report);
+	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
+		if (!find_same(before, &config->packs[i]))
+			r = make_pack(setup, &config->packs[i], &site->show.fleet.sources[i]);
+	if (r >= 0)
+		r = make_views(site, setup->maps, report);
+	if (r < 0)
+		return r;
+	*ret = site;
+	site = NULL;
+	return 0;
+}
+
+struct site *site_free(struct site *site)
+{
+	if (!site)
+		return NULL;
+	show_clear(&site->show);
+	free(site->views);
+	free(site);
+	return NULL;
+}
+
+static struct source *bank_before(const struct site *before, const char *name)
+{
+	for (size_t i = 0; i < before->config->bank_count; i++)
+		if (strcmp(before->config->banks[i].name, name) == 0)
+			return fleet_bank(&before->show.fleet, i);
+	return NULL;
+}
+
+void site_take(struct site *site, struct site *before)
+{
+	struct fleet *fleet = &site->show.fleet;
+	uint64_t now_ms = pb_now_ms();
+
+	for (size_t i = 0; i < site->config->pack_count; i++)
+		if (!fleet->sources[i].pack)
+			source_take_pack(&fleet->sources[i],
+					 find_same(before, &site->config->packs[i]), now_ms);
+	for (size_t i = 0; i < site->config->bank_count; i++) {
+		struct source *bank = bank_before(before, site->config->banks[i].name);
+
+		if (bank)
+			source_take_bank(fleet_bank(fleet, i), bank, now_ms);
+	}
+	show_take_writes(&site->show, &before->show);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A running daemon gets another configuration: what has not changed goes on, packs connected and
+ * clients on their sockets; what is wrong changes nothing at all.
+ */
+#include "daemon.h"
+#include "suite.h"
+
+#include "packbridge/base.h"
+
+#include <errno.h>
+#include <modbus.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SEQUENCE = 2, SOC = 17, BANK_SOC = 22 };
+
+static struct daemon packbridge;
+static char folder[128], file[160], control[160];
+
+static const char small_map[] =
+	"map: small\n"
+	"version: 1\n"
+	"title: one value and a place to write\n"
+	"scope: pack\n"
+	"blocks:\n"
+	"  - name: all\n"
+	"    tables: [holding]\n"
+	"    addr: 500\n"
+	"    count: 2\n"
+	"    rows:\n"
+	"      - {addr: 500, type: u16, field: %s, na: 0xFFFF}\n"
+	"      - {addr: 501, type: u16, value: 7, access: rw, min: 0, max: 99}\n";
+
+#define HOUSE "  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, poll_ms: 200}\n"
+#define STORE "  - {name: store, link: 'sim:lfp-16s,soc=40,seed=2', unit: 17, poll_ms: 200}\n"
+#define TCP   "listen:\n  - tcp: 127.0.0.1:0\n"
+
+/* Writes NAME in the test's folder, over what stands there. */
+static void write_over(const char *name, const char *text)
+{
+	char path[192];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	out = fopen(path, "w");
+	ck_assert_ptr_nonnull(out);
+	ck_assert_int_ge(fputs(text, out), 0);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+static void write_map(const char *field)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), small_map, field);
+	write_over("small.yaml", text);
+}
+
+static void write_config(const char *packs, const char *rest)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "control: %s\npacks:\n%s%s", control, packs, rest);
+	write_over("reload.yaml", text);
+}
+
+static void setup(void)
+{
+	const char *args[] = {"run", "-c", file, NULL};
+
+	daemon_write_file(file, sizeof(file), "reload.yaml", "");
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(file, '/') - file), file);
+	snprintf(control, sizeof(control), "%s/control", folder);
+	write_map("cell_count");
+	setenv("PACKBRIDGE_MAPS", folder, 1); /* the others are found from the program */
+	write_config(HOUSE STORE, TCP);
+	daemon_start(&packbridge, args);
+	daemon_wait_for(&packbridge, "house: first reading");
+	daemon_wait_for(&packbridge, "store: first reading");
+}
+
+static void teardown(void)
+{
+	daemon_stop(&packbridge);
+}
+
+static void reload(void)
+{
+	packbridge.len = 0; /* what it said before is of no interest */
+	packbridge.said[0] = '\0';
+	ck_assert_int_eq(kill(packbridge.pid, SIGHUP), 0);
+	daemon_wait_for(&packbridge, "is loaded");
+}
+
+/* `packbridge reload`: what it prints, and its exit status. */
+static int ask_reload(char *messages, size_t cap)
+{
+	const char *args[] = {"reload", "-s", control, NULL};
+
+	return daemon_messages(messages, cap, args);
+}
+
+static modbus_t *connect_port(uint16_t port)
+{
+	modbus_t *ctx = modbus_new_tcp("127.0.0.1", port);
+
+	ck_assert_ptr_nonnull(ctx);
+	ck_assert_int_eq(modbus_connect(ctx), 0);
+	return ctx;
+}
+
+static modbus_t *connect_daemon(void)
+{
+	return connect_port(daemon_port(&packbridge, "127.0.0.1:0"));
+}
+
+static int read_one(modbus_t *ctx, int unit, int addr)
+{
+	uint16_t value;
+
+	modbus_set_slave(ctx, unit);
+	return modbus_read_registers(ctx, addr, 1, &value) == 1 ? value : -errno;
+}
+
+START_TEST(what_has_not_changed_goes_on)
+{
+	modbus_t *ctx = connect_daemon();
+	int sequence = read_one(ctx, 1, SEQUENCE);
+
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	write_config(HOUSE
+		     "    \n"
+		     "  - {name: store, link: 'sim:lfp-16s,soc=40,seed=2', unit: 18,"
+		     " poll_ms: 200}\n"
+		     "  - {name: new, link: 'sim:lfp-8s,soc=55,seed=3', unit: 3, poll_ms: 200}\n",
+		     "banks:\n  - {name: all, packs: [house], unit: 100}\n" TCP);
+	reload();
+	/* the same connection, the same readings, at once */
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	ck_assert_int_ge(read_one(ctx, 1, SEQUENCE), sequence);
+	ck_assert_int_eq(read_one(ctx, 18, SOC), 400);
+	ck_assert_int_eq(read_one(ctx, 17, SOC), -EMBXGPATH);
+	ck_assert_int_eq(read_one(ctx, 100, BANK_SOC), 640);
+	daemon_wait_for(&packbridge, "new: first reading");
+	ck_assert_int_eq(read_one(ctx, 3, SOC), 550);
+	/* neither was connected anew */
+	ck_assert_ptr_null(strstr(packbridge.said, "house: first"));
+	ck_assert_ptr_null(strstr(packbridge.said, "store: first"));
+	ck_assert_int_eq(read_one(ctx, 0, 4), 3);
+	modbus_free(ctx);
+}
+END_TEST
+
+START_TEST(a_pack_goes_on_polling)
+{
+	modbus_t *ctx = connect_daemon();
+	uint64_t end_ms = daemon_clock_ms() + 5000;
+	int sequence;
+
+	write_config(HOUSE STORE "limits: {charge_max_a: 10}\n", TCP);
+	reload();
+	sequence = read_one(ctx, 1, SEQUENCE);
+	while (read_one(ctx, 1, SEQUENCE) == sequence && daemon_clock_ms() < end_ms)
+		;
+	ck_assert_int_ne(read_one(ctx, 1, SEQUENCE), sequence);
+	modbus_free(ctx);
+}
+END_TEST
+
+/* Errors of every kind: in the file, in a map, and in what only the kernel knows. */
+static const struct {
+	const char *packs, *rest, *says;
+} wrong[] = {
+	{HOUSE "  - {name: two, link: 'sim:lfp-4s', unit: 1}\n", TCP, "unit 1"},
+	{HOUSE "  - {name: two, link: 'sim:nothing', unit: 2}\n", TCP, "nothing"},
+	{HOUSE "  - {name: two, link: 'sim:lfp-4s', unit: 2, map: samll}\n", TCP,
+	 "'small' perhaps"},
+	{HOUSE, "listen:\n  - tcp: 127.0.0.1:0\n  - tcp: 192.0.2.1:1502\n", "192.0.2.1:1502"},
+};
+
+START_TEST(what_is_wrong_changes_nothing)
+{
+	modbus_t *ctx = connect_daemon();
+	char messages[2048];
+
+	write_config(wrong[_i].packs, wrong[_i].rest);
+	ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+	ck_assert_msg(strstr(messages, "what runs goes on") && strstr(messages, wrong[_i].says),
+		      "%s", messages);
+	daemon_wait_for(&packbridge, "what runs goes on");
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	ck_assert_int_eq(read_one(ctx, 17, SOC), 400);
+	ck_assert_int_eq(read_one(ctx, 0, 4), 2);
+	/* and a right one is taken after that */
+	write_config(HOUSE, TCP);
+	reload();
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	ck_assert_int_eq(read_one(ctx, 17, SOC), -EMBXGPATH);
+	modbus_free(ctx);
+}
+END_TEST
+
+START_TEST(maps_are_loaded_anew_and_writes_stay)
+{
+	modbus_t *ctx;
+
+	write_config("  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, map: small,"
+		     " poll_ms: 200}\n",
+		     TCP);
+	reload();
+	ctx = connect_daemon();
+	ck_assert_int_eq(read_one(ctx, 1, 500), 4);
+	ck_assert_int_eq(read_one(ctx, 1, 501), 7);
+	ck_assert_int_eq(modbus_write_register(ctx, 501, 42), 1);
+	write_map("temperature_count");
+	reload();
+	ck_assert_int_eq(read_one(ctx, 1, 500), 3);
+	ck_assert_int_eq(read_one(ctx, 1, 501), 42);
+	/* a broken map leaves the old one in place */
+	write_map("tempreature_count");
+	packbridge.len = 0;
+	kill(packbridge.pid, SIGHUP);
+	daemon_wait_for(&packbridge, "'temperature_count' perhaps");
+	ck_assert_int_eq(read_one(ctx, 1, 500), 3);
+	modbus_free(ctx);
+}
+END_TEST
+
+START_TEST(listeners_come_and_go)
+{
+	modbus_t *first = connect_daemon(), *second;
+
+	write_config(HOUSE STORE,
+		     TCP "  - tcp: 127.0.0.2:0\n    units: [{unit: 5, pack: store}]\n");
+	reload();
+	second = modbus_new_tcp("127.0.0.2", daemon_port(&packbridge, "127.0.0.2:0"));
+	ck_assert_int_eq(modbus_connect(second), 0);
+	ck_assert_int_eq(read_one(second, 5, SOC), 400);
+	ck_assert_int_eq(read_one(second, 1, SOC), -EMBXGPATH);
+
+	/* its units change under a client */
+	write_config(HOUSE STORE,
+		     TCP "  - tcp: 127.0.0.2:0\n    units: [{unit: 5, pack: house}]\n");
+	reload();
+	ck_assert_int_eq(read_one(second, 5, SOC), 640);
+
+	/* it goes, and its clients with it; those of the other stay, even those not welcome any
+	 * more elsewhere */
+	write_config(HOUSE STORE, TCP);
+	reload();
+	ck_assert_int_lt(read_one(second, 5, SOC), 0);
+	ck_assert_int_eq(read_one(first, 1, SOC), 640);
+	modbus_free(second);
+
+	/* whom `allow` no longer has, is closed */
+	write_config(HOUSE STORE, TCP "    allow: [192.0.2.0/24]\n");
+	reload();
+	ck_assert_int_lt(read_one(first, 1, SOC), 0);
+	modbus_free(first);
+}
+END_TEST
+
+/* The answer to the command that moves the socket comes through the old one. */
+START_TEST(the_control_socket_moves)
+{
+	const char *args[] = {"reload", "-s", control, NULL};
+	char old[160], text[1024];
+
+	strcpy(old, control);
+	snprintf(text, sizeof(text), "control: %s/moved.control\npacks:\n%s%s", folder, HOUSE, TCP);
+	write_over("reload.yaml", text);
+	ck_assert_int_eq(daemon_output(text, sizeof(text), args), 0);
+	ck_assert_ptr_nonnull(strstr(text, "ok: "));
+	ck_assert_int_eq(daemon_messages(text, sizeof(text), args), 1);
+	snprintf(control, sizeof(control), "%s/moved.control", folder);
+	ck_assert_int_eq(daemon_output(text, sizeof(text), args), 0);
+	ck_assert_ptr_nonnull(strstr(text, "1 packs"));
+}
+END_TEST
+
+START_TEST(a_control_socket_that_can_not_be)
+{
+	modbus_t *ctx = connect_daemon();
+	char messages[1024];
+
+	write_over("reload.yaml", "control: /nowhere/at/all.sock\npacks:\n" HOUSE TCP);
+	ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+	ck_assert_ptr_nonnull(strstr(messages, "reload.yaml:1:"));
+	ck_assert_int_eq(read_one(ctx, 17, SOC), 400);
+	modbus_free(ctx);
+}
+END_TEST
+
+START_TEST(again_and_again)
+{
+	modbus_t *ctx = connect_daemon();
+
+	for (int i = 0; i < 50; i++) {
+		write_config(i % 2 ? HOUSE : HOUSE STORE, TCP);
+		reload();
+		ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	}
+	modbus_free(ctx);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("reload");
+
+	tcase_set_timeout(tcase, 60);
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, what_has_not_changed_goes_on);
+	tcase_add_test(tcase, a_pack_goes_on_polling);
+	tcase_add_loop_test(tcase, what_is_wrong_changes_nothing, 0, PB_ARRAY_SIZE(wrong));
+	tcase_add_test(tcase, maps_are_loaded_anew_and_writes_stay);
+	tcase_add_test(tcase, listeners_come_and_go);
+	tcase_add_test(tcase, the_control_socket_moves);
+	tcase_add_test(tcase, a_control_socket_that_can_not_be);
+	tcase_add_test(tcase, again_and_again);
+	return pb_run_suite("reload", tcase);
+}
