@@ -95,6 +95,12 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms);
 /** Port of listener @index, as the kernel gave it; 0 for a serial line. */
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);
 
+/** Writes all that there is to see as one JSON object and a newline; docs/operations.md lists it.
+ */
+void pb_bridge_status(struct pb_bridge *bridge, FILE *out);
+/** The same as metrics in the text format of Prometheus, version 0.0.4. */
+void pb_bridge_metrics(struct pb_bridge *bridge, FILE *out);
+
 struct pb_server_stats;
 /** Counters of listener @index. */
 void pb_bridge_listener_stats(const struct pb_bridge *bridge, size_t index,

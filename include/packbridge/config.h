@@ -112,6 +112,19 @@ struct pb_bluetooth_config {
 	struct pb_adapter_config *adapters;
 };
 
+/** Unix sockets of the daemon's own, by the key of their path. */
+enum pb_socket {
+	PB_SOCKET_CONTROL, /**< takes commands */
+	PB_SOCKET_STATUS,  /**< tells what there is to see */
+	PB_SOCKETS
+};
+
+struct pb_socket_config {
+	char path[PB_CONFIG_LINK];
+	bool fixed; /**< the file names it, so it must work */
+	struct pb_mark mark;
+};
+
 struct pb_config {
 	char *file; /**< name in messages */
 	size_t pack_count;
@@ -121,9 +134,9 @@ struct pb_config {
 	size_t listen_count;
 	struct pb_listen_config *listens;
 	struct pb_bluetooth_config bluetooth;
-	char control[PB_CONFIG_LINK]; /**< path of the control socket; "": none */
-	bool control_fixed;	      /**< the file names it, so it must work */
-	struct pb_mark control_mark;
+	struct pb_socket_config sockets[PB_SOCKETS];
+	char http[PB_CONFIG_LINK]; /**< HOST:PORT of the status page; "": none */
+	struct pb_mark http_mark;
 };
 
 /**
@@ -137,8 +150,9 @@ int pb_config_parse(struct pb_config **ret, const char *file, const char *text, 
 struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 
-/** The keys of one entry of `packs:`, `banks:`, `listen:` and its `units:`, and of `limits:`, ended
- * by a NULL key; for documents. */
+/** The keys of the file itself, of one entry of `packs:`, `banks:`, `listen:` and its `units:`, and
+ * of `limits:`, ended by a NULL key; for documents. */
+const struct pb_yaml_row *pb_config_file_rows(void);
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);
 const struct pb_yaml_row *pb_config_show_rows(void);
@@ -146,5 +160,9 @@ const struct pb_yaml_row *pb_config_bluetooth_rows(void);
 const struct pb_yaml_row *pb_config_bank_rows(void);
 const struct pb_yaml_row *pb_config_limit_rows(void);
 
-/** Where the daemon takes commands unless the file says otherwise. */
+/** Where these sockets are unless the file says otherwise. */
 #define PB_CONFIG_CONTROL "/run/packbridge/control.sock"
+#define PB_CONFIG_STATUS  "/run/packbridge/status.sock"
+
+/** @return the key of a socket's path in the file. */
+const char *pb_socket_name(enum pb_socket socket);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Fields as JSON, by the catalogue's names: what `decode`, `probe`, `read` and `status` print.
+ */
 #pragma once
 
 #include "packbridge/model.h"
@@ -10,6 +13,13 @@
  * were not reported are null. A '.' in a name nests. The caller owns the object.
  */
 json_t *pb_json_sample(const struct pb_sample *sample);
+/**
+ * The same for all that is known of a battery. @old: what belongs to the reading is left out, since
+ * it would look like a live value.
+ */
+json_t *pb_json_battery(const struct pb_battery *battery, bool old);
+/** All fields of the gateway but its table of units. */
+json_t *pb_json_gateway(const struct pb_gateway *gateway);
 
 /** A number of @field's kind: truth values, dates and numbers. */
 json_t *pb_json_value(const struct pb_field *field, int64_t value);

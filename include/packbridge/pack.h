@@ -130,6 +130,9 @@ struct pb_session {
 	struct pb_login login;
 };
 
+/** @return a word or two for a person, static storage. */
+const char *pb_session_state_text(enum pb_session_state state);
+
 void pb_session_init(struct pb_session *session, const struct pb_session_config *config);
 
 /**

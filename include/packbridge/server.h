@@ -95,6 +95,18 @@ struct pb_server *pb_server_free(struct pb_server *server);
 PB_DEFINE_FREEP(struct pb_server, pb_server_free)
 
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret);
+/** One client of a server. */
+struct pb_client_info {
+	char peer[64];	      /**< its address, numeric, without the port */
+	uint32_t connected_s; /**< for how long */
+	uint32_t idle_s;      /**< since its last whole request, at first since it connected */
+	uint32_t requests, exceptions;
+};
+
+/** Calls @each for every client, the longest idle first. @info is borrowed. */
+void pb_server_clients(const struct pb_server *server, uint64_t now_ms,
+		       void (*each)(void *userdata, const struct pb_client_info *info),
+		       void *userdata);
 /** The port that it really listens on (for port 0 in tests). */
 uint16_t pb_server_port(const struct pb_server *server);
 

@@ -4,13 +4,12 @@
  * from one configuration to the next.
  */
 #include "listeners.h"
+#include "status.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CONTROL_MODE = 0660 };
 
 struct pb_bridge {
 	sd_event *event;
@@ -23,8 +22,8 @@ struct pb_bridge {
 	struct pb_server_backend backend;
 	struct pb_hub *hub;
 	struct listeners listeners;
-	struct pb_control *control;
-	struct pb_control *old_control; /* on its way out: it may be what asked for that */
+	struct pb_control *sockets[PB_SOCKETS];
+	struct pb_control *old_sockets[PB_SOCKETS]; /* going: one may be what asked for that */
 	sd_event_source *bury;
 	void (*reload)(void *userdata, FILE *answer);
 	void *userdata;
@@ -136,20 +135,62 @@ static void command(void *userdata, const char *line, FILE *answer)
 		let_go(bridge, pack, seconds, answer);
 }
 
-static const struct pb_control_backend control_backend = {.command = command};
+/* ---- what there is to see ---- */
 
-static int make_control(struct pb_bridge *bridge, const struct pb_config *config,
-			struct pb_control **ret, struct pb_report *report)
+static struct shown shown(const struct pb_bridge *bridge)
 {
+	return (struct shown){bridge->site->config, bridge->site, &bridge->listeners, pb_now_ms()};
+}
+
+void pb_bridge_status(struct pb_bridge *bridge, FILE *out)
+{
+	struct shown all = shown(bridge);
+
+	status_write(&all, out);
+}
+
+void pb_bridge_metrics(struct pb_bridge *bridge, FILE *out)
+{
+	struct shown all = shown(bridge);
+
+	metrics_write(&all, out);
+}
+
+/* "status" or nothing, "metrics" */
+static void tell(void *userdata, const char *line, FILE *answer)
+{
+	if (!*line || strcmp(line, "status") == 0)
+		pb_bridge_status(userdata, answer);
+	else if (strcmp(line, "metrics") == 0)
+		pb_bridge_metrics(userdata, answer);
+	else
+		fputs("error: expected 'status' or 'metrics'\n", answer);
+}
+
+/* ---- the sockets ---- */
+
+static const struct {
+	struct pb_control_backend backend;
+	uint32_t mode;
+} socket_kinds[PB_SOCKETS] = {
+	[PB_SOCKET_CONTROL] = {{command}, 0660}, [PB_SOCKET_STATUS] = {{tell}, 0666}, /* it takes no
+											 orders */
+};
+
+static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
+		       enum pb_socket which, struct pb_control **ret, struct pb_report *report)
+{
+	const struct pb_socket_config *socket = &config->sockets[which];
 	char why[PB_CONFIG_LINK + 64];
-	int r = pb_control_new(ret, bridge->event, config->control, CONTROL_MODE, &control_backend,
-			       bridge);
+	int r = pb_control_new(ret, bridge->event, socket->path, socket_kinds[which].mode,
+			       &socket_kinds[which].backend, bridge);
 
 	if (r >= 0)
 		return 0;
-	snprintf(why, sizeof(why), "control socket %s: %s", config->control, strerror(-r));
-	if (config->control_fixed) {
-		mark_error(report, config, config->control_mark, why);
+	snprintf(why, sizeof(why), "%s socket %s: %s", pb_socket_name(which), socket->path,
+		 strerror(-r));
+	if (socket->fixed) {
+		mark_error(report, config, socket->mark, why);
 		return r;
 	}
 	/* nobody asked for it: the usual place needs a folder that only an installed unit has */
@@ -157,12 +198,13 @@ static int make_control(struct pb_bridge *bridge, const struct pb_config *config
 	return 0;
 }
 
-static int bury_control(sd_event_source *source, void *userdata)
+static int bury_sockets(sd_event_source *source, void *userdata)
 {
 	struct pb_bridge *bridge = userdata;
 
 	(void)source;
-	bridge->old_control = pb_control_free(bridge->old_control);
+	for (int i = 0; i < PB_SOCKETS; i++)
+		bridge->old_sockets[i] = pb_control_free(bridge->old_sockets[i]);
 	return 0;
 }
 
@@ -197,7 +239,7 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	int r = pb_hub_new(&bridge->hub, bridge->event);
 
 	if (r >= 0)
-		r = sd_event_add_defer(bridge->event, &bridge->bury, bury_control, bridge);
+		r = sd_event_add_defer(bridge->event, &bridge->bury, bury_sockets, bridge);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(bridge->bury, SD_EVENT_OFF);
 	if (r >= 0)
@@ -213,7 +255,8 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	r = site_new(&bridge->site, &site, NULL, report);
 	if (r < 0)
 		return r;
-	r = make_control(bridge, config, &bridge->control, report);
+	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++)
+		r = make_socket(bridge, config, (enum pb_socket)i, &bridge->sockets[i], report);
 	if (listeners_prepare(&bridge->listeners, &listeners, bridge->site, NULL, report) < 0)
 		return -EADDRINUSE;
 	if (r >= 0)
@@ -256,14 +299,15 @@ struct next {
 	struct pb_adapter_limit *limits;
 	struct site *site;
 	struct listeners listeners;
-	struct pb_control *control;
-	bool other_control;
+	struct pb_control *sockets[PB_SOCKETS];
+	bool other_socket[PB_SOCKETS];
 };
 
 static void next_clear(struct next *next)
 {
 	listeners_clear(&next->listeners);
-	pb_control_free(next->control);
+	for (int i = 0; i < PB_SOCKETS; i++)
+		pb_control_free(next->sockets[i]);
 	site_free(next->site);
 	free(next->limits);
 }
@@ -279,9 +323,13 @@ static int next_make(struct pb_bridge *bridge, const struct pb_config *config, s
 		r = bluez_limits(config, &next->limits);
 	if (r >= 0)
 		r = site_new(&next->site, &site, bridge->site, report);
-	next->other_control = strcmp(config->control, bridge->site->config->control) != 0;
-	if (r >= 0 && next->other_control)
-		r = make_control(bridge, config, &next->control, report);
+	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++) {
+		next->other_socket[i] =
+			strcmp(config->sockets[i].path, bridge->site->config->sockets[i].path) != 0;
+		if (next->other_socket[i])
+			r = make_socket(bridge, config, (enum pb_socket)i, &next->sockets[i],
+					report);
+	}
 	if (r >= 0)
 		r = listeners_prepare(&next->listeners, &listeners, next->site, &bridge->listeners,
 				      report);
@@ -302,12 +350,14 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	pb_bluez_configure(bridge->bluez, &bluez);
 	free(bridge->limits);
 	bridge->limits = next->limits;
-	if (!next->other_control)
-		return;
-	pb_control_free(bridge->old_control);
-	bridge->old_control = bridge->control;
-	bridge->control = next->control;
-	sd_event_source_set_enabled(bridge->bury, SD_EVENT_ONESHOT);
+	for (int i = 0; i < PB_SOCKETS; i++) {
+		if (!next->other_socket[i])
+			continue;
+		pb_control_free(bridge->old_sockets[i]);
+		bridge->old_sockets[i] = bridge->sockets[i];
+		bridge->sockets[i] = next->sockets[i];
+		sd_event_source_set_enabled(bridge->bury, SD_EVENT_ONESHOT);
+	}
 }
 
 int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, struct pb_maps *maps,
@@ -345,8 +395,10 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 {
 	if (!bridge)
 		return NULL;
-	pb_control_free(bridge->control);
-	pb_control_free(bridge->old_control);
+	for (int i = 0; i < PB_SOCKETS; i++) {
+		pb_control_free(bridge->sockets[i]);
+		pb_control_free(bridge->old_sockets[i]);
+	}
 	sd_event_source_disable_unref(bridge->bury);
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);

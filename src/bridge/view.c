@@ -9,10 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1..65535 and again from 1: 0 would look like "nobody there" */
 static uint16_t heartbeat(const struct show *show, uint64_t now_ms)
 {
 	return (uint16_t)((now_ms - show->start_ms) / 1000 % 65535 + 1);
+}
+
+void show_clock(const struct show *show, struct source *source, uint64_t now_ms)
+{
+	struct pb_battery *data = &source->data;
+
+	data->status.quality = source_quality(source, now_ms);
+	data->age_s = pb_status_age_s(&data->status, now_ms);
+	data->heartbeat = heartbeat(show, now_ms);
 }
 
 static bool reported(const struct pb_sample *sample, int what)
@@ -61,9 +69,7 @@ static const struct pb_image *look(const struct show *show, struct face *face, u
 
 	if (face->news == face->source->news && now_ms < face->until_ms)
 		return pb_unit_image_get(face->image);
-	data->status.quality = source_quality(face->source, now_ms);
-	data->age_s = pb_status_age_s(&data->status, now_ms);
-	data->heartbeat = heartbeat(show, now_ms);
+	show_clock(show, face->source, now_ms);
 	if (face->news != face->source->news || old != face->old)
 		pb_unit_image_encode(face->image, data, old);
 	else
@@ -156,6 +162,17 @@ static void count_packs(struct show *show, uint64_t now_ms)
 	}
 }
 
+const struct pb_gateway *show_gateway(struct show *show, uint64_t now_ms)
+{
+	struct pb_gateway *gateway = &show->gateway;
+
+	gateway->uptime_s = (uint32_t)((now_ms - show->start_ms) / 1000);
+	gateway->heartbeat = heartbeat(show, now_ms);
+	count_packs(show, now_ms);
+	show->count(show->userdata, gateway);
+	return gateway;
+}
+
 static void list_units(const struct view *view, struct pb_gateway *gateway, uint64_t now_ms)
 {
 	for (size_t id = 0; id < PB_ARRAY_SIZE(view->by_id); id++) {
@@ -176,11 +193,8 @@ static const struct pb_image *look_at_gateway(const struct view *view, uint64_t 
 		return pb_unit_image_get(show->gateway_image);
 	show->gateway_ms = now_ms;
 	show->gateway_view = view;
-	gateway->uptime_s = (uint32_t)((now_ms - show->start_ms) / 1000);
-	gateway->heartbeat = heartbeat(show, now_ms);
-	count_packs(show, now_ms);
+	show_gateway(show, now_ms);
 	list_units(view, gateway, now_ms);
-	show->count(show->userdata, gateway);
 	pb_unit_image_encode(show->gateway_image, gateway, false);
 	return pb_unit_image_get(show->gateway_image);
 }

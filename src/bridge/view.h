@@ -42,6 +42,10 @@ struct show {
 /** @return 0; -ENOMEM. Made once for a pair, then shared. */
 int show_face(struct show *show, struct source *source, const struct pb_map *map,
 	      struct face **ret);
+/** Brings what the clock changes up to date: quality, age, heartbeat. */
+void show_clock(const struct show *show, struct source *source, uint64_t now_ms);
+/** The gateway's fields for @now_ms, but its table of units. */
+const struct pb_gateway *show_gateway(struct show *show, uint64_t now_ms);
 /** What clients have written stays, in faces of the same battery by the same map. */
 void show_take_writes(struct show *show, const struct show *before);
 void show_clear(struct show *show);

@@ -5,6 +5,7 @@
  * neither D-Bus nor Modbus: `echo "release house 600" | socat -
  * UNIX-CONNECT:/run/packbridge/control.sock` is the same.
  */
+#include "ask.h"
 #include "cli.h"
 
 #include "packbridge/bridge.h"
@@ -12,11 +13,8 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 static const char help[] =
 	"Usage: packbridge release [--minutes N | --take] [--socket PATH] PACK\n"
@@ -82,63 +80,25 @@ static int read_options(int argc, char **argv, struct options *ret)
 	return -1;
 }
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct timeval patience = {.tv_sec = 5};
-	int fd, r;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
-/* Sends @line and prints what the daemon says: good news to stdout. @return 0; 1 it said no;
- * negative errno. */
-static int ask(int fd, const char *line)
-{
-	char answer[4096];
-	FILE *out = NULL;
-	ssize_t n;
-
-	if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
-		return -errno;
-	while ((n = recv(fd, answer, sizeof(answer), 0)) > 0) {
-		if (!out)
-			out = n >= 2 && strncmp(answer, "ok", 2) == 0 ? stdout : stderr;
-		fwrite(answer, 1, (size_t)n, out);
-	}
-	if (!out)
-		return n < 0 && errno != EAGAIN ? -errno : -ETIMEDOUT;
-	return out == stdout ? 0 : 1;
-}
-
-/* @return the exit status */
+/* Prints what the daemon says: good news to stdout. @return the exit status */
 static int command_daemon(const char *command, const char *socket, const char *line)
 {
-	int fd = connect_to(socket), r;
+	char *answer = NULL;
+	size_t len;
+	FILE *out = open_memstream(&answer, &len);
+	bool good = false;
+	int r = out ? pb_cli_ask(socket, line, out) : -ENOMEM;
 
-	if (fd < 0) {
-		fprintf(stderr,
-			"packbridge %s: %s: %s (does the daemon run, and is this its control "
-			"socket?)\n",
-			command, socket, strerror(-fd));
-		return 1;
+	if (out)
+		fclose(out);
+	if (r < 0) {
+		pb_cli_ask_failed(command, socket, "control", r);
+	} else {
+		good = strncmp(answer, "ok", 2) == 0;
+		fputs(answer, good ? stdout : stderr);
 	}
-	r = ask(fd, line);
-	close(fd);
-	if (r < 0)
-		fprintf(stderr, "packbridge %s: no answer: %s\n", command, strerror(-r));
-	return r == 0 ? 0 : 1;
+	free(answer);
+	return good ? 0 : 1;
 }
 
 int pb_cli_release(int argc, char **argv)

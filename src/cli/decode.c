@@ -4,7 +4,7 @@
  * would receive them.
  */
 #include "cli.h"
-#include "json.h"
+#include "packbridge/json.h"
 
 #include "packbridge/base.h"
 #include "packbridge/bridge.h"

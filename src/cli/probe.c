@@ -4,7 +4,7 @@
  * counters; or the reason why not, and what to do about it.
  */
 #include "cli.h"
-#include "json.h"
+#include "packbridge/json.h"
 #include "remedy.h"
 #include "serve.h"
 

@@ -6,8 +6,8 @@
 #include "cli.h"
 #include "endpoint.h"
 #include "export.h"
-#include "json.h"
 #include "maps.h"
+#include "packbridge/json.h"
 
 #include <errno.h>
 #include <getopt.h>

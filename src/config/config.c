@@ -32,7 +32,10 @@ struct bluetooth {
 /* The whole file, before its sections are read. */
 struct sections {
 	const struct pb_yaml *packs, *banks, *listen, *bluetooth, *limits, *alarms;
-	char control[PB_CONFIG_LINK];
+	struct sockets {
+		char path[PB_SOCKETS][PB_CONFIG_LINK];
+	} sockets;
+	char http[PB_CONFIG_LINK];
 };
 
 /* clang-format off */
@@ -101,12 +104,21 @@ static const struct pb_yaml_row file_rows[] = {
 	{"limits", PB_YAML_NODE, FILE_MEMBER(limits), .doc = "charge and discharge limits of all packs"},
 	{"alarms", PB_YAML_NODE, FILE_MEMBER(alarms), .doc = "alarms of all packs"},
 	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .doc = "limits of the Bluetooth adapters"},
-	{"control", PB_YAML_TEXT, FILE_MEMBER(control),
-	 .doc = "path of the socket for `packbridge release`; " PB_CONFIG_CONTROL " when not given"},
+	{"control", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_CONTROL]),
+	 .doc = "path of the socket for `packbridge release`, `reset` and `reload`; " PB_CONFIG_CONTROL " when not given"},
+	{"status", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_STATUS]),
+	 .doc = "path of the socket for `packbridge status`; " PB_CONFIG_STATUS " when not given"},
+	{"http", PB_YAML_TEXT, FILE_MEMBER(http),
+	 .doc = "where the status page is, such as 127.0.0.1:8502; nowhere when not given"},
 	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
 	{0},
 };
 /* clang-format on */
+
+const struct pb_yaml_row *pb_config_file_rows(void)
+{
+	return file_rows;
+}
 
 const struct pb_yaml_row *pb_config_pack_rows(void)
 {
@@ -355,6 +367,25 @@ static int read_bluetooth(struct pb_config *config, const struct pb_yaml *node,
 	return r;
 }
 
+const char *pb_socket_name(enum pb_socket socket)
+{
+	return socket == PB_SOCKET_CONTROL ? "control" : "status";
+}
+
+static void read_socket(struct pb_socket_config *ret, enum pb_socket socket, const char *path,
+			const struct pb_yaml *root)
+{
+	static const char *const usual[PB_SOCKETS] = {
+		[PB_SOCKET_CONTROL] = PB_CONFIG_CONTROL,
+		[PB_SOCKET_STATUS] = PB_CONFIG_STATUS,
+	};
+
+	ret->fixed = *path;
+	if (ret->fixed)
+		ret->mark = config_mark(root, pb_socket_name(socket));
+	snprintf(ret->path, sizeof(ret->path), "%s", ret->fixed ? path : usual[socket]);
+}
+
 static int read_file(struct pb_config **ret, const char *file, const struct pb_yaml *root,
 		     struct pb_report *report)
 {
@@ -376,11 +407,10 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 		r = config_read_listens(config, sections.listen, report);
 	if (r == 0)
 		r = read_bluetooth(config, sections.bluetooth, report);
-	config->control_fixed = sections.control[0];
-	if (config->control_fixed)
-		config->control_mark = config_mark(root, "control");
-	snprintf(config->control, sizeof(config->control), "%s",
-		 config->control_fixed ? sections.control : PB_CONFIG_CONTROL);
+	for (int i = 0; i < PB_SOCKETS; i++)
+		read_socket(&config->sockets[i], (enum pb_socket)i, sections.sockets.path[i], root);
+	snprintf(config->http, sizeof(config->http), "%s", sections.http);
+	config->http_mark = config_mark(root, "http");
 	if (r < 0)
 		return r;
 	if (report->count)

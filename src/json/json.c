@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "json.h"
+#include "packbridge/json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +30,7 @@ json_t *pb_json_value(const struct pb_field *field, int64_t value)
 }
 
 /* Elements up to the last one that was reported. @return NULL: none was. */
-static json_t *json_array_field(const struct pb_field *field, const struct pb_battery *data)
+static json_t *json_array_field(const struct pb_field *field, const void *data)
 {
 	json_t *array = json_array();
 	int64_t value;
@@ -49,7 +49,7 @@ static json_t *json_array_field(const struct pb_field *field, const struct pb_ba
 	return NULL;
 }
 
-static json_t *json_field(const struct pb_field *field, const struct pb_battery *data)
+static json_t *json_field(const struct pb_field *field, const void *data)
 {
 	const char *text;
 	int64_t value;
@@ -117,6 +117,17 @@ bool pb_json_has(json_t *object, const struct pb_field *field, unsigned int inde
 	return value && !json_is_null(value);
 }
 
+static void add_field(json_t *object, const struct pb_field *field, const void *data)
+{
+	json_t *value = json_field(field, data), *inner;
+	const char *name;
+
+	if (!value)
+		return;
+	inner = nest(object, field->name, &name);
+	json_object_set_new(inner, name, value);
+}
+
 json_t *pb_json_sample(const struct pb_sample *sample)
 {
 	struct pb_battery data = {.sample = *sample};
@@ -124,18 +135,33 @@ json_t *pb_json_sample(const struct pb_sample *sample)
 	size_t count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_PACK, &count);
 
-	for (size_t i = 0; i < count; i++) {
-		json_t *value, *inner;
-		const char *name;
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].data && fields[i].offset < sizeof(data.sample))
+			add_field(object, &fields[i], &data);
+	return object;
+}
 
-		if (!fields[i].data || fields[i].offset >= sizeof(data.sample))
-			continue;
-		value = json_field(&fields[i], &data);
-		if (!value)
-			continue;
-		inner = nest(object, fields[i].name, &name);
-		json_object_set_new(inner, name, value);
-	}
+json_t *pb_json_battery(const struct pb_battery *battery, bool old)
+{
+	json_t *object = json_object();
+	size_t count;
+	const struct pb_field *fields = pb_fields(PB_SCOPE_BATTERY, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!old || !fields[i].data)
+			add_field(object, &fields[i], battery);
+	return object;
+}
+
+json_t *pb_json_gateway(const struct pb_gateway *gateway)
+{
+	json_t *object = json_object();
+	size_t count;
+	const struct pb_field *fields = pb_fields(PB_SCOPE_GATEWAY, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!fields[i].indexed)
+			add_field(object, &fields[i], gateway);
 	return object;
 }
 

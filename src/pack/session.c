@@ -51,6 +51,29 @@ enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_m
 	return status->connected ? PB_QUALITY_STALE : PB_QUALITY_LOST;
 }
 
+const char *pb_session_state_text(enum pb_session_state state)
+{
+	switch (state) {
+	case PB_STATE_OFF:
+		return "off";
+	case PB_STATE_CONNECTING:
+		return "connecting";
+	case PB_STATE_SETTLING:
+	case PB_STATE_LOGIN:
+	case PB_STATE_WAITING:
+	case PB_STATE_GAP:
+	case PB_STATE_RESTING:
+		return "connected";
+	case PB_STATE_BACKOFF:
+		return "waiting to connect again";
+	case PB_STATE_PARKED:
+		return "waiting for its turn";
+	case PB_STATE_RELEASED:
+		return "released";
+	}
+	return "?";
+}
+
 void pb_session_init(struct pb_session *s, const struct pb_session_config *config)
 {
 	memset(s, 0, sizeof(*s));

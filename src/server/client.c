@@ -119,7 +119,7 @@ int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
 	/* the buffers are left as they are, their pages untouched */
 	memset(client, 0, offsetof(struct client, in));
 	client->socket = (struct socket){.fd = fd, .server = server};
-	client->active_ms = now_ms;
+	client->since_ms = client->active_ms = now_ms;
 	if (server->rtu)
 		client->rtu[0] = (struct client_rtu){
 			.framer = {.ours = service_owns, .userdata = &server->service}};

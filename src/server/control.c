@@ -164,15 +164,17 @@ static int bind_path(int fd, const struct sockaddr_un *address, mode_t mode)
 {
 	const struct sockaddr *any = (const struct sockaddr *)address;
 
-	/* the file gets the socket's mode, less the umask */
-	if (fchmod(fd, mode) < 0)
+	/* the file gets the socket's mode less the umask: first too little, then what is meant */
+	if (fchmod(fd, 0600) < 0)
 		return -errno;
-	if (bind(fd, any, sizeof(*address)) == 0)
-		return 0;
-	if (errno != EADDRINUSE || !left_behind(address))
-		return -errno;
-	unlink(address->sun_path);
-	return bind(fd, any, sizeof(*address)) < 0 ? -errno : 0;
+	if (bind(fd, any, sizeof(*address)) < 0) {
+		if (errno != EADDRINUSE || !left_behind(address))
+			return -errno;
+		unlink(address->sun_path);
+		if (bind(fd, any, sizeof(*address)) < 0)
+			return -errno;
+	}
+	return chmod(address->sun_path, mode) < 0 ? -errno : 0;
 }
 
 static int start(struct pb_control *control)

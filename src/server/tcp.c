@@ -345,6 +345,25 @@ void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret
 	*ret = server->service.stats;
 }
 
+void pb_server_clients(const struct pb_server *server, uint64_t now_ms,
+		       void (*each)(void *userdata, const struct pb_client_info *info),
+		       void *userdata)
+{
+	for (const struct client *client = server->oldest; client; client = client->newer) {
+		struct pb_client_info info = {
+			.connected_s = (uint32_t)((now_ms - client->since_ms) / 1000),
+			.idle_s = (uint32_t)((now_ms - client->active_ms) / 1000),
+			.requests = client->requests,
+			.exceptions = client->exceptions,
+		};
+		char host[sizeof(info.peer)];
+
+		snprintf(info.peer, sizeof(info.peer), "%s",
+			 tcp_client_peer(client, host, sizeof(host)));
+		each(userdata, &info);
+	}
+}
+
 uint16_t pb_server_port(const struct pb_server *server)
 {
 	return server->port;

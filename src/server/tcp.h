@@ -28,6 +28,7 @@ struct client {
 	struct client *older, *newer; /* client.c says in which order */
 	bool blocked;	    /* its replies do not go out: waiting for EPOLLOUT, not reading */
 	bool ended;	    /* nothing more is read: it finished, or its stream broke */
+	uint64_t since_ms;  /* of the connect */
 	uint64_t active_ms; /* last whole request, at first the connect */
 	uint64_t stuck_ms;  /* since when a request or its replies are half done; 0: they are not */
 	uint16_t in_len;

@@ -74,7 +74,8 @@ START_TEST(bluetooth)
 		      "  - {name: c, link: 'ble:name=JBD-*@hci1', unit: 3, protocol: auto}\n",
 		      &report),
 		0);
-	ck_assert_str_eq(config->control, "/tmp/control");
+	ck_assert_str_eq(config->sockets[PB_SOCKET_CONTROL].path, "/tmp/control");
+	ck_assert_str_eq(config->sockets[PB_SOCKET_STATUS].path, "/run/packbridge/status.sock");
 	ck_assert_uint_eq(config->bluetooth.max_connections, 4);
 	ck_assert_uint_eq(config->bluetooth.power_cycle_after, 10);
 	ck_assert(!config->bluetooth.acquire);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "status.h"
+
+#include "packbridge/json.h"
+
+#include <string.h>
+
+static const char *const kind_names[PB_LISTEN_KINDS] = {
+	[PB_LISTEN_TCP] = "tcp",
+	[PB_LISTEN_RTU] = "rtu",
+	[PB_LISTEN_RTU_TCP] = "rtu-over-tcp",
+};
+
+static const char *const level_names[] = {"none", "warning", "alarm"};
+
+void status_listener_name(const struct pb_listen_config *listen, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s %s", kind_names[listen->kind], listen->address);
+}
+
+/* A bank's alarm may be that of one of its packs. */
+static const struct pb_battery *whose_alarm(const struct source *source, int alarm)
+{
+	uint8_t level = source->data.alarms.level[alarm];
+
+	if (!source->bank || source->alarm_state.kinds[alarm].shown == level)
+		return &source->data;
+	for (size_t i = 0; i < source->bank->pack_count; i++) {
+		const struct source *pack = &source->fleet->sources[source->bank->packs[i]];
+
+		if (pack->data.alarms.level[alarm] >= level)
+			return &pack->data;
+	}
+	return &source->data;
+}
+
+static json_t *json_alarms(const struct source *source)
+{
+	const struct pb_battery *data = &source->data;
+	json_t *alarms = json_array();
+
+	for (int i = 0; i < PB_ALARM_COUNT; i++) {
+		uint8_t level = data->alarms.level[i];
+		const struct pb_battery *whose = whose_alarm(source, i);
+		char what[64], text[128];
+
+		if (level == PB_LEVEL_NONE)
+			continue;
+		pb_alarm_describe((enum pb_alarm)i, whose, what, sizeof(what));
+		snprintf(text, sizeof(text), "%s%s%s", whose == data ? "" : whose->name,
+			 whose == data ? "" : ": ", what);
+		json_array_append_new(alarms, json_pack("{s:s, s:s, s:s}", "alarm",
+							pb_alarm_name((enum pb_alarm)i), "level",
+							level_names[level], "text", text));
+	}
+	return alarms;
+}
+
+/* What packs and banks have alike. */
+static json_t *json_source(const struct shown *shown, struct source *source, int32_t unit,
+			   const char *map)
+{
+	struct pb_battery *data = &source->data;
+	bool old = source_is_old(source, shown->now_ms);
+
+	show_clock(&shown->site->show, source, shown->now_ms);
+	return json_pack("{s:s, s:i, s:s, s:s, s:o?, s:o, s:o}", "name", data->name, "unit", unit,
+			 "map", map, "quality", pb_quality_text(data->status.quality), "age_s",
+			 data->status.sequence ? json_integer(data->age_s) : NULL, "alarms",
+			 json_alarms(source), "fields", pb_json_battery(data, old));
+}
+
+static json_t *json_pack_of(const struct shown *shown, size_t index)
+{
+	const struct pb_pack_config *config = &shown->config->packs[index];
+	struct source *source = &shown->site->show.fleet.sources[index];
+	const struct pb_session *session = pb_pack_session(source->pack);
+	json_t *pack = json_source(shown, source, config->unit, config->map);
+	enum pb_error error = source->data.status.last_error;
+
+	json_object_set_new(pack, "link", json_string(config->link));
+	json_object_set_new(pack, "protocol", json_string(source->data.protocol));
+	json_object_set_new(pack, "state", json_string(pb_session_state_text(session->state)));
+	json_object_set_new(pack, "last_error",
+			    error == PB_ERROR_NONE ? json_null()
+						   : json_string(pb_error_text(error)));
+	json_object_set_new(pack, "last_message", json_string(session->note));
+	return pack;
+}
+
+static json_t *json_bank(const struct shown *shown, size_t index)
+{
+	const struct pb_bank_config *config = &shown->config->banks[index];
+	struct source *source = fleet_bank(&shown->site->show.fleet, index);
+	json_t *bank = json_source(shown, source, config->unit, config->map);
+	json_t *packs = json_array();
+
+	for (size_t i = 0; i < config->pack_count; i++)
+		json_array_append_new(packs,
+				      json_string(shown->config->packs[config->packs[i]].name));
+	json_object_set_new(bank, "packs", packs);
+	json_object_set_new(
+		bank, "topology",
+		json_string(config->setup.topology == PB_TOPOLOGY_SERIES ? "series" : "parallel"));
+	return bank;
+}
+
+static void add_client(void *userdata, const struct pb_client_info *info)
+{
+	json_array_append_new(userdata, json_pack("{s:s, s:I, s:I, s:I, s:I}", "peer", info->peer,
+						  "connected_s", (json_int_t)info->connected_s,
+						  "idle_s", (json_int_t)info->idle_s, "requests",
+						  (json_int_t)info->requests, "exceptions",
+						  (json_int_t)info->exceptions));
+}
+
+static json_t *json_units(const struct pb_listen_config *listen)
+{
+	json_t *units = json_array();
+
+	for (size_t i = 0; i < listen->unit_count; i++) {
+		const struct pb_show_config *unit = &listen->units[i];
+
+		json_array_append_new(units,
+				      json_pack("{s:i, s:s, s:s}", "unit", unit->unit, "battery",
+						unit->pack[0] ? unit->pack : unit->bank, "map",
+						unit->map));
+	}
+	return units;
+}
+
+static json_t *json_listener(const struct shown *shown, size_t index)
+{
+	const struct pb_listen_config *listen = &shown->config->listens[index];
+	const struct listener *listener = &shown->listeners->all[index];
+	struct pb_server_stats stats;
+	json_t *object, *clients = json_array();
+
+	listener_stats(listener, &stats);
+	object = json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", kind_names[listen->kind],
+		"address", listen->address, "clients", (json_int_t)stats.clients, "requests",
+		(json_int_t)stats.requests, "exceptions", (json_int_t)stats.exceptions, "malformed",
+		(json_int_t)stats.malformed, "evicted", (json_int_t)stats.evicted, "refused",
+		(json_int_t)stats.refused, "timeouts", (json_int_t)stats.timeouts);
+	if (listener->server) {
+		json_object_set_new(object, "port", json_integer(pb_server_port(listener->server)));
+		pb_server_clients(listener->server, shown->now_ms, add_client, clients);
+	}
+	json_object_set_new(object, "connections", clients);
+	if (listen->unit_count)
+		json_object_set_new(object, "units", json_units(listen));
+	return object;
+}
+
+void status_write(const struct shown *shown, FILE *out)
+{
+	const struct pb_gateway *gateway = show_gateway(&shown->site->show, shown->now_ms);
+	json_t *packs = json_array(), *banks = json_array(), *listeners = json_array(), *all;
+
+	for (size_t i = 0; i < shown->config->pack_count; i++)
+		json_array_append_new(packs, json_pack_of(shown, i));
+	for (size_t i = 0; i < shown->config->bank_count; i++)
+		json_array_append_new(banks, json_bank(shown, i));
+	for (size_t i = 0; i < shown->config->listen_count; i++)
+		json_array_append_new(listeners, json_listener(shown, i));
+	all = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "version", gateway->version, "uptime_s",
+			(json_int_t)gateway->uptime_s, "gateway", pb_json_gateway(gateway), "packs",
+			packs, "banks", banks, "listeners", listeners);
+	json_dumpf(all, out, JSON_COMPACT);
+	fputc('\n', out);
+	json_decref(all);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+
+/** @return what the daemon behind the status socket @path tells; NULL with its errno in @ret_error.
+ */
+json_t *status_fetch(const char *path, int *ret_error);
+
+/** The table of packs or banks: its head, and one battery's line of @name_width + 70 columns. */
+enum { STATUS_COLUMNS = 70 };
+void status_head(const char *title, int name_width, FILE *out);
+void status_line(json_t *battery, int name_width, FILE *out);
+/** "3 d 4 h", "12 min 5 s" */
+void status_duration(json_int_t seconds, char *out, size_t cap);
+/** The first line: version, time, how many are well. */
+void status_title(json_t *all, FILE *out);
+/** @return the member of "fields", or its default when it is absent. */
+json_int_t status_number(json_t *battery, const char *field, json_int_t absent);
+const char *status_text(json_t *object, const char *key);
+
+/** Shows it live on the terminal until q or a signal. @return exit status. */
+int status_watch(const char *path);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * packbridge status --watch: a screen that is drawn anew each second. Plain ANSI sequences; a
+ * library for terminals would be in the daemon's memory as well, which is the same program.
+ *
+ *	title
+ *	packs and banks, one line each, the one in question marked
+ *	its state in words, its limits, its alarms
+ *	its cells as bars
+ */
+#include "status.h"
+
+#include "ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { FRAME_MS = 1000, NAME_MAX_WIDTH = 31, LABEL_WIDTH = 3, VALUE_WIDTH = 7 };
+
+struct screen {
+	int rows, columns;
+	int row;       /* lines drawn so far */
+	size_t chosen; /* of packs, then banks */
+	FILE *out;
+};
+
+/* One line, cut to the screen's width in bytes that are one column each. */
+static void draw(struct screen *screen, const char *style, const char *text)
+{
+	if (screen->row >= screen->rows)
+		return;
+	fprintf(screen->out, "%s%s%.*s%s\033[K", screen->row ? "\r\n" : "", style, screen->columns,
+		text, *style ? "\033[0m" : "");
+	screen->row++;
+}
+
+__attribute__((format(printf, 3, 4))) static void drawf(struct screen *screen, const char *style,
+							const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	draw(screen, style, text);
+}
+
+/* ---- the list ---- */
+
+static json_t *battery_at(json_t *all, size_t index)
+{
+	json_t *packs = json_object_get(all, "packs"), *banks = json_object_get(all, "banks");
+	size_t count = json_array_size(packs);
+
+	return index < count ? json_array_get(packs, index) : json_array_get(banks, index - count);
+}
+
+static size_t battery_count(json_t *all)
+{
+	return json_array_size(json_object_get(all, "packs")) +
+	       json_array_size(json_object_get(all, "banks"));
+}
+
+static const char *style_of(json_t *battery)
+{
+	json_t *alarm, *alarms = json_object_get(battery, "alarms");
+	const char *style = "";
+	size_t i;
+
+	if (strcmp(status_text(battery, "quality"), "good") != 0)
+		return "\033[2m"; /* dim: there is nothing live in it */
+	json_array_foreach(alarms, i, alarm)
+	{
+		if (strcmp(status_text(alarm, "level"), "alarm") == 0)
+			return "\033[1;31m";
+		style = "\033[33m";
+	}
+	return style;
+}
+
+static int name_width(const struct screen *screen)
+{
+	int width = screen->columns - STATUS_COLUMNS - 2;
+
+	return width < 4 ? 4 : width > NAME_MAX_WIDTH ? NAME_MAX_WIDTH : width;
+}
+
+/* One line of the table, without its newline. */
+static void table_line(json_t *battery, int width, char *out, size_t cap)
+{
+	FILE *line = fmemopen(out, cap, "w");
+
+	if (!line)
+		return;
+	if (battery)
+		status_line(battery, width, line);
+	else
+		status_head("PACK", width, line);
+	fclose(line);
+	out[strcspn(out, "\n")] = '\0';
+}
+
+/* As many batteries as a third of the screen holds, the chosen one among them. */
+static void draw_list(struct screen *screen, json_t *all)
+{
+	size_t count = battery_count(all), room = (size_t)(screen->rows > 9 ? screen->rows / 3 : 3);
+	size_t first = screen->chosen >= room ? screen->chosen - room + 1 : 0;
+	char line[256] = "";
+
+	table_line(NULL, name_width(screen), line, sizeof(line));
+	drawf(screen, "\033[1m", "  %s", line);
+	for (size_t i = first; i < count && i < first + room; i++) {
+		json_t *battery = battery_at(all, i);
+
+		line[0] = '\0';
+		table_line(battery, name_width(screen), line, sizeof(line));
+		drawf(screen, style_of(battery), "%s %s", i == screen->chosen ? ">" : " ", line);
+	}
+	if (count > room)
+		drawf(screen, "\033[2m", "  %zu of %zu, arrows or j and k show the others", room,
+		      count);
+}
+
+/* ---- one battery ---- */
+
+static void draw_limits(struct screen *screen, json_t *battery)
+{
+	json_t *fields = json_object_get(battery, "fields");
+	json_int_t volts = status_number(battery, "charge_voltage_mv", -1);
+	json_int_t charge = status_number(battery, "charge_current_ma", -1);
+	json_int_t discharge = status_number(battery, "discharge_current_ma", -1);
+
+	if (volts < 0 && charge < 0 && discharge < 0)
+		return;
+	drawf(screen, "", "limits: %.2f V (%s), charge %.1f A (%s), discharge %.1f A (%s)",
+	      (double)volts / 1000, status_text(fields, "charge_voltage_text"),
+	      (double)charge / 1000, status_text(fields, "charge_current_text"),
+	      (double)discharge / 1000, status_text(fields, "discharge_current_text"));
+}
+
+static void draw_alarms(struct screen *screen, json_t *battery)
+{
+	json_t *alarm;
+	size_t i;
+
+	json_array_foreach(json_object_get(battery, "alarms"), i, alarm)
+	{
+		bool high = strcmp(status_text(alarm, "level"), "alarm") == 0;
+
+		drawf(screen, high ? "\033[1;31m" : "\033[33m", "%s %s: %s",
+		      high ? "ALARM" : "warning", status_text(alarm, "alarm"),
+		      status_text(alarm, "text"));
+	}
+}
+
+/* Where bars begin and end: where the alarms begin, and beyond it what is there. */
+static void bar_range(json_t *battery, json_int_t *ret_low, json_int_t *ret_high)
+{
+	json_int_t low = status_number(battery, "cell_min_mv", 0);
+	json_int_t high = status_number(battery, "cell_max_mv", 0);
+
+	*ret_low = status_number(battery, "cell_low_mv", low - 50);
+	*ret_high = status_number(battery, "cell_high_mv", high + 50);
+	if (low < *ret_low)
+		*ret_low = low;
+	if (high > *ret_high)
+		*ret_high = high;
+	if (*ret_high <= *ret_low)
+		*ret_high = *ret_low + 1;
+}
+
+/* "12 ########----   3.301*": the bar of one cell. */
+static void draw_bar(FILE *out, size_t index, json_int_t mv, bool balanced, int width,
+		     json_int_t low, json_int_t high, const char *style)
+{
+	int full = (int)((mv - low) * width / (high - low));
+
+	fprintf(out, "%*zu %s", LABEL_WIDTH - 1, index + 1, style);
+	for (int i = 0; i < width; i++)
+		fputs(i < full ? "\u2588" : "\u2591", out);
+	fprintf(out, "%s %2lld.%03lld%s", *style ? "\033[0m" : "", (long long)(mv / 1000),
+		(long long)(mv % 1000), balanced ? "*" : " ");
+}
+
+static const char *cell_style(json_t *battery, json_int_t mv)
+{
+	if (mv >= status_number(battery, "cell_high_mv", INT32_MAX) ||
+	    mv <= status_number(battery, "cell_low_mv", 0))
+		return "\033[31m";
+	if (mv == status_number(battery, "cell_max_mv", 0) ||
+	    mv == status_number(battery, "cell_min_mv", 0))
+		return "\033[36m";
+	return "";
+}
+
+static void draw_cells(struct screen *screen, json_t *battery)
+{
+	json_t *cells = json_object_get(json_object_get(battery, "fields"), "cell_mv");
+	uint64_t balanced = (uint64_t)status_number(battery, "balance_mask", 0);
+	int count = (int)json_array_size(cells), left = screen->rows - screen->row - 2;
+	int columns = 1, lines, width;
+	json_int_t low, high;
+
+	if (count == 0 || left < 1)
+		return;
+	bar_range(battery, &low, &high);
+	while (columns < 4 && (count + columns - 1) / columns > left)
+		columns++;
+	lines = (count + columns - 1) / columns;
+	width = screen->columns / columns - LABEL_WIDTH - VALUE_WIDTH - 3;
+	if (width < 3)
+		width = 3;
+	drawf(screen, "", "cells, %.3f to %.3f V (* balancing), %lld mV apart", (double)low / 1000,
+	      (double)high / 1000, (long long)status_number(battery, "cell_delta_mv", 0));
+	for (int line = 0; line < lines && screen->row < screen->rows - 1; line++) {
+		fputs("\r\n", screen->out);
+		for (int i = line; i < count; i += lines) {
+			json_t *value = json_array_get(cells, (size_t)i);
+			json_int_t mv = json_integer_value(value);
+
+			if (json_is_integer(value))
+				draw_bar(screen->out, (size_t)i, mv, balanced >> i & 1, width, low,
+					 high, cell_style(battery, mv));
+			fputs("  ", screen->out);
+		}
+		fputs("\033[K", screen->out);
+		screen->row++;
+	}
+}
+
+static void draw_battery(struct screen *screen, json_t *battery)
+{
+	json_t *link = json_object_get(battery, "link");
+
+	if (!battery)
+		return;
+	draw(screen, "", "");
+	if (link)
+		drawf(screen, "\033[1m", "%s, %s: %s, %s", status_text(battery, "name"),
+		      json_string_value(link), status_text(battery, "state"),
+		      status_text(battery, "last_message"));
+	else
+		drawf(screen, "\033[1m", "%s, %zu packs %s, map %s", status_text(battery, "name"),
+		      json_array_size(json_object_get(battery, "packs")),
+		      strcmp(status_text(battery, "topology"), "series") == 0 ? "in series"
+									      : "side by side",
+		      status_text(battery, "map"));
+	draw_limits(screen, battery);
+	draw_alarms(screen, battery);
+	draw_cells(screen, battery);
+}
+
+/* ---- the screen ---- */
+
+static void measure(struct screen *screen)
+{
+	struct winsize size;
+
+	screen->rows = 24;
+	screen->columns = 80;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row >= 4 && size.ws_col >= 20) {
+		screen->rows = size.ws_row;
+		screen->columns = size.ws_col;
+	}
+}
+
+/* In one write, so that nothing flickers. */
+static void show(struct screen *screen, const char *path)
+{
+	char *text = NULL, title[160] = "";
+	size_t len;
+	int error;
+	json_t *all = status_fetch(path, &error);
+	FILE *line = fmemopen(title, sizeof(title), "w");
+
+	screen->out = open_memstream(&text, &len);
+	if (!screen->out || !line)
+		abort(); /* out of memory, in a program for a terminal */
+	measure(screen);
+	screen->row = 0;
+	fputs("\033[H", screen->out);
+	if (all)
+		status_title(all, line);
+	else
+		fprintf(line, "%s: %s, trying again", path, strerror(-error));
+	fclose(line);
+	title[strcspn(title, "\n")] = '\0';
+	draw(screen, "\033[7m", title);
+	if (all) {
+		size_t count = battery_count(all);
+
+		if (count && screen->chosen >= count)
+			screen->chosen = count - 1;
+		draw_list(screen, all);
+		draw_battery(screen, battery_at(all, screen->chosen));
+	}
+	fputs("\033[J", screen->out);
+	fclose(screen->out);
+	for (size_t at = 0; at < len;) {
+		ssize_t n = write(STDOUT_FILENO, text + at, len - at);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	free(text);
+	json_decref(all);
+}
+
+/* @return false: it is to end */
+static bool take_keys(struct screen *screen)
+{
+	char keys[64];
+	ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
+
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	for (ssize_t i = 0; i < n; i++) {
+		if (keys[i] == 27 && i + 2 < n && keys[i + 1] == '[') { /* an arrow */
+			keys[i + 2] = keys[i + 2] == 'A' ? 'k' : keys[i + 2] == 'B' ? 'j' : ' ';
+			i += 2;
+		}
+		if (keys[i] == 'q' || keys[i] == 3)
+			return false;
+		if (keys[i] == 'j' || keys[i] == '\t')
+			screen->chosen++;
+		else if (keys[i] == 'k' && screen->chosen > 0)
+			screen->chosen--;
+	}
+	return true;
+}
+
+static void loop(const char *path, int signals)
+{
+	struct screen screen = {0};
+	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+			       {.fd = signals, .events = POLLIN}};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+		int ready;
+
+		show(&screen, path);
+		ready = poll(fds, 2, FRAME_MS);
+		if (ready > 0 && fds[1].revents && read(signals, &info, sizeof(info)) > 0 &&
+		    info.ssi_signo != SIGWINCH)
+			return;
+		if (ready > 0 && fds[0].revents && !take_keys(&screen))
+			return;
+	}
+}
+
+int status_watch(const char *path)
+{
+	struct termios before, raw;
+	sigset_t set;
+	int signals, error;
+	json_t *first = status_fetch(path, &error);
+
+	if (!first) {
+		pb_cli_ask_failed("status", path, "status", error);
+		return 1;
+	}
+	json_decref(first);
+	if (tcgetattr(STDIN_FILENO, &before) < 0 || !isatty(STDOUT_FILENO)) {
+		fputs("packbridge status: --watch, expected a terminal\n", stderr);
+		return 1;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signals < 0) {
+		perror("packbridge status");
+		return 1;
+	}
+	raw = before;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_cc[VMIN] = 0;
+	raw.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	fputs("\033[?1049h\033[?25l", stdout); /* another screen, no cursor */
+	fflush(stdout);
+	loop(path, signals);
+	fputs("\033[?25h\033[?1049l", stdout);
+	fflush(stdout);
+	tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	close(signals);
+	return 0;
+}

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""Looks at what `packbridge status` shows: status.py wait|check|watch FOLDER PROGRAM"""
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+ACTION, FOLDER, PROGRAM = sys.argv[1:4]
+SOCKET = FOLDER + "/status"
+
+
+def ask():
+    done = subprocess.run([PROGRAM, "status", "--json", "--socket", SOCKET], capture_output=True)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def by_name(everything):
+    return {b["name"]: b for b in everything["packs"] + everything["banks"]}
+
+
+def wait():
+    """Until all packs that will ever be read have been, and the quiet one has turned old."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        seen = ask()
+        if seen:
+            packs = by_name(seen)
+            if (packs["house"]["quality"] == packs["store"]["quality"] == "good"
+                    and packs["quiet"]["quality"].startswith("stale")
+                    and packs["all"]["alarms"] and packs["gone"]["last_error"]):
+                return
+        time.sleep(0.1)
+    sys.exit("FAILED: not ready: %s" % seen)
+
+
+def metrics():
+    """(name, labels) -> value, by prometheus_client's own parser."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    found = {}
+    with open(FOLDER + "/metrics") as text:
+        for family in text_string_to_metric_families(text.read()):
+            assert family.documentation, family.name
+            assert family.type in ("gauge", "counter"), family
+            for sample in family.samples:
+                key = (sample.name, tuple(sorted(sample.labels.items())))
+                assert key not in found, key
+                found[key] = sample.value
+    return found
+
+
+def check():
+    with open(FOLDER + "/json") as text:
+        seen = json.load(text)
+    batteries, shown = by_name(seen), metrics()
+    house, quiet, gone = batteries["house"], batteries["quiet"], batteries["gone"]
+
+    assert house["unit"] == 1 and house["map"] == "packbridge" and house["age_s"] <= 2
+    assert house["link"] == "sim:lfp-4s,soc=64,seed=1" and house["state"] == "connected"
+    assert len(house["fields"]["cell_mv"]) == 4
+    assert batteries["all"]["packs"] == ["house", "store"]
+    assert batteries["store"]["alarms"][0] == {
+        "alarm": "soc_low", "level": "alarm", "text": batteries["store"]["alarms"][0]["text"]}
+    # nothing of an old reading is there, neither in JSON nor as a metric
+    for old in (quiet, gone):
+        for field in ("voltage_mv", "soc_permille", "cell_mv", "current_ma", "charge_current_ma"):
+            assert field not in old["fields"], (old["name"], field)
+        assert old["fields"]["polls"] is not None
+    assert gone["age_s"] is None and quiet["age_s"] >= 1
+    for (name, labels) in shown:
+        if ("pack", "quiet") in labels:
+            assert name not in ("packbridge_voltage_volts", "packbridge_soc_ratio",
+                                "packbridge_cell_volts", "packbridge_current_amperes"), name
+    # the same number in both, in its base unit (simulated packs change slowly)
+    for name, pack in batteries.items():
+        kind = "bank" if name == "all" else "pack"
+        for field, metric, per in (("voltage_mv", "packbridge_voltage_volts", 1000),
+                                   ("current_ma", "packbridge_current_amperes", 1000),
+                                   ("soc_permille", "packbridge_soc_ratio", 1000),
+                                   ("full_mah", "packbridge_full_ampere_hours", 1000),
+                                   ("polls", "packbridge_polls_total", 1)):
+            value = shown.get((metric, ((kind, name),)))
+            if field not in pack["fields"]:
+                assert value is None, (name, field)
+                continue
+            expected = pack["fields"][field] / per
+            assert abs(value - expected) <= abs(expected) * 0.05 + 0.5, (name, field, value, expected)
+    cells = [v for (n, labels), v in shown.items()
+             if n == "packbridge_cell_volts" and ("pack", "house") in labels]
+    assert len(cells) == 4 and all(3.2 < v < 3.4 for v in cells), cells
+    assert shown[("packbridge_gateway_packs", ())] == 4
+    assert ("packbridge_listener_requests_total", (("listener", "tcp 127.0.0.1:0"),)) in shown
+    print("%d metrics" % len(shown))
+
+
+def watch():
+    import pyte
+
+    rows, columns = 24, 80
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(PROGRAM, [PROGRAM, "status", "--watch", "--socket", SOCKET])
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    screen = pyte.Screen(columns, rows)
+    stream = pyte.ByteStream(screen)
+
+    def until(what):
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            if any(what in line for line in screen.display):
+                return
+            if select.select([fd], [], [], 0.2)[0]:
+                stream.feed(os.read(fd, 65536))
+        sys.exit("FAILED: never on the screen: %s\n%s" % (what, "\n".join(screen.display)))
+
+    until("> house")
+    until("house, sim:lfp-4s")
+    until(" 4 \u2588")
+    assert screen.display[1].rstrip().endswith("FAIL"), screen.display[1]
+    os.write(fd, b"\x1b[B")  # arrow down
+    until("> store")
+    until("16 \u2588")
+    until("ALARM soc_low")
+    print("\n".join(screen.display))
+    os.write(fd, b"jjj")
+    until("> all")
+    os.write(fd, b"q")
+    # the terminal is given back, and nothing is left of the screen
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        stream.feed(data)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+{"wait": wait, "check": check, "watch": watch}[ACTION]()
