@@ -30,7 +30,7 @@ int pb_cli_maps(struct pb_maps **ret)
 {
 	char bin[PATH_MAX], tree[PATH_MAX + 32], installed[PATH_MAX + 32];
 	const char *own = getenv("PACKBRIDGE_MAPS");
-	const char *dirs[5];
+	const char *dirs[6];
 	size_t count = 0;
 
 	/* found from the program, so that any installation prefix works, and a build in the tree */
@@ -42,6 +42,7 @@ int pb_cli_maps(struct pb_maps **ret)
 	dirs[count++] = "/etc/packbridge/maps";
 	dirs[count++] = tree;
 	dirs[count++] = installed;
+	dirs[count++] = PB_MAPS_DIR; /* without /proc */
 	dirs[count] = NULL;
 	return pb_maps_new(ret, dirs);
 }

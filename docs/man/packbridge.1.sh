@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# packbridge(1), from what the program says of itself: packbridge.1.sh PROGRAM OUT
+set -eu
+program=$1
+exec >"$2"
+
+# Text as it is: backslashes, dots and quotes at the start of a line, and hyphens.
+literal() {
+	echo .nf
+	sed 's/\\/\\e/g; s/-/\\-/g; s/^\([.'\'']\)/\\\&\1/'
+	echo .fi
+}
+
+version=$("$program" --version)
+printf '.TH PACKBRIDGE 1 "" "%s" "User Commands"\n' "$version"
+printf '.SH NAME\npackbridge \\- lithium battery packs as Modbus units\n'
+printf '.SH SYNOPSIS\n.B packbridge\n.I COMMAND\n.RI [ OPTION ...]\n'
+cat <<'TEXT'
+.SH DESCRIPTION
+packbridge polls lithium battery packs, over Bluetooth Low Energy, serial lines or TCP, and serves each
+as a Modbus unit, over Modbus TCP and Modbus RTU, from a documented register map.
+.PP
+.B "packbridge demo"
+shows it without any hardware. An installation is set up with
+.BR scan ,
+.B check
+and
+.BR status ,
+and runs as the service
+.IR packbridge.service ,
+which reads
+.BR packbridge.yaml (5).
+TEXT
+printf '.SH COMMANDS\n'
+"$program" --help | literal
+for name in $("$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+	printf '.SS "packbridge %s"\n' "$name"
+	"$program" "$name" --help | literal
+done
+cat <<'TEXT'
+.SH FILES
+.TP
+.I /etc/packbridge/packbridge.yaml
+the configuration,
+.BR packbridge.yaml (5)
+.TP
+.I /etc/packbridge/maps
+register maps of your own,
+.BR packbridge-map (5);
+one with the name of an installed map takes its place
+.TP
+.I /run/packbridge/control.sock
+takes orders from the group packbridge
+.TP
+.I /run/packbridge/status.sock
+tells everyone what there is to see
+.SH ENVIRONMENT
+.TP
+.B PACKBRIDGE_MAPS
+a folder with register maps that is looked at first
+.SH SEE ALSO
+.BR packbridge.yaml (5),
+.BR packbridge\-map (5),
+.BR mbpoll (1),
+.BR bluetoothctl (1)
+.PP
+/usr/share/doc/packbridge
+TEXT
