@@ -102,6 +102,7 @@ enum pb_has {
 	PB_HAS_SOC_TOTAL,
 	PB_HAS_SOC_SPREAD, /**< soc_min_permille and soc_max_permille */
 	PB_HAS_VOLTAGE_SPREAD,
+	PB_HAS_PACK_CELLS, /**< pack_cell_count */
 	PB_HAS_CELL_PACKS, /**< which packs have the extreme cells */
 	PB_HAS_TEMPERATURE_PACKS,
 	PB_HAS_SWITCHES, /**< charge_all and its neighbours */
@@ -318,6 +319,7 @@ struct pb_members {
 	int32_t soc_total_permille;		    /**< remaining_mah / full_mah */
 	int32_t soc_min_permille, soc_max_permille; /**< of the packs */
 	int32_t voltage_spread_mv;		    /**< highest minus lowest pack voltage */
+	int32_t pack_cell_count;		    /**< of each pack, when all have as many */
 	/** Numbers of packs, from 1, in the bank's order. */
 	int32_t cell_min_pack, cell_max_pack, temperature_min_pack, temperature_max_pack;
 	char cell_min_name[8], cell_max_name[8]; /**< "3", in a bank "2.3": pack 2, cell 3 */

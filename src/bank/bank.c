@@ -6,6 +6,7 @@
 #include "fleet.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The mean by capacity. A single pack needs none. */
 static bool weighted(const struct fleet *fleet, enum pb_has what, size_t offset, int32_t *ret)
@@ -227,6 +228,29 @@ static void add_string_cells(const struct fleet *fleet, int total)
 		battery_mark(bank, PB_HAS_BALANCE);
 }
 
+/* Cells side by side are one to who sees a single battery: the one that is furthest from the mean,
+ * of two that are as far the lower. */
+static void add_parallel_cells(const struct fleet *fleet)
+{
+	struct pb_sample *s = &fleet->bank->sample;
+
+	for (int n = 0; n < s->cell_count; n++) {
+		int32_t furthest = -1;
+
+		for (size_t i = 0; i < fleet->count; i++) {
+			const struct pb_sample *pack = &fleet->packs[i]->sample;
+			int32_t mv = pack->cell_mv[n], from = abs(mv - s->cell_avg_mv);
+
+			if (!(pack->cell_has >> n & 1) || from < furthest ||
+			    (from == furthest && mv > s->cell_mv[n]))
+				continue;
+			furthest = from;
+			s->cell_mv[n] = mv;
+			s->cell_has |= UINT64_C(1) << n;
+		}
+	}
+}
+
 static void add_cells(const struct fleet *fleet)
 {
 	struct pb_sample *s = &fleet->bank->sample;
@@ -240,8 +264,13 @@ static void add_cells(const struct fleet *fleet)
 	if (!in_series(fleet) && least != most)
 		return;
 	bank_put32(fleet->bank, &s->cell_count, in_series(fleet) ? total : most, PB_HAS_CELLS);
+	if (least == most)
+		bank_put32(fleet->bank, &fleet->bank->members.pack_cell_count, most,
+			   PB_HAS_PACK_CELLS);
 	if (in_series(fleet))
 		add_string_cells(fleet, (int)total);
+	else
+		add_parallel_cells(fleet);
 }
 
 /* ---- switches and protections ---- */
@@ -469,6 +498,8 @@ void pb_bank_single(struct pb_battery *battery, bool old)
 			   PB_HAS_SOC_TOTAL);
 	if (battery_has(battery, PB_HAS_VOLTAGE))
 		battery_mark(battery, PB_HAS_VOLTAGE_SPREAD);
+	if (battery_has(battery, PB_HAS_CELLS))
+		bank_put32(battery, &m->pack_cell_count, s->cell_count, PB_HAS_PACK_CELLS);
 	if (battery_has(battery, PB_HAS_CELL_EXTREMES)) {
 		m->cell_min_pack = m->cell_max_pack = 1;
 		snprintf(m->cell_min_name, sizeof(m->cell_min_name), "%d",

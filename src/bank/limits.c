@@ -326,7 +326,8 @@ static void step_requests(const struct pb_limit_setup *setup, struct pb_limit_st
 	struct pb_limits *limits = &battery->limits;
 	const struct pb_sample *s = &battery->sample;
 
-	if (!battery_has(battery, PB_HAS_CHARGE_CURRENT) ||
+	/* a direction of which nothing is known is not allowed */
+	if (!battery_has(battery, PB_HAS_CHARGE_CURRENT) &&
 	    !battery_has(battery, PB_HAS_DISCHARGE_CURRENT))
 		return;
 	limits->charge_allowed = limits->charge_current_ma > 0;

@@ -60,6 +60,24 @@ static struct limit share_current(const struct fleet *fleet, bool charge)
 	return least;
 }
 
+/* A pack that lets no current pass, rather one with a protection; there is one. */
+static struct limit stopped_by(const struct fleet *fleet, bool charge)
+{
+	struct limit limit = {.known = true, .reason = PB_REASON_UNKNOWN};
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		enum pb_reason reason = bank_blocked_by(fleet->packs[i], charge);
+
+		if (limit.reason != PB_REASON_UNKNOWN && reason != PB_REASON_PROTECTION)
+			continue;
+		if (reason == PB_REASON_UNKNOWN || limit.reason == PB_REASON_PROTECTION)
+			continue;
+		limit.reason = (uint8_t)reason;
+		limit.pack = (uint8_t)fleet->number[i];
+	}
+	return limit;
+}
+
 static struct limit bank_current(const struct fleet *fleet, bool charge)
 {
 	int32_t max_ma = charge ? fleet->setup->charge_max_ma : fleet->setup->discharge_max_ma;
@@ -67,8 +85,10 @@ static struct limit bank_current(const struct fleet *fleet, bool charge)
 	struct limit limit;
 
 	take_part(fleet, charge, &part);
-	if (in_series(fleet) || part.count == fleet->count)
-		limit = share_current(fleet, charge); /* in a string, one stops all */
+	if (part.count == fleet->count)
+		limit = share_current(fleet, charge);
+	else if (in_series(fleet))
+		limit = stopped_by(fleet, charge); /* in a string, one stops all */
 	else if (part.count > 0)
 		limit = share_current(&part, charge);
 	else
@@ -146,7 +166,7 @@ void bank_add_limits(const struct fleet *fleet)
 		limits->charge_now |= of->charge_now;
 		limits->charge_soon |= of->charge_soon;
 	}
-	if (charge.known && discharge.known) {
+	if (charge.known || discharge.known) {
 		limits->charge_allowed = limits->charge_current_ma > 0;
 		limits->discharge_allowed = limits->discharge_current_ma > 0;
 		limits->charge_now &= limits->charge_allowed;

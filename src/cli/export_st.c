@@ -282,6 +282,11 @@ static void describe(const struct variable *variable, FILE *out)
 	if (*row->unit)
 		fprintf(out, ", %s", row->unit);
 	fputs(": ", out);
+	/* what the register shows with another sign or origin, the variable does not */
+	if (row->field && (row->scale[0] == '-' || row->offset)) {
+		print_comment(row->field->description, out);
+		fputs("; the register: ", out);
+	}
 	print_comment(row->description, out);
 }
 

@@ -218,14 +218,18 @@ static void read_rule(struct pb_alarm_rule *rule, const struct kind *kind,
 	}
 	if (pb_yaml_fill(node, rule_rows, &source, report) < 0)
 		return;
-	if (rule->per_cell) /* the preset is of cells, what stands here is of the whole */
-		*rule = (struct pb_alarm_rule){0};
+	if (rule->per_cell && (source.warning || source.alarm || source.hysteresis))
+		*rule = (struct pb_alarm_rule){
+			0}; /* the preset is of cells, this is of the whole */
 	rule->delay_s = source.delay_s;
 	read_level(source.warning, kind, &rule->has_warning, &rule->warning, report);
 	read_level(source.alarm, kind, &rule->has_alarm, &rule->alarm, report);
 	if (source.hysteresis && pb_yaml_decimal(source.hysteresis, "hysteresis", kind->factor, 0,
 						 kind->max, &back, report) == 0)
 		rule->hysteresis = (int32_t)back;
+	if (!rule->has_warning && !rule->has_alarm && !source.warning && !source.alarm)
+		pb_yaml_error(report, node,
+			      "neither a warning nor an alarm, expected one of them, or off");
 	if (rule->has_warning && rule->has_alarm &&
 	    (kind->falls ? rule->alarm > rule->warning : rule->alarm < rule->warning))
 		pb_yaml_error(report, node, "the alarm comes before the warning, expected it %s",

@@ -234,6 +234,7 @@ static const struct pb_field battery_fields[] = {
 	EXTREME(soc_min_permille, 0, 1000, PERMILLE, SOC_SPREAD, "lowest state of charge of the packs"),
 	EXTREME(soc_max_permille, 0, 1000, PERMILLE, SOC_SPREAD, "highest state of charge of the packs"),
 	EXTREME(voltage_spread_mv, 0, 600000, MV, VOLTAGE_SPREAD, "highest minus lowest voltage of the packs"),
+	EXTREME(pack_cell_count, 0, PB_CELLS_MAX, NONE, PACK_CELLS, "cells of each pack, when all have as many"),
 	EXTREME(cell_min_pack, 1, PB_MEMBERS_MAX, NONE, CELL_PACKS, "number of the pack with the lowest cell, from 1"),
 	EXTREME(cell_max_pack, 1, PB_MEMBERS_MAX, NONE, CELL_PACKS, "number of the pack with the highest cell, from 1"),
 	EXTREME(temperature_min_pack, 1, PB_MEMBERS_MAX, NONE, TEMPERATURE_PACKS, "number of the pack with the coldest probe, from 1"),

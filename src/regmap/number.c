@@ -53,8 +53,13 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 		return -EINVAL;
 	}
 	if (c->map->other_sign && row->field->flow) {
+		char text[256];
+
 		scale_num = -scale_num;
 		row->scale = turned(c->map, s->scale);
+		snprintf(text, sizeof(text), "%s (here with the other sign)",
+			 *row->description ? row->description : row->field->description);
+		row->description = map_text(c->map, text);
 	}
 	row->unit = unit->symbol;
 	row->bias = unit->bias;

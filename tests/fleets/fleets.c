@@ -84,6 +84,8 @@ static void judge(struct pb_battery *pack, bool old)
 	pb_alarm_preset(&alarms, PB_CHEMISTRY_LIFEPO4);
 	limits.charge_max_ma = chance(50) ? roll(1, 4000000) : 0;
 	limits.discharge_max_ma = chance(50) ? roll(1, 4000000) : 0;
+	limits.by_switch = chance(80);
+	limits.by_protection = chance(80);
 	if (chance(60)) /* else nearly every pack stands at 0 */
 		limits.charge_by_cell.count = limits.discharge_by_cell.count =
 			limits.charge_by_temperature.count = limits.discharge_by_temperature.count =

@@ -63,8 +63,13 @@ def higher(a, b):
     return a > b
 
 
+def protects(pack, stops):
+    return pack["protection_mask"] is not None and any(
+        pack["protection_mask"] >> b & 1 for b in stops)
+
+
 def passes(pack, fet, stops):
-    if pack["protection_mask"] is not None and any(pack["protection_mask"] >> b & 1 for b in stops):
+    if protects(pack, stops):
         return False
     return pack[fet] is None or pack[fet] == 1
 
@@ -109,10 +114,14 @@ def limit_figures(fleet, packs, series, ret):
     ):
         part = [pack for pack in packs if passes(pack, fet, stops)]
         limit, rated = (0, 0), share(packs, f"{way}_max_ma", series)
+        blocked = [pack for pack in packs if pack not in part]
+        blocked.sort(key=lambda pack: (not protects(pack, stops), pack["number"]))
+        if series and blocked:
+            limit = (0, blocked[0]["number"])
+        elif part:
+            limit = share(part, f"{way}_current_ma", series)
         if series:
             part = packs
-        if part:
-            limit = share(part, f"{way}_current_ma", series)
         own = fleet[f"{way}_max_ma"]
         if limit is not None and own and limit[0] > own:
             limit = (own, 0)
@@ -129,9 +138,10 @@ def limit_figures(fleet, packs, series, ret):
     energy = apply(sum, packs, "energy_mwh")
     ret["energy_mwh"] = energy if ret["nominal_mah"] is not None else None
     ret["charge_phase"] = min(pack["charge_phase"] for pack in packs)
-    known = None not in (ret["charge_current_ma"], ret["discharge_current_ma"])
-    ret["charge_allowed"] = int(ret["charge_current_ma"] > 0) if known else None
-    ret["discharge_allowed"] = int(ret["discharge_current_ma"] > 0) if known else None
+    for way in "charge", "discharge":
+        ret[f"{way}_allowed"] = int((ret[f"{way}_current_ma"] or 0) > 0)
+    if ret["charge_current_ma"] is None and ret["discharge_current_ma"] is None:
+        ret["charge_allowed"] = ret["discharge_allowed"] = None
 
 
 def cell_figures(packs, series, ret):
@@ -163,6 +173,13 @@ def cell_figures(packs, series, ret):
             cells[: len(every)] = every
     elif counts is not None and min(counts) == max(counts):
         ret["cell_count"] = counts[0]
+        for n in range(counts[0]):
+            nth = [p["cell_mv"][n] for p in packs if p["cell_mv"][n] is not None]
+            if nth:
+                cells[n] = min(nth, key=lambda v: (-abs(v - ret["cell_avg_mv"]), v))
+    ret["pack_cell_count"] = None
+    if counts is not None and min(counts) == max(counts):
+        ret["pack_cell_count"] = counts[0]
     ret["cell_mv"] = cells
 
 

@@ -48,6 +48,8 @@ rm -f "$root/usr/sbin/policy-rc.d" "$root/root/inside.txt"
 umount "$root/proc" 2>/dev/null || true
 
 status=0
+exec 9>"$vm/lock" # one at a time, see tests/vm/run.sh
+flock 9
 timeout -k 5 280 qemu-system-x86_64 -machine pc -cpu max -accel tcg -smp 1 -m 512 -nodefaults -no-user-config \
 	-display none -no-reboot -serial "file:$out/console" -kernel "$vm/vmlinuz" -initrd "$work/initrd" \
 	-append "console=ttyS0 quiet panic=-1 systemd.show_status=no systemd.journald.forward_to_console=0 audit=0" \

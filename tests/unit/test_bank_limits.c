@@ -312,6 +312,25 @@ START_TEST(no_maximum_known)
 }
 END_TEST
 
+/* One direction's limit is known by the configuration, the other's can't be. */
+START_TEST(one_direction_known)
+{
+	struct pb_limit_setup plain;
+	struct pb_limit_state fresh = {0};
+	struct pb_battery b = {0};
+
+	pb_limit_preset(&plain, PB_CHEMISTRY_LIFEPO4);
+	plain.charge_max_ma = 100000;
+	plain.charge_by_temperature.count = plain.discharge_by_temperature.count = 0;
+	plain.charge_by_cell.count = plain.discharge_by_cell.count = 0;
+	pb_limit_step(&plain, &fresh, &b, false, 1000);
+	ck_assert_int_eq(b.limits.charge_current_ma, 100000);
+	ck_assert(b.sample.has & PB_HAS(PB_HAS_REQUESTS));
+	ck_assert(b.limits.charge_allowed && !b.limits.discharge_allowed);
+	ck_assert(!(b.sample.has & PB_HAS(PB_HAS_DISCHARGE_CURRENT)));
+}
+END_TEST
+
 START_TEST(silent)
 {
 	begin();
@@ -521,6 +540,7 @@ int main(void)
 	tcase_add_test(tcase, leaves_zero_for_good);
 	tcase_add_test(tcase, incomplete);
 	tcase_add_test(tcase, no_maximum_known);
+	tcase_add_test(tcase, one_direction_known);
 	tcase_add_test(tcase, silent);
 	tcase_add_test(tcase, through_the_phases);
 	tcase_add_test(tcase, absorption_ends_without_balance);

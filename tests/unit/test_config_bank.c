@@ -68,7 +68,8 @@ START_TEST(layers)
 	PB_CLEANUP(pb_config_freep)
 	struct pb_config *config =
 		load("limits: {charge_max_a: 50, hold_s: 60, charge_by_temperature: off}\n"
-		     "alarms: {latch: true, cell_high: {alarm: 3.6, delay_s: 9}, soc_low: off}\n"
+		     "alarms: {latch: true, cell_high: {alarm: 3.6, delay_s: 9}, soc_low: off, "
+		     "voltage_high: {delay_s: 7}}\n"
 		     "packs:\n"
 		     "  - {name: a, link: 'sim:lfp-4s', unit: 1}\n"
 		     "  - {name: b, link: 'sim:lfp-4s', unit: 2, chemistry: nmc,\n"
@@ -101,6 +102,9 @@ START_TEST(layers)
 	ck_assert_uint_eq(rules[PB_ALARM_CELL_HIGH].delay_s, 9);
 	ck_assert(!rules[PB_ALARM_SOC_LOW].has_warning && !rules[PB_ALARM_SOC_LOW].has_alarm);
 	ck_assert(rules[PB_ALARM_VOLTAGE_LOW].per_cell);
+	/* another delay alone leaves the preset of cells */
+	ck_assert(rules[PB_ALARM_VOLTAGE_HIGH].per_cell && rules[PB_ALARM_VOLTAGE_HIGH].has_alarm);
+	ck_assert_uint_eq(rules[PB_ALARM_VOLTAGE_HIGH].delay_s, 7);
 	rules = config->packs[1].alarms.rules;
 	ck_assert(!config->packs[1].alarms.latch);
 	ck_assert(!rules[PB_ALARM_CELL_HIGH].has_warning);
@@ -163,6 +167,10 @@ static const struct {
 	 "t:1:67: unknown key 'warn', expected one of: warning, alarm, hysteresis, delay_s"},
 	{PACK_WITH("alarms: {cells_high: off}"),
 	 "t:1:57: unknown key 'cells_high', expected 'cell_high' perhaps"},
+	{PACK_WITH("alarms: {voltage_high: {hysteresis: 1}}"),
+	 "t:1:71: neither a warning nor an alarm, expected one of them, or off"},
+	{PACK_WITH("alarms: {charge_current: {delay_s: 3}}"),
+	 "t:1:73: neither a warning nor an alarm, expected one of them, or off"},
 	/* what holds for all is told once, however many packs there are */
 	{"limits: {float_v: 9}\n" TWO_PACKS,
 	 "t:1:19: float_v '9', expected a number from 0.5 to 5 in steps of 0.001"},
