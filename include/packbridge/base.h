@@ -117,7 +117,7 @@ struct pb_advert {
 /** CLOCK_BOOTTIME in ms: never set back, and it counts the time that the machine slept. */
 uint64_t pb_now_ms(void);
 
-/* ---- log: to stderr; as <N> prefixed lines when stderr is the journal ---- */
+/* ---- log: lines to stderr, or to a sink of the program's ---- */
 
 enum pb_log_level { PB_LOG_ERR = 3, PB_LOG_WARNING = 4, PB_LOG_INFO = 6, PB_LOG_DEBUG = 7 };
 
@@ -125,5 +125,21 @@ enum pb_log_level { PB_LOG_ERR = 3, PB_LOG_WARNING = 4, PB_LOG_INFO = 6, PB_LOG_
 void pb_log_set_level(enum pb_log_level level);
 bool pb_log_enabled(enum pb_log_level level);
 
+/** What a message is about, for a log that keeps fields; NULL and 0: not about that. */
+struct pb_log_about {
+	const char *pack, *bank; /**< names of the configuration */
+	int32_t unit;
+	const char *alarm;    /**< pb_alarm_name() */
+	const char *error;    /**< pb_error_text() */
+	const char *listener; /**< "Modbus TCP 0.0.0.0:502" */
+	const char *client;   /**< its address */
+};
+
+/** Messages go to @sink from now on, those of the level that is shown; NULL: to stderr. */
+void pb_log_set_sink(void (*sink)(enum pb_log_level level, const struct pb_log_about *about,
+				  const char *text));
+
 /** One line, without the newline. Allocates nothing. */
+void pb_log_about(enum pb_log_level level, const struct pb_log_about *about, const char *format,
+		  ...) PB_PRINTF(3, 4);
 void pb_log(enum pb_log_level level, const char *format, ...) PB_PRINTF(2, 3);

@@ -5,11 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 
 static const char *kind_of(const struct source *source)
 {
 	return source->bank ? "bank" : "pack";
+}
+
+struct pb_log_about source_about(const struct source *source)
+{
+	return (struct pb_log_about){
+		.pack = source->bank ? NULL : source->data.name,
+		.bank = source->bank ? source->data.name : NULL,
+		.unit = source->unit,
+	};
 }
 
 static void has_news(struct source *source)
@@ -26,28 +36,34 @@ static void say_alarms(const struct source *source, uint32_t changed)
 	for (int i = 0; i < PB_ALARM_COUNT; i++) {
 		enum pb_level level = (enum pb_level)source->alarm_state.kinds[i].shown;
 		const char *name = pb_alarm_name((enum pb_alarm)i);
+		struct pb_log_about about = source_about(source);
 		char what[64];
 
 		if (!(changed >> i & 1))
 			continue;
 		pb_alarm_describe((enum pb_alarm)i, data, what, sizeof(what));
+		about.alarm = name;
 		if (level == PB_LEVEL_NONE)
-			pb_log(PB_LOG_INFO, "%s %s: %s is over", kind_of(source), data->name, name);
+			pb_log_about(PB_LOG_INFO, &about, "%s %s: %s is over", kind_of(source),
+				     data->name, name);
 		else
-			pb_log(level == PB_LEVEL_ALARM ? PB_LOG_ERR : PB_LOG_WARNING,
-			       "%s %s: %s: %s, %s", kind_of(source), data->name,
-			       level == PB_LEVEL_ALARM ? "ALARM" : "warning", name, what);
+			pb_log_about(level == PB_LEVEL_ALARM ? PB_LOG_ERR : PB_LOG_WARNING, &about,
+				     "%s %s: %s: %s, %s", kind_of(source), data->name,
+				     level == PB_LEVEL_ALARM ? "ALARM" : "warning", name, what);
 	}
 }
 
 static void say_direction(const struct source *source, const char *what, bool before, bool now,
 			  const char *why)
 {
+	struct pb_log_about about = source_about(source);
+
 	if (before && !now)
-		pb_log(PB_LOG_WARNING, "%s %s: no more %s: %s", kind_of(source), source->data.name,
-		       what, why);
+		pb_log_about(PB_LOG_WARNING, &about, "%s %s: no more %s: %s", kind_of(source),
+			     source->data.name, what, why);
 	else if (!before && now)
-		pb_log(PB_LOG_INFO, "%s %s: %s again", kind_of(source), source->data.name, what);
+		pb_log_about(PB_LOG_INFO, &about, "%s %s: %s again", kind_of(source),
+			     source->data.name, what);
 }
 
 /* Only between two readings that both know; that there is none is said elsewhere. */
@@ -167,6 +183,20 @@ static void judge(struct source *pack, bool new_reading, uint64_t now_ms)
 	step_alarms(pack, old, now_ms);
 }
 
+/* For `systemctl status`. */
+static void say_state(struct fleet *fleet, uint64_t now_ms)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < fleet->pack_count; i++)
+		good += !pb_status_is_old(&fleet->sources[i].data.status, now_ms);
+	if (fleet->said && good == fleet->good)
+		return;
+	fleet->said = true;
+	fleet->good = good;
+	sd_notifyf(false, "STATUS=%zu of %zu packs with a good reading", good, fleet->pack_count);
+}
+
 void source_changed(struct source *source, const struct pb_sample *sample,
 		    const struct pb_status *status, bool new_reading, uint64_t now_ms)
 {
@@ -177,6 +207,7 @@ void source_changed(struct source *source, const struct pb_sample *sample,
 	judge(source, new_reading, now_ms);
 	update_banks_of(source, new_reading, now_ms);
 	arm(source->fleet);
+	say_state(source->fleet, now_ms);
 }
 
 static void take_judgement(struct source *source, const struct source *before)
@@ -295,6 +326,7 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 		struct source *source = &fleet->sources[i];
 
 		init_source(fleet, source, pack->name, pack->protocol, version);
+		source->unit = pack->unit;
 		source->limits = &pack->limits;
 		source->alarms = &pack->alarms;
 		source->data.status.stale_after_s = pack->stale_after_s;
@@ -304,6 +336,7 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 		struct source *source = fleet_bank(fleet, i);
 
 		init_source(fleet, source, config->banks[i].name, "bank", version);
+		source->unit = config->banks[i].unit;
 		source->bank = &config->banks[i];
 		source->alarms = &config->banks[i].alarms;
 		update_bank(source, false, now_ms);

@@ -18,6 +18,7 @@ struct source {
 	struct fleet *fleet;
 	struct pb_battery data; /* age, heartbeat and quality: as some face showed them last */
 	uint32_t news;		/* how often the rest has changed */
+	int32_t unit;		/* of the configuration */
 	const struct pb_alarm_setup *alarms;
 	struct pb_alarm_state alarm_state;
 	bool allowed_known; /* what the limits allow was known, for what is said of a change */
@@ -38,6 +39,8 @@ struct fleet {
 	struct source *sources; /* packs in the order of the configuration, then banks */
 	sd_event_source *timer; /* of alarms */
 	uint64_t timer_ms;	/* when it is due; UINT64_MAX: it is off */
+	bool said;		/* to the service manager: */
+	size_t good;		/* packs with a good reading */
 };
 
 /** @return 0; -ENOMEM. The fleet must stay where it is. */
@@ -59,6 +62,9 @@ bool source_is_old(struct source *source, uint64_t now_ms);
 enum pb_quality source_quality(struct source *source, uint64_t now_ms);
 /** Forgets alarms that are over, of the battery of that name, or of all: "". @return -ENOENT. */
 int fleet_reset_alarms(struct fleet *fleet, const char *name, uint64_t now_ms);
+
+/** What a message about it is about. */
+struct pb_log_about source_about(const struct source *source);
 
 static inline struct source *fleet_bank(const struct fleet *fleet, size_t index)
 {

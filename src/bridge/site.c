@@ -20,7 +20,19 @@ static void pack_changed(void *userdata, const struct pb_sample *sample,
 	source_changed(source, sample, status, new_reading, pb_now_ms());
 }
 
-static const struct pb_pack_handler pack_handler = {.changed = pack_changed};
+static void pack_says(void *userdata, enum pb_log_level level, const char *text)
+{
+	const struct source *source = userdata;
+	enum pb_error error =
+		source->pack ? pb_pack_session(source->pack)->status.last_error : PB_ERROR_NONE;
+	struct pb_log_about about = source_about(source);
+
+	if (level <= PB_LOG_WARNING && error != PB_ERROR_NONE)
+		about.error = pb_error_text(error);
+	pb_log_about(level, &about, "pack %s: %s", source->data.name, text);
+}
+
+static const struct pb_pack_handler pack_handler = {.changed = pack_changed, .note = pack_says};
 
 /* FNV-1a: packs get their own jitter, and the same one at each start */
 static uint64_t seed_of(const char *name)

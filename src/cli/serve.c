@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "configfile.h"
+#include "journal.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -160,6 +161,7 @@ int pb_cli_serve(struct daemon *daemon)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	pb_cli_journal();
 	r = pb_cli_event_new(&event);
 	if (r < 0)
 		pb_log(PB_LOG_ERR, "no event loop: %s", strerror(-r));

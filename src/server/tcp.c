@@ -94,10 +94,13 @@ static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
 		return true;
 	server->service.stats.refused++;
 	if (tcp_notice_is_due(&server->refused, now_ms)) {
-		pb_log(PB_LOG_WARNING,
-		       "%s: %s is not among `allow`, refused (%u more since the last such line)",
-		       server->name, tcp_client_peer(&nobody, host, sizeof(host)),
-		       server->refused.left_out);
+		const char *peer = tcp_client_peer(&nobody, host, sizeof(host));
+
+		pb_log_about(
+			PB_LOG_WARNING,
+			&(struct pb_log_about){.listener = server->name, .client = peer},
+			"%s: %s is not among `allow`, refused (%u more since the last such line)",
+			server->name, peer, server->refused.left_out);
 		server->refused.left_out = 0;
 	}
 	return false;

@@ -40,7 +40,7 @@ cp /tmp/good.yaml /etc/packbridge/packbridge.yaml
 echo "boot: reload: port 502 opened as an ordinary user; a wrong configuration is refused, and it goes on"
 
 # journal fields
-journalctl -u packbridge PACKBRIDGE_PACK=house --no-pager -o cat | grep -q 'first reading' ||
+journalctl -u packbridge PACKBRIDGE_PACK=house PACKBRIDGE_UNIT=1 --no-pager -o cat | grep -q 'first reading' ||
 	bad "journal: $(journalctl -u packbridge -o json --no-pager | tail -n 3)"
 
 # the watchdog, and a crash
