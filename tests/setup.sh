@@ -3,7 +3,8 @@
 # Installs the Debian packages that debian/control names in Build-Depends and that are missing.
 # Usage: tests/setup.sh build|test|ci    build: without the packages that only tests need
 #                                       ci: also what the sanitizer, fuzz and format checks need,
-#                                           and QEMU for the test against the real bluetoothd
+#                                           QEMU for the tests in virtual machines,
+#                                           what the package is made and tried with, and a browser
 # Works as root and as a user with sudo; does nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -31,7 +32,10 @@ packages() {
 case "${1:-}" in
 build) wanted="gcc libc6-dev $(packages n)" ;;
 test) wanted="gcc libc6-dev $(packages y)" ;;
-ci) wanted="gcc libc6-dev $(packages y) clang libclang-rt-14-dev clang-format git qemu-system-x86" ;;
+ci)
+	wanted="gcc libc6-dev $(packages y) clang libclang-rt-14-dev clang-format git qemu-system-x86
+		dpkg-dev debhelper lintian debootstrap man-db systemd chromium-driver python3-selenium"
+	;;
 *)
 	echo "Usage: tests/setup.sh build|test|ci" >&2
 	exit 2

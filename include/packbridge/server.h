@@ -154,3 +154,30 @@ int pb_control_new(struct pb_control **ret, sd_event *event, const char *path, u
 /** Removes the socket's file, too. */
 struct pb_control *pb_control_free(struct pb_control *control);
 PB_DEFINE_FREEP(struct pb_control, pb_control_free)
+
+/* ---- HTTP ---- */
+
+/** Pages over HTTP, to be read only. */
+struct pb_http;
+
+struct pb_http_backend {
+	/**
+	 * Writes what stands at @path, "/" and so on.
+	 * @argument: the value of ?NAME=..., with its first argument @query; NULL: not given.
+	 * @ret_type: Content-Type of it.
+	 * @return 200; 400 and 404, with nothing written.
+	 */
+	unsigned int (*get)(void *userdata, const char *path,
+			    const char *(*argument)(void *query, const char *name), void *query,
+			    FILE *out, const char **ret_type);
+};
+
+/**
+ * Listens on HOST:PORT, as pb_server_tcp_new() takes it.
+ * @return 0; negative errno with the reason in @why, -ENOENT when the library is not there.
+ */
+int pb_http_new(struct pb_http **ret, sd_event *event, const char *address,
+		const struct pb_http_backend *backend, void *userdata, char *why, size_t why_cap);
+struct pb_http *pb_http_free(struct pb_http *http);
+PB_DEFINE_FREEP(struct pb_http, pb_http_free)
+uint16_t pb_http_port(const struct pb_http *http);

@@ -4,7 +4,7 @@
  * from one configuration to the next.
  */
 #include "listeners.h"
-#include "status.h"
+#include "web.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,6 +25,7 @@ struct pb_bridge {
 	struct pb_control *sockets[PB_SOCKETS];
 	struct pb_control *old_sockets[PB_SOCKETS]; /* going: one may be what asked for that */
 	sd_event_source *bury;
+	struct pb_http *http; /* NULL: no status page */
 	void (*reload)(void *userdata, FILE *answer);
 	void *userdata;
 };
@@ -208,6 +209,36 @@ static int bury_sockets(sd_event_source *source, void *userdata)
 	return 0;
 }
 
+/* ---- the status page ---- */
+
+static unsigned int get_page(void *userdata, const char *path,
+			     const char *(*argument)(void *query, const char *name), void *query,
+			     FILE *out, const char **ret_type)
+{
+	struct shown all = shown(userdata);
+
+	return web_get(&all, path, argument, query, out, ret_type);
+}
+
+static const struct pb_http_backend http_backend = {.get = get_page};
+
+static int make_http(struct pb_bridge *bridge, const struct pb_config *config, struct pb_http **ret,
+		     struct pb_report *report)
+{
+	char why[512];
+	int r;
+
+	if (!config->http[0])
+		return 0;
+	r = pb_http_new(ret, bridge->event, config->http, &http_backend, bridge, why, sizeof(why));
+	if (r < 0)
+		mark_error(report, config, config->http_mark, why);
+	else
+		pb_log(PB_LOG_INFO, "status page on http://%s, port %u", config->http,
+		       pb_http_port(*ret));
+	return r;
+}
+
 /* ---- life ---- */
 
 static struct site_setup site_setup(struct pb_bridge *bridge, const struct pb_config *config,
@@ -260,6 +291,8 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	if (listeners_prepare(&bridge->listeners, &listeners, bridge->site, NULL, report) < 0)
 		return -EADDRINUSE;
 	if (r >= 0)
+		r = make_http(bridge, config, &bridge->http, report);
+	if (r >= 0)
 		r = listeners_take(&bridge->listeners, &listeners, bridge->site, NULL, report);
 	return r;
 }
@@ -301,6 +334,8 @@ struct next {
 	struct listeners listeners;
 	struct pb_control *sockets[PB_SOCKETS];
 	bool other_socket[PB_SOCKETS];
+	struct pb_http *http;
+	bool other_http;
 };
 
 static void next_clear(struct next *next)
@@ -308,6 +343,7 @@ static void next_clear(struct next *next)
 	listeners_clear(&next->listeners);
 	for (int i = 0; i < PB_SOCKETS; i++)
 		pb_control_free(next->sockets[i]);
+	pb_http_free(next->http);
 	site_free(next->site);
 	free(next->limits);
 }
@@ -330,6 +366,9 @@ static int next_make(struct pb_bridge *bridge, const struct pb_config *config, s
 			r = make_socket(bridge, config, (enum pb_socket)i, &next->sockets[i],
 					report);
 	}
+	next->other_http = strcmp(config->http, bridge->site->config->http) != 0;
+	if (r >= 0 && next->other_http)
+		r = make_http(bridge, config, &next->http, report);
 	if (r >= 0)
 		r = listeners_prepare(&next->listeners, &listeners, next->site, &bridge->listeners,
 				      report);
@@ -350,6 +389,10 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	pb_bluez_configure(bridge->bluez, &bluez);
 	free(bridge->limits);
 	bridge->limits = next->limits;
+	if (next->other_http) {
+		pb_http_free(bridge->http);
+		bridge->http = next->http;
+	}
 	for (int i = 0; i < PB_SOCKETS; i++) {
 		if (!next->other_socket[i])
 			continue;
@@ -400,6 +443,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 		pb_control_free(bridge->old_sockets[i]);
 	}
 	sd_event_source_disable_unref(bridge->bury);
+	pb_http_free(bridge->http);
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);
 	site_free(bridge->site);

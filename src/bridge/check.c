@@ -88,6 +88,8 @@ static void check_listen(const struct pb_config *config, const struct pb_listen_
 
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
 {
+	char why[512];
+
 	for (size_t i = 0; i < config->pack_count; i++)
 		check_pack(config, &config->packs[i], maps, report);
 	for (size_t i = 0; i < config->bank_count; i++)
@@ -96,5 +98,7 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 	check_map(config, (struct pb_mark){0}, GATEWAY_MAP, PB_SCOPE_GATEWAY, maps, report);
 	for (size_t i = 0; i < config->listen_count; i++)
 		check_listen(config, &config->listens[i], maps, report);
+	if (config->http[0] && pb_server_tcp_check(config->http, why, sizeof(why)) < 0)
+		mark_error(report, config, config->http_mark, why);
 	return report->count ? -EINVAL : 0;
 }

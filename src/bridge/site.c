@@ -169,6 +169,7 @@ static int make_gateway(struct site *site, const struct site_setup *setup, struc
 	snprintf(gateway->version, sizeof(gateway->version), "%s", setup->version);
 	gateway->packs = (int32_t)site->config->pack_count;
 	gateway->banks = (int32_t)site->config->bank_count;
+	site->show.gateway_map = map;
 	r = pb_unit_image_new(&site->show.gateway_image, map);
 	if (r >= 0)
 		pb_unit_image_describe(site->show.gateway_image, 0, "gateway", NULL);

@@ -33,6 +33,7 @@ struct show {
 	struct face *faces;
 	struct pb_gateway gateway; /* counters are filled in by @count */
 	struct pb_unit_image *gateway_image;
+	const struct pb_map *gateway_map;
 	const struct view *gateway_view; /* whose units the image shows */
 	uint64_t gateway_ms;		 /* when it was made */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
