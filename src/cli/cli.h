@@ -14,6 +14,7 @@ int pb_cli_decode(int argc, char **argv);
 int pb_cli_map(int argc, char **argv);
 int pb_cli_scan(int argc, char **argv);
 int pb_cli_probe(int argc, char **argv);
+int pb_cli_record(int argc, char **argv);
 int pb_cli_release(int argc, char **argv);
 int pb_cli_reset(int argc, char **argv);
 int pb_cli_reload(int argc, char **argv);

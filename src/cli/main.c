@@ -17,6 +17,8 @@ static const struct command commands[] = {
 	{"check", pb_cli_check, "check a configuration and its maps, show the units that result"},
 	{"scan", pb_cli_scan, "list the Bluetooth packs in range, with a configuration for them"},
 	{"probe", pb_cli_probe, "connect to one pack, show what it says or why it does not"},
+	{"record", pb_cli_record,
+	 "what one pack sends, to a file for a bug report or for sim:replay="},
 	{"status", pb_cli_status,
 	 "what a running daemon sees: packs, alarms, clients; live with --watch"},
 	{"release", pb_cli_release, "let a running daemon free a pack for the phone app"},

@@ -8,6 +8,7 @@
  */
 #include "packbridge/base.h"
 #include "packbridge/sim.h"
+#include "replay.h"
 #include "world.h"
 
 #include <assert.h>
@@ -26,6 +27,8 @@ enum {
 	QUEUE_MAX = 8, /* replies on their way; more are lost, as on a board */
 	CHANNEL_RSSI = 512,
 };
+
+#define REPLAY "replay="
 
 enum sim_state { SIM_CLOSED, SIM_OPENING, SIM_UP };
 
@@ -364,8 +367,11 @@ static int sim_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 {
 	struct pb_sim_options options;
 	struct sim_link *sim;
-	int r = pb_sim_options_parse(&options, setup->address, why, why_cap);
+	int r;
 
+	if (strncmp(setup->address, REPLAY, strlen(REPLAY)) == 0)
+		return replay_create(ret, setup, setup->address + strlen(REPLAY), why, why_cap);
+	r = pb_sim_options_parse(&options, setup->address, why, why_cap);
 	if (r < 0 || !ret)
 		return r;
 	sim = calloc(1, sizeof(*sim));
@@ -388,7 +394,7 @@ static int sim_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 
 const struct pb_link_type pb_link_sim = {
 	.name = "sim",
-	.usage = "sim:PROFILE[,key=value...]",
+	.usage = "sim:PROFILE[,key=value...] or sim:replay=FILE",
 	.doc = "a simulated pack; faults can be switched on",
 	.create = sim_create,
 	.open = sim_open,

@@ -3,7 +3,7 @@
 # What runs in the test VM: two packs behind the real bluetoothd, packbridge between them and a
 # Modbus client, and every fault that virtual controllers can have. Controllers hear each other, but
 # data only flows between pairs: hci0 reads the pack on hci1, hci3 the one on hci2.
-# STEADY: how many seconds of undisturbed polling are watched (60).
+# STEADY: how many seconds of undisturbed polling are watched (30).
 export PATH=$PATH:/payload/lib PACKBRIDGE_MAPS=/payload/maps
 port=1502
 failed=0
@@ -198,7 +198,7 @@ run_mode() { # acquire|signals
 }
 
 cd /payload || exit 1
-: "${STEADY:=60}"
+: "${STEADY:=30}"
 # packs don't have the extra ATT channels of BlueZ 5.66
 printf '[GATT]\nChannels = 1\n' >>/etc/bluetooth/main.conf
 # a user who may not use BlueZ

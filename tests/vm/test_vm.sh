@@ -30,7 +30,7 @@ cp "$pack" "$payload/vm_pack"
 cp "$reader" "$payload/vm_read"
 cp -r "$source/maps" "$payload/"
 status=0
-"$here/run.sh" "$work" "$payload" "$out" 560 "STEADY=${STEADY:-60}" | tee "$work.console" || status=$?
+"$here/run.sh" "$work" "$payload" "$out" 560 "STEADY=${STEADY:-30}" | tee "$work.console" || status=$?
 tr -d '\r' <"$work.console" | sed -n '/^steady/p; /^  .* \(acquire\|signals\) /p; /^FAILED/p' >"$work.txt"
 if [ "$status" -ne 0 ]; then
 	echo "FAILED with status $status; the logs are in $out" | tee -a "$work.txt"
