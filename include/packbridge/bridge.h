@@ -77,6 +77,17 @@ int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, s
  */
 void pb_bridge_on_reload(struct pb_bridge *bridge, void (*reload)(void *userdata, FILE *answer),
 			 void *userdata);
+/**
+ * Does what a line from the control socket says ("release house 600", "take house", "reset",
+ * "reload"), and writes "ok: ..." or "error: ..." to @answer.
+ */
+void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer);
+/** Answers a line from the status socket: "status" or nothing, "metrics". */
+void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer);
+/** A page over HTTP; see struct pb_http_backend. */
+unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
+			    const char *(*argument)(void *query, const char *name), void *query,
+			    FILE *out, const char **ret_type);
 /** Starts to connect to the packs. */
 int pb_bridge_start(struct pb_bridge *bridge);
 /** Runs the event loop until sd_event_exit(). @return the exit code; negative errno. */

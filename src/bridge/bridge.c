@@ -112,10 +112,8 @@ static void let_go(struct pb_bridge *bridge, const char *pack, unsigned int seco
 			seconds % 60);
 }
 
-/* "release PACK SECONDS", "take PACK", "reset", "reset NAME", "reload" */
-static void command(void *userdata, const char *line, FILE *answer)
+void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
-	struct pb_bridge *bridge = userdata;
 	char word[16] = "", pack[PB_CONFIG_NAME] = "", extra[2] = "";
 	unsigned int seconds = 0;
 	int count = sscanf(line, "%15s %31s %u %1s", word, pack, &seconds, extra);
@@ -157,18 +155,27 @@ void pb_bridge_metrics(struct pb_bridge *bridge, FILE *out)
 	metrics_write(&all, out);
 }
 
-/* "status" or nothing, "metrics" */
-static void tell(void *userdata, const char *line, FILE *answer)
+void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
 	if (!*line || strcmp(line, "status") == 0)
-		pb_bridge_status(userdata, answer);
+		pb_bridge_status(bridge, answer);
 	else if (strcmp(line, "metrics") == 0)
-		pb_bridge_metrics(userdata, answer);
+		pb_bridge_metrics(bridge, answer);
 	else
 		fputs("error: expected 'status' or 'metrics'\n", answer);
 }
 
 /* ---- the sockets ---- */
+
+static void command(void *userdata, const char *line, FILE *answer)
+{
+	pb_bridge_command(userdata, line, answer);
+}
+
+static void tell(void *userdata, const char *line, FILE *answer)
+{
+	pb_bridge_tell(userdata, line, answer);
+}
 
 static const struct {
 	struct pb_control_backend backend;
@@ -211,13 +218,20 @@ static int bury_sockets(sd_event_source *source, void *userdata)
 
 /* ---- the status page ---- */
 
+unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
+			    const char *(*argument)(void *query, const char *name), void *query,
+			    FILE *out, const char **ret_type)
+{
+	struct shown all = shown(bridge);
+
+	return web_get(&all, path, argument, query, out, ret_type);
+}
+
 static unsigned int get_page(void *userdata, const char *path,
 			     const char *(*argument)(void *query, const char *name), void *query,
 			     FILE *out, const char **ret_type)
 {
-	struct shown all = shown(userdata);
-
-	return web_get(&all, path, argument, query, out, ret_type);
+	return pb_bridge_page(userdata, path, argument, query, out, ret_type);
 }
 
 static const struct pb_http_backend http_backend = {.get = get_page};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session among events of any order: each byte chooses an event, what follows it are the bytes
+ * that come, or the time that passes. The deadline is never in the past for good, and a reading is
+ * never younger than the bytes that it came from.
+ */
+#include "packbridge/pack.h"
+
+#include <assert.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct pb_codec *const others[] = {&pb_codec_jbd, NULL};
+	const struct pb_session_config config = {
+		.codec = &pb_codec_jbd,
+		.others = size && data[0] & 1 ? others : NULL,
+		.poll_ms = 1000,
+		.gap_ms = 50,
+		.settle_ms = 100,
+		.reply_timeout_ms = 500,
+		.tries = 3,
+		.connect_timeout_ms = 5000,
+		.stale_after_s = 5,
+		.password = "1234",
+		.seed = 1,
+	};
+	struct pb_session session;
+	struct pb_session_event event = {.type = PB_SESSION_START};
+	uint64_t now_ms = 1000, deadline_ms = 0;
+	unsigned int todo;
+
+	pb_session_init(&session, &config);
+	pb_session_step(&session, &event, now_ms, &deadline_ms);
+	for (size_t at = 1; at + 1 < size;) {
+		size_t len = data[at + 1];
+
+		event = (struct pb_session_event){
+			.type = (enum pb_session_event_type)(1 + data[at] % PB_SESSION_TAKE),
+			.ms = 1000U * data[at + 1]};
+		at += 2;
+		if (event.type == PB_SESSION_DATA) {
+			len = len > size - at ? size - at : len;
+			event.bytes = data + at;
+			event.len = len;
+			at += len;
+			now_ms += 5;
+		} else if (event.type == PB_SESSION_TIME) {
+			now_ms = data[at - 1] & 1 && deadline_ms != UINT64_MAX &&
+						 deadline_ms > now_ms
+					 ? deadline_ms
+					 : now_ms + 10 * len;
+		}
+		todo = pb_session_step(&session, &event, now_ms, &deadline_ms);
+		assert(memchr(session.note, 0, sizeof(session.note)));
+		assert(!(todo & PB_DO_SEND) || (session.query && session.query->len > 0));
+		if (todo & PB_DO_PUBLISH) {
+			assert(event.type == PB_SESSION_DATA);
+			assert(session.status.sequence > 0 && session.status.sampled_ms <= now_ms);
+		}
+		assert(pb_session_state_text(session.state)[0] != '?');
+	}
+	return 0;
+}
