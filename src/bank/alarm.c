@@ -101,7 +101,7 @@ static uint8_t step_value(const struct pb_alarm_rule *rule, struct pb_alarm_stat
 
 	if (!value_of(alarm, s, &value) || (rule->per_cell && s->cell_count == 0))
 		return before;
-	for (uint8_t i = PB_LEVEL_WARNING; i <= PB_LEVEL_ALARM; i++) {
+	for (int i = PB_LEVEL_WARNING; i <= PB_LEVEL_ALARM; i++) {
 		uint64_t *since_ms = &state->kinds[alarm].since_ms[i - 1], due_ms;
 
 		if (!beyond(alarm, rule, (enum pb_level)i, s->cell_count, value, before >= i)) {
@@ -112,7 +112,7 @@ static uint8_t step_value(const struct pb_alarm_rule *rule, struct pb_alarm_stat
 			*since_ms = now_ms;
 		due_ms = *since_ms + 1000 * (uint64_t)rule->delay_s;
 		if (before >= i || now_ms >= due_ms)
-			level = i;
+			level = (uint8_t)i;
 		else
 			wake_at(next_ms, due_ms);
 	}

@@ -82,7 +82,7 @@ static void add_states(const struct fleet *fleet)
 {
 	struct pb_sample *s = &fleet->bank->sample;
 	struct pb_members *m = &fleet->bank->members;
-	int64_t value;
+	int64_t value = 0;
 
 	if (weighted(fleet, PB_HAS_SOC, offsetof(struct pb_battery, sample.soc_permille),
 		     &s->soc_permille))
@@ -103,7 +103,7 @@ static void add_states(const struct fleet *fleet)
 	if (bank_bound(fleet, PB_HAS_CYCLES, OF(sample.cycles), -1, &value))
 		bank_put32(fleet->bank, &s->cycles, value, PB_HAS_CYCLES);
 	if (bank_bound(fleet, PB_HAS_VOLTAGE, OF(sample.voltage_mv), -1, &value)) {
-		int64_t least;
+		int64_t least = value;
 
 		bank_bound(fleet, PB_HAS_VOLTAGE, OF(sample.voltage_mv), 1, &least);
 		bank_put32(fleet->bank, &m->voltage_spread_mv, value - least,

@@ -165,7 +165,7 @@ static void decode_probes(const uint8_t *p, size_t len, unsigned int count, stru
 static void decode_tail(const uint8_t *p, int32_t unit, struct pb_sample *s)
 {
 	s->alarm_mask = pb_get_be16(p + 1);
-	s->full_mah = pb_get_be16(p + 3) * unit;
+	s->full_mah = (int64_t)pb_get_be16(p + 3) * unit;
 	s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_FULL);
 }
 
@@ -181,8 +181,8 @@ static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
 
 	s->voltage_mv = pb_get_be16(p) * 10;
 	s->current_ma = pb_get_be16s(p + 2) * unit;
-	s->remaining_mah = pb_get_be16(p + 4) * unit;
-	s->nominal_mah = pb_get_be16(p + 6) * unit;
+	s->remaining_mah = (int64_t)pb_get_be16(p + 4) * unit;
+	s->nominal_mah = (int64_t)pb_get_be16(p + 6) * unit;
 	s->cycles = pb_get_be16(p + 8);
 	s->production_date = date(pb_get_be16(p + 10));
 	s->balance_mask = pb_get_be16(p + 12) | (uint64_t)pb_get_be16(p + 14) << 16;

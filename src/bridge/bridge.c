@@ -114,9 +114,9 @@ static void let_go(struct pb_bridge *bridge, const char *pack, unsigned int seco
 
 void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
-	char word[16] = "", pack[PB_CONFIG_NAME] = "", extra[2] = "";
-	unsigned int seconds = 0;
-	int count = sscanf(line, "%15s %31s %u %1s", word, pack, &seconds, extra);
+	char word[16] = "", pack[PB_CONFIG_NAME] = "", number[16] = "", extra[2] = "";
+	int count = sscanf(line, "%15s %31s %15s %1s", word, pack, number, extra);
+	int64_t seconds;
 
 	if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
 		reset_alarms(bridge, pack, answer);
@@ -128,10 +128,10 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]' or "
 		      "'reload'\n",
 		      answer);
-	else if (seconds < 1 || seconds > PB_RELEASE_MAX_S)
-		fprintf(answer, "error: %u s, expected 1 to %d\n", seconds, PB_RELEASE_MAX_S);
+	else if (pb_int_parse(number, 1, PB_RELEASE_MAX_S, &seconds) < 0)
+		fprintf(answer, "error: %s s, expected 1 to %d\n", number, PB_RELEASE_MAX_S);
 	else
-		let_go(bridge, pack, seconds, answer);
+		let_go(bridge, pack, (unsigned int)seconds, answer);
 }
 
 /* ---- what there is to see ---- */

@@ -7,10 +7,11 @@
 
 /* page.html, as it is. */
 __asm__(".section .rodata\n"
-	".global web_page\nweb_page:\n.incbin \"" PB_PAGE "\"\n"
-	".global web_page_end\nweb_page_end:\n.byte 0\n"
+	".balign 4\n.global web_page_size\nweb_page_size:\n.long 2f - 1f\n"
+	".global web_page\nweb_page:\n1:\n.incbin \"" PB_PAGE "\"\n2:\n"
 	".previous\n");
-extern const char web_page[], web_page_end[];
+extern const uint32_t web_page_size;
+extern const char web_page[];
 
 enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404 };
 
@@ -62,8 +63,8 @@ static void set_value(json_t *object, const struct pb_map *map, size_t index,
 	} else {
 		pb_map_decode(map, index, block->bytes + 2 * (size_t)at, &value);
 		for (unsigned int i = 0; i < row->words; i++)
-			json_array_append_new(
-				raw, json_integer(pb_get_be16(block->bytes + 2 * (at + i))));
+			json_array_append_new(raw, json_integer(pb_get_be16(block->bytes +
+									    2 * (size_t)(at + i))));
 	}
 	if (value.available && row->type == PB_ROW_STRING)
 		shown = json_string(value.text);
@@ -138,7 +139,7 @@ unsigned int web_get(const struct shown *shown, const char *path,
 {
 	if (strcmp(path, "/") == 0) {
 		*ret_type = "text/html; charset=utf-8";
-		fwrite(web_page, 1, (size_t)(web_page_end - web_page), out);
+		fwrite(web_page, 1, web_page_size, out);
 		return OK;
 	}
 	if (strcmp(path, "/metrics") == 0) {

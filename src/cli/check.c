@@ -124,7 +124,9 @@ static void print_all_limits(const struct pb_config *config)
 		const struct pb_pack_config *pack = &config->packs[i];
 		size_t same = 0;
 
-		while (memcmp(&config->packs[same].limits, &pack->limits, sizeof(pack->limits)) !=
+		/* presets and copies of them: equal ones are equal in every byte */
+		while (memcmp(/* NOLINT(bugprone-suspicious-memory-comparison) */
+			      &config->packs[same].limits, &pack->limits, sizeof(pack->limits)) !=
 		       0)
 			same++;
 		if (same == i)

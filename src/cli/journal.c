@@ -58,11 +58,13 @@ static void send_line(enum pb_log_level level, const struct pb_log_about *about,
 void pb_cli_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
+	char own[48];
 	struct stat err;
 
-	if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2 ||
-	    fstat(STDERR_FILENO, &err) < 0 || err.st_dev != device || err.st_ino != inode)
+	if (!stream || fstat(STDERR_FILENO, &err) < 0)
 		return;
-	pb_log_set_sink(send_line);
+	snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)err.st_dev,
+		 (unsigned long long)err.st_ino);
+	if (strcmp(own, stream) == 0)
+		pb_log_set_sink(send_line);
 }

@@ -316,8 +316,8 @@ static int run(struct scan *scan)
 	pb_log_set_level(PB_LOG_ERR);
 	r = pb_bluez_new(&scan->bluez, scan->event, &config);
 	if (r >= 0)
-		r = sd_event_add_time_relative(scan->event, &tick, CLOCK_BOOTTIME, TICK_MS * 1000,
-					       0, on_tick, scan);
+		r = sd_event_add_time_relative(scan->event, &tick, CLOCK_BOOTTIME,
+					       UINT64_C(1000) * TICK_MS, 0, on_tick, scan);
 	if (r >= 0)
 		r = pb_bluez_scan(scan->bluez, scan->options.adapter);
 	if (r >= 0)

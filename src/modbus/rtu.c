@@ -39,7 +39,7 @@ size_t pb_rtu_wrap(uint8_t *adu, uint8_t unit, size_t pdu_len)
 
 uint32_t pb_rtu_gap_us(uint32_t baud)
 {
-	return baud > 19200 || baud == 0 ? 1750 : (uint32_t)(35 * 11 * 100000ULL / baud);
+	return baud > 19200 || baud == 0 ? 1750 : (uint32_t)(UINT64_C(38500000) / baud);
 }
 
 static bool sound(const uint8_t *bytes, size_t len)

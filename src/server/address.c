@@ -343,7 +343,7 @@ int pb_address_listen(const struct pb_address *address, const char *text, int *s
 		      uint16_t *ret_port, char *why, size_t why_cap)
 {
 	const struct pb_endpoint *used = &address->first;
-	uint16_t port;
+	uint16_t port = 0;
 	int fd, r;
 
 	fd = listen_on(used);

@@ -50,7 +50,7 @@ static bool take_turns(const struct epoll_event *events, int count)
 	bool other = false;
 
 	for (int i = 0; i < count; i++) {
-		struct socket *socket = events[i].data.ptr;
+		struct socket *socket = events[i].data.ptr; /* cppcheck-suppress uninitvar */
 
 		if (!socket)
 			other = true;

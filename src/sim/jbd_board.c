@@ -74,7 +74,7 @@ static bool needs_tenths(const struct pb_sample *sample)
 
 	most_mah = sample->full_mah > most_mah ? sample->full_mah : most_mah;
 	most_mah = sample->remaining_mah > most_mah ? sample->remaining_mah : most_mah;
-	return most_mah > 10 * UINT16_MAX || sample->current_ma > 10 * INT16_MAX ||
+	return most_mah > INT64_C(10) * UINT16_MAX || sample->current_ma > 10 * INT16_MAX ||
 	       sample->current_ma < 10 * INT16_MIN;
 }
 

@@ -200,7 +200,7 @@ static void protect(struct pb_sim *sim, double min_mv, double max_mv, double sum
 static void supervise(struct pb_sim *sim)
 {
 	const struct pb_sim_chemistry *chemistry = chemistry_of(sim);
-	double mv[PB_SIM_CELLS_MAX], min_mv = 1e9, max_mv = 0, sum_mv = 0;
+	double mv[PB_SIM_CELLS_MAX] = {0}, min_mv = 1e9, max_mv = 0, sum_mv = 0;
 
 	for (int i = 0; i < cells_of(sim); i++) {
 		mv[i] = pb_sim_cell_mv(sim, i);

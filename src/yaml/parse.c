@@ -203,7 +203,8 @@ static int parse_mapping(struct parser *p, struct pb_yaml *parent)
 			free(key);
 			return r;
 		}
-		(*tail)->key = key;
+		/* parse_node() has made it */
+		(*tail)->key = key; /* NOLINT(clang-analyzer-core.NullDereference) */
 		(*tail)->key_line = (unsigned int)mark.line + 1;
 		(*tail)->key_col = (unsigned int)mark.column + 1;
 		tail = &(*tail)->next;
