@@ -106,7 +106,9 @@ struct pb_session {
 	uint64_t deadline_ms; /**< of the state */
 	uint64_t stale_ms; /**< when the reading turns old; UINT64_MAX: it is, or there is none */
 	uint64_t cycle_ms; /**< start of the running or last poll */
-	uint64_t work_ms;  /**< first reply of the running poll; 0: none yet */
+	uint64_t asked_ms; /**< first try of the query that is out */
+	uint64_t work_ms;  /**< when that was asked which the running poll's first reply answers; 0:
+			      none yet */
 	uint64_t received_ms; /**< of the last bytes, for dropping half frames */
 	uint64_t reply_ms;    /**< of the last reply: a board that is left alone falls asleep */
 	size_t step;	      /**< place in the plan: twice round the queries, see session.c */

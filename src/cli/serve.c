@@ -161,6 +161,7 @@ int pb_cli_serve(struct daemon *daemon)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow any more is not our end */
 	pb_cli_journal();
 	r = pb_cli_event_new(&event);
 	if (r < 0)

@@ -158,6 +158,8 @@ static unsigned int send_query(struct pb_session *s, uint64_t now)
 {
 	/* what is left of earlier replies can't belong to this one */
 	pb_stream_flush(&s->stream);
+	if (s->asked_ms == 0)
+		s->asked_ms = now;
 	s->bad_before = s->stream.bad_frames;
 	s->garbage_before = s->stream.garbage_bytes;
 	enter(s, PB_STATE_WAITING, now + s->config.reply_timeout_ms);
@@ -325,6 +327,7 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	if (!s->query)
 		return todo | rest(s, s->config.poll_ms, now);
 	s->tries_left = s->config.tries;
+	s->asked_ms = 0;
 	return todo | (gap ? send_after_gap(s, now) : send_query(s, now));
 }
 
@@ -407,8 +410,10 @@ static unsigned int take_reply(struct pb_session *s, const struct pb_frame *fram
 		s->cycle_error = PB_ERROR_IMPOSSIBLE;
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
 	}
+	/* a reply may lie in a buffer for long, when we are stopped; it is no older than its
+	 * request */
 	if (s->work_ms == 0)
-		s->work_ms = now;
+		s->work_ms = s->asked_ms;
 	return finish_query(s, now);
 }
 

@@ -60,6 +60,8 @@ struct pack {
 	char dead;	  /* 'c' or 'r': writes of this type are lost */
 	char password[8];
 	int passkey;
+	int counting; /* 0: the model's own values */
+	int counted;
 	/* the board and its module */
 	unsigned int wakes_left, connects, requests, answered;
 	bool unlocked;

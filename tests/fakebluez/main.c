@@ -111,6 +111,7 @@ static const struct {
 	{"wake", offsetof(struct pack, wake)},
 	{"hangup", offsetof(struct pack, hangup)},
 	{"passkey", offsetof(struct pack, passkey)},
+	{"counting", offsetof(struct pack, counting)},
 };
 
 static void set_adapters(struct pack *pack, char *names)

@@ -427,7 +427,8 @@ START_TEST(goes_stale_in_time)
 	start(&w);
 	run(&w, 1500);
 	sampled = w.session.status.sampled_ms;
-	ck_assert_uint_eq(sampled, w.sent_at[0] + 70);
+	/* no younger than what was asked for, however long the reply lay somewhere */
+	ck_assert_uint_eq(sampled, w.sent_at[0]);
 	w.board = BOARD_SILENT;
 	run(&w, sampled + 15000 - 1 - w.now);
 	ck_assert_int_eq(pb_status_quality(&w.session.status, w.now), PB_QUALITY_GOOD);
