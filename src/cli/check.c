@@ -191,6 +191,8 @@ int pb_cli_check(int argc, char **argv)
 	print_units(config);
 	for (size_t i = 0; i < config->listen_count; i++)
 		print_listen(&config->listens[i]);
+	if (config->http[0])
+		printf("page    http://%s\n", config->http);
 	print_all_limits(config);
 	printf("\n%s: good\n", file);
 	return 0;

@@ -124,6 +124,7 @@ class TcpPack(Pack):
     async def answer(self, writer, register):
         if self.mode == "mute":
             return
+        await asyncio.sleep(dice.uniform(0, 0.06))  # so that some request is always under way
         reply = self.reply(register)
         if self.mode == "bad" and dice.random() < 0.5:
             reply = reply[:-3] + bytes([reply[-3] ^ 0x55]) + reply[-2:]
@@ -366,7 +367,12 @@ async def rtu_client(checker, units, master):
         woken.set()
 
     loop.add_reader(master, on_bytes)
+    late = False  # a reply to an earlier request may still come: RTU can't tell them apart
     while True:
+        if late:
+            await asyncio.sleep(1)
+            late = stopped
+            continue
         unit, what, pdu = choose(checker, units)
         frame = bytes([unit]) + pdu
         held.clear()
@@ -378,13 +384,16 @@ async def rtu_client(checker, units, master):
                 await asyncio.wait_for(woken.wait(), 1)
             length = 5 if held[1] & 0x80 else 5 + held[2]
             reply = bytes(held[:length])
-            if crc16(reply[:-2]) != reply[-2:] or reply[0] != unit:
+            if stopped:
+                late = True
+            elif crc16(reply[:-2]) != reply[-2:] or reply[0] != unit:
                 violate("unit %d: a wrong frame on the serial line" % unit)
             else:
                 counts["reads by RTU"] += 1
                 judge(checker, unit, what, reply[1:-2], asked)
         except asyncio.TimeoutError:
             counts["silence by RTU"] += 1  # a unit that is not there, or the daemon is stopped
+            late = True
         await asyncio.sleep(dice.expovariate(10))
         if dice.random() < 0.01:
             faults["line: noise"] += 1
