@@ -2,46 +2,28 @@
 #include "configfile.h"
 
 #include "cli.h"
+#include "options.h"
 
 #include "packbridge/yaml.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 int pb_cli_config_options(int argc, char **argv, const char *help, const char **ret_file)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
+	bool verbose = false;
+	const struct option_row rows[] = {
+		{"config", 'c', OPTION_TEXT, ret_file, 0, 0},
+		{"verbose", 'v', OPTION_FLAG, &verbose, 0, 0},
 		{0},
 	};
-	int option;
+	int status;
 
 	*ret_file = PB_CONFIG_FILE;
-	while ((option = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			*ret_file = optarg;
-			break;
-		case 'v':
-			pb_log_set_level(PB_LOG_DEBUG);
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "packbridge %s: '%s' is not expected here\n\n%s", argv[0],
-			argv[optind], help);
-		return 2;
-	}
-	return -1;
+	status = pb_cli_options(argc, argv, rows, help, "");
+	if (verbose)
+		pb_log_set_level(PB_LOG_DEBUG);
+	return status;
 }
 
 int pb_cli_config_read(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps,

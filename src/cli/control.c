@@ -7,6 +7,7 @@
  */
 #include "ask.h"
 #include "cli.h"
+#include "options.h"
 
 #include "packbridge/bridge.h"
 
@@ -37,47 +38,19 @@ struct options {
 /* @return -1: go on; else the exit status to end with. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
-	static const struct option options[] = {
-		{"minutes", required_argument, NULL, 'm'},
-		{"take", no_argument, NULL, 't'},
-		{"socket", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_row rows[] = {
+		{"minutes", 'm', OPTION_NUMBER, &ret->minutes, 1, PB_RELEASE_MAX_S / 60},
+		{"take", 't', OPTION_FLAG, &ret->take, 0, 0},
+		{"socket", 's', OPTION_TEXT, &ret->socket, 0, 0},
 		{0},
 	};
-	int option;
+	int status;
 
 	*ret = (struct options){.socket = PB_CONFIG_CONTROL, .minutes = 10};
-	while ((option = getopt_long(argc, argv, "m:ts:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'm':
-			if (pb_int_parse(optarg, 1, PB_RELEASE_MAX_S / 60, &ret->minutes) == 0)
-				break;
-			fprintf(stderr, "packbridge release: --minutes %s, expected 1 to %d\n",
-				optarg, PB_RELEASE_MAX_S / 60);
-			return 2;
-		case 't':
-			ret->take = true;
-			break;
-		case 's':
-			ret->socket = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
-	if (optind != argc - 1) {
-		fprintf(stderr,
-			"packbridge release: expected one PACK, a name of the "
-			"configuration\n\n%s",
-			help);
-		return 2;
-	}
-	ret->pack = argv[optind];
-	return -1;
+	status = pb_cli_options(argc, argv, rows, help, "PACK");
+	if (status < 0)
+		ret->pack = argv[optind];
+	return status;
 }
 
 /* Prints what the daemon says: good news to stdout. @return the exit status */
@@ -128,44 +101,21 @@ static const char reset_help[] =
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";
 
-/* A command with no option but the socket. @count: of the operands that it may have.
- * @return -1: go on; else the exit status to end with. */
-static int plain_options(int argc, char **argv, const char *text, int count,
+/* A command with no option but the socket. @return as pb_cli_options(). */
+static int plain_options(int argc, char **argv, const char *text, const char *operands,
 			 const char **ret_socket)
 {
-	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int option;
+	const struct option_row rows[] = {{"socket", 's', OPTION_TEXT, ret_socket, 0, 0}, {0}};
 
 	*ret_socket = PB_CONFIG_CONTROL;
-	while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1) {
-		switch (option) {
-		case 's':
-			*ret_socket = optarg;
-			break;
-		case 'h':
-			fputs(text, stdout);
-			return 0;
-		default:
-			fputs(text, stderr);
-			return 2;
-		}
-	}
-	if (argc - optind <= count)
-		return -1;
-	fprintf(stderr, "packbridge %s: '%s' is not expected here\n\n%s", argv[0],
-		argv[optind + count], text);
-	return 2;
+	return pb_cli_options(argc, argv, rows, text, operands);
 }
 
 int pb_cli_reset(int argc, char **argv)
 {
 	const char *socket;
 	char line[256];
-	int status = plain_options(argc, argv, reset_help, 1, &socket);
+	int status = plain_options(argc, argv, reset_help, "[NAME]", &socket);
 
 	if (status >= 0)
 		return status;
@@ -187,7 +137,7 @@ static const char reload_help[] =
 int pb_cli_reload(int argc, char **argv)
 {
 	const char *socket;
-	int status = plain_options(argc, argv, reload_help, 0, &socket);
+	int status = plain_options(argc, argv, reload_help, "", &socket);
 
 	return status >= 0 ? status : command_daemon("reload", socket, "reload\n");
 }

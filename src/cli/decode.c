@@ -4,6 +4,7 @@
  * would receive them.
  */
 #include "cli.h"
+#include "options.h"
 #include "packbridge/json.h"
 
 #include "packbridge/base.h"
@@ -228,34 +229,19 @@ static int decode_stream(const struct pb_codec *codec, const struct bytes *bytes
 
 int pb_cli_decode(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"protocol", required_argument, NULL, 'p'},
-		{"help", no_argument, NULL, 'h'},
+	const char *protocol = "jbd";
+	bool json = false;
+	const struct option_row rows[] = {
+		{"json", 'j', OPTION_FLAG, &json, 0, 0},
+		{"protocol", 'p', OPTION_TEXT, &protocol, 0, 0},
 		{0},
 	};
-	const char *protocol = "jbd";
 	const struct pb_codec *codec;
 	struct bytes bytes = {0};
-	bool json = false;
-	int option, r = 0;
+	int status = pb_cli_options(argc, argv, rows, help, "..."), r = 0;
 
-	while ((option = getopt_long(argc, argv, "jp:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'p':
-			protocol = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
+	if (status >= 0)
+		return status;
 	codec = pb_codec_find(protocol);
 	if (!codec) {
 		fprintf(stderr, "packbridge decode: no protocol '%s', expected jbd\n", protocol);

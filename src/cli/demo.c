@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
+#include "options.h"
 #include "serve.h"
 
 #include "packbridge/server.h"
 #include "packbridge/yaml.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,52 +73,24 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 	fflush(stdout);
 }
 
-/* @return -1: go on with @ret_listen; else the exit status to end with. */
-static int read_options(int argc, char **argv, const char **ret_listen)
-{
-	static const struct option options[] = {
-		{"listen", required_argument, NULL, 'l'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int option;
-
-	*ret_listen = DEMO_LISTEN;
-	while ((option = getopt_long(argc, argv, "l:vh", options, NULL)) != -1) {
-		switch (option) {
-		case 'l':
-			*ret_listen = optarg;
-			break;
-		case 'v':
-			pb_log_set_level(PB_LOG_DEBUG);
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "packbridge demo: '%s' is not expected here\n\n%s", argv[optind],
-			help);
-		return 2;
-	}
-	return -1;
-}
-
 int pb_cli_demo(int argc, char **argv)
 {
 	struct daemon daemon = {.ready = print_lines};
 	struct pb_report report = {0};
-	const char *listen;
+	const char *listen = DEMO_LISTEN;
+	bool verbose = false;
+	const struct option_row rows[] = {
+		{"listen", 'l', OPTION_TEXT, &listen, 0, 0},
+		{"verbose", 'v', OPTION_FLAG, &verbose, 0, 0},
+		{0},
+	};
 	char text[sizeof(packs) + PB_CONFIG_LINK + 32], why[256];
-	int status = read_options(argc, argv, &listen), r;
+	int status = pb_cli_options(argc, argv, rows, help, ""), r;
 
 	if (status >= 0)
 		return status;
+	if (verbose)
+		pb_log_set_level(PB_LOG_DEBUG);
 	if (pb_server_tcp_check(listen, why, sizeof(why)) < 0) {
 		fprintf(stderr, "packbridge demo: %s\n", why);
 		return 2;

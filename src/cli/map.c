@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "export.h"
 #include "maps.h"
+#include "options.h"
 
 #include "packbridge/bridge.h"
 #include "packbridge/yaml.h"
@@ -184,38 +185,26 @@ static int work_on(struct map_work *work, char *const *words, int count,
 
 int pb_cli_map(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"format", required_argument, NULL, 'f'}, {"host", required_argument, NULL, 'H'},
-		{"unit", required_argument, NULL, 'u'},	  {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},	  {0},
-	};
 	struct map_work work = {0};
 	struct options chosen = {.host = "127.0.0.1:502", .unit = -1};
-	int option, status;
+	const struct option_row rows[] = {
+		{"format", 'f', OPTION_TEXT, &chosen.format, 0, 0},
+		{"host", 'H', OPTION_TEXT, &chosen.host, 0, 0},
+		{"unit", 'u', OPTION_NUMBER, &chosen.unit, 0, 255},
+		{"json", 'j', OPTION_FLAG, &chosen.json, 0, 0},
+		{0},
+	};
+	char help[4096] = "";
+	FILE *text = fmemopen(help, sizeof(help), "w");
+	int status;
 
-	while ((option = getopt_long(argc, argv, "f:H:u:jh", options, NULL)) != -1) {
-		switch (option) {
-		case 'f':
-			chosen.format = optarg;
-			break;
-		case 'H':
-			chosen.host = optarg;
-			break;
-		case 'u':
-			if (pb_int_parse(optarg, 0, 255, &chosen.unit) < 0)
-				return misused("--unit, expected 0 to 255");
-			break;
-		case 'j':
-			chosen.json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
-		}
+	if (text) {
+		usage(text);
+		fclose(text);
 	}
+	status = pb_cli_options(argc, argv, rows, help, "...");
+	if (status >= 0)
+		return status;
 	if (pb_cli_maps(&work.maps) < 0) {
 		fputs("packbridge map: out of memory\n", stderr);
 		return 1;

@@ -4,6 +4,7 @@
  * counters; or the reason why not, and what to do about it.
  */
 #include "cli.h"
+#include "options.h"
 #include "packbridge/json.h"
 #include "remedy.h"
 #include "serve.h"
@@ -57,62 +58,26 @@ struct probe {
 /* @return -1: go on; else the exit status to end with. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
-	static const struct option options[] = {
-		{"protocol", required_argument, NULL, 'p'},
-		{"password", required_argument, NULL, 'P'},
-		{"passkey", required_argument, NULL, 'k'},
-		{"seconds", required_argument, NULL, 'n'},
-		{"trace", no_argument, NULL, 't'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_row rows[] = {
+		{"protocol", 'p', OPTION_TEXT, &ret->protocol, 0, 0},
+		{"password", 'P', OPTION_TEXT, &ret->password, 0, 0},
+		{"passkey", 'k', OPTION_NUMBER, &ret->passkey, 0, 999999},
+		{"seconds", 'n', OPTION_NUMBER, &ret->seconds, 1, 600},
+		{"trace", 't', OPTION_FLAG, &ret->trace, 0, 0},
+		{"json", 'j', OPTION_FLAG, &ret->json, 0, 0},
 		{0},
 	};
-	int option, r = 0;
+	int status;
 
 	*ret = (struct options){.protocol = PB_PROTOCOL_AUTO,
 				.password = "",
 				.passkey = PB_NO_PASSKEY,
 				.seconds = SECONDS};
-	while ((option = getopt_long(argc, argv, "p:P:k:n:tjh", options, NULL)) != -1) {
-		switch (option) {
-		case 'p':
-			ret->protocol = optarg;
-			break;
-		case 'P':
-			ret->password = optarg;
-			break;
-		case 'k':
-			r = pb_int_parse(optarg, 0, 999999, &ret->passkey);
-			break;
-		case 'n':
-			r = pb_int_parse(optarg, 1, 600, &ret->seconds);
-			break;
-		case 't':
-			ret->trace = true;
-			break;
-		case 'j':
-			ret->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-		if (r < 0) {
-			fprintf(stderr, "packbridge probe: -%c %s, expected %s\n", option, optarg,
-				option == 'k' ? "0 to 999999" : "1 to 600");
-			return 2;
-		}
-	}
-	if (optind != argc - 1 || strlen(ret->password) >= PB_PASSWORD_MAX) {
-		fprintf(stderr, "packbridge probe: expected one LINK%s\n\n%s",
-			optind == argc - 1 ? " and a shorter password" : "", help);
-		return 2;
-	}
+	status = pb_cli_options(argc, argv, rows, help, "LINK");
+	if (status >= 0)
+		return status;
 	ret->link = argv[optind];
-	return -1;
+	return pb_cli_check_pack("probe", ret->protocol, ret->password);
 }
 
 /* ---- what happens ---- */
@@ -312,12 +277,6 @@ int pb_cli_probe(int argc, char **argv)
 	type = pb_link_find(probe.options.link, &setup.address, why, sizeof(why));
 	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0) {
 		fprintf(stderr, "packbridge probe: %s\n", why);
-		return 2;
-	}
-	if (strcmp(probe.options.protocol, PB_PROTOCOL_AUTO) != 0 &&
-	    !pb_codec_find(probe.options.protocol)) {
-		fprintf(stderr, "packbridge probe: no protocol '%s', expected jbd or auto\n",
-			probe.options.protocol);
 		return 2;
 	}
 	/* the link's own remarks would only repeat what is said at the end */

@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "export.h"
 #include "maps.h"
+#include "options.h"
 #include "packbridge/json.h"
 
 #include <errno.h>
@@ -73,48 +74,24 @@ static bool parse_watch(const char *text, double *ret)
 /* @return -1: go on; else the exit status to end with. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
-	static const struct option options[] = {
-		{"unit", required_argument, NULL, 'u'},	   {"map", required_argument, NULL, 'm'},
-		{"watch", required_argument, NULL, 'w'},   {"all", no_argument, NULL, 'a'},
-		{"timeout", required_argument, NULL, 'T'}, {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},	   {0},
+	const char *watch = NULL;
+	const struct option_row rows[] = {
+		{"unit", 'u', OPTION_NUMBER, &ret->unit, 0, 255},
+		{"map", 'm', OPTION_TEXT, &ret->map, 0, 0},
+		{"watch", 'w', OPTION_TEXT, &watch, 0, 0},
+		{"all", 'a', OPTION_FLAG, &ret->all, 0, 0},
+		{"timeout", 'T', OPTION_NUMBER, &ret->timeout_ms, 50, 60000},
+		{"json", 'j', OPTION_FLAG, &ret->json, 0, 0},
+		{0},
 	};
-	int option;
+	int status;
 
 	*ret = (struct options){.unit = 1, .timeout_ms = TIMEOUT_MS};
-	while ((option = getopt_long(argc, argv, "u:m:w:aT:jh", options, NULL)) != -1) {
-		switch (option) {
-		case 'u':
-			if (pb_int_parse(optarg, 0, 255, &ret->unit) < 0)
-				return misused("--unit, expected 0 to 255");
-			break;
-		case 'm':
-			ret->map = optarg;
-			break;
-		case 'w':
-			if (!parse_watch(optarg, &ret->watch_s))
-				return misused("--watch, expected 0.1 to 3600 seconds");
-			break;
-		case 'a':
-			ret->all = true;
-			break;
-		case 'T':
-			if (pb_int_parse(optarg, 50, 60000, &ret->timeout_ms) < 0)
-				return misused("--timeout, expected 50 to 60000 ms");
-			break;
-		case 'j':
-			ret->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
-	if (optind + 1 != argc)
-		return misused(optind < argc ? "expected one ENDPOINT" : "expected an ENDPOINT");
+	status = pb_cli_options(argc, argv, rows, help, "ENDPOINT");
+	if (status >= 0)
+		return status;
+	if (watch && !parse_watch(watch, &ret->watch_s))
+		return misused("--watch, expected 0.1 to 3600 seconds");
 	ret->endpoint = argv[optind];
 	if (!ret->map)
 		ret->map = ret->unit == 0 || ret->unit == 255 ? GATEWAY_MAP : PACK_MAP;

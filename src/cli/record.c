@@ -4,6 +4,7 @@
  * and passwords. `sim:replay=FILE` plays it.
  */
 #include "cli.h"
+#include "options.h"
 #include "serve.h"
 
 #include "packbridge/bridge.h"
@@ -54,58 +55,25 @@ struct record {
 /* @return -1: go on; else the exit status to end with. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
-	static const struct option options[] = {
-		{"protocol", required_argument, NULL, 'p'},
-		{"password", required_argument, NULL, 'P'},
-		{"passkey", required_argument, NULL, 'k'},
-		{"seconds", required_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_row rows[] = {
+		{"protocol", 'p', OPTION_TEXT, &ret->protocol, 0, 0},
+		{"password", 'P', OPTION_TEXT, &ret->password, 0, 0},
+		{"passkey", 'k', OPTION_NUMBER, &ret->passkey, 0, 999999},
+		{"seconds", 'n', OPTION_NUMBER, &ret->seconds, 1, 86400},
 		{0},
 	};
-	int option, r = 0;
+	int status;
 
 	*ret = (struct options){.protocol = PB_PROTOCOL_AUTO,
 				.password = "",
 				.passkey = PB_NO_PASSKEY,
 				.seconds = SECONDS};
-	while ((option = getopt_long(argc, argv, "p:P:k:n:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'p':
-			ret->protocol = optarg;
-			r = pb_codec_find(optarg) || strcmp(optarg, PB_PROTOCOL_AUTO) == 0
-				    ? 0
-				    : -EINVAL;
-			break;
-		case 'P':
-			ret->password = optarg;
-			r = strlen(optarg) < PB_PASSWORD_MAX ? 0 : -EINVAL;
-			break;
-		case 'k':
-			r = pb_int_parse(optarg, 0, 999999, &ret->passkey);
-			break;
-		case 'n':
-			r = pb_int_parse(optarg, 1, 86400, &ret->seconds);
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-		if (r < 0) {
-			fprintf(stderr, "packbridge record: -%c %s is not possible\n\n%s", option,
-				optarg, help);
-			return 2;
-		}
-	}
-	if (optind != argc - 2) {
-		fprintf(stderr, "packbridge record: expected LINK and FILE\n\n%s", help);
-		return 2;
-	}
+	status = pb_cli_options(argc, argv, rows, help, "LINK FILE");
+	if (status >= 0)
+		return status;
 	ret->link = argv[optind];
 	ret->file = argv[optind + 1];
-	return -1;
+	return pb_cli_check_pack("record", ret->protocol, ret->password);
 }
 
 /* ---- what happens ---- */

@@ -3,13 +3,13 @@
  * Listens for advertisements and says which of them are packs, and why.
  */
 #include "cli.h"
+#include "options.h"
 #include "remedy.h"
 #include "serve.h"
 
 #include "packbridge/bridge.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,48 +56,16 @@ struct scan {
 /* @return -1: go on; else the exit status to end with. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
-	static const struct option options[] = {
-		{"seconds", required_argument, NULL, 'n'},
-		{"adapter", required_argument, NULL, 'i'},
-		{"all", no_argument, NULL, 'a'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
+	const struct option_row rows[] = {
+		{"seconds", 'n', OPTION_NUMBER, &ret->seconds, 1, 600},
+		{"adapter", 'i', OPTION_TEXT, &ret->adapter, 0, 0},
+		{"all", 'a', OPTION_FLAG, &ret->all, 0, 0},
+		{"json", 'j', OPTION_FLAG, &ret->json, 0, 0},
 		{0},
 	};
-	int option;
 
 	*ret = (struct options){.seconds = SECONDS, .adapter = ""};
-	while ((option = getopt_long(argc, argv, "n:i:ajh", options, NULL)) != -1) {
-		switch (option) {
-		case 'n':
-			if (pb_int_parse(optarg, 1, 600, &ret->seconds) == 0)
-				break;
-			fprintf(stderr, "packbridge scan: --seconds %s, expected 1 to 600\n",
-				optarg);
-			return 2;
-		case 'i':
-			ret->adapter = optarg;
-			break;
-		case 'a':
-			ret->all = true;
-			break;
-		case 'j':
-			ret->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "packbridge scan: '%s' is not expected here\n\n%s", argv[optind],
-			help);
-		return 2;
-	}
-	return -1;
+	return pb_cli_options(argc, argv, rows, help, "");
 }
 
 /* ---- collecting ---- */

@@ -6,11 +6,11 @@
 
 #include "ask.h"
 #include "cli.h"
+#include "options.h"
 
 #include "packbridge/config.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,45 +345,21 @@ struct options {
 /* @return -1: go on; else the exit status to end with. */
 static int read_options(int argc, char **argv, struct options *ret)
 {
-	static const struct option options[] = {
-		{"watch", no_argument, NULL, 'w'},   {"json", no_argument, NULL, 'j'},
-		{"metrics", no_argument, NULL, 'm'}, {"socket", required_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},    {0},
+	const struct option_row rows[] = {
+		{"watch", 'w', OPTION_FLAG, &ret->watch, 0, 0},
+		{"json", 'j', OPTION_FLAG, &ret->json, 0, 0},
+		{"metrics", 0, OPTION_FLAG, &ret->metrics, 0, 0},
+		{"socket", 's', OPTION_TEXT, &ret->socket, 0, 0},
+		{0},
 	};
-	int option;
+	int status;
 
 	*ret = (struct options){.socket = PB_CONFIG_STATUS};
-	while ((option = getopt_long(argc, argv, "wjs:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'w':
-			ret->watch = true;
-			break;
-		case 'j':
-			ret->json = true;
-			break;
-		case 'm':
-			ret->metrics = true;
-			break;
-		case 's':
-			ret->socket = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fputs(help, stderr);
-			return 2;
-		}
-	}
-	if (optind < argc)
-		fprintf(stderr, "packbridge status: '%s' is not expected here\n\n%s", argv[optind],
-			help);
-	else if (ret->watch + ret->json + ret->metrics > 1)
-		fprintf(stderr,
-			"packbridge status: expected one of --watch, --json and --metrics\n\n%s",
-			help);
-	else
-		return -1;
+	status = pb_cli_options(argc, argv, rows, help, "");
+	if (status >= 0 || ret->watch + ret->json + ret->metrics <= 1)
+		return status;
+	fprintf(stderr, "packbridge status: expected one of --watch, --json and --metrics\n\n%s",
+		help);
 	return 2;
 }
 

@@ -101,8 +101,8 @@ says 1 'no connection to 127.0.0.1, port 1: Connection refused' tcp:127.0.0.1:1
 says 1 'host nobody.invalid: ' tcp:nobody.invalid
 says 1 '/dev/nowhere is not there' rtu:/dev/nowhere
 says 2 'expected tcp:HOST:PORT or rtu:' house
-says 2 'expected an ENDPOINT'
-says 2 'expected one ENDPOINT' "$tcp" "$tcp"
+says 2 'expected ENDPOINT'
+says 2 'is not expected here' "$tcp" "$tcp"
 says 2 '9601 baud, expected' rtu:/dev/ttyS0@9601
 says 2 'unit 248, expected 1 to 247' rtu:/dev/ttyS0 -u 248
 says 2 'port .x., expected' tcp:127.0.0.1:x
