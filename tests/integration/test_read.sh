@@ -106,7 +106,7 @@ says 2 'is not expected here' "$tcp" "$tcp"
 says 2 '9601 baud, expected' rtu:/dev/ttyS0@9601
 says 2 'unit 248, expected 1 to 247' rtu:/dev/ttyS0 -u 248
 says 2 'port .x., expected' tcp:127.0.0.1:x
-says 2 'unit, expected 0 to 255' "$tcp" -u 256
+says 2 'unit 256, expected 0 to 255' "$tcp" -u 256
 says 2 'watch, expected' "$tcp" -w 0
 
 # again and again, one object a line, until nobody takes them
