@@ -428,7 +428,11 @@ int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, s
 		return r;
 	}
 	go_over(bridge, &next, report);
-	return site_start(bridge->site);
+	r = site_start(bridge->site);
+	if (r < 0) /* it is the configuration that runs by now, whatever becomes of it */
+		pb_report_add(report, config->file, 0, 0, "a pack can't be started: %s",
+			      strerror(-r));
+	return 0;
 }
 
 void pb_bridge_on_reload(struct pb_bridge *bridge, void (*on_reload)(void *userdata, FILE *answer),

@@ -417,7 +417,7 @@ class Daemon:
             if v % 3 == 1 and pack.unit in (3, 4):
                 continue
             link = "tcp:127.0.0.1:%d" % pack.port if isinstance(pack, TcpPack) else "ble:" + pack.mac
-            poll = 700 if v % 2 and pack.unit % 10 == 0 else int(1000 * POLL_S)
+            poll = 700 if v % 2 and pack.unit % 5 == 0 else int(1000 * POLL_S)
             lines.append("  - {name: p%d, link: '%s', unit: %d, poll_ms: %d, gap_ms: 20, settle_ms: 0, reply_timeout_ms: 400,"
                          " stale_after_s: %d}" % (pack.unit, link, pack.unit, poll, STALE_S))
         for i in range(SIM_PACKS):
