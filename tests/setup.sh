@@ -34,7 +34,7 @@ build) wanted="gcc libc6-dev $(packages n)" ;;
 test) wanted="gcc libc6-dev $(packages y)" ;;
 ci)
 	wanted="gcc libc6-dev $(packages y) clang libclang-rt-14-dev clang-format git qemu-system-x86
-		clang-tidy cppcheck gcovr dpkg-dev debhelper lintian debootstrap man-db systemd chromium-driver python3-selenium"
+		clang-tidy cppcheck gcovr dpkg-dev debhelper lintian debootstrap man-db systemd bash-completion chromium-driver python3-selenium"
 	;;
 *)
 	echo "Usage: tests/setup.sh build|test|ci" >&2
