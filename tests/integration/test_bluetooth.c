@@ -524,6 +524,55 @@ START_TEST(release_and_take)
 }
 END_TEST
 
+/* ---- another configuration ---- */
+
+static void reload(const char *config)
+{
+	const char *const args[] = {"reload", "-s", control, NULL};
+	char answer[512];
+	FILE *file = fopen(config_path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fprintf(file, "control: %s\nlisten:\n  - tcp: 127.0.0.1:0\n%s", control, config);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
+}
+
+#define SLOWER "poll_ms: 150, gap_ms: 1, settle_ms: 0, reply_timeout_ms: 200, stale_after_s: 1"
+
+/* A connection outlives what does not concern it; a pack whose polling changes is connected anew,
+ * though another central would not be let in before the first one has left. */
+START_TEST(reload_keeps_connections)
+{
+	unsigned int connects;
+
+	start_all();
+	add_packs("");
+	start_two("");
+	await_reading(1, RECOVERY_MS);
+	await_reading(2, RECOVERY_MS);
+	connects = bluetooth_count(&bt, "connects");
+	reload("bluetooth: {max_connections: 4}\nlimits: {charge_max_a: 20}\npacks:\n"
+	       "  - {name: house, link: 'ble:" HOUSE "', unit: 1, " QUICK "}\n"
+	       "  - {name: other, link: 'ble:" OTHER "', unit: 2, " SLOWER "}\n"
+	       "banks:\n  - {name: both, packs: [house, other], unit: 100}\n");
+	ck_assert_uint_eq(status(1, QUALITY), 1);
+	await_reading(1, RECOVERY_MS);
+	await_reading(2, RECOVERY_MS);
+	ck_assert_uint_eq(bluetooth_count(&bt, "connects"), connects + 1);
+	ck_assert_uint_eq(bluetooth_count(&bt, "links"), 2);
+	/* one goes, and its connection with it */
+	reload("packs:\n  - {name: house, link: 'ble:" HOUSE "', unit: 1, " QUICK "}\n");
+	await_reading(1, RECOVERY_MS);
+	for (int i = 0; i < 500 && bluetooth_count(&bt, "links") != 1; i++)
+		poll(NULL, 0, 10);
+	ck_assert_uint_eq(bluetooth_count(&bt, "links"), 1);
+	ck_assert_uint_eq(bluetooth_count(&bt, "connects"), connects + 1);
+	stop_daemon();
+	stop_all();
+}
+END_TEST
+
 /* ---- more packs than places ---- */
 
 enum { CROWD = 8 };
@@ -668,6 +717,7 @@ int main(void)
 	tcase_add_test(tcase, passwords_and_passkeys);
 	tcase_add_test(tcase, power_cycle_is_the_last_step);
 	tcase_add_test(tcase, release_and_take);
+	tcase_add_test(tcase, reload_keeps_connections);
 	tcase_add_test(tcase, packs_take_turns);
 	tcase_add_test(tcase, scan_finds_packs);
 	tcase_add_loop_test(tcase, probe_says_what_is_wrong, 0, PB_ARRAY_SIZE(probes));
