@@ -6,18 +6,21 @@
 #include "packbridge/server.h"
 #include "packbridge/yaml.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEMO_LISTEN "127.0.0.1:1502"
 
 static const char help[] =
-	"Usage: packbridge demo [--listen HOST:PORT] [-v]\n"
+	"Usage: packbridge demo [--listen HOST:PORT] [--http HOST:PORT] [-v]\n"
 	"Serves three simulated packs: a 200 Ah LiFePO4 house bank (unit 1), a 100 Ah starter\n"
 	"battery (unit 2) and a 150 Ah solar bank (unit 3), and house and solar together as one\n"
 	"battery, camper (unit 100). Needs no Bluetooth, no D-Bus, no root.\n"
 	"Prints commands that read them. Ends with Ctrl-C.\n\n"
 	"  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
+	"  -H, --http HOST:PORT    a status page for browsers, e.g. 127.0.0.1:8502\n"
 	"  -v, --verbose           say more: every request and reply, as bytes\n"
 	"  -h, --help              this text\n";
 
@@ -68,6 +71,8 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 		printf("  mbpoll -m tcp -p %u -a %s -0 %s -1 %s\n      # %s\n",
 		       pb_bridge_port(bridge, 0), lines[i].unit, lines[i].range, host,
 		       lines[i].what);
+	printf("\n  %s status --watch -s %s\n      # what the daemon sees, live\n",
+	       program_invocation_name, config->sockets[PB_SOCKET_STATUS].path);
 	puts("\nWhat the registers mean: packbridge map show packbridge, and packbridge-bank\n"
 	     "Ctrl-C ends it.");
 	fflush(stdout);
@@ -77,25 +82,31 @@ int pb_cli_demo(int argc, char **argv)
 {
 	struct daemon daemon = {.ready = print_lines};
 	struct pb_report report = {0};
-	const char *listen = DEMO_LISTEN;
+	const char *listen = DEMO_LISTEN, *http = "";
 	bool verbose = false;
 	const struct option_row rows[] = {
 		{"listen", 'l', OPTION_TEXT, &listen, 0, 0},
+		{"http", 'H', OPTION_TEXT, &http, 0, 0},
 		{"verbose", 'v', OPTION_FLAG, &verbose, 0, 0},
 		{0},
 	};
-	char text[sizeof(packs) + PB_CONFIG_LINK + 32], why[256];
+	char text[sizeof(packs) + 3 * PB_CONFIG_LINK], why[256];
 	int status = pb_cli_options(argc, argv, rows, help, ""), r;
 
 	if (status >= 0)
 		return status;
 	if (verbose)
 		pb_log_set_level(PB_LOG_DEBUG);
-	if (pb_server_tcp_check(listen, why, sizeof(why)) < 0) {
+	if (pb_server_tcp_check(listen, why, sizeof(why)) < 0 ||
+	    (*http && pb_server_tcp_check(http, why, sizeof(why)) < 0)) {
 		fprintf(stderr, "packbridge demo: %s\n", why);
 		return 2;
 	}
-	snprintf(text, sizeof(text), "%slisten:\n  - tcp: '%s'\n", packs, listen);
+	snprintf(text, sizeof(text),
+		 "%slisten:\n  - tcp: '%s'\nstatus: /tmp/packbridge-demo-%d-%u.sock\n", packs,
+		 listen, (int)getpid(), (unsigned int)getuid());
+	if (*http)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "http: '%s'\n", http);
 	r = pb_config_parse(&daemon.config, "demo", text, strlen(text), &report);
 	if (r >= 0)
 		r = pb_cli_maps(&daemon.maps);
