@@ -90,7 +90,7 @@ int pb_cli_demo(int argc, char **argv)
 		{"verbose", 'v', OPTION_FLAG, &verbose, 0, 0},
 		{0},
 	};
-	char text[sizeof(packs) + 3 * PB_CONFIG_LINK], why[256];
+	char text[sizeof(packs) + (size_t)3 * PB_CONFIG_LINK], why[256];
 	int status = pb_cli_options(argc, argv, rows, help, ""), r;
 
 	if (status >= 0)

@@ -59,7 +59,7 @@ int pb_cli_options(int argc, char **argv, const struct option_row *rows, const c
 	size_t at = 1;
 	int found;
 
-	for (size_t i = 0; rows[i].name && i < ROWS_MAX; i++) {
+	for (size_t i = 0; i < ROWS_MAX && rows[i].name; i++) {
 		bool value = rows[i].kind != OPTION_FLAG;
 
 		options[i + 1] =
