@@ -88,6 +88,8 @@ enum pb_has {
 	PB_HAS_TEMPERATURES, /**< temperature_count; each probe its own bit in temperature_has */
 	PB_HAS_TEMPERATURE_EXTREMES,
 	PB_HAS_DEVICE_NAME,
+	PB_HAS_FIRMWARE,
+	PB_HAS_MOS_TEMPERATURE,
 	PB_HAS_COUNTERS, /**< each counter has its own bit in counter_has */
 	PB_HAS_ACTIVITY,
 	PB_HAS_BALANCING,
@@ -139,7 +141,7 @@ struct pb_sample {
 	bool balancing;		  /**< some cell is */
 	bool protection_active;	  /**< some protection that is a fault */
 	uint32_t protection_mask; /**< set of 1 << enum pb_protection */
-	uint32_t alarm_mask;	  /**< the BMS's own warning bits, as the maker numbers them */
+	uint32_t alarm_mask;	  /**< the BMS's own warning bits 0..30, as the maker numbers them */
 	int32_t version;    /**< the BMS's firmware byte, raw: makers disagree on its coding */
 	bool charge_fet;    /**< conducting */
 	bool discharge_fet; /**< conducting */
@@ -161,9 +163,15 @@ struct pb_sample {
 	int32_t temperature_avg_mc;
 	int32_t temperature_min_index; /**< from 1; the first of equal ones */
 	int32_t temperature_max_index; /**< from 1; the first of equal ones */
+	int32_t mos_temperature_mc; /**< of the transistors, no cell's: not among the others */
 	char device_name[PB_NAME_MAX];
+	char firmware[PB_NAME_MAX];
 	uint64_t counter_has; /**< bit n: counters[n] was reported */
 	int32_t counters[PB_COUNTER_COUNT];
+	/** What the codec must know of earlier frames of the connection: its own, 0 unknown. */
+	struct {
+		uint8_t layout, cells, probes;
+	} carry;
 };
 
 /** Computes what follows from reported members: power, activity, what was consumed, the time to

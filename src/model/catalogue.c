@@ -128,7 +128,7 @@ static const struct pb_field battery_fields[] = {
 		"10 short circuit, 11 front-end failure, 12 FET locked by command (no fault), "
 		"13 charge FET broken, 14 discharge FET broken"),
 	SAMPLE(protection_active, BOOL, NONE, 0, 1, PROTECTION, "some protection that is a fault is active"),
-	SAMPLE(alarm_mask, MASK, NONE, 0, 0xFFFF, ALARM, "the BMS's own warning bits, numbered as its maker does"),
+	SAMPLE(alarm_mask, MASK, NONE, 0, INT32_MAX, ALARM, "the BMS's own warning bits, numbered as its maker does"),
 	SAMPLE(version, NUMBER, NONE, 0, 65534, VERSION, "firmware byte of the BMS, as it is"),
 	SAMPLE(charge_fet, BOOL, NONE, 0, 1, CHARGE_FET, "the charge FET conducts"),
 	SAMPLE(discharge_fet, BOOL, NONE, 0, 1, DISCHARGE_FET, "the discharge FET conducts"),
@@ -147,7 +147,9 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(temperature_avg_mc, NUMBER, MC, -100000, 300000, TEMPERATURE_EXTREMES, "mean of the probes"),
 	SAMPLE(temperature_min_index, NUMBER, NONE, 1, PB_TEMPERATURES_MAX, TEMPERATURE_EXTREMES, "number of the coldest probe, from 1"),
 	SAMPLE(temperature_max_index, NUMBER, NONE, 1, PB_TEMPERATURES_MAX, TEMPERATURE_EXTREMES, "number of the hottest probe, from 1"),
+	SAMPLE(mos_temperature_mc, NUMBER, MC, -100000, 300000, MOS_TEMPERATURE, "temperature of the switching transistors"),
 	SAMPLE(device_name, TEXT, NONE, 0, 0, DEVICE_NAME, "the name that the BMS gives itself"),
+	SAMPLE(firmware, TEXT, NONE, 0, 0, FIRMWARE, "the BMS's firmware, where it has a name"),
 	COUNTER("short_circuit", SHORT_CIRCUIT, "short circuit"),
 	COUNTER("charge_overcurrent", CHARGE_OVERCURRENT, "charge over-current"),
 	COUNTER("discharge_overcurrent", DISCHARGE_OVERCURRENT, "discharge over-current"),

@@ -39,8 +39,8 @@ static const struct {
 	{{.rows = {"addr: 0, type: u16, field: balance_mask"}},
 	 "f:13:25: balance_mask needs registers from 0 to 281474976710655, but u16 holds 0 to "
 	 "65534; expected a wider type, a coarser scale, or saturate: true"},
-	{{.rows = {"addr: 0, type: u16, field: alarm_mask"}},
-	 "f:13:25: alarm_mask needs registers from 0 to 65535, but u16 holds 0 to 65534; "},
+	{{.rows = {"addr: 0, type: u16, field: protection_mask"}},
+	 "f:13:25: protection_mask needs registers from 0 to 65535, but u16 holds 0 to 65534; "},
 	{{.rows = {"addr: 0, type: s16, field: voltage_mv, unit: V, scale: 0.01"}},
 	 "f:13:25: voltage_mv needs registers from 0 to 60000, but s16 holds -32767 to 32767; "},
 	{{.rows = {"addr: 0, type: u16, field: current_ma, unit: A"}},
@@ -106,10 +106,10 @@ static const struct {
 	 "f:13:38: charge_fet is no array, expected no index"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: cycles}]"}},
 	 "f:13:38: cycles is a number, expected 'equals: N' to make a bit of it"},
-	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: alarm_mask, mask_bit: 16}]"}},
-	 "f:13:38: alarm_mask, expected the mask's bit that is shown, one that it can have"},
-	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: alarm_mask}]"}},
-	 "f:13:38: alarm_mask, expected the mask's bit that is shown, one that it can have"},
+	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: protection_mask, mask_bit: 16}]"}},
+	 "f:13:38: protection_mask, expected the mask's bit that is shown, one that it can have"},
+	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: protection_mask}]"}},
+	 "f:13:38: protection_mask, expected the mask's bit that is shown, one that it can have"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, field: alarm_mask, mask_bit: 0, "
 		   "equals: 1}]"}},
 	 "f:13:38: alarm_mask is a mask, expected its bit and no 'equals'"},
@@ -124,8 +124,8 @@ static const struct {
 	 "f:13:38: device_name is text, expected a truth value or a mask"},
 	{{.tables = "[coil]",
 	  .count = 3,
-	  .rows = {"addr: 0, type: coil, field: alarm_mask, bit: 14, count: 3"}},
-	 "f:13:66: alarm_mask has no bit 16, expected fewer"},
+	  .rows = {"addr: 0, type: coil, field: protection_mask, bit: 14, count: 3"}},
+	 "f:13:71: protection_mask has no bit 16, expected fewer"},
 
 	/* constants */
 	{{.rows = {"addr: 0, type: u16, value: 65536"}},
