@@ -15,6 +15,7 @@ struct pb_sample;
 
 enum pb_frame_kind {
 	PB_FRAME_REPLY,	 /**< of the BMS */
+	PB_FRAME_NOTICE, /**< of the BMS, sent along with a reply: holds for the connection */
 	PB_FRAME_MODULE, /**< of the radio module in front of it; carries no battery data */
 };
 
@@ -25,9 +26,9 @@ enum pb_frame_kind {
 struct pb_frame {
 	enum pb_frame_kind kind;
 	const uint8_t *bytes;
-	size_t len;	 /**< the whole frame; what it would need, when bytes are missing */
-	uint8_t command; /**< register or command that this answers */
-	uint8_t status;	 /**< 0 done, else the maker's code: an answer, but a refusal */
+	size_t len;	  /**< the whole frame; what it would need, when bytes are missing */
+	uint16_t command; /**< register or command that this answers */
+	uint8_t status;	  /**< 0 done, else the maker's code: an answer, but a refusal */
 	const uint8_t *payload;
 	size_t payload_len;
 	bool has_checksum;	      /**< the next two are filled */
@@ -44,12 +45,23 @@ enum {
 			   /* -EILSEQ:  wrong end byte */
 };
 
-/** One read request of a codec's poll plan. */
+/** When a request of the plan is sent. */
+enum pb_when {
+	PB_EACH_POLL,	/**< its reply is part of the reading */
+	PB_ONCE_BEFORE, /**< once a connection, before the first reading: replies depend on it */
+	PB_ONCE_AFTER,	/**< once a connection, after the first reading: it can wait */
+};
+
+/**
+ * One read request of a codec's poll plan. One that is not required and was never answered in a
+ * connection is not sent again in it: boards leave out what they do not have.
+ */
 struct pb_query {
 	const char *name; /**< for logs, e.g. "cells" */
-	uint8_t command;  /**< what the reply's pb_frame.command must be */
-	bool once;	  /**< once a connection, after the first reading; else at every poll */
-	bool required;	  /**< without its reply there is no reading */
+	uint16_t command; /**< what the reply's pb_frame.command must be */
+	enum pb_when when;
+	bool required; /**< without its reply there is no reading */
+	bool streams;  /**< once asked, the BMS sends such replies again and again by itself */
 	uint8_t len;
 	uint8_t bytes[20];
 };
@@ -81,12 +93,16 @@ struct pb_login {
 };
 
 /**
- * One battery protocol. A codec keeps no state: one const object serves every pack, the tests and
- * the fuzzer.
+ * One battery protocol, or one dialect of it. A codec keeps no state: one const object serves every
+ * pack, the tests and the fuzzer. What later frames need to know of earlier ones, it leaves in
+ * pb_sample.carry.
  */
 struct pb_codec {
-	const char *name;  /**< key in the configuration, e.g. "jbd"; static storage */
-	const char *title; /**< for people: makers and trade names */
+	const char *name;    /**< key in the configuration, e.g. "jbd"; static storage */
+	const char *title;   /**< for people: makers and trade names; of the first dialect */
+	const char *dialect; /**< for people; NULL: there is only one */
+	/** The dialect to be tried when this one is not answered; NULL: this is the last. */
+	const struct pb_codec *next;
 	const struct pb_query *queries;
 	size_t query_count;
 
@@ -103,7 +119,8 @@ struct pb_codec {
 	/**
 	 * Decodes a whole frame, as frame() accepted it, into the members that it carries; the
 	 * others keep their value. A refusal or a frame without battery data changes nothing.
-	 * @return 0; -EPROTO impossible content (@sample is intact).
+	 * @return 0; 1: more frames of the same reply follow; -EPROTO impossible content (@sample
+	 * is intact).
 	 */
 	int (*decode)(const struct pb_frame *frame, struct pb_sample *sample);
 
@@ -122,7 +139,8 @@ struct pb_codec {
 
 	/**
 	 * By which rule a device that advertises so is likely to speak this protocol; for `scan`
-	 * and `protocol: auto`. The proof is its first reply. NULL: can't tell.
+	 * and `protocol: auto`. The proof is its first reply. Of the first dialect. NULL: can't
+	 * tell.
 	 * @return a few words, static storage; NULL: no sign of it.
 	 */
 	const char *(*identify)(const struct pb_advert *advert);

@@ -141,12 +141,12 @@ struct pb_sample {
 	bool balancing;		  /**< some cell is */
 	bool protection_active;	  /**< some protection that is a fault */
 	uint32_t protection_mask; /**< set of 1 << enum pb_protection */
-	uint32_t alarm_mask;	  /**< the BMS's own warning bits 0..30, as the maker numbers them */
-	int32_t version;    /**< the BMS's firmware byte, raw: makers disagree on its coding */
-	bool charge_fet;    /**< conducting */
-	bool discharge_fet; /**< conducting */
-	int32_t cell_count; /**< 0..PB_CELLS_MAX */
-	uint64_t cell_has;  /**< bit 0: cell_mv[0] was reported */
+	uint32_t alarm_mask; /**< the BMS's own warning bits 0..30, as the maker numbers them */
+	int32_t version;     /**< the BMS's firmware byte, raw: makers disagree on its coding */
+	bool charge_fet;     /**< conducting */
+	bool discharge_fet;  /**< conducting */
+	int32_t cell_count;  /**< 0..PB_CELLS_MAX */
+	uint64_t cell_has;   /**< bit 0: cell_mv[0] was reported */
 	int32_t cell_mv[PB_CELLS_MAX];
 	int32_t cell_min_mv;
 	int32_t cell_max_mv;
@@ -163,7 +163,7 @@ struct pb_sample {
 	int32_t temperature_avg_mc;
 	int32_t temperature_min_index; /**< from 1; the first of equal ones */
 	int32_t temperature_max_index; /**< from 1; the first of equal ones */
-	int32_t mos_temperature_mc; /**< of the transistors, no cell's: not among the others */
+	int32_t mos_temperature_mc;    /**< of the transistors, no cell's: not among the others */
 	char device_name[PB_NAME_MAX];
 	char firmware[PB_NAME_MAX];
 	uint64_t counter_has; /**< bit n: counters[n] was reported */

@@ -13,8 +13,9 @@
 
 /** Times of a session; all in ms unless the name says otherwise. */
 struct pb_session_config {
-	const struct pb_codec *codec; /**< to begin with, when @others are there */
-	/** Codecs that may be the right one instead (`protocol: auto`), ended by NULL; or NULL. */
+	const struct pb_codec
+		*codec; /**< its first dialect; to begin with, when @others are there */
+	/** Codecs that may be the right one (`protocol: auto`), ended by NULL; or NULL. */
 	const struct pb_codec *const *others;
 	uint32_t poll_ms;
 	uint32_t gap_ms;    /**< between a reply and the next request; 0 allowed */
@@ -75,7 +76,7 @@ enum pb_session_state {
 	PB_STATE_CONNECTING,
 	PB_STATE_SETTLING,
 	PB_STATE_LOGIN,	  /**< a request to the radio module is out */
-	PB_STATE_WAITING, /**< a request is out */
+	PB_STATE_WAITING, /**< a request is out, or the BMS sends by itself */
 	PB_STATE_GAP,	  /**< silence before the next request or try */
 	PB_STATE_RESTING, /**< until the next poll */
 	PB_STATE_BACKOFF,
@@ -111,12 +112,14 @@ struct pb_session {
 			      none yet */
 	uint64_t received_ms; /**< of the last bytes, for dropping half frames */
 	uint64_t reply_ms;    /**< of the last reply: a board that is left alone falls asleep */
-	size_t step;	      /**< place in the plan: twice round the queries, see session.c */
+	size_t step;	      /**< place in the plan: thrice round the queries, see session.c */
 	uint32_t tries_left;
 	uint32_t wakes_left;	/**< requests that a sleeping board may still swallow */
 	uint32_t failed_cycles; /**< in a row */
 	uint32_t attempt;	/**< connections without a reading, in a row */
-	uint64_t once_done;	/**< set of queries answered or given up in this connection */
+	uint64_t done;		/**< set of queries not to be sent (again) in this connection */
+	uint64_t answered;	/**< set of queries answered in this connection */
+	uint64_t streamed_ms;	/**< last frame that came by itself; 0: none in this connection */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	enum pb_error cycle_error;
 	bool trouble;	   /**< said in the log, so the end of it is said too */
@@ -127,8 +130,12 @@ struct pb_session {
 	bool echoed;	   /**< and they were the request itself */
 	bool has_radio;	   /**< the far end is a radio module, with an address in login.mac */
 	uint32_t round_ms; /**< how long a round of turns takes */
+	bool listening;	   /**< WAITING, but nothing was sent: the BMS sends by itself */
+	bool burst;	   /**< what comes by itself may be old */
+	bool partly;	   /**< a part of the reply came */
+	bool spoken;	   /**< the codec was answered in this poll */
 	size_t candidate;  /**< of config.others, being tried */
-	size_t tried;	   /**< candidates since the poll began */
+	const struct pb_codec *begun; /**< the first that was tried in this poll */
 	struct pb_login login;
 };
 

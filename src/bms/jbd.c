@@ -43,7 +43,7 @@ enum {
 };
 
 /* Registers that boards are known to have: what a reply can be about when nothing was asked. */
-static bool known_register(uint8_t reg)
+static bool known_register(unsigned int reg)
 {
 	return reg <= 0x01 || (reg >= REG_BASIC && reg <= 0x07) || reg == 0x09 || reg == 0x0A ||
 	       (reg >= 0x10 && reg <= 0x47) || (reg >= 0xA0 && reg <= 0xA2) ||
@@ -54,7 +54,7 @@ static bool known_register(uint8_t reg)
 
 /* Registers of the poll plan: a late reply to one of them is taken whole and ignored by its reader,
  * rather than searched for starts inside. */
-static bool plan_register(uint8_t reg)
+static bool plan_register(unsigned int reg)
 {
 	return reg == REG_BASIC || reg == REG_CELLS || reg == REG_NAME || reg == REG_COUNTERS;
 }
@@ -326,9 +326,9 @@ static const struct pb_query queries[] = {
 	 .bytes = {0xDD, 0xA5, 0x03, 0x00, 0xFF, 0xFD, 0x77}},
 	{"cells", REG_CELLS, .required = true, .len = 7,
 	 .bytes = {0xDD, 0xA5, 0x04, 0x00, 0xFF, 0xFC, 0x77}},
-	{"name", REG_NAME, .once = true, .len = 7,
+	{"name", REG_NAME, .when = PB_ONCE_AFTER, .len = 7,
 	 .bytes = {0xDD, 0xA5, 0x05, 0x00, 0xFF, 0xFB, 0x77}},
-	{"counters", REG_COUNTERS, .once = true, .len = 7,
+	{"counters", REG_COUNTERS, .when = PB_ONCE_AFTER, .len = 7,
 	 .bytes = {0xDD, 0xA5, 0xAA, 0x00, 0xFF, 0x56, 0x77}},
 };
 

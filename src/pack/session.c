@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The poll plan of one connection, as a place that counts twice round the codec's queries: the
- * first round asks those of every poll, and its end is the reading; the second round asks what is
- * asked once a connection, and its fruit shows from the next reading on.
+ * The poll plan of one connection, as a place that counts three times round the codec's queries:
+ * what is asked once a connection before all else, what is asked at every poll (its end is the
+ * reading), and what is asked once a connection and shows from the next reading on.
+ *
+ * Some boards send by themselves once they were asked. Then a poll is to listen for the next frame;
+ * the request is repeated when none comes.
  *
  * A sleeping board does not answer the request that wakes it (docs/protocols/jbd.md, "Sleep"): up
  * to two requests after connecting, or after 20 s of silence, may be lost without being a fault.
@@ -20,11 +23,15 @@ enum {
 	RETRY_CYCLE_MS = 5000, /**< after a failed poll, however long the poll interval is */
 	JITTER_PERCENT = 20,
 	ROUNDS_TO_STALE = 3,
-	STALE_MOST_S = 600, /**< however long a round of turns takes */
+	STALE_MOST_S = 600,    /**< however long a round of turns takes */
+	STREAM_LOST_MS = 2000, /**< no frame for so long: it has stopped, or we were */
+	STREAM_BREAK_MS = 200, /**< silence that shows that no old frames are left in buffers */
 };
 
 /* The first failure is tried again at once: with real packs, one connect in three or four fails. */
 static const uint32_t backoff_s[] = {0, 1, 2, 5, 10, 30};
+
+static const enum pb_when rounds[] = {PB_ONCE_BEFORE, PB_EACH_POLL, PB_ONCE_AFTER};
 
 bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms)
 {
@@ -156,6 +163,7 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 
 static unsigned int send_query(struct pb_session *s, uint64_t now)
 {
+	s->listening = false;
 	/* what is left of earlier replies can't belong to this one */
 	pb_stream_flush(&s->stream);
 	if (s->asked_ms == 0)
@@ -164,6 +172,16 @@ static unsigned int send_query(struct pb_session *s, uint64_t now)
 	s->garbage_before = s->stream.garbage_bytes;
 	enter(s, PB_STATE_WAITING, now + s->config.reply_timeout_ms);
 	return PB_DO_SEND;
+}
+
+/* The query's turn has come: its replies may be on their way without a request. */
+static unsigned int ask(struct pb_session *s, uint64_t now)
+{
+	if (!s->query->streams || s->streamed_ms == 0 || now - s->streamed_ms >= STREAM_LOST_MS)
+		return send_query(s, now);
+	s->listening = true;
+	enter(s, PB_STATE_WAITING, s->streamed_ms + STREAM_LOST_MS);
+	return 0;
 }
 
 static void copy_counters(struct pb_session *s)
@@ -215,6 +233,10 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 	char why[64];
 
 	s->status.failures++;
+	/* what the board was told at first, it may have forgotten */
+	for (size_t i = 0; i < s->codec->query_count; i++)
+		if (s->codec->queries[i].when == PB_ONCE_BEFORE)
+			s->done &= ~(UINT64_C(1) << i);
 	s->cycle_error = silence_error(s, s->cycle_error);
 	s->status.last_error = s->cycle_error;
 	s->failed_cycles++;
@@ -289,7 +311,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 static unsigned int send_after_gap(struct pb_session *s, uint64_t now)
 {
 	if (s->config.gap_ms == 0)
-		return send_query(s, now);
+		return ask(s, now);
 	enter(s, PB_STATE_GAP, now + s->config.gap_ms);
 	return 0;
 }
@@ -299,11 +321,19 @@ static const struct pb_query *query_at(const struct pb_session *s, size_t step)
 {
 	size_t count = s->codec->query_count, index = step % count;
 	const struct pb_query *query = &s->codec->queries[index];
-	bool second_round = step >= count;
 
-	if (query->once != second_round || (query->once && s->once_done >> index & 1))
-		return NULL;
-	return query;
+	return query->when == rounds[step / count] && !(s->done >> index & 1) ? query : NULL;
+}
+
+static uint64_t query_bit(const struct pb_session *s)
+{
+	return UINT64_C(1) << (s->query - s->codec->queries);
+}
+
+/* Is it open which codec, or which dialect, is the right one? */
+static bool codec_open(const struct pb_session *s)
+{
+	return !s->codec_known && (s->config.others || s->config.codec->next);
 }
 
 /*
@@ -314,8 +344,10 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	size_t count = s->codec->query_count;
 	unsigned int todo = 0;
 
-	for (s->query = NULL; s->step < 2 * count; s->step++) {
-		if (s->step == count) {
+	for (s->query = NULL; s->step < PB_ARRAY_SIZE(rounds) * count; s->step++) {
+		if (s->step == count)
+			s->work = s->base;
+		if (s->step == 2 * count) {
 			if (s->work_ms == 0) /* all was refused */
 				return fail_cycle(s, now);
 			todo |= publish(s, now);
@@ -326,9 +358,10 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	}
 	if (!s->query)
 		return todo | rest(s, s->config.poll_ms, now);
-	s->tries_left = s->config.tries;
+	s->tries_left = codec_open(s) ? 1 : s->config.tries;
 	s->asked_ms = 0;
-	return todo | (gap ? send_after_gap(s, now) : send_query(s, now));
+	s->partly = false;
+	return todo | (gap ? send_after_gap(s, now) : ask(s, now));
 }
 
 static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
@@ -338,9 +371,9 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 
 	s->cycle_ms = late ? s->deadline_ms : now;
 	s->work_ms = 0;
-	s->work = s->base;
 	s->step = 0;
-	s->tried = 0;
+	s->begun = s->codec;
+	s->spoken = false;
 	s->cycle_error = PB_ERROR_NONE;
 	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
 		s->wakes_left = WAKES;
@@ -350,34 +383,48 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 /* The query is answered, refused or given up. */
 static unsigned int finish_query(struct pb_session *s, uint64_t now)
 {
-	if (s->query->once)
-		s->once_done |= UINT64_C(1) << (s->query - s->codec->queries);
+	if (s->query->when != PB_EACH_POLL)
+		s->done |= query_bit(s);
 	s->step++;
 	return go_on(s, true, now);
 }
 
-/* With `protocol: auto`: is there another codec to be tried in this poll? Then it is the next. */
-static bool next_codec(struct pb_session *s)
+/* The one to be tried behind the one that was tried: its dialects, then those of others. */
+static const struct pb_codec *following(struct pb_session *s)
 {
-	size_t count = 0;
+	const struct pb_codec *const *others = s->config.others;
 
-	if (s->codec_known || !s->config.others || s->step != 0)
-		return false;
-	while (s->config.others[count])
-		count++;
-	if (++s->tried >= count)
-		return false;
-	s->candidate = (s->candidate + 1) % count;
-	s->codec = s->config.others[s->candidate];
-	return true;
+	if (s->codec->next)
+		return s->codec->next;
+	if (!others)
+		return s->config.codec;
+	s->candidate++;
+	if (!others[s->candidate])
+		s->candidate = 0;
+	return others[s->candidate];
 }
 
-/* The query brought nothing, however often it was tried. */
+/* Nobody spoke this codec: on to the next, until all were tried in this poll. */
+static unsigned int next_codec(struct pb_session *s, uint64_t now)
+{
+	s->codec = following(s);
+	s->done = s->answered = 0;
+	s->step = 0;
+	return s->codec == s->begun ? fail_cycle(s, now) : go_on(s, true, now);
+}
+
+/* The query brought nothing, or not all, however often it was tried. */
 static unsigned int give_up_query(struct pb_session *s, uint64_t now)
 {
-	if (next_codec(s))
-		return go_on(s, true, now);
-	return s->query->required ? fail_cycle(s, now) : finish_query(s, now);
+	if (s->partly)
+		return finish_query(s, now);
+	if (codec_open(s) && !s->spoken)
+		return next_codec(s, now);
+	if (s->query->required)
+		return fail_cycle(s, now);
+	if (!(s->answered & query_bit(s)))
+		s->done |= query_bit(s);
+	return finish_query(s, now);
 }
 
 static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
@@ -385,6 +432,8 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 	bool bad = s->stream.bad_frames != s->bad_before;
 	bool garbage = s->stream.garbage_bytes != s->garbage_before || s->stream.len > 0;
 
+	if (s->listening)
+		return send_query(s, now);
 	if (s->wakes_left > 0 && !bad && !garbage) {
 		s->wakes_left--;
 		return send_query(s, now);
@@ -398,23 +447,33 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 static unsigned int take_reply(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
 {
 	/* what once-a-connection queries bring stays for all readings of the connection */
-	struct pb_sample *target = s->query->once ? &s->base : &s->work;
+	struct pb_sample *target = s->query->when == PB_EACH_POLL ? &s->work : &s->base;
+	int r;
 
 	s->reply_ms = now;
 	s->wakes_left = 0;
+	s->spoken = true;
+	s->answered |= query_bit(s);
 	if (frame->status != 0) {
 		s->cycle_error = PB_ERROR_REFUSED;
 		return finish_query(s, now);
 	}
-	if (s->codec->decode(frame, target) < 0) {
+	r = s->codec->decode(frame, target);
+	if (r < 0) {
 		s->cycle_error = PB_ERROR_IMPOSSIBLE;
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
 	}
-	/* a reply may lie in a buffer for long, when we are stopped; it is no older than its
-	 * request */
+	/*
+	 * A reply may lie in a buffer for long, when we are stopped; it is no older than its
+	 * request. One that came by itself is new, see in_burst().
+	 */
 	if (s->work_ms == 0)
-		s->work_ms = s->asked_ms;
-	return finish_query(s, now);
+		s->work_ms = s->listening ? now : s->asked_ms;
+	if (r == 0)
+		return finish_query(s, now);
+	s->partly = true;
+	enter(s, PB_STATE_WAITING, now + s->config.reply_timeout_ms);
+	return 0;
 }
 
 /* One step of the login: @reply is the module's answer, NULL for none. */
@@ -462,30 +521,65 @@ static void guess_codec(struct pb_session *s, const struct pb_advert *advert)
 	}
 }
 
+/*
+ * Frames that come by themselves bear no time. After a pause they may have lain in buffers since
+ * its beginning; they come without a pause between them, so what comes behind one is new.
+ */
+static void watch_burst(struct pb_session *s, uint64_t pause_ms)
+{
+	if (pause_ms >= STREAM_LOST_MS)
+		s->burst = true;
+	else if (pause_ms >= STREAM_BREAK_MS)
+		s->burst = false;
+}
+
+static bool is_streamed(const struct pb_session *s, const struct pb_frame *frame)
+{
+	for (size_t i = 0; i < s->codec->query_count; i++)
+		if (s->codec->queries[i].streams && s->codec->queries[i].command == frame->command)
+			return true;
+	return false;
+}
+
+/* Late replies of earlier requests, and the radio module's own frames, are passed over. */
+static unsigned int take_frame(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
+{
+	if (frame->kind == PB_FRAME_NOTICE) {
+		s->codec->decode(frame, &s->base);
+		s->codec->decode(frame, &s->work);
+	}
+	if (frame->kind == PB_FRAME_REPLY && is_streamed(s, frame)) {
+		if (s->burst)
+			return 0;
+		s->streamed_ms = now;
+	}
+	if (s->state == PB_STATE_WAITING && frame->kind == PB_FRAME_REPLY &&
+	    frame->command == s->query->command)
+		return take_reply(s, frame, now);
+	if (s->state == PB_STATE_LOGIN && frame->kind == PB_FRAME_MODULE &&
+	    frame->command == s->query->command)
+		return login(s, frame, now);
+	return 0;
+}
+
 static unsigned int take_bytes(struct pb_session *s, const struct pb_session_event *event,
 			       uint64_t now)
 {
+	unsigned int todo = 0;
 	struct pb_frame frame;
 
 	if (s->stream.len > 0 && now - s->received_ms > HALF_FRAME_MS)
 		pb_stream_flush(&s->stream);
+	watch_burst(s, now - s->received_ms);
 	s->received_ms = now;
 	s->heard = true;
 	if (s->query && event->len == s->query->len &&
 	    memcmp(event->bytes, s->query->bytes, event->len) == 0)
 		s->echoed = true;
 	pb_stream_push(&s->stream, event->bytes, event->len);
-	while (pb_stream_next(&s->stream, s->codec, s->query, &frame)) {
-		/* late replies of earlier requests, and the radio module's own frames, are passed
-		 * over */
-		if (s->state == PB_STATE_WAITING && frame.kind == PB_FRAME_REPLY &&
-		    frame.command == s->query->command)
-			return take_reply(s, &frame, now);
-		if (s->state == PB_STATE_LOGIN && frame.kind == PB_FRAME_MODULE &&
-		    frame.command == s->query->command)
-			return login(s, &frame, now);
-	}
-	return 0;
+	while (todo == 0 && pb_stream_next(&s->stream, s->codec, s->query, &frame))
+		todo = take_frame(s, &frame, now);
+	return todo;
 }
 
 static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert, uint64_t now)
@@ -502,7 +596,10 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	memset(&s->base, 0, sizeof(s->base));
 	stream->len = 0;
 	stream->eaten = 0;
-	s->once_done = 0;
+	s->done = s->answered = 0;
+	s->received_ms = now;
+	s->streamed_ms = 0;
+	s->burst = false;
 	s->failed_cycles = 0;
 	s->wakes_left = WAKES;
 	s->reply_ms = 0;
@@ -528,7 +625,7 @@ static unsigned int state_timeout(struct pb_session *s, uint64_t now)
 	case PB_STATE_WAITING:
 		return reply_timeout(s, now);
 	case PB_STATE_GAP:
-		return send_query(s, now);
+		return ask(s, now);
 	case PB_STATE_BACKOFF:
 	case PB_STATE_PARKED:
 		return connect_link(s, now);

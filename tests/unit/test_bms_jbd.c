@@ -19,7 +19,8 @@ static json_t *frames;
 
 struct result {
 	size_t count; /* frames found */
-	uint8_t command, status;
+	uint16_t command;
+	uint8_t status;
 	uint8_t payload[256];
 	size_t payload_len;
 	size_t frame_len;

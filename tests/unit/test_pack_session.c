@@ -77,7 +77,7 @@ static void queue(struct world *w, uint64_t delay, enum pb_session_event_type ty
 	}
 }
 
-static const char *right_reply(uint8_t command)
+static const char *right_reply(uint16_t command)
 {
 	return command == 3   ? reply_basic
 	       : command == 4 ? reply_cells
@@ -85,7 +85,7 @@ static const char *right_reply(uint8_t command)
 			      : reply_counters;
 }
 
-static void answer(struct world *w, uint8_t command)
+static void answer(struct world *w, uint16_t command)
 {
 	const char *hex = right_reply(command);
 
@@ -156,7 +156,7 @@ static void do_send(struct world *w)
 	if (w->last_reply_at && w->now - w->last_reply_at < w->least_gap)
 		w->least_gap = w->now - w->last_reply_at;
 	w->sent_at[w->sends % 64] = w->now;
-	w->sent[w->sends % 64] = w->session.query->command;
+	w->sent[w->sends % 64] = (uint8_t)w->session.query->command;
 	w->sends++;
 	if (!module_answer(w))
 		answer(w, w->session.query->command);

@@ -46,7 +46,7 @@ static void ask_all(const struct pb_sample *sample, struct pb_sample *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	for (size_t i = 0; i < pb_codec_jbd.query_count; i++)
-		ask(sample, pb_codec_jbd.queries[i].command, ret);
+		ask(sample, (uint8_t)pb_codec_jbd.queries[i].command, ret);
 	pb_sample_derive(ret);
 }
 

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a session makes of a codec's plan, with toy codecs whose frames are F0 command value:
+ * requests before all others, replies in parts, boards that send by themselves, requests that a
+ * board does not know, and dialects.
+ */
+#include "packbridge/pack.h"
+#include "suite.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BEFORE = 0x01, VOLTS = 0x02, PARTS = 0x03, EXTRA = 0x04, AFTER = 0x05, NOTE = 0x06 };
+enum { START = 0xF0, OTHER_START = 0xE0, PARTS_COUNT = 3 };
+
+static int frame_from(uint8_t start, const uint8_t *buf, size_t len, struct pb_frame *ret)
+{
+	*ret = (struct pb_frame){.bytes = buf, .len = 3};
+	if (buf[0] != start)
+		return -EPROTO;
+	if (len < 3)
+		return PB_FRAME_MORE;
+	ret->kind = buf[1] == NOTE ? PB_FRAME_NOTICE : PB_FRAME_REPLY;
+	ret->command = buf[1];
+	ret->payload = buf + 2;
+	ret->payload_len = 1;
+	return 3;
+}
+
+static int toy_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
+		     struct pb_frame *ret)
+{
+	(void)pending;
+	return frame_from(START, buf, len, ret);
+}
+
+static int other_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
+		       struct pb_frame *ret)
+{
+	(void)pending;
+	return frame_from(OTHER_START, buf, len, ret);
+}
+
+/* volts are told only to those who know what BEFORE said */
+static int toy_decode(const struct pb_frame *frame, struct pb_sample *s)
+{
+	int32_t value = frame->payload[0];
+
+	switch (frame->command) {
+	case BEFORE:
+		s->carry.layout = (uint8_t)value;
+		return 0;
+	case VOLTS:
+		s->voltage_mv = value * 1000 + s->carry.layout;
+		s->has |= PB_HAS(PB_HAS_VOLTAGE);
+		return 0;
+	case PARTS:
+		s->cell_count = PARTS_COUNT;
+		s->cell_mv[value - 1] = 3000 + value;
+		s->cell_has |= UINT64_C(1) << (value - 1);
+		s->has |= PB_HAS(PB_HAS_CELLS);
+		return value < PARTS_COUNT;
+	case EXTRA:
+		s->cycles = value;
+		s->has |= PB_HAS(PB_HAS_CYCLES);
+		return 0;
+	case AFTER:
+	case NOTE:
+		s->nominal_mah = value;
+		s->has |= PB_HAS(PB_HAS_NOMINAL);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static const struct pb_query full_plan[] = {
+	{"after", AFTER, .when = PB_ONCE_AFTER, .len = 1, .bytes = {AFTER}},
+	{"volts", VOLTS, .required = true, .len = 1, .bytes = {VOLTS}},
+	{"parts", PARTS, .required = true, .len = 1, .bytes = {PARTS}},
+	{"extra", EXTRA, .len = 1, .bytes = {EXTRA}},
+	{"before", BEFORE, .when = PB_ONCE_BEFORE, .len = 1, .bytes = {BEFORE}},
+};
+
+static const struct pb_query stream_plan[] = {
+	{"before", BEFORE, .when = PB_ONCE_BEFORE, .len = 1, .bytes = {BEFORE}},
+	{"volts", VOLTS, .required = true, .streams = true, .len = 1, .bytes = {VOLTS}},
+};
+
+static const struct pb_query other_plan[] = {
+	{"volts", VOLTS, .required = true, .len = 1, .bytes = {0x80 | VOLTS}},
+};
+
+static const struct pb_codec full = {.name = "toy",
+				     .queries = full_plan,
+				     .query_count = PB_ARRAY_SIZE(full_plan),
+				     .frame = toy_frame,
+				     .decode = toy_decode};
+static const struct pb_codec streaming = {.name = "toy",
+					  .queries = stream_plan,
+					  .query_count = PB_ARRAY_SIZE(stream_plan),
+					  .frame = toy_frame,
+					  .decode = toy_decode};
+static const struct pb_codec newer = {.name = "toy",
+				      .dialect = "new",
+				      .queries = full_plan,
+				      .query_count = PB_ARRAY_SIZE(full_plan),
+				      .frame = toy_frame,
+				      .decode = toy_decode};
+static const struct pb_codec older = {.name = "toy",
+				      .dialect = "old",
+				      .next = &newer,
+				      .queries = other_plan,
+				      .query_count = 1,
+				      .frame = other_frame,
+				      .decode = toy_decode};
+
+static struct pb_session session;
+static uint64_t now, deadline;
+static uint8_t sent[64];
+static size_t sends, publishes, closes;
+
+static void event(struct pb_session_event what)
+{
+	unsigned int todo = pb_session_step(&session, &what, now, &deadline);
+
+	if (todo & PB_DO_SEND)
+		sent[sends++ % sizeof(sent)] = session.query->bytes[0];
+	publishes += (todo & PB_DO_PUBLISH) != 0;
+	closes += (todo & PB_DO_CLOSE) != 0;
+}
+
+/* Lets time pass, in which nothing comes. */
+static void pass(uint64_t ms)
+{
+	uint64_t until = now + ms;
+
+	for (int steps = 0; deadline <= until; steps++) {
+		ck_assert_int_lt(steps, 1000);
+		now = deadline > now ? deadline : now;
+		event((struct pb_session_event){.type = PB_SESSION_TIME});
+	}
+	now = until;
+}
+
+static void give_from(uint8_t start, uint8_t command, uint8_t value)
+{
+	uint8_t bytes[] = {start, command, value};
+
+	event((struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = 3});
+}
+
+static void give(uint8_t command, uint8_t value)
+{
+	give_from(START, command, value);
+}
+
+/* The last request was @command: a moment later, its reply. */
+static void answer(uint8_t command, uint8_t value)
+{
+	pass(0);
+	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)], command);
+	now += 50;
+	give(command, value);
+}
+
+static void begin(const struct pb_codec *codec)
+{
+	struct pb_session_config config = {
+		.codec = codec,
+		.poll_ms = 5000,
+		.reply_timeout_ms = 1000,
+		.tries = 3,
+		.stale_after_s = 15,
+	};
+
+	pb_session_init(&session, &config);
+	now = 1000000;
+	sends = publishes = closes = 0;
+	event((struct pb_session_event){.type = PB_SESSION_START});
+	event((struct pb_session_event){.type = PB_SESSION_UP});
+	pass(0);
+}
+
+static void answer_parts(void)
+{
+	for (uint8_t i = 1; i <= PARTS_COUNT; i++)
+		answer(PARTS, i);
+}
+
+static void next_poll(void)
+{
+	ck_assert_int_eq(session.state, PB_STATE_RESTING);
+	pass(deadline - now);
+}
+
+static void expect_sent(const uint8_t *bytes, size_t count)
+{
+	ck_assert_uint_eq(sends, count);
+	ck_assert_mem_eq(sent, bytes, count);
+}
+
+/* BEFORE first, wherever it stands; a reply in parts is one reply; AFTER shows a poll later. */
+START_TEST(order)
+{
+	static const uint8_t expected[] = {BEFORE, VOLTS, PARTS, EXTRA, AFTER, VOLTS, PARTS, EXTRA};
+
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	ck_assert_uint_eq(publishes, 0);
+	answer(EXTRA, 33);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_int_eq(session.sample.voltage_mv, 12007);
+	ck_assert_uint_eq(session.sample.cell_has, 7);
+	ck_assert_int_eq(session.sample.cycles, 33);
+	ck_assert(!(session.sample.has & PB_HAS(PB_HAS_NOMINAL)));
+	answer(AFTER, 50);
+	pass(5000);
+	answer(VOLTS, 13);
+	answer_parts();
+	answer(EXTRA, 34);
+	ck_assert_int_eq(session.sample.voltage_mv, 13007);
+	ck_assert_int_eq(session.sample.nominal_mah, 50);
+	ck_assert_uint_eq(publishes, 2);
+	expect_sent(expected, sizeof(expected));
+}
+END_TEST
+
+/* A part that is lost: asked again, what came stays; after all tries the rest is unknown. */
+START_TEST(parts_get_lost)
+{
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer(PARTS, 1);
+	pass(1000);
+	ck_assert_uint_eq(sends, 4);
+	answer(PARTS, 1);
+	now += 10;
+	give(PARTS, 3);
+	answer(EXTRA, 33);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(session.sample.cell_has, 5);
+	ck_assert_uint_eq(session.status.failures, 0);
+
+	pass(5000); /* AFTER is given up, the next poll begins */
+	answer(VOLTS, 12);
+	answer(PARTS, 2);
+	pass(2999);
+	ck_assert_uint_eq(publishes, 1);
+	pass(1);
+	answer(EXTRA, 33);
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert_uint_eq(session.sample.cell_has, 2);
+	/* none at all: no reading */
+	pass(5000);
+	answer(VOLTS, 12);
+	pass(3000);
+	ck_assert_uint_eq(session.status.failures, 1);
+	ck_assert_uint_eq(publishes, 2);
+}
+END_TEST
+
+/* What a board does not know is asked in one poll; what it once knew, in each. */
+START_TEST(unknown_requests)
+{
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	pass(3000); /* EXTRA: three tries */
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(sends, 1 + 1 + 1 + 3 + 1);
+	answer(AFTER, 1);
+	next_poll();
+	answer(VOLTS, 12);
+	answer_parts();
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert_int_eq(session.state, PB_STATE_RESTING);
+
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 33);
+	answer(AFTER, 1);
+	next_poll();
+	answer(VOLTS, 12);
+	answer_parts();
+	pass(3000);
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert(!(session.sample.has & PB_HAS(PB_HAS_CYCLES)));
+	next_poll();
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 34);
+	ck_assert_int_eq(session.sample.cycles, 34);
+}
+END_TEST
+
+static void begin_stream(void)
+{
+	begin(&streaming);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(sends, 2);
+}
+
+/* Frames each half second; @return voltage of the last. */
+static void stream(uint64_t ms)
+{
+	for (uint64_t at = 0; at < ms; at += 500) {
+		pass(500);
+		give(VOLTS, (uint8_t)(20 + at / 500 % 50));
+	}
+}
+
+/* Nothing is asked while it sends; one frame a poll is taken, and its age is its own. */
+START_TEST(sends_by_itself)
+{
+	begin_stream();
+	stream(60000);
+	ck_assert_uint_eq(sends, 2);
+	ck_assert_uint_eq(publishes, 1 + 60 / 5);
+	ck_assert_uint_eq(session.status.timeouts, 0);
+	ck_assert_uint_eq(session.status.failures, 0);
+	ck_assert_uint_lt(now - session.status.sampled_ms, 5500);
+	stream(5500);
+	ck_assert_int_eq(session.sample.voltage_mv % 1000, 7);
+}
+END_TEST
+
+/* A notice holds from when it came. */
+START_TEST(notice)
+{
+	begin_stream();
+	pass(500);
+	give(NOTE, 99);
+	stream(5500);
+	ck_assert_int_eq(session.sample.nominal_mah, 99);
+}
+END_TEST
+
+/* It stops: asked again, by itself at first, with all that goes before it then. */
+START_TEST(stops_sending)
+{
+	static const uint8_t expected[] = {BEFORE, VOLTS,  VOLTS,  VOLTS, VOLTS,
+					   BEFORE, BEFORE, BEFORE, VOLTS};
+
+	begin_stream();
+	stream(2000);
+	pass(3000 - 50); /* the poll is due, and nothing came for 3 s: it is asked at once */
+	ck_assert_uint_eq(sends, 3);
+	pass(3000);
+	ck_assert_uint_eq(session.status.failures, 1);
+	ck_assert_uint_eq(session.status.last_error, PB_ERROR_TIMEOUT);
+	ck_assert_uint_eq(publishes, 1);
+	pass(5000);
+	expect_sent(expected, sizeof(expected));
+	/* and it is old in time */
+	pass(5000);
+	ck_assert_int_eq(session.status.quality, PB_QUALITY_STALE);
+	pass(10000);
+	ck_assert_uint_eq(closes, 1);
+}
+END_TEST
+
+/* A request starts it again. */
+START_TEST(starts_again)
+{
+	begin_stream();
+	pass(5000);
+	answer(VOLTS, 55);
+	/* a burst: what comes first behind a pause may be old */
+	ck_assert_uint_eq(publishes, 1);
+	pass(400);
+	give(VOLTS, 56);
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert_int_eq(session.sample.voltage_mv, 56007);
+	stream(5500);
+	ck_assert_uint_eq(publishes, 3);
+	ck_assert_uint_eq(sends, 3);
+}
+END_TEST
+
+/*
+ * The process was stopped for a minute: frames of its beginning are in the socket, and come at
+ * once. They must not pass for new.
+ */
+START_TEST(stopped_process)
+{
+	begin_stream();
+	stream(3000);
+	now += 60000;
+	for (int i = 0; i < 100; i++) {
+		give(VOLTS, 99);
+		if (i == 3)
+			pass(0); /* the timers come among them */
+		now++;
+	}
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_int_ne(session.status.quality, PB_QUALITY_GOOD);
+	pass(400);
+	give(VOLTS, 44);
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert_int_eq(session.sample.voltage_mv, 44007);
+}
+END_TEST
+
+/* Dialects are tried once each a poll, and what answered stays. */
+START_TEST(dialects)
+{
+	static const uint8_t expected[] = {0x80 | VOLTS, 0x80 | VOLTS, 0x80 | VOLTS, BEFORE};
+
+	begin(&older);
+	pass(3000); /* two requests may be needed to wake it up, then one try */
+	expect_sent(expected, sizeof(expected));
+	/* a late reply of the first is none of the second */
+	give_from(OTHER_START, VOLTS, 1);
+	ck_assert_uint_eq(publishes, 0);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 1);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_str_eq(session.codec->dialect, "new");
+	ck_assert_uint_eq(session.status.failures, 0);
+	event((struct pb_session_event){.type = PB_SESSION_DOWN});
+	pass(0);
+	event((struct pb_session_event){.type = PB_SESSION_UP});
+	pass(0);
+	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)], BEFORE);
+
+	/* nobody: a failed poll, and from the beginning again */
+	begin(&older);
+	pass(4000);
+	ck_assert_uint_eq(session.status.failures, 1);
+	sends = 0;
+	pass(5000);
+	ck_assert_uint_eq(sent[0], 0x80 | VOLTS);
+	ck_assert_uint_eq(sent[1], BEFORE);
+	ck_assert_uint_eq(session.status.failures, 2);
+}
+END_TEST
+
+/* Among codecs, all dialects of one before the next. */
+START_TEST(dialects_among_codecs)
+{
+	static const struct pb_codec *const codecs[] = {&older, &streaming, NULL};
+
+	begin(&older);
+	session.config.others = codecs;
+	pass(3000 + 1000);
+	ck_assert_uint_eq(sends, 5);
+	ck_assert_ptr_eq(session.codec, &streaming);
+	answer(BEFORE, 3);
+	pass(400);
+	give(VOLTS, 3);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert(session.codec_known);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tcase = tcase_create("plans");
+
+	tcase_add_test(tcase, order);
+	tcase_add_test(tcase, parts_get_lost);
+	tcase_add_test(tcase, unknown_requests);
+	tcase_add_test(tcase, sends_by_itself);
+	tcase_add_test(tcase, notice);
+	tcase_add_test(tcase, stops_sending);
+	tcase_add_test(tcase, starts_again);
+	tcase_add_test(tcase, stopped_process);
+	tcase_add_test(tcase, dialects);
+	tcase_add_test(tcase, dialects_among_codecs);
+	return pb_run_suite("pack/plans", tcase);
+}
