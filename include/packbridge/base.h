@@ -25,7 +25,7 @@
 			func(*pointer);                                                            \
 	}
 
-/* ---- bytes: big endian is what Modbus and JBD speak ---- */
+/* ---- bytes: big endian is what Modbus, JBD and Daly speak, little endian JK ---- */
 
 static inline uint16_t pb_get_be16(const uint8_t *p)
 {
@@ -42,6 +42,33 @@ static inline void pb_put_be16(uint8_t *p, uint16_t v)
 	p[0] = (uint8_t)(v >> 8);
 	p[1] = (uint8_t)v;
 }
+
+static inline uint32_t pb_get_be32(const uint8_t *p)
+{
+	return (uint32_t)pb_get_be16(p) << 16 | pb_get_be16(p + 2);
+}
+
+static inline uint16_t pb_get_le16(const uint8_t *p)
+{
+	return (uint16_t)(p[1] << 8 | p[0]);
+}
+
+static inline uint32_t pb_get_le32(const uint8_t *p)
+{
+	return (uint32_t)pb_get_le16(p + 2) << 16 | pb_get_le16(p);
+}
+
+static inline void pb_put_le16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+/**
+ * CRC-16 of Modbus (Serial Line V1.02, 6.2.2), which Daly uses, too. On the wire its low byte comes
+ * first; over bytes with their CRC it is 0.
+ */
+uint16_t pb_crc16(const uint8_t *bytes, size_t len);
 
 /**
  * Parses hex digits, blanks, ':' and '-' between bytes allowed, an "0x" in front too.

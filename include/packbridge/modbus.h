@@ -162,9 +162,6 @@ enum {
 	PB_RTU_ADU_MIN = 4,
 };
 
-/** CRC-16 of SER 6.2.2; on the wire its low byte comes first. */
-uint16_t pb_rtu_crc(const uint8_t *bytes, size_t len);
-
 /** One frame; @pdu is borrowed from the framer, good until its next call. */
 struct pb_rtu_frame {
 	uint8_t unit; /**< 0: broadcast */

@@ -14,24 +14,12 @@ enum {
 	UNKNOWN = 0,
 };
 
-uint16_t pb_rtu_crc(const uint8_t *bytes, size_t len)
-{
-	uint16_t crc = 0xFFFF;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= bytes[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = (uint16_t)(crc & 1 ? crc >> 1 ^ 0xA001 : crc >> 1);
-	}
-	return crc;
-}
-
 size_t pb_rtu_wrap(uint8_t *adu, uint8_t unit, size_t pdu_len)
 {
 	uint16_t crc;
 
 	adu[0] = unit;
-	crc = pb_rtu_crc(adu, 1 + pdu_len);
+	crc = pb_crc16(adu, 1 + pdu_len);
 	adu[1 + pdu_len] = (uint8_t)crc;
 	adu[2 + pdu_len] = (uint8_t)(crc >> 8);
 	return 1 + pdu_len + CRC_LEN;
@@ -45,7 +33,7 @@ uint32_t pb_rtu_gap_us(uint32_t baud)
 static bool sound(const uint8_t *bytes, size_t len)
 {
 	/* a whole frame with its CRC behind it leaves 0 */
-	return len >= PB_RTU_ADU_MIN && len <= PB_RTU_ADU_MAX && pb_rtu_crc(bytes, len) == 0;
+	return len >= PB_RTU_ADU_MIN && len <= PB_RTU_ADU_MAX && pb_crc16(bytes, len) == 0;
 }
 
 /* The length of the request ADU at @b, as far as @len bytes tell; UNKNOWN. */

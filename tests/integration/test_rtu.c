@@ -135,7 +135,7 @@ static unsigned int ask_counter(const char *sub)
 	snprintf(request, sizeof(request), "0108%s0000", sub);
 	send_frame(request);
 	ck_assert_uint_eq(receive(reply, sizeof(reply), PATIENCE_MS), sizeof(reply));
-	ck_assert_uint_eq(pb_rtu_crc(reply, sizeof(reply)), 0);
+	ck_assert_uint_eq(pb_crc16(reply, sizeof(reply)), 0);
 	return pb_get_be16(reply + 4);
 }
 

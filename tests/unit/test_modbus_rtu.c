@@ -173,8 +173,8 @@ START_TEST(checksum)
 	static const uint8_t a[] = {1, 3, 0, 0, 0, 0x0A}, b[] = {0x11, 3, 0, 0x6B, 0, 3};
 	uint8_t adu[8] = {0, 3, 0, 0, 0, 0x0A};
 
-	ck_assert_uint_eq(pb_rtu_crc(a, sizeof(a)), 0xCDC5);
-	ck_assert_uint_eq(pb_rtu_crc(b, sizeof(b)), 0x8776);
+	ck_assert_uint_eq(pb_crc16(a, sizeof(a)), 0xCDC5);
+	ck_assert_uint_eq(pb_crc16(b, sizeof(b)), 0x8776);
 	ck_assert_uint_eq(pb_rtu_wrap(adu, 1, 5), 8);
 	ck_assert_uint_eq(adu[0], 1);
 	ck_assert_uint_eq(adu[6], 0xC5);

@@ -71,7 +71,7 @@ static void ask(struct bench *bench, const char *hex)
 {
 	bench->request_len = pb_hex_parse(hex, bench->request, sizeof(bench->request));
 	ck_assert_msg(bench->request_len >= PB_RTU_ADU_MIN &&
-			      pb_rtu_crc(bench->request, (size_t)bench->request_len) == 0,
+			      pb_crc16(bench->request, (size_t)bench->request_len) == 0,
 		      "%s.golden:%d: no sound request", bench->name, bench->line);
 }
 
