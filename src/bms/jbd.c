@@ -10,6 +10,7 @@
  * The register byte of a reply is not covered by its checksum, so it is held against the request.
  * Source: docs/protocols/jbd.md; every frame of tests/data/jbd/frames.json is a test.
  */
+#include "inner.h"
 #include "jbd_module.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
@@ -69,15 +70,6 @@ static bool expected(uint8_t reg, const struct pb_query *pending)
 	return pending ? reg == pending->command || plan_register(reg) : known_register(reg);
 }
 
-static unsigned int sum(const uint8_t *bytes, size_t len)
-{
-	unsigned int total = 0;
-
-	while (len--)
-		total += *bytes++;
-	return total;
-}
-
 static int module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 {
 	ret->kind = PB_FRAME_MODULE;
@@ -91,16 +83,14 @@ static int module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 	ret->len = HEAD + ret->payload_len + 1;
 	if (len < ret->len)
 		return PB_FRAME_MORE;
-	ret->has_checksum = true;
-	ret->checksum_digits = 2;
-	ret->checksum_expected = buf[ret->len - 1];
-	ret->checksum_calculated = sum(buf + 2, ret->len - 3) & 0xFF;
-	return ret->checksum_expected == ret->checksum_calculated ? (int)ret->len : -EBADMSG;
+	return bms_checksum(ret, 2, buf[ret->len - 1], bms_sum(buf + 2, ret->len - 3) & 0xFF);
 }
 
 static int reply_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		       struct pb_frame *ret)
 {
+	int r;
+
 	ret->kind = PB_FRAME_REPLY;
 	if ((len > 1 && !expected(buf[1], pending)) || (len > 2 && !good_status(buf[2])))
 		return -EPROTO;
@@ -113,14 +103,10 @@ static int reply_frame(const uint8_t *buf, size_t len, const struct pb_query *pe
 	ret->len = HEAD + ret->payload_len + TAIL;
 	if (len < ret->len)
 		return PB_FRAME_MORE;
-	ret->has_checksum = true;
-	ret->checksum_digits = 4;
-	ret->checksum_expected = pb_get_be16(buf + ret->len - TAIL);
 	/* modulo 65536: an empty reply has checksum 0000 */
-	ret->checksum_calculated = -sum(buf + 2, 2 + ret->payload_len) & 0xFFFF;
-	if (buf[ret->len - 1] != END)
-		return -EILSEQ;
-	return ret->checksum_expected == ret->checksum_calculated ? (int)ret->len : -EBADMSG;
+	r = bms_checksum(ret, 4, pb_get_be16(buf + ret->len - TAIL),
+			 -bms_sum(buf + 2, 2 + ret->payload_len) & 0xFFFF);
+	return buf[ret->len - 1] == END ? r : -EILSEQ;
 }
 
 static int jbd_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
@@ -222,20 +208,11 @@ static int decode_cells(const uint8_t *p, size_t len, struct pb_sample *s)
 	return 0;
 }
 
-static void copy_text(char *out, const uint8_t *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		out[i] = p[i] >= 0x20 && p[i] < 0x7F ? (char)p[i] : '?';
-	out[len] = '\0';
-}
-
 static int decode_name(const uint8_t *p, size_t len, struct pb_sample *s)
 {
 	if (len >= PB_NAME_MAX)
 		return -EPROTO;
-	while (len > 0 && (p[len - 1] == '\0' || p[len - 1] == ' '))
-		len--;
-	copy_text(s->device_name, p, len);
+	bms_text(s->device_name, sizeof(s->device_name), p, len);
 	s->has |= PB_HAS(PB_HAS_DEVICE_NAME);
 	return 0;
 }
@@ -286,7 +263,7 @@ static bool jbd_parameter(const struct pb_frame *frame, struct pb_parameter *ret
 	if (frame->command >= REG_TEXT_FIRST && frame->command <= REG_TEXT_LAST) {
 		ret->has_text = p[0] < frame->payload_len;
 		if (ret->has_text)
-			copy_text(ret->text, p + 1, p[0]);
+			bms_text(ret->text, sizeof(ret->text), p + 1, p[0]);
 	} else if (frame->payload_len == 2) {
 		ret->has_value = true;
 		ret->value = pb_get_be16(p);
@@ -299,17 +276,9 @@ static bool jbd_parameter(const struct pb_frame *frame, struct pb_parameter *ret
 static void jbd_explain(const uint8_t *buf, size_t len, int reason, const struct pb_frame *frame,
 			char *out, size_t cap)
 {
-	if (reason == PB_FRAME_MORE && frame->len)
-		snprintf(out, cap, "short: the frame needs %zu bytes, %zu are there", frame->len,
-			 len);
-	else if (reason == PB_FRAME_MORE)
-		snprintf(out, cap, "short: a frame has at least %d bytes, %zu are there",
-			 HEAD + TAIL, len);
-	else if (reason == -EBADMSG)
-		snprintf(out, cap, "bad checksum: expected %0*X, calculated %0*X",
-			 frame->checksum_digits, frame->checksum_expected, frame->checksum_digits,
-			 frame->checksum_calculated);
-	else if (reason == -EILSEQ)
+	if (bms_explain(len, HEAD + TAIL, reason, frame, out, cap))
+		return;
+	if (reason == -EILSEQ)
 		snprintf(out, cap, "no end byte: expected 77, found %02X", buf[frame->len - 1]);
 	else if (buf[0] != START)
 		snprintf(out, cap, "no start byte: expected DD, found %02X", buf[0]);

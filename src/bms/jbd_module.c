@@ -16,6 +16,7 @@
  * Source: docs/protocols/jbd.md, "Password"; ten captured exchanges agree, four are tests.
  */
 #include "jbd_module.h"
+#include "inner.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -123,14 +124,6 @@ enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *re
 
 /* ---- advertisements: docs/protocols/jbd.md, "How packs are found" ---- */
 
-static bool has_uuid(const struct pb_advert *advert, uint16_t uuid)
-{
-	for (size_t i = 0; i < advert->uuid_count; i++)
-		if (advert->uuids[i] == uuid)
-			return true;
-	return false;
-}
-
 static bool known_prefix(const uint8_t *mac)
 {
 	static const uint8_t prefixes[][3] = {
@@ -177,8 +170,8 @@ static bool known_name(const char *name)
 const char *jbd_identify(const struct pb_advert *advert)
 {
 	/* other things, printers and toys, have ff00 as well: alone it is no sign */
-	if (!has_uuid(advert, 0xFF00)) {
-		if (has_uuid(advert, 0xFFF0) && fnmatch("DP04S*", advert->name, 0) == 0)
+	if (!bms_has_service(advert, 0xFF00)) {
+		if (bms_has_service(advert, 0xFFF0) && fnmatch("DP04S*", advert->name, 0) == 0)
 			return "service fff0 and a JBD name";
 		return NULL;
 	}

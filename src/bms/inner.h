@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What several codecs need. */
+#pragma once
+
+#include "packbridge/bms.h"
+
+/** @return sum of all bytes. */
+unsigned int bms_sum(const uint8_t *bytes, size_t len);
+/** Checks what frame() found at the end of a frame. @return its length; -EBADMSG. */
+int bms_checksum(struct pb_frame *frame, uint8_t digits, uint32_t expected, uint32_t calculated);
+/** Copies a text of a board: without blanks and NULs at its end, '?' for what is not printable. */
+void bms_text(char *out, size_t cap, const uint8_t *text, size_t len);
+bool bms_has_service(const struct pb_advert *advert, uint16_t uuid);
+/**
+ * Explains missing bytes and wrong checksums.
+ * @least: bytes of the shortest frame.
+ * @return false: it is something else.
+ */
+bool bms_explain(size_t len, size_t least, int reason, const struct pb_frame *frame, char *out,
+		 size_t cap);
