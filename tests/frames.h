@@ -11,7 +11,7 @@ struct captured {
 	const json_t *entry;
 	const char *id;
 	size_t len;
-	uint8_t bytes[512];
+	uint8_t bytes[1024];
 };
 
 /** The entries of tests/data/@file; the caller keeps the object. */
@@ -43,6 +43,8 @@ static inline void captured_get(const json_t *root, size_t index, struct capture
 		return;
 	}
 	chunks = json_object_get(ret->entry, "chunks");
+	if (!chunks)
+		chunks = json_object_get(ret->entry, "frames");
 	json_array_foreach(chunks, i, chunk)
 	{
 		r = pb_hex_parse(json_string_value(chunk), ret->bytes + ret->len,
