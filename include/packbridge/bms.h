@@ -154,6 +154,7 @@ struct pb_codec {
 };
 
 extern const struct pb_codec pb_codec_jbd;
+extern const struct pb_codec pb_codec_daly;
 
 enum { PB_STREAM_MAX = 1024 };
 

@@ -11,6 +11,7 @@
 
 const struct pb_codec *const pb_codecs[] = {
 	&pb_codec_jbd,
+	&pb_codec_daly,
 	NULL,
 };
 
