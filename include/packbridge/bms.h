@@ -155,6 +155,7 @@ struct pb_codec {
 
 extern const struct pb_codec pb_codec_jbd;
 extern const struct pb_codec pb_codec_daly;
+extern const struct pb_codec pb_codec_jk;
 
 enum { PB_STREAM_MAX = 1024 };
 

@@ -12,6 +12,7 @@
 const struct pb_codec *const pb_codecs[] = {
 	&pb_codec_jbd,
 	&pb_codec_daly,
+	&pb_codec_jk,
 	NULL,
 };
 

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JK (Jikong). Little endian.
+ *
+ *	request  AA 55 90 EB cmd len data*13 sum                20 bytes
+ *	reply    55 AA EB 90 type counter data*293 sum          300 bytes
+ *	module   AA 55 90 EB C8 ...*14 sum, and "AT" CR LF      between the replies
+ *
+ * Types are 01 settings, 02 cells, 03 device, 05 log. Request 97 brings 03. Request 96 brings 01
+ * and then 02 again and again, about twice a second, without being asked anew.
+ *
+ * The cells' frame comes in layouts that it does not name: 24 or 32 cell slots, or (JK04) floats.
+ * The software version of the device's frame decides; without that, the mask of the cells does,
+ * which stands elsewhere in each.
+ *
+ * The device's frame holds passcodes in clear: they are not looked at.
+ *
+ * Source: docs/protocols/jk.md; every frame of tests/data/jk/frames.json is a test.
+ */
+#include "inner.h"
+#include "packbridge/base.h"
+#include "packbridge/bms.h"
+#include "packbridge/model.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	REPLY_LEN = 300,
+	REQUEST_LEN = 20,
+	HEAD_LEN = 4,
+	TYPE_AT = 4,
+	TYPE_SETTINGS = 1,
+	TYPE_CELLS = 2,
+	TYPE_DEVICE = 3,
+	TYPE_LOG = 5,
+	CMD_CELLS = 0x96,
+	CMD_DEVICE = 0x97,
+	CMD_LOG = 0xA1,
+
+	CELLS_AT = 6,
+	SETTINGS_CAPACITY_AT = 130,
+	DEVICE_MODEL_AT = 6,
+	DEVICE_HARDWARE_AT = 22,
+	DEVICE_SOFTWARE_AT = 30,
+	DEVICE_NAME_AT = 46,
+	DEVICE_DATE_AT = 78,
+	MODEL_LEN = 16,
+	VERSION_LEN = 8,
+	DATE_LEN = 6, /* YYMMDD */
+
+	NO_PROBE = -2000,
+	VOLTAGE_MAX_MV = 1000000,
+	CAPACITY_MAX_MAH = 10000000,
+	CYCLES_MAX = 65534,
+};
+
+static const uint8_t reply_head[HEAD_LEN] = {0x55, 0xAA, 0xEB, 0x90};
+static const uint8_t module_head[HEAD_LEN] = {0xAA, 0x55, 0x90, 0xEB};
+static const uint8_t at_command[] = {'A', 'T', '\r', '\n'};
+
+/* pb_sample.carry.layout */
+enum layout {
+	LAYOUT_UNKNOWN,
+	LAYOUT_24S,
+	LAYOUT_32S,
+	LAYOUT_32S_PROBES, /* software 14 and later: probes 3 and 4 are real */
+	LAYOUT_JK04,
+};
+
+/* Where things stand in a cells' frame. */
+struct places {
+	uint8_t slots;
+	uint8_t mask, mos, voltage, current, probes, alarms, alarm_bytes, balancer;
+	uint8_t soc; /* remaining, full and cycles follow */
+	uint8_t soh, charge_switch;
+};
+
+static const struct places places_24 = {.slots = 24,
+					.mask = 54,
+					.voltage = 118,
+					.current = 126,
+					.probes = 130,
+					.mos = 134,
+					.alarms = 136,
+					.alarm_bytes = 2,
+					.balancer = 140,
+					.soc = 141,
+					.soh = 158,
+					.charge_switch = 166};
+static const struct places places_32 = {.slots = 32,
+					.mask = 70,
+					.mos = 144,
+					.voltage = 150,
+					.current = 158,
+					.probes = 162,
+					.alarms = 166,
+					.alarm_bytes = 4,
+					.balancer = 172,
+					.soc = 173,
+					.soh = 190,
+					.charge_switch = 198};
+
+/* Of places_32, with LAYOUT_32S_PROBES. */
+enum { PRESENT_AT = 214, PROBE_3_AT = 258, PROBE_4_AT = 256 };
+
+/* ---- frames ---- */
+
+/* How much of @head stands there? -EPROTO: it does not begin so; else bytes that agree. */
+static int begins(const uint8_t *buf, size_t len, const uint8_t *head)
+{
+	size_t known = len < HEAD_LEN ? len : HEAD_LEN;
+
+	return memcmp(buf, head, known) == 0 ? (int)known : -EPROTO;
+}
+
+static int module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
+{
+	ret->kind = PB_FRAME_MODULE;
+	ret->len = buf[0] == at_command[0] ? sizeof(at_command) : REQUEST_LEN;
+	if (len < ret->len)
+		return PB_FRAME_MORE;
+	ret->payload = buf + HEAD_LEN;
+	ret->payload_len = ret->len - HEAD_LEN;
+	if (ret->len == sizeof(at_command))
+		return (int)ret->len;
+	ret->command = buf[HEAD_LEN];
+	return bms_checksum(ret, 2, buf[REQUEST_LEN - 1], bms_sum(buf, REQUEST_LEN - 1) & 0xFF);
+}
+
+/* @return false: there is no such type. */
+static bool take_type(uint8_t type, struct pb_frame *ret)
+{
+	ret->kind = type == TYPE_SETTINGS ? PB_FRAME_NOTICE : PB_FRAME_REPLY;
+	ret->command = type == TYPE_DEVICE ? CMD_DEVICE : type == TYPE_LOG ? CMD_LOG : CMD_CELLS;
+	return type == TYPE_SETTINGS || type == TYPE_CELLS || type == TYPE_DEVICE ||
+	       type == TYPE_LOG;
+}
+
+static int jk_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
+		    struct pb_frame *ret)
+{
+	(void)pending; /* the type tells what it is */
+	*ret = (struct pb_frame){.bytes = buf};
+	if (len == 0)
+		return PB_FRAME_MORE;
+	if (begins(buf, len, module_head) > 0 || begins(buf, len, at_command) > 0)
+		return module_frame(buf, len, ret);
+	if (begins(buf, len, reply_head) < 0)
+		return -EPROTO;
+	if (len > TYPE_AT && !take_type(buf[TYPE_AT], ret))
+		return -EPROTO;
+	ret->len = REPLY_LEN;
+	if (len < REPLY_LEN)
+		return PB_FRAME_MORE;
+	ret->payload = buf + CELLS_AT;
+	ret->payload_len = REPLY_LEN - CELLS_AT - 1;
+	return bms_checksum(ret, 2, buf[REPLY_LEN - 1], bms_sum(buf, REPLY_LEN - 1) & 0xFF);
+}
+
+/* ---- the device ---- */
+
+static enum layout layout_of(const char *model, const char *hardware, const char *software)
+{
+	long major = strtol(software, NULL, 10);
+
+	if ((hardware[0] == '3' && major == 3) || strncmp(model, "JK-B5A24S", 9) == 0)
+		return LAYOUT_JK04;
+	if (major >= 14)
+		return LAYOUT_32S_PROBES;
+	return major >= 11 ? LAYOUT_32S : major > 0 ? LAYOUT_24S : LAYOUT_UNKNOWN;
+}
+
+static void text(char *out, size_t cap, const uint8_t *p, size_t len)
+{
+	bms_text(out, cap, p, strnlen((const char *)p, len));
+}
+
+/* @return YYYYMMDD, 0 for no date */
+static int32_t date(const uint8_t *p)
+{
+	int32_t number = 0, month, day;
+
+	for (int i = 0; i < DATE_LEN; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return 0;
+		number = number * 10 + p[i] - '0';
+	}
+	month = number / 100 % 100;
+	day = number % 100;
+	return month < 1 || month > 12 || day < 1 || day > 31 ? 0 : 20000000 + number;
+}
+
+static int decode_device(const uint8_t *f, struct pb_sample *s)
+{
+	char model[MODEL_LEN + 1], hardware[VERSION_LEN + 1];
+
+	text(model, sizeof(model), f + DEVICE_MODEL_AT, MODEL_LEN);
+	text(hardware, sizeof(hardware), f + DEVICE_HARDWARE_AT, VERSION_LEN);
+	text(s->firmware, sizeof(s->firmware), f + DEVICE_SOFTWARE_AT, VERSION_LEN);
+	text(s->device_name, sizeof(s->device_name), f + DEVICE_NAME_AT, MODEL_LEN);
+	s->carry.layout = (uint8_t)layout_of(model, hardware, s->firmware);
+	s->production_date = date(f + DEVICE_DATE_AT);
+	if (s->firmware[0])
+		s->has |= PB_HAS(PB_HAS_FIRMWARE);
+	if (s->device_name[0])
+		s->has |= PB_HAS(PB_HAS_DEVICE_NAME);
+	if (s->production_date)
+		s->has |= PB_HAS(PB_HAS_PRODUCTION_DATE);
+	return 0;
+}
+
+/* What the owner has set: of it, the capacity by design. JK04's settings stand elsewhere. */
+static int decode_settings(const uint8_t *f, struct pb_sample *s)
+{
+	s->nominal_mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
+	if (s->carry.layout != LAYOUT_JK04 && s->nominal_mah > 0 &&
+	    s->nominal_mah <= CAPACITY_MAX_MAH)
+		s->has |= PB_HAS(PB_HAS_NOMINAL);
+	return 0;
+}
+
+/* ---- cells ---- */
+
+static int16_t le16s(const uint8_t *p)
+{
+	return (int16_t)pb_get_le16(p);
+}
+
+/* Cells from the first on, as nearly all packs have them. */
+static bool is_mask(uint32_t mask)
+{
+	return mask != 0 && (mask & (mask + 1)) == 0;
+}
+
+/*
+ * @return the places of this frame; NULL: it fits no layout, more than one, or another than the
+ * device told.
+ */
+static const struct places *places_of(const uint8_t *f, uint8_t layout)
+{
+	bool is_24 = is_mask(pb_get_le32(f + places_24.mask));
+	bool is_32 = is_mask(pb_get_le32(f + places_32.mask));
+
+	switch ((enum layout)layout) {
+	case LAYOUT_24S:
+		return is_32 && !is_24 ? NULL : &places_24;
+	case LAYOUT_32S:
+	case LAYOUT_32S_PROBES:
+		return is_24 && !is_32 ? NULL : &places_32;
+	case LAYOUT_UNKNOWN:
+		return is_24 == is_32 ? NULL : is_24 ? &places_24 : &places_32;
+	case LAYOUT_JK04:
+		break;
+	}
+	return NULL;
+}
+
+/* Bits of the maker to the common ones; docs/protocols/README.md has the table. */
+static uint32_t protections(uint32_t alarms)
+{
+	enum {
+		BOTH_HOT = 1 << PB_PROTECT_CHARGE_OVERTEMPERATURE |
+			   1 << PB_PROTECT_DISCHARGE_OVERTEMPERATURE,
+	};
+	static const uint32_t meanings[32] = {
+		[1] = BOTH_HOT, /* the transistors */
+		[5] = 1 << PB_PROTECT_PACK_OVERVOLTAGE,
+		[6] = 1 << PB_PROTECT_CHARGE_OVERCURRENT,
+		[7] = 1 << PB_PROTECT_SHORT_CIRCUIT,
+		[8] = 1 << PB_PROTECT_CHARGE_OVERTEMPERATURE,
+		[9] = 1 << PB_PROTECT_CHARGE_UNDERTEMPERATURE,
+		[10] = 1 << PB_PROTECT_FRONT_END, /* no link to the coprocessor */
+		[11] = 1 << PB_PROTECT_CELL_UNDERVOLTAGE,
+		[12] = 1 << PB_PROTECT_PACK_UNDERVOLTAGE,
+		[13] = 1 << PB_PROTECT_DISCHARGE_OVERCURRENT,
+		[14] = 1 << PB_PROTECT_SHORT_CIRCUIT,
+		[15] = 1 << PB_PROTECT_DISCHARGE_OVERTEMPERATURE,
+		[16] = 1 << PB_PROTECT_CHARGE_FET_BROKEN,
+		[17] = 1 << PB_PROTECT_DISCHARGE_FET_BROKEN,
+		[20] = 1 << PB_PROTECT_DISCHARGE_FET_BROKEN, /* does not switch on */
+		[21] = BOTH_HOT,			     /* the battery */
+		[24] = 1 << PB_PROTECT_SHORT_CIRCUIT,	     /* it is still there */
+		[25] = 1 << PB_PROTECT_DISCHARGE_OVERCURRENT,
+		[26] = 1 << PB_PROTECT_DISCHARGE_OVERCURRENT,
+		[27] = 1 << PB_PROTECT_DISCHARGE_UNDERTEMPERATURE,
+	};
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < PB_ARRAY_SIZE(meanings); i++)
+		if (alarms >> i & 1)
+			mask |= meanings[i];
+	return mask;
+}
+
+static void put_probe(struct pb_sample *s, unsigned int index, const uint8_t *p, bool present)
+{
+	s->temperature_count = (int32_t)index + 1;
+	s->temperature_mc[index] = le16s(p) * 100;
+	if (present && le16s(p) != NO_PROBE)
+		s->temperature_has |= UINT64_C(1) << index;
+}
+
+static void decode_temperatures(const uint8_t *f, const struct places *at, struct pb_sample *s)
+{
+	bool many = s->carry.layout == LAYOUT_32S_PROBES;
+	/* bit 0 stands for the transistors, 1 to 5 for the probes */
+	unsigned int present = many ? f[PRESENT_AT] : 0xFF;
+
+	s->temperature_has = 0;
+	put_probe(s, 0, f + at->probes, present >> 1 & 1);
+	put_probe(s, 1, f + at->probes + 2, present >> 2 & 1);
+	if (many) {
+		put_probe(s, 2, f + PROBE_3_AT, present >> 3 & 1);
+		put_probe(s, 3, f + PROBE_4_AT, present >> 4 & 1);
+	}
+	s->mos_temperature_mc = le16s(f + at->mos) * 100;
+	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
+	if (present & 1 && le16s(f + at->mos) != NO_PROBE)
+		s->has |= PB_HAS(PB_HAS_MOS_TEMPERATURE);
+}
+
+static void decode_charge(const uint8_t *f, const struct places *at, struct pb_sample *s)
+{
+	const uint8_t *p = f + at->soc;
+	uint32_t cycles = pb_get_le32(p + 9);
+
+	s->soc_permille = p[0] * 10;
+	s->remaining_mah = pb_get_le32(p + 1);
+	s->full_mah = pb_get_le32(p + 5);
+	s->cycles = cycles > CYCLES_MAX ? CYCLES_MAX : (int32_t)cycles;
+	s->soh_permille = f[at->soh] * 10;
+	s->has |= PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_FULL) |
+		  PB_HAS(PB_HAS_CYCLES);
+	if (f[at->soh] > 0 && f[at->soh] <= 100)
+		s->has |= PB_HAS(PB_HAS_SOH);
+}
+
+static void decode_state(const uint8_t *f, const struct places *at, struct pb_sample *s)
+{
+	uint32_t alarms = pb_get_le16(f + at->alarms);
+
+	if (at->alarm_bytes == 4)
+		alarms = pb_get_le32(f + at->alarms);
+	s->alarm_mask = alarms & INT32_MAX;
+	s->protection_mask = protections(alarms);
+	s->balancing = f[at->balancer] != 0;
+	s->charge_fet = f[at->charge_switch] != 0;
+	s->discharge_fet = f[at->charge_switch + 1] != 0;
+	s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_BALANCING) |
+		  PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET);
+}
+
+static int decode_cells(const uint8_t *f, struct pb_sample *s)
+{
+	const struct places *at = places_of(f, s->carry.layout);
+	uint32_t mask, voltage;
+
+	if (!at)
+		return -EPROTO;
+	mask = pb_get_le32(f + at->mask);
+	voltage = pb_get_le32(f + at->voltage);
+	if (mask == 0 || (uint64_t)mask >> at->slots || voltage > VOLTAGE_MAX_MV ||
+	    f[at->soc] > 100)
+		return -EPROTO;
+	s->cell_has = mask;
+	s->cell_count = 0;
+	for (int i = 0; i < at->slots; i++) {
+		s->cell_mv[i] = pb_get_le16(f + CELLS_AT + 2 * (size_t)i);
+		if (mask >> i & 1)
+			s->cell_count = i + 1;
+	}
+	s->voltage_mv = (int32_t)voltage;
+	s->current_ma = (int32_t)pb_get_le32(f + at->current);
+	s->has |= PB_HAS(PB_HAS_CELLS) | PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT);
+	decode_temperatures(f, at, s);
+	decode_charge(f, at, s);
+	decode_state(f, at, s);
+	return 0;
+}
+
+/* A float (IEEE 754, 32 bits) of volts in mV. @return -1: no voltage of a cell. */
+static int32_t float_mv(uint32_t bits)
+{
+	enum { EXPONENT_BIAS = 127, MANTISSA_BITS = 23, LEAST = 117, MOST = 129 };
+	uint32_t exponent = bits >> MANTISSA_BITS;
+	uint64_t mantissa = (bits & 0x7FFFFF) | 0x800000;
+	unsigned int shift;
+
+	if (exponent < LEAST || exponent > MOST) /* 1 mV to 8 V; negative ones are beyond */
+		return bits == 0 ? 0 : -1;
+	shift = EXPONENT_BIAS + MANTISSA_BITS - exponent;
+	return (int32_t)((mantissa * 1000 + (UINT64_C(1) << (shift - 1))) >> shift);
+}
+
+/* Nothing else of this frame is known. */
+static int decode_floats(const uint8_t *f, struct pb_sample *s)
+{
+	int32_t mv[24], count = 0;
+	uint64_t has = 0;
+
+	for (int i = 0; i < 24; i++) {
+		mv[i] = float_mv(pb_get_le32(f + CELLS_AT + 4 * (size_t)i));
+		if (mv[i] < 0)
+			return -EPROTO;
+		if (mv[i] > 0) {
+			has |= UINT64_C(1) << i;
+			count = i + 1;
+		}
+	}
+	if (count == 0)
+		return -EPROTO;
+	memcpy(s->cell_mv, mv, sizeof(mv));
+	s->cell_count = count;
+	s->cell_has = has;
+	s->has |= PB_HAS(PB_HAS_CELLS);
+	return 0;
+}
+
+static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
+{
+	const uint8_t *f = frame->bytes;
+
+	if (frame->kind == PB_FRAME_MODULE)
+		return 0;
+	switch (f[TYPE_AT]) {
+	case TYPE_SETTINGS:
+		return decode_settings(f, s);
+	case TYPE_CELLS:
+		return s->carry.layout == LAYOUT_JK04 ? decode_floats(f, s) : decode_cells(f, s);
+	case TYPE_DEVICE:
+		return decode_device(f, s);
+	default:
+		return 0;
+	}
+}
+
+/* ---- how they are found, and what is wrong with bytes ---- */
+
+static const char *jk_identify(const struct pb_advert *advert)
+{
+	static const uint8_t mark[] = {0x88, 0xA0};
+	const uint8_t *own = advert->maker + 2; /* whatever maker's id goes before it */
+	size_t len = sizeof(mark) + sizeof(advert->mac);
+
+	if (advert->maker_len >= 2 + len && memcmp(own, mark, sizeof(mark)) == 0 &&
+	    memcmp(own + sizeof(mark), advert->mac, sizeof(advert->mac)) == 0)
+		return "maker data of a JK module";
+	if (fnmatch("JK[-_]*", advert->name, 0) == 0)
+		return "a JK name";
+	return NULL;
+}
+
+static void jk_explain(const uint8_t *buf, size_t len, int reason, const struct pb_frame *frame,
+		       char *out, size_t cap)
+{
+	if (bms_explain(len, REPLY_LEN, reason, frame, out, cap))
+		return;
+	if (begins(buf, len, reply_head) < 0)
+		snprintf(out, cap, "no start: expected 55 AA EB 90");
+	else
+		snprintf(out, cap, "type %02X, expected 01, 02, 03 or 05",
+			 len > TYPE_AT ? buf[TYPE_AT] : 0);
+}
+
+/* The device goes first, for its layout; and boards exist that send no cells without it. */
+static const struct pb_query queries[] = {
+	{"device", CMD_DEVICE, .when = PB_ONCE_BEFORE, .len = REQUEST_LEN,
+	 .bytes = {0xAA, 0x55, 0x90, 0xEB, CMD_DEVICE, [REQUEST_LEN - 1] = 0x11}},
+	{"cells", CMD_CELLS, .required = true, .streams = true, .len = REQUEST_LEN,
+	 .bytes = {0xAA, 0x55, 0x90, 0xEB, CMD_CELLS, [REQUEST_LEN - 1] = 0x10}},
+};
+
+const struct pb_codec pb_codec_jk = {
+	.name = "jk",
+	.title = "JK (Jikong)",
+	.queries = queries,
+	.query_count = PB_ARRAY_SIZE(queries),
+	.frame = jk_frame,
+	.decode = jk_decode,
+	.identify = jk_identify,
+	.explain = jk_explain,
+};
