@@ -19,6 +19,8 @@ enum pb_frame_kind {
 	PB_FRAME_MODULE, /**< of the radio module in front of it; carries no battery data */
 };
 
+enum { PB_COMMAND_UNKNOWN = 0xFFFF };
+
 /**
  * One frame as a codec measured it. Pointers are borrowed from the buffer that was measured.
  * After a failure, the members up to the fault are still filled, for `decode` to explain it.
@@ -27,7 +29,7 @@ struct pb_frame {
 	enum pb_frame_kind kind;
 	const uint8_t *bytes;
 	size_t len;	  /**< the whole frame; what it would need, when bytes are missing */
-	uint16_t command; /**< register or command that this answers */
+	uint16_t command; /**< register or command that this answers, or PB_COMMAND_UNKNOWN */
 	uint8_t status;	  /**< 0 done, else the maker's code: an answer, but a refusal */
 	const uint8_t *payload;
 	size_t payload_len;

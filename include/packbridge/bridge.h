@@ -21,8 +21,11 @@ const struct pb_codec *pb_codec_find(const char *name);
 /** In place of a codec's name: find out which. */
 #define PB_PROTOCOL_AUTO "auto"
 
+/** @return 0: it is one, or auto; -EINVAL with the reason in @why. */
+int pb_protocol_check(const char *protocol, char *why, size_t why_cap);
+
 struct pb_session_config;
-/** Sets the codec, or those to be tried, by a name that pb_bridge_check() let pass. */
+/** Sets the codec, or those to be tried, by a name that pb_protocol_check() let pass. */
 void pb_session_protocol(struct pb_session_config *config, const char *protocol);
 /**
  * Splits "TYPE:ADDRESS".

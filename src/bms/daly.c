@@ -51,7 +51,6 @@ enum {
 	P81_ALARMS = 0xA4,
 	P81_SETTINGS = 0x100,
 	P81_VERSIONS = 0x178,
-	ANY_REGISTER = 0xFFFF, /* a reply whose length tells nothing */
 
 	CURRENT_ZERO = 30000, /* 0.1 A */
 	CELSIUS_ZERO = 40,
@@ -187,13 +186,13 @@ static const struct word_dialect p81 = {
 	{{STATUS, 64}, {P81_STATUS, 62}, {P81_ALARMS, 10}, {P81_SETTINGS, 81}, {P81_VERSIONS, 74}},
 };
 
-/* @return the register that a reply of so many words is about, or ANY_REGISTER. */
+/* @return the register that a reply of so many words is about, or PB_COMMAND_UNKNOWN. */
 static uint16_t register_of(const struct word_dialect *dialect, size_t words)
 {
 	for (size_t i = 0; i < dialect->count; i++)
 		if (dialect->blocks[i].words == words)
 			return dialect->blocks[i].reg;
-	return ANY_REGISTER;
+	return PB_COMMAND_UNKNOWN;
 }
 
 static int check_crc(const uint8_t *buf, struct pb_frame *ret)
@@ -214,7 +213,7 @@ static int short_frame(const uint8_t *buf, size_t len, const struct pb_query *pe
 	ret->len = refused ? REFUSED_LEN : WRITE_LEN;
 	if (len < ret->len)
 		return PB_FRAME_MORE;
-	ret->command = refused && pending ? pending->command : ANY_REGISTER;
+	ret->command = refused && pending ? pending->command : PB_COMMAND_UNKNOWN;
 	ret->status = !refused ? 0 : buf[2] ? buf[2] : UNKNOWN_REFUSAL;
 	ret->payload = buf + 2;
 	ret->payload_len = ret->len - 2 - CRC_LEN;
@@ -239,7 +238,7 @@ static int word_frame(const struct word_dialect *dialect, const uint8_t *buf, si
 	ret->payload_len = buf[2];
 	ret->command = register_of(dialect, ret->payload_len / 2);
 	if (ret->payload_len == 0 || ret->payload_len % 2 || ret->payload_len > WORD_BYTES_MAX ||
-	    (pending && ret->command == ANY_REGISTER))
+	    (pending && ret->command == PB_COMMAND_UNKNOWN))
 		return -EPROTO;
 	ret->len = WORD_HEAD + ret->payload_len + CRC_LEN;
 	return len < ret->len ? PB_FRAME_MORE : check_crc(buf, ret);
@@ -430,6 +429,8 @@ static int a5_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 	if (memcmp(buf, head, len < sizeof(head) ? len : sizeof(head)) != 0 ||
 	    (len > 3 && buf[3] != A5_DATA))
 		return -EPROTO;
+	if (len < 4)
+		return PB_FRAME_MORE;
 	ret->len = A5_LEN;
 	if (len < A5_LEN)
 		return PB_FRAME_MORE;

@@ -63,11 +63,8 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 	type = pb_link_find(pack->link, &setup.address, why, sizeof(why));
 	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0)
 		mark_error(report, config, pack->link_mark, why);
-	if (!pb_codec_find(pack->protocol) && strcmp(pack->protocol, PB_PROTOCOL_AUTO) != 0) {
-		snprintf(why, sizeof(why), "no protocol '%s', expected jbd or auto",
-			 pack->protocol);
+	if (pb_protocol_check(pack->protocol, why, sizeof(why)) < 0)
 		mark_error(report, config, pack->protocol_mark, why);
-	}
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
 }
 

@@ -6,6 +6,7 @@
 #include "packbridge/pack.h"
 #include "packbridge/sim.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,21 @@ const struct pb_codec *pb_codec_find(const char *name)
 		if (strcmp((*codec)->name, name) == 0)
 			return *codec;
 	return NULL;
+}
+
+int pb_protocol_check(const char *protocol, char *why, size_t why_cap)
+{
+	int at;
+
+	if (strcmp(protocol, PB_PROTOCOL_AUTO) == 0 || pb_codec_find(protocol))
+		return 0;
+	at = snprintf(why, why_cap, "no protocol '%s', expected", protocol);
+	for (const struct pb_codec *const *codec = pb_codecs; *codec; codec++)
+		if (at > 0 && (size_t)at < why_cap)
+			at += snprintf(why + at, why_cap - (size_t)at, " %s,", (*codec)->name);
+	if (at > 0 && (size_t)at < why_cap)
+		snprintf(why + at - 1, why_cap - (size_t)at + 1, " or " PB_PROTOCOL_AUTO);
+	return -EINVAL;
 }
 
 void pb_session_protocol(struct pb_session_config *config, const char *protocol)

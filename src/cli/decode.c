@@ -23,7 +23,8 @@ static const char help[] =
 	"may stand between bytes); without arguments, the chunks are the lines of standard input.\n"
 	"Prints what each sound frame holds; without any, says why and ends with status 1.\n\n"
 	"  -j, --json           one JSON object a frame and line\n"
-	"  -p, --protocol NAME  what the battery speaks (default jbd)\n"
+	"  -p, --protocol NAME  what the battery speaks: jbd, daly, jk (default auto: any of "
+	"them)\n"
 	"  -h, --help           this text\n";
 
 struct bytes {
@@ -98,20 +99,26 @@ static void add_parameter(const struct pb_codec *codec, const struct pb_frame *f
 		json_object_set_new(object, "string", json_string(parameter.text));
 }
 
-static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *frame)
+/* @sample: what earlier frames left there for later ones; its fields become this frame's. */
+static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *frame,
+			  struct pb_sample *sample)
 {
-	struct pb_sample sample = {0};
-	json_t *object =
-		json_pack("{s:i, s:i}", "command", frame->command, "status", frame->status);
+	bool known = frame->command != PB_COMMAND_UNKNOWN;
+	json_t *object = json_pack("{s:s, s:o, s:i}", "protocol", codec->name, "command",
+				   known ? json_integer(frame->command) : json_null(), "status",
+				   frame->status);
 	int r;
 
+	if (codec->dialect)
+		json_object_set_new(object, "dialect", json_string(codec->dialect));
 	if (frame->kind == PB_FRAME_MODULE)
 		json_object_set_new(object, "module", json_true());
 	if (frame->has_checksum)
 		json_object_set_new(object, "checksum", json_checksum(frame));
-	r = codec->decode(frame, &sample);
-	pb_sample_derive(&sample);
-	json_object_set_new(object, "fields", pb_json_sample(&sample));
+	*sample = (struct pb_sample){.carry = sample->carry};
+	r = codec->decode(frame, sample);
+	pb_sample_derive(sample);
+	json_object_set_new(object, "fields", pb_json_sample(sample));
 	if (r < 0)
 		json_object_set_new(object, "error",
 				    json_string(pb_error_text(PB_ERROR_IMPOSSIBLE)));
@@ -119,21 +126,46 @@ static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *f
 	return object;
 }
 
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static void print_head(const json_t *object)
+{
+	const json_t *checksum = json_object_get(object, "checksum");
+	const char *dialect = text_of(object, "dialect");
+	const json_t *command = json_object_get(object, "command");
+	char number[8] = "?";
+
+	if (json_is_integer(command))
+		snprintf(number, sizeof(number), "%02X", (unsigned int)json_integer_value(command));
+	printf("%s%s%s: %s %s, status %02X", text_of(object, "protocol"), *dialect ? " " : "",
+	       dialect, json_object_get(object, "module") ? "module frame" : "reply to", number,
+	       (unsigned int)json_integer_value(json_object_get(object, "status")));
+	if (checksum)
+		printf(", checksum %s", text_of(checksum, "expected"));
+	putchar('\n');
+}
+
 static void print_text(json_t *object)
 {
-	json_t *checksum = json_object_get(object, "checksum"), *value;
+	static const char *const head[] = {"protocol", "dialect", "command",
+					   "status",   "module",  NULL};
 	const char *key;
+	json_t *value;
 
-	printf("%s %02X, status %02X, checksum %s\n",
-	       json_object_get(object, "module") ? "module frame" : "reply to",
-	       (unsigned int)json_integer_value(json_object_get(object, "command")),
-	       (unsigned int)json_integer_value(json_object_get(object, "status")),
-	       json_string_value(json_object_get(checksum, "expected")));
+	print_head(object);
 	pb_json_print(json_object_get(object, "fields"));
 	json_object_foreach(object, key, value)
 	{
-		if (json_is_object(value) || strcmp(key, "command") == 0 ||
-		    strcmp(key, "status") == 0 || strcmp(key, "module") == 0)
+		size_t i = 0;
+
+		while (head[i] && strcmp(key, head[i]) != 0)
+			i++;
+		if (json_is_object(value) || head[i])
 			continue;
 		printf("  %-20s ", key);
 		json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -141,9 +173,10 @@ static void print_text(json_t *object)
 	}
 }
 
-static void print_frame(const struct pb_codec *codec, const struct pb_frame *frame, bool json)
+static void print_frame(const struct pb_codec *codec, const struct pb_frame *frame,
+			struct pb_sample *sample, bool json)
 {
-	json_t *object = json_frame(codec, frame);
+	json_t *object = json_frame(codec, frame, sample);
 
 	if (json) {
 		json_dumpf(object, stdout, JSON_COMPACT);
@@ -164,20 +197,23 @@ struct failure {
 	char why[128];
 };
 
-static int rank_of(int reason, const struct pb_frame *frame)
+static int rank_of(const struct pb_codec *codec, const uint8_t *start, int reason,
+		   const struct pb_frame *frame)
 {
+	struct pb_frame first;
+
 	if (reason == -EBADMSG || reason == -EILSEQ)
-		return 3;
+		return 4;
 	if (reason == PB_FRAME_MORE)
-		return frame->len ? 2 : 1;
-	return 0;
+		return frame->len ? 3 : 2;
+	return codec->frame(start, 1, NULL, &first) == PB_FRAME_MORE;
 }
 
 static void note_failure(struct failure *failure, const struct pb_codec *codec,
 			 const struct bytes *bytes, size_t offset, int reason,
 			 const struct pb_frame *frame)
 {
-	int rank = rank_of(reason, frame);
+	int rank = rank_of(codec, bytes->buf + offset, reason, frame);
 
 	if (failure->known && rank <= failure->rank)
 		return;
@@ -191,27 +227,69 @@ static void note_failure(struct failure *failure, const struct pb_codec *codec,
 		snprintf(failure->why, sizeof(failure->why), "no frame");
 }
 
-/* The same walk as pb_stream_next(), but with offsets and without an end. */
-static int decode_stream(const struct pb_codec *codec, const struct bytes *bytes, bool json)
+/* Codecs and their dialects, one behind the other; @only NULL: all there are. */
+struct walk {
+	const struct pb_codec *only, *codec;
+	size_t index;
+};
+
+static const struct pb_codec *first_codec(struct walk *walk)
 {
+	walk->index = 0;
+	walk->codec = walk->only ? walk->only : pb_codecs[0];
+	return walk->codec;
+}
+
+static const struct pb_codec *next_codec(struct walk *walk)
+{
+	if (walk->codec->next)
+		walk->codec = walk->codec->next;
+	else
+		walk->codec = walk->only ? NULL : pb_codecs[++walk->index];
+	return walk->codec;
+}
+
+/* @return length of the frame at @at, with its @ret_codec; 0: there is none. */
+static size_t find_frame(struct walk *walk, const struct bytes *bytes, size_t at,
+			 struct failure *failure, const struct pb_codec **ret_codec,
+			 struct pb_frame *ret)
+{
+	for (const struct pb_codec *codec = first_codec(walk); codec; codec = next_codec(walk)) {
+		int r = codec->frame(bytes->buf + at, bytes->len - at, NULL, ret);
+
+		*ret_codec = codec;
+		if (r > 0)
+			return (size_t)r;
+		note_failure(failure, codec, bytes, at, r, ret);
+	}
+	return 0;
+}
+
+/* The same walk as pb_stream_next(), but with offsets and without an end. */
+static int decode_stream(const struct pb_codec *only, const struct bytes *bytes, bool json)
+{
+	struct walk walk = {.only = only};
 	struct failure failure = {0};
+	struct pb_sample sample = {0};
 	size_t at = 0, frames = 0, dropped = 0;
 
 	while (at < bytes->len) {
+		const struct pb_codec *codec;
 		struct pb_frame frame;
-		int r = codec->frame(bytes->buf + at, bytes->len - at, NULL, &frame);
+		size_t len = find_frame(&walk, bytes, at, &failure, &codec, &frame);
 
-		if (r > 0) {
-			print_frame(codec, &frame, json);
+		if (len > 0) {
+			print_frame(codec, &frame, &sample, json);
 			frames++;
-			at += (size_t)r;
+			at += len;
 			continue;
 		}
-		note_failure(&failure, codec, bytes, at, r, &frame);
 		/* nothing will complete this one: what follows may hold whole frames */
 		dropped++;
 		at++;
 	}
+	if (failure.rank == 0 && !only)
+		snprintf(failure.why, sizeof(failure.why), "no start of a frame");
 	if (frames > 0 && dropped > 0)
 		fprintf(stderr,
 			"packbridge decode: %zu bytes belong to no frame; at offset %zu: %s\n",
@@ -229,27 +307,26 @@ static int decode_stream(const struct pb_codec *codec, const struct bytes *bytes
 
 int pb_cli_decode(int argc, char **argv)
 {
-	const char *protocol = "jbd";
+	const char *protocol = PB_PROTOCOL_AUTO;
 	bool json = false;
 	const struct option_row rows[] = {
 		{"json", 'j', OPTION_FLAG, &json, 0, 0},
 		{"protocol", 'p', OPTION_TEXT, &protocol, 0, 0},
 		{0},
 	};
-	const struct pb_codec *codec;
 	struct bytes bytes = {0};
+	char why[256];
 	int status = pb_cli_options(argc, argv, rows, help, "..."), r = 0;
 
 	if (status >= 0)
 		return status;
-	codec = pb_codec_find(protocol);
-	if (!codec) {
-		fprintf(stderr, "packbridge decode: no protocol '%s', expected jbd\n", protocol);
+	if (pb_protocol_check(protocol, why, sizeof(why)) < 0) {
+		fprintf(stderr, "packbridge decode: %s\n", why);
 		return 2;
 	}
 	for (int i = optind; r == 0 && i < argc; i++)
 		r = add_chunk(&bytes, argv[i]);
 	if (optind == argc)
 		r = read_lines(&bytes);
-	return r < 0 ? 2 : decode_stream(codec, &bytes, json);
+	return r < 0 ? 2 : decode_stream(pb_codec_find(protocol), &bytes, json);
 }

@@ -95,12 +95,13 @@ int pb_cli_options(int argc, char **argv, const struct option_row *rows, const c
 
 int pb_cli_check_pack(const char *command, const char *protocol, const char *password)
 {
+	char why[256];
+
 	if (strlen(password) >= PB_PASSWORD_MAX)
 		fprintf(stderr, "packbridge %s: --password, expected at most %d characters\n",
 			command, PB_PASSWORD_MAX - 1);
-	else if (strcmp(protocol, PB_PROTOCOL_AUTO) != 0 && !pb_codec_find(protocol))
-		fprintf(stderr, "packbridge %s: no protocol '%s', expected jbd or auto\n", command,
-			protocol);
+	else if (pb_protocol_check(protocol, why, sizeof(why)) < 0)
+		fprintf(stderr, "packbridge %s: %s\n", command, why);
 	else
 		return -1;
 	return 2;

@@ -45,7 +45,7 @@ static const struct pb_yaml_row pack_rows[] = {
 	{"link", PB_YAML_TEXT, PACK(link), .required = true,
 	 .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
 	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
-	 .doc = "what the pack speaks: jbd, or auto to find out"},
+	 .doc = "what the pack speaks: jbd, daly, jk, or auto to find out"},
 	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
 	 .doc = "Modbus unit id that shows the pack, unique"},
 	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",

@@ -13,16 +13,20 @@
 
 enum { ENTRIES = 98 };
 
-static json_t *frames;
+static json_t *frames, *others[2];
 
 static void load(void)
 {
 	frames = captured_load("jbd/frames.json");
+	others[0] = captured_load("daly/frames.json");
+	others[1] = captured_load("jk/frames.json");
 }
 
 static void unload(void)
 {
 	json_decref(frames);
+	json_decref(others[0]);
+	json_decref(others[1]);
 }
 
 /* `decode --json` of an entry, chunk by chunk. @return exit status, with the frames' objects */
@@ -37,6 +41,10 @@ static int run_decode(const json_t *entry, json_t **ret)
 	if (frame)
 		args[count++] = json_string_value(frame);
 	json_array_foreach(json_object_get(entry, "chunks"), i, chunk)
+	{
+		args[count++] = json_string_value(chunk);
+	}
+	json_array_foreach(json_object_get(entry, "frames"), i, chunk)
 	{
 		args[count++] = json_string_value(chunk);
 	}
@@ -176,6 +184,63 @@ START_TEST(entry)
 }
 END_TEST
 
+/* Daly's and JK's, without a word about which they are. */
+static size_t other_frames(const json_t *captured, const char *id)
+{
+	static const char *const bad[] = {"a5-echo", "d2-write-echo-bad-crc", "d2-bad-crc",
+					  "d2-short-17", "jk-corrupt"};
+	const json_t *list = json_object_get(captured, "frames");
+	size_t chunks = json_array_size(json_object_get(captured, "chunks"));
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(bad); i++)
+		if (strcmp(bad[i], id) == 0)
+			return 0;
+	if (strcmp(id, "d2-glued-3") == 0)
+		return 3;
+	if (strcmp(id, "d2-glued-2") == 0 || strcmp(id, "jk-glued") == 0 ||
+	    strcmp(id, "jk-ready-and-at") == 0)
+		return 2;
+	/* an acknowledgement may be glued to JK's frames */
+	if (strncmp(id, "jk-bd6a24s10p", 13) == 0 && chunks == 3 && strcmp(id + 18, "-02") != 0)
+		return 2;
+	return list ? json_array_size(list) : 1;
+}
+
+START_TEST(other_makers)
+{
+	static const char *const makers[] = {"daly", "jk"};
+	const json_t *captured;
+	size_t i;
+
+	json_array_foreach(json_object_get(others[_i], "entries"), i, captured)
+	{
+		const char *id = json_string_value(json_object_get(captured, "id"));
+		const json_t *expect = json_object_get(captured, "expect");
+		size_t count = other_frames(captured, id);
+		json_t *seen, *first;
+		int status = run_decode(captured, &seen);
+
+		ck_assert_msg(status == (count ? 0 : 1), "%s: exit status %d", id, status);
+		ck_assert_msg(json_array_size(seen) == count, "%s: %zu frames", id,
+			      json_array_size(seen));
+		first = json_array_get(seen, 0);
+		if (first)
+			ck_assert_str_eq(json_string_value(json_object_get(first, "protocol")),
+					 makers[_i]);
+		first = json_object_get(first, "fields");
+		for (size_t p = 0; first && p < 2; p++) {
+			const json_t *wanted = json_object_get(expect, pairs[p].key);
+
+			if (wanted)
+				ck_assert_int_eq(
+					json_integer_value(json_object_get(first, pairs[p].field)),
+					llround(json_number_value(wanted) * pairs[p].scale));
+		}
+		json_decref(seen);
+	}
+}
+END_TEST
+
 static const struct {
 	const char *args[4];
 	int status;
@@ -184,6 +249,8 @@ static const struct {
 	{{"decode", "xyz", NULL}, 2},
 	{{"decode", "--nonsense", NULL}, 2},
 	{{"decode", "--protocol", "nope", NULL}, 2},
+	{{"decode", "--protocol=jk", "a501900800850000753001e44d", NULL}, 1},
+	{{"decode", "--protocol=daly", "a501900800850000753001e44d", NULL}, 0},
 	{{"decode", "dda50300fffd77", NULL}, 1},
 	{{"--version", NULL}, 0},
 	{{"nonsense", NULL}, 2},
@@ -209,6 +276,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_unchecked_fixture(tcase, load, unload);
 	tcase_add_loop_test(tcase, entry, 0, ENTRIES);
+	tcase_add_loop_test(tcase, other_makers, 0, PB_ARRAY_SIZE(others));
 	tcase_add_loop_test(tcase, exit_status, 0, PB_ARRAY_SIZE(usages));
 	return pb_run_suite("integration/decode", tcase);
 }
