@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Simulated packs: a physical model (pure, driven by time, deterministic by its seed), a JBD board
- * around it that answers requests with bytes, and the link `sim:` that joins both to a session.
+ * Simulated packs: a physical model (pure, driven by time, deterministic by its seed), boards
+ * around it that speak the bytes of their makers, and the link `sim:` that joins both to a session.
  *
  * The model is a pack in a small solar system: the sun charges by day, loads come and go, the
  * charger holds the voltage of a full battery. docs/simulator.md describes profiles and options.
@@ -34,6 +34,32 @@ struct pb_sim_chemistry {
 	int32_t charge_min_mc;		    /**< no charging when colder, milli-degree Celsius */
 };
 
+enum { PB_SIM_REPLY_MAX = 320 };
+
+/** What a board remembers of a connection; zero it at the start. */
+struct pb_sim_talk {
+	uint8_t asked, counter;
+};
+
+/** A board: what it makes of requests. Plain data and pure functions. */
+struct pb_sim_board {
+	const char *maker; /**< name of the codec that reads it */
+	int variant;	   /**< for boards that share their functions */
+	/**
+	 * Answers one request.
+	 * @reply: room for PB_SIM_REPLY_MAX bytes.
+	 * @return length of the reply; 0: no reply.
+	 */
+	size_t (*answer)(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+			 const struct pb_sample *sample, const uint8_t *request, size_t len,
+			 uint8_t *reply);
+	size_t spoil;	    /**< bytes from the end of a reply to one that its checksum is about */
+	uint32_t stream_ms; /**< it sends by itself so often; 0: only when asked */
+	/** What it sends by itself. @return length; 0: it was not asked to yet. */
+	size_t (*stream)(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+			 const struct pb_sample *sample, uint8_t *bytes);
+};
+
 /** A profile: what kind of battery is simulated. */
 struct pb_sim_profile {
 	const char *name; /**< "lfp-4s" */
@@ -44,6 +70,7 @@ struct pb_sim_profile {
 	int32_t capacity_mah;	/**< unless ah= says otherwise */
 	int32_t current_max_ma; /**< over-current protection at that capacity */
 	const char *device_name;
+	const struct pb_sim_board *board;
 };
 
 /** @return all profiles, ended by a NULL name. */
@@ -103,15 +130,7 @@ void pb_sim_run(struct pb_sim *sim, double seconds);
 /** What a perfect BMS would report now. */
 void pb_sim_read(const struct pb_sim *sim, struct pb_sample *ret);
 
-enum { PB_SIM_REPLY_MAX = 7 + 255 };
-
-/**
- * A JBD board: answers one request. Reads of 0x03, 0x04, 0x05 and 0xAA bring data, all other
- * requests the status 0x80.
- * @reply: room for PB_SIM_REPLY_MAX bytes.
- * @return length of the reply; 0: no reply (not a sound request).
- */
-size_t pb_sim_jbd_answer(const struct pb_sample *sample, const uint8_t *request, size_t len,
-			 uint8_t *reply);
+/** JBD: reads of 0x03, 0x04, 0x05 and 0xAA bring data, all other requests the status 0x80. */
+extern const struct pb_sim_board pb_sim_jbd;
 
 extern const struct pb_link_type pb_link_sim;

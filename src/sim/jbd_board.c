@@ -8,7 +8,7 @@
  * The checksum is 0x10000 less the sum of the bytes from reg (request) or status (reply) to the
  * last one of data.
  */
-#include "packbridge/sim.h"
+#include "board.h"
 
 #include <string.h>
 
@@ -29,34 +29,6 @@ enum {
 	FLAG_TENTHS = 1 << 7, /* in the FET byte: current and charge in 0.1 A and 0.1 Ah */
 	KELVIN_TENTHS = 2731,
 };
-
-/* Bytes written one behind the other. */
-struct writer {
-	uint8_t *at;
-};
-
-static void put8(struct writer *w, int64_t value)
-{
-	*w->at++ = (uint8_t)pb_clamp(value, 0, UINT8_MAX);
-}
-
-static void put16(struct writer *w, int64_t value)
-{
-	pb_put_be16(w->at, (uint16_t)pb_clamp(value, 0, UINT16_MAX));
-	w->at += 2;
-}
-
-static void put16s(struct writer *w, int64_t value)
-{
-	pb_put_be16(w->at, (uint16_t)(int16_t)pb_clamp(value, INT16_MIN, INT16_MAX));
-	w->at += 2;
-}
-
-/* Bits beyond a field's width are cut off: a mask cannot saturate. */
-static void put_mask16(struct writer *w, uint64_t mask)
-{
-	put16(w, (int64_t)(mask & UINT16_MAX));
-}
 
 static uint16_t checksum(const uint8_t *bytes, size_t len)
 {
@@ -175,13 +147,16 @@ static bool put_register(struct writer *w, const struct pb_sample *sample, uint8
 	}
 }
 
-size_t pb_sim_jbd_answer(const struct pb_sample *sample, const uint8_t *request, size_t len,
-			 uint8_t *reply)
+static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+		     const struct pb_sample *sample, const uint8_t *request, size_t len,
+		     uint8_t *reply)
 {
 	struct writer w = {reply + 4};
 	bool done;
 	size_t data;
 
+	(void)board;
+	(void)talk;
 	if (!is_sound(request, len))
 		return 0;
 	done = request[1] == OP_READ && put_register(&w, sample, request[2]);
@@ -194,3 +169,5 @@ size_t pb_sim_jbd_answer(const struct pb_sample *sample, const uint8_t *request,
 	put8(&w, END);
 	return (size_t)(w.at - reply);
 }
+
+const struct pb_sim_board pb_sim_jbd = {.maker = "jbd", .answer = answer, .spoil = 2};

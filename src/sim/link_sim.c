@@ -46,6 +46,8 @@ struct sim_link {
 	sd_event_source *later; /* delay= */
 	struct pb_sim_options options;
 	struct pb_sim sim;
+	struct pb_sim_talk talk;
+	uint64_t stream_ms;	 /* when the board sends by itself next */
 	struct pb_random faults; /* apart from the model's, so that a fault does not change it */
 	uint64_t born_ms, moved_ms;
 	uint32_t requests; /* since the link came up */
@@ -66,14 +68,16 @@ static struct sim_link *sim_of(struct pb_link *link)
 
 static int arm(struct sim_link *sim)
 {
-	const struct item *item = &sim->queue[sim->first];
+	uint64_t due_ms = sim->stream_ms;
 	int r;
 
-	if (sim->count == 0)
+	if (sim->count > 0 && sim->queue[sim->first].due_ms < due_ms)
+		due_ms = sim->queue[sim->first].due_ms;
+	if (due_ms == UINT64_MAX)
 		return 0;
-	if (item->due_ms <= pb_now_ms())
+	if (due_ms <= pb_now_ms())
 		return sd_event_source_set_enabled(sim->now, SD_EVENT_ONESHOT);
-	r = sd_event_source_set_time(sim->later, item->due_ms * 1000);
+	r = sd_event_source_set_time(sim->later, due_ms * 1000);
 	return r < 0 ? r : sd_event_source_set_enabled(sim->later, SD_EVENT_ONESHOT);
 }
 
@@ -115,6 +119,7 @@ static void shut(struct sim_link *sim)
 {
 	sim->state = SIM_CLOSED;
 	sim->count = 0;
+	sim->stream_ms = UINT64_MAX;
 	sd_event_source_set_enabled(sim->now, SD_EVENT_OFF);
 	sd_event_source_set_enabled(sim->later, SD_EVENT_OFF);
 }
@@ -184,35 +189,57 @@ static void break_off(struct sim_link *sim, struct item *item)
 	push_end(sim, "the simulated pack hung up (drop=)");
 }
 
+/* Asks the board; without a request, what it sends by itself. @return length, 0: nothing. */
+static size_t board_says(struct sim_link *sim, const uint8_t *request, size_t len, uint8_t *reply)
+{
+	const struct pb_sim_board *board = sim->options.profile->board;
+	struct pb_sample sample;
+
+	move_on(sim);
+	pb_sim_read(&sim->sim, &sample);
+	return request ? board->answer(board, &sim->talk, &sample, request, len, reply)
+		       : board->stream(board, &sim->talk, &sample, reply);
+}
+
+/* @request: NULL, 0: the board sends by itself */
 static void answer(struct sim_link *sim, const uint8_t *request, size_t len)
 {
 	/* all are drawn each time, so that one kind of fault does not move the others */
 	bool lost = hit(sim, sim->options.lost), bad = hit(sim, sim->options.bad);
 	bool stray = hit(sim, sim->options.stray);
 	uint8_t reply[PB_SIM_REPLY_MAX];
-	struct pb_sample sample;
 	struct item *item;
 	size_t reply_len;
 
 	if (lost || sim->requests <= sim->options.wake ||
 	    in_span(sim, sim->options.silent_after_s, sim->options.silent_for_s))
 		return;
-	move_on(sim);
-	pb_sim_read(&sim->sim, &sample);
-	reply_len = pb_sim_jbd_answer(&sample, request, len, reply);
+	reply_len = board_says(sim, request, len, reply);
 	item = reply_len > 0 ? push(sim) : NULL;
 	if (!item)
 		return;
 	if (bad)
-		reply[reply_len - 2] ^= 0x55;
+		reply[reply_len - sim->options.profile->board->spoil] ^= 0x55;
 	if (stray)
 		put_stray(sim, item);
 	put(item, reply, reply_len);
-	if (stray)
+	if (stray && request)
 		put_tail(sim, item, request, len);
 	sim->replies++;
 	if (sim->options.drop > 0 && sim->replies > sim->options.drop)
 		break_off(sim, item);
+}
+
+/* What the board sends by itself, when its time has come. */
+static void stream(struct sim_link *sim)
+{
+	if (pb_now_ms() < sim->stream_ms)
+		return;
+	sim->stream_ms = pb_now_ms() + sim->options.profile->board->stream_ms;
+	if (is_away(sim))
+		push_end(sim, "the simulated pack went out of reach (down=)");
+	else
+		answer(sim, NULL, 0);
 }
 
 static int sim_send(struct pb_link *link, const uint8_t *bytes, size_t len)
@@ -252,6 +279,9 @@ static int come_up(struct sim_link *sim)
 	sim->state = SIM_UP;
 	sim->requests = 0;
 	sim->replies = 0;
+	sim->talk = (struct pb_sim_talk){0};
+	if (sim->options.profile->board->stream)
+		sim->stream_ms = pb_now_ms() + sim->options.profile->board->stream_ms;
 	greet(sim);
 	r = arm(sim);
 	sim->head.handler->up(sim->head.userdata);
@@ -266,6 +296,7 @@ static int deliver(struct sim_link *sim)
 	size_t len = item->len - item->done;
 	int r;
 
+	stream(sim);
 	if (sim->count == 0 || item->due_ms > pb_now_ms())
 		return arm(sim);
 	if (item->len == 0) {
@@ -379,6 +410,7 @@ static int sim_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 		return -ENOMEM;
 	sim->head = (struct pb_link){&pb_link_sim, setup->handler, setup->userdata};
 	sim->options = options;
+	sim->stream_ms = UINT64_MAX;
 	sim->born_ms = sim->moved_ms = pb_now_ms();
 	pb_random_seed(&sim->faults, ~options.seed);
 	pb_sim_start(&sim->sim, &options);

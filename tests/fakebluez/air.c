@@ -144,6 +144,7 @@ static void count_up(struct pack *pack, struct pb_sample *sample)
 static void answer_board(struct device *device)
 {
 	struct pack *pack = device->pack;
+	const struct pb_sim_board *board = pack->sim.options.profile->board;
 	uint8_t reply[PB_SIM_REPLY_MAX];
 	struct pb_sample sample;
 	uint64_t now = pb_now_ms();
@@ -154,7 +155,8 @@ static void answer_board(struct device *device)
 	pb_sim_read(&pack->sim, &sample);
 	if (pack->counting)
 		count_up(pack, &sample);
-	len = pb_sim_jbd_answer(&sample, pack->request_bytes, pack->request_len, reply);
+	len = board->answer(board, &pack->talk, &sample, pack->request_bytes, pack->request_len,
+			    reply);
 	pack->requests++;
 	if (pack->hangup && pack->answered++ == pack->hangup) {
 		air_drop(device, 0);

@@ -44,6 +44,7 @@ struct pack {
 	bool exists;
 	char mac[18], name[32];
 	struct pb_sim sim;
+	struct pb_sim_talk talk;
 	uint64_t moved_ms;
 	struct device devices[ADAPTERS_MAX];
 	unsigned int adapters; /* set of those that hear it */

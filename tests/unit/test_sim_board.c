@@ -10,6 +10,8 @@
 
 enum { PROFILES = 5 };
 
+static struct pb_sim_talk talk;
+
 static const struct pb_query *query_of(uint8_t command)
 {
 	for (size_t i = 0; i < pb_codec_jbd.query_count; i++)
@@ -25,7 +27,7 @@ static size_t answer(const struct pb_sample *sample, const char *hex, uint8_t *r
 	int len = pb_hex_parse(hex, request, sizeof(request));
 
 	ck_assert_int_ge(len, 0);
-	return pb_sim_jbd_answer(sample, request, (size_t)len, reply);
+	return pb_sim_jbd.answer(&pb_sim_jbd, &talk, sample, request, (size_t)len, reply);
 }
 
 /* Asks the board by the codec's own request and decodes what comes. */
@@ -34,7 +36,7 @@ static void ask(const struct pb_sample *sample, uint8_t command, struct pb_sampl
 	const struct pb_query *query = query_of(command);
 	uint8_t reply[PB_SIM_REPLY_MAX];
 	struct pb_frame frame;
-	size_t len = pb_sim_jbd_answer(sample, query->bytes, query->len, reply);
+	size_t len = pb_sim_jbd.answer(&pb_sim_jbd, &talk, sample, query->bytes, query->len, reply);
 
 	ck_assert_uint_gt(len, 7);
 	ck_assert_int_eq(pb_codec_jbd.frame(reply, len, query, &frame), (int)len);

@@ -152,6 +152,7 @@ static void notify(const uint8_t *bytes, size_t len)
 
 static void answer(const uint8_t *request, size_t request_len)
 {
+	struct pb_sim_talk talk = {0};
 	uint8_t reply[PB_SIM_REPLY_MAX];
 	struct pb_sample sample;
 	uint64_t now = pb_now_ms();
@@ -160,7 +161,7 @@ static void answer(const uint8_t *request, size_t request_len)
 	pb_sim_run(&board, (double)(now - moved_ms) / 1000);
 	moved_ms = now;
 	pb_sim_read(&board, &sample);
-	len = pb_sim_jbd_answer(&sample, request, request_len, reply);
+	len = pb_sim_jbd.answer(&pb_sim_jbd, &talk, &sample, request, request_len, reply);
 	notify(reply, half ? len / 2 : len);
 	if (half)
 		drop_centrals();
