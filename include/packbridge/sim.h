@@ -132,5 +132,13 @@ void pb_sim_read(const struct pb_sim *sim, struct pb_sample *ret);
 
 /** JBD: reads of 0x03, 0x04, 0x05 and 0xAA bring data, all other requests the status 0x80. */
 extern const struct pb_sim_board pb_sim_jbd;
+/**
+ * Daly: registers that the board does not have are answered with ones, other requests not at all.
+ * pb_sim_daly_a5_wire hears host 40 only.
+ */
+extern const struct pb_sim_board pb_sim_daly_d2, pb_sim_daly_p81, pb_sim_daly_a5,
+	pb_sim_daly_a5_wire;
+/** JK: with 24 and 32 slots of old firmwares, and 32 of a new one. */
+extern const struct pb_sim_board pb_sim_jk_24s, pb_sim_jk_32s, pb_sim_jk_new;
 
 extern const struct pb_link_type pb_link_sim;

@@ -8,7 +8,7 @@
  * The checksum is 0x10000 less the sum of the bytes from reg (request) or status (reply) to the
  * last one of data.
  */
-#include "board.h"
+#include "packbridge/sim.h"
 
 #include <string.h>
 
@@ -29,6 +29,34 @@ enum {
 	FLAG_TENTHS = 1 << 7, /* in the FET byte: current and charge in 0.1 A and 0.1 Ah */
 	KELVIN_TENTHS = 2731,
 };
+
+/* Bytes written one behind the other. */
+struct writer {
+	uint8_t *at;
+};
+
+static void put8(struct writer *w, int64_t value)
+{
+	*w->at++ = (uint8_t)pb_clamp(value, 0, UINT8_MAX);
+}
+
+static void put16(struct writer *w, int64_t value)
+{
+	pb_put_be16(w->at, (uint16_t)pb_clamp(value, 0, UINT16_MAX));
+	w->at += 2;
+}
+
+static void put16s(struct writer *w, int64_t value)
+{
+	pb_put_be16(w->at, (uint16_t)(int16_t)pb_clamp(value, INT16_MIN, INT16_MAX));
+	w->at += 2;
+}
+
+/* Bits beyond a field's width are cut off: a mask cannot saturate. */
+static void put_mask16(struct writer *w, uint64_t mask)
+{
+	put16(w, (int64_t)(mask & UINT16_MAX));
+}
 
 static uint16_t checksum(const uint8_t *bytes, size_t len)
 {

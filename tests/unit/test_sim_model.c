@@ -9,7 +9,7 @@
 
 #define DAY_S 86400.0
 
-enum { PROFILES = 5, DAYS = 330 };
+enum { PROFILES = 5 /* that differ in more than their board */, DAYS = 330 };
 
 /* As ck_assert(), which leaves a trace of each success: too slow for millions of them. */
 #define MUST(condition)                                                                            \
@@ -493,12 +493,15 @@ END_TEST
 
 START_TEST(profile_list)
 {
-	static const char *const names[PROFILES] = {"lfp-4s", "lfp-8s", "lfp-16s", "lead-12v",
-						    "nmc-13s"};
+	static const char *const names[] = {
+		"lfp-4s",	   "lfp-8s",	  "lfp-16s",	  "lead-12v",
+		"nmc-13s",	   "daly-lfp-4s", "daly-lfp-16s", "daly-nmc-14s",
+		"daly-old-lfp-8s", "jk-lfp-8s",	  "jk-lfp-16s",	  "jk-nmc-14s",
+	};
 
-	for (int i = 0; i < PROFILES; i++)
-		ck_assert_str_eq(profile_name(i), names[i]);
-	ck_assert_ptr_null(profile_name(PROFILES));
+	for (size_t i = 0; i < PB_ARRAY_SIZE(names); i++)
+		ck_assert_str_eq(profile_name((int)i), names[i]);
+	ck_assert_ptr_null(profile_name(PB_ARRAY_SIZE(names)));
 }
 END_TEST
 
