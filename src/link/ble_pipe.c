@@ -26,12 +26,17 @@ static void write_more(struct ble_link *ble);
 
 /* ---- which characteristics ---- */
 
-/* Modules that are a transparent serial line. Daly has fff0 as well: the reply decides. */
+/*
+ * Modules that are a transparent serial line. JBD and Daly share the first: the reply decides.
+ * Some of Daly's refuse notifications there and have the second as well. JK's have one
+ * characteristic for both ways, or two of the same name.
+ */
 static const struct {
 	uint16_t service, notify, write;
 } pipes[] = {
 	{0xFFF0, 0xFFF1, 0xFFF2},
 	{0xFF00, 0xFF01, 0xFF02},
+	{0xFFE0, 0xFFE1, 0xFFE1},
 };
 
 static bool in_service(const struct pb_bluez *bluez, const struct bluez_gatt *gatt,
@@ -60,9 +65,11 @@ static const struct bluez_gatt *find(const struct ble_link *ble, uint16_t servic
 	return NULL;
 }
 
-static bool find_pipe(struct ble_link *ble)
+/* The first pipe that it has, from the known one @from on. */
+static bool find_pipe(struct ble_link *ble, size_t from)
 {
-	for (size_t i = 0; i < PB_ARRAY_SIZE(pipes); i++) {
+	for (size_t i = from; i < PB_ARRAY_SIZE(pipes); i++) {
+		ble->pipe = i;
 		ble->notify =
 			find(ble, pipes[i].service, pipes[i].notify, GATT_NOTIFY | GATT_INDICATE);
 		ble->write = find(ble, pipes[i].service, pipes[i].write, GATT_WRITE | GATT_COMMAND);
@@ -176,6 +183,8 @@ static void set_up_write(struct ble_link *ble)
 	ble_ready(ble);
 }
 
+static void subscribe(struct ble_link *ble);
+
 static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 {
 	struct ble_link *ble = userdata;
@@ -185,8 +194,12 @@ static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	ble->call = sd_bus_slot_unref(ble->call);
 	if (!error)
 		set_up_write(ble);
-	else if (!hopeless(ble, error, "notifications"))
-		ble_fail(ble, -EIO, "notifications: %s: %s", error->name, error->message);
+	else if (!hopeless(ble, error, "notifications")) {
+		if (find_pipe(ble, ble->pipe + 1))
+			subscribe(ble);
+		else
+			ble_fail(ble, -EIO, "notifications: %s: %s", error->name, error->message);
+	}
 	return 0;
 }
 
@@ -225,19 +238,24 @@ static int on_acquired_notify(sd_bus_message *m, void *userdata, sd_bus_error *r
 	return 0;
 }
 
-void ble_pipe_start(struct ble_link *ble)
+static void subscribe(struct ble_link *ble)
 {
-	ble->state = BLE_SUBSCRIBING;
-	if (!find_pipe(ble)) {
-		ble_fail(ble, -ENOPROTOOPT,
-			 "it has neither ff01 and ff02 nor fff1 and fff2: no pack that is known");
-		return;
-	}
-	ble->unanswered = 0;
 	if (!ble->bluez->config.acquire ||
 	    bluez_call(ble->bluez, &ble->call, ble->notify->path, BLUEZ_CHAR, "AcquireNotify",
 		       on_acquired_notify, ble, ble->limit_ms, "a{sv}", 0) < 0)
 		start_notify(ble);
+}
+
+void ble_pipe_start(struct ble_link *ble)
+{
+	ble->state = BLE_SUBSCRIBING;
+	ble->unanswered = 0;
+	if (find_pipe(ble, 0))
+		subscribe(ble);
+	else
+		ble_fail(ble, -ENOPROTOOPT,
+			 "it has none of ff01 with ff02, fff1 with fff2, and ffe1: no pack that is "
+			 "known");
 }
 
 static void close_fd(int *fd)

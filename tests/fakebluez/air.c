@@ -141,18 +141,24 @@ static void count_up(struct pack *pack, struct pb_sample *sample)
 		sample->cell_mv[i] = 3200 + n % 100 + i;
 }
 
+static void read_board(struct pack *pack, struct pb_sample *ret)
+{
+	uint64_t now = pb_now_ms();
+
+	pb_sim_run(&pack->sim, (double)(now - pack->moved_ms) / 1000);
+	pack->moved_ms = now;
+	pb_sim_read(&pack->sim, ret);
+}
+
 static void answer_board(struct device *device)
 {
 	struct pack *pack = device->pack;
 	const struct pb_sim_board *board = pack->sim.options.profile->board;
 	uint8_t reply[PB_SIM_REPLY_MAX];
 	struct pb_sample sample;
-	uint64_t now = pb_now_ms();
 	size_t len;
 
-	pb_sim_run(&pack->sim, (double)(now - pack->moved_ms) / 1000);
-	pack->moved_ms = now;
-	pb_sim_read(&pack->sim, &sample);
+	read_board(pack, &sample);
 	if (pack->counting)
 		count_up(pack, &sample);
 	len = board->answer(board, &pack->talk, &sample, pack->request_bytes, pack->request_len,
@@ -210,9 +216,40 @@ static void answer_module(struct device *device)
 		module_reply(device, command, 0);
 }
 
+/* By its first bytes, whatever board it is for. */
 static size_t request_len(const uint8_t *bytes)
 {
-	return bytes[0] == 0xFF ? 5 + (size_t)bytes[3] : 7 + (size_t)bytes[3];
+	switch (bytes[0]) {
+	case 0xFF: /* the module's own */
+		return 5 + (size_t)bytes[3];
+	case 0xD2: /* Daly */
+	case 0x81:
+		return 8;
+	case 0xA5:
+		return 13;
+	case 0xAA: /* JK */
+		return 20;
+	default:
+		return 7 + (size_t)bytes[3];
+	}
+}
+
+/* What a board sends by itself, from its first request on. */
+static void stream(struct device *device)
+{
+	struct pack *pack = device->pack;
+	const struct pb_sim_board *board = pack->sim.options.profile->board;
+	uint8_t bytes[PB_SIM_REPLY_MAX];
+	struct pb_sample sample;
+
+	pack->streaming = pack->link == device;
+	if (!pack->streaming)
+		return;
+	after(board->stream_ms, stream, device);
+	if (pack->mute)
+		return;
+	read_board(pack, &sample);
+	notify(device, bytes, board->stream(board, &pack->talk, &sample, bytes));
 }
 
 /* Answers the request at the head of what came in. */
@@ -234,6 +271,10 @@ static void answer(struct device *device)
 		answer_module(device);
 	else if (!pack->password[0] || pack->unlocked)
 		answer_board(device);
+	if (pack->sim.options.profile->board->stream && !pack->streaming) {
+		pack->streaming = true;
+		after(pack->sim.options.profile->board->stream_ms, stream, device);
+	}
 }
 
 void air_write(struct device *device, const uint8_t *bytes, size_t len, char type)
@@ -376,6 +417,8 @@ static void linked(struct device *device)
 	pack->link = device;
 	pack->connects++;
 	pack->unlocked = false;
+	pack->streaming = false;
+	pack->talk = (struct pb_sim_talk){0};
 	pack->wakes_left = pack->wake;
 	pack->answered = 0;
 	device->temporary = false;

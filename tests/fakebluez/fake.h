@@ -18,6 +18,14 @@ enum { ADAPTERS_MAX = 4, PACKS_MAX = 32, PATH_SIZE = 96, VALUE_MAX = 512 };
 
 struct pack;
 
+/** A service or, behind it, a characteristic of a radio module. */
+struct gatt_part {
+	uint16_t uuid;	/* 0: the end */
+	uint8_t handle; /* behind that of the first service */
+	bool service, notify, write;
+	bool refuses; /* to notify */
+};
+
 struct adapter {
 	bool exists, present, powered, scanning;
 	char name[16], path[PATH_SIZE], address[18];
@@ -38,6 +46,7 @@ struct device {
 	int notify_fd, write_fd;
 	sd_event_source *write_io;
 	bool notifying;
+	const struct gatt_part *heard_on; /* which notifies */
 };
 
 struct pack {
@@ -56,7 +65,9 @@ struct pack {
 	int rssi;
 	unsigned int chunk, mtu, connect_ms, resolve_ms, disconnect_ms, reply_ms, fail_ms, wake,
 		hangup;
-	bool fff0, command, request, acquire, maker, no_name;
+	const struct gatt_part *shape;
+	bool command, request, acquire, no_name;
+	char maker;	  /* whose data it advertises: y JBD, d Daly, j JK; 0 none */
 	bool unannounced; /* Connected is not signalled, as slow machines have it */
 	char dead;	  /* 'c' or 'r': writes of this type are lost */
 	char password[8];
@@ -65,6 +76,7 @@ struct pack {
 	int counted;
 	/* the board and its module */
 	unsigned int wakes_left, connects, requests, answered;
+	bool streaming;
 	bool unlocked;
 	uint8_t random;
 	size_t in_len, in_taken; /* of it: whole requests that will be answered */
@@ -96,7 +108,8 @@ void emit_changed(const char *path, const char *interface, const char *property)
 void emit_value(struct device *device, const uint8_t *bytes, size_t len);
 void reply_error(sd_bus_message **m, const char *name, const char *text);
 void reply_done(sd_bus_message **m);
-const char *char_path(const struct device *device, bool write);
+/** @return the shape that `service=` names; NULL: there is none. */
+const struct gatt_part *gatt_shape(const char *name);
 
 /* air.c */
 void after(unsigned int ms, void (*func)(struct device *device), struct device *device);

@@ -138,7 +138,7 @@ static bool set_option(struct pack *pack, char *word)
 	if (strcmp(word, "adapters") == 0)
 		set_adapters(pack, value);
 	else if (strcmp(word, "service") == 0)
-		pack->fff0 = strcmp(value, "fff0") == 0;
+		pack->shape = gatt_shape(value);
 	else if (strcmp(word, "write") == 0) {
 		pack->command = strcmp(value, "request") != 0;
 		pack->request = strcmp(value, "command") != 0;
@@ -147,7 +147,7 @@ static bool set_option(struct pack *pack, char *word)
 	else if (strcmp(word, "acquire") == 0)
 		pack->acquire = value[0] == 'y';
 	else if (strcmp(word, "manufacturer") == 0)
-		pack->maker = value[0] == 'y';
+		pack->maker = value[0] == 'n' ? '\0' : value[0];
 	else if (strcmp(word, "unannounced") == 0)
 		pack->unannounced = value[0] == 'y';
 	else if (strcmp(word, "noname") == 0)
@@ -181,6 +181,7 @@ static const char *add_pack(char **words)
 			      .disconnect_ms = 20,
 			      .reply_ms = 20,
 			      .fail_ms = 41000,
+			      .shape = gatt_shape("ff00"),
 			      .command = true,
 			      .acquire = true,
 			      .passkey = -1};
@@ -189,7 +190,7 @@ static const char *add_pack(char **words)
 	pb_sim_start(&pack->sim, &options);
 	pack->moved_ms = pb_now_ms();
 	for (char **word = words + 4; *word; word++)
-		if (!set_option(pack, *word))
+		if (!set_option(pack, *word) || !pack->shape)
 			return *word;
 	for (size_t i = 0; i < ADAPTERS_MAX; i++) {
 		struct device *device = &pack->devices[i];

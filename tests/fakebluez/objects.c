@@ -12,8 +12,6 @@
 #define SERVICE "org.bluez.GattService1"
 #define CHAR	"org.bluez.GattCharacteristic1"
 
-enum part { PART_SERVICE, PART_NOTIFY, PART_WRITE };
-
 /* ---- replies ---- */
 
 static void count_call(sd_bus_message *m)
@@ -70,21 +68,50 @@ static void put_adapter(sd_bus_message *m, const struct adapter *adapter, const 
 		put(m, "Discovering", "b", (int)adapter->scanning);
 }
 
-static void put_maker(sd_bus_message *m, const struct pack *pack)
+static void put_uuid(char *out, size_t cap, uint16_t uuid)
 {
-	uint8_t mac[6], rest[4];
+	snprintf(out, cap, "0000%04x-0000-1000-8000-00805f9b34fb", uuid);
+}
+
+/* What makers' modules say of themselves. @return its length, with the maker's id. */
+static size_t maker_data(const struct pack *pack, uint16_t *ret_id, uint8_t *ret)
+{
+	uint8_t mac[6];
 
 	pb_hex_parse(pack->mac, mac, sizeof(mac));
-	for (size_t i = 0; i < 4; i++)
-		rest[i] = mac[3 - i];
+	switch (pack->maker) {
+	case 'j': /* JK: a mark and the address */
+		*ret_id = 0x0B65;
+		ret[0] = 0x88;
+		ret[1] = 0xA0;
+		memcpy(ret + 2, mac, sizeof(mac));
+		return 2 + sizeof(mac);
+	case 'd': /* Daly */
+		*ret_id = 0x0102;
+		memcpy(ret, mac, sizeof(mac));
+		return sizeof(mac);
+	default: /* JBD: the address, the other way round, from where the id belongs */
+		*ret_id = (uint16_t)(mac[4] << 8 | mac[5]);
+		for (size_t i = 0; i < 4; i++)
+			ret[i] = mac[3 - i];
+		return 4;
+	}
+}
+
+static void put_maker(sd_bus_message *m, const struct pack *pack)
+{
+	uint8_t data[8];
+	uint16_t id;
+	size_t len = maker_data(pack, &id, data);
+
 	sd_bus_message_open_container(m, 'e', "sv");
 	sd_bus_message_append(m, "s", "ManufacturerData");
 	sd_bus_message_open_container(m, 'v', "a{qv}");
 	sd_bus_message_open_container(m, 'a', "{qv}");
 	sd_bus_message_open_container(m, 'e', "qv");
-	sd_bus_message_append(m, "q", (uint16_t)(mac[4] << 8 | mac[5]));
+	sd_bus_message_append(m, "q", id);
 	sd_bus_message_open_container(m, 'v', "ay");
-	sd_bus_message_append_array(m, 'y', rest, sizeof(rest));
+	sd_bus_message_append_array(m, 'y', data, len);
 	for (int i = 0; i < 5; i++)
 		sd_bus_message_close_container(m);
 }
@@ -92,6 +119,7 @@ static void put_maker(sd_bus_message *m, const struct pack *pack)
 static void put_device(sd_bus_message *m, const struct device *device, const char *only)
 {
 	const struct pack *pack = device->pack;
+	char uuid[40];
 
 	if (want(only, "Address"))
 		put(m, "Address", "s", pack->mac);
@@ -103,10 +131,9 @@ static void put_device(sd_bus_message *m, const struct device *device, const cha
 		put(m, "Alias", "s", pack->name);
 	if (want(only, "RSSI") && device->heard)
 		put(m, "RSSI", "n", (int16_t)pack->rssi);
+	put_uuid(uuid, sizeof(uuid), pack->shape->uuid);
 	if (want(only, "UUIDs"))
-		put(m, "UUIDs", "as", 1,
-		    pack->fff0 ? "0000fff0-0000-1000-8000-00805f9b34fb"
-			       : "0000ff00-0000-1000-8000-00805f9b34fb");
+		put(m, "UUIDs", "as", 1, uuid);
 	if (want(only, "ManufacturerData") && pack->maker)
 		put_maker(m, pack);
 	if (want(only, "Adapter"))
@@ -119,45 +146,102 @@ static void put_device(sd_bus_message *m, const struct device *device, const cha
 		put(m, "ServicesResolved", "b", (int)device->resolved);
 }
 
-static void gatt_path(char *out, const struct device *device, enum part part)
-{
-	int at = snprintf(out, PATH_SIZE, "%s/service%04x", device->path, device->service);
+/* ---- radio modules ---- */
 
-	if (part != PART_SERVICE)
+#define SERVICE_PART(name, at)                                                                     \
+	{                                                                                          \
+		.uuid = (name), .handle = (at), .service = true                                    \
+	}
+#define CHAR_PART(name, at, ...)                                                                   \
+	{                                                                                          \
+		.uuid = (name), .handle = (at), __VA_ARGS__                                        \
+	}
+
+static const struct {
+	const char *name;
+	struct gatt_part parts[8];
+} shapes[] = {
+	{"ff00",
+	 {SERVICE_PART(0xFF00, 0), CHAR_PART(0xFF01, 1, .notify = true),
+	  CHAR_PART(0xFF02, 4, .write = true)}},
+	{"fff0",
+	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true),
+	  CHAR_PART(0xFFF2, 4, .write = true)}},
+	/* newer modules of Daly */
+	{"fff0-refusing",
+	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
+	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
+	  CHAR_PART(0xFF01, 9, .notify = true), CHAR_PART(0xFF02, 12, .write = true)}},
+	/* JK's, of one characteristic and of two */
+	{"ffe0", {SERVICE_PART(0xFFE0, 0), CHAR_PART(0xFFE1, 1, .notify = true, .write = true)}},
+	{"ffe0-two",
+	 {SERVICE_PART(0xFFE0, 0), CHAR_PART(0xFFE1, 1, .write = true),
+	  CHAR_PART(0xFFE1, 4, .notify = true)}},
+};
+
+const struct gatt_part *gatt_shape(const char *name)
+{
+	for (size_t i = 0; i < PB_ARRAY_SIZE(shapes); i++)
+		if (strcmp(shapes[i].name, name) == 0)
+			return shapes[i].parts;
+	return NULL;
+}
+
+/* The service that a part belongs to, or is. */
+static const struct gatt_part *service_of(const struct gatt_part *part)
+{
+	while (!part->service)
+		part--;
+	return part;
+}
+
+static void gatt_path(char *out, const struct device *device, const struct gatt_part *part)
+{
+	int at = snprintf(out, PATH_SIZE, "%s/service%04x", device->path,
+			  device->service + service_of(part)->handle);
+
+	if (!part->service)
 		snprintf(out + at, PATH_SIZE - (size_t)at, "/char%04x",
-			 device->service + (part == PART_NOTIFY ? 1 : 4));
+			 device->service + part->handle);
 }
 
-const char *char_path(const struct device *device, bool write)
+static void put_flags(sd_bus_message *m, const struct pack *pack, const struct gatt_part *part)
 {
-	static char path[PATH_SIZE];
+	const char *flags[5] = {NULL};
+	size_t count = 0;
 
-	gatt_path(path, device, write ? PART_WRITE : PART_NOTIFY);
-	return path;
+	if (part->notify) {
+		flags[count++] = "read";
+		flags[count++] = "notify";
+	}
+	if (part->write && pack->command)
+		flags[count++] = "write-without-response";
+	if (part->write && (pack->request || !pack->command))
+		flags[count++] = "write";
+	sd_bus_message_open_container(m, 'e', "sv");
+	sd_bus_message_append(m, "s", "Flags");
+	sd_bus_message_open_container(m, 'v', "as");
+	sd_bus_message_append_strv(m, (char **)(uintptr_t)flags);
+	sd_bus_message_close_container(m);
+	sd_bus_message_close_container(m);
 }
 
-static void put_gatt(sd_bus_message *m, const struct device *device, enum part part)
+static void put_gatt(sd_bus_message *m, const struct device *device, const struct gatt_part *part)
 {
 	const struct pack *pack = device->pack;
 	char uuid[40], service[PATH_SIZE];
 
-	snprintf(uuid, sizeof(uuid), "0000ff%c%c-0000-1000-8000-00805f9b34fb",
-		 pack->fff0 ? 'f' : '0', '0' + (char)part);
-	gatt_path(service, device, PART_SERVICE);
+	put_uuid(uuid, sizeof(uuid), part->uuid);
 	put(m, "UUID", "s", uuid);
-	if (part == PART_SERVICE) {
+	if (part->service) {
 		put(m, "Device", "o", device->path);
 		put(m, "Primary", "b", 1);
 		return;
 	}
+	gatt_path(service, device, service_of(part));
 	put(m, "Service", "o", service);
 	put(m, "MTU", "q", (uint16_t)pack->mtu);
-	if (part == PART_NOTIFY)
-		put(m, "Flags", "as", 2, "read", "notify");
-	else if (pack->command && pack->request)
-		put(m, "Flags", "as", 2, "write-without-response", "write");
-	else
-		put(m, "Flags", "as", 1, pack->command ? "write-without-response" : "write");
+	put_flags(m, pack, part);
 }
 
 /* ---- objects ---- */
@@ -187,11 +271,11 @@ static struct device *device_at(const char *path)
 	return NULL;
 }
 
-/* a{sa{sv}} of an object; @device and @part, or @adapter */
+/* a{sa{sv}} of an object: an @adapter, a @device, or a @part of one */
 static void put_object(sd_bus_message *m, const struct adapter *adapter,
-		       const struct device *device, int part)
+		       const struct device *device, const struct gatt_part *part)
 {
-	const char *interface = adapter ? ADAPTER : part < 0 ? DEVICE : part == 0 ? SERVICE : CHAR;
+	const char *interface = adapter ? ADAPTER : !part ? DEVICE : part->service ? SERVICE : CHAR;
 
 	sd_bus_message_open_container(m, 'a', "{sa{sv}}");
 	sd_bus_message_open_container(m, 'e', "sa{sv}");
@@ -199,17 +283,17 @@ static void put_object(sd_bus_message *m, const struct adapter *adapter,
 	sd_bus_message_open_container(m, 'a', "{sv}");
 	if (adapter)
 		put_adapter(m, adapter, NULL);
-	else if (part < 0)
+	else if (!part)
 		put_device(m, device, NULL);
 	else
-		put_gatt(m, device, (enum part)part);
+		put_gatt(m, device, part);
 	sd_bus_message_close_container(m);
 	sd_bus_message_close_container(m);
 	sd_bus_message_close_container(m);
 }
 
 static void put_entry(sd_bus_message *m, const char *path, const struct adapter *adapter,
-		      const struct device *device, int part)
+		      const struct device *device, const struct gatt_part *part)
 {
 	sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
 	sd_bus_message_append(m, "o", path);
@@ -221,9 +305,11 @@ static void put_device_entries(sd_bus_message *m, const struct device *device)
 {
 	char path[PATH_SIZE];
 
-	put_entry(m, device->path, NULL, device, -1);
-	for (int part = 0; device->gatt && part <= PART_WRITE; part++) {
-		gatt_path(path, device, (enum part)part);
+	const struct gatt_part *part = device->pack->shape;
+
+	put_entry(m, device->path, NULL, device, NULL);
+	for (; device->gatt && part->uuid; part++) {
+		gatt_path(path, device, part);
 		put_entry(m, path, NULL, device, part);
 	}
 }
@@ -238,7 +324,7 @@ static int get_managed_objects(sd_bus_message *call)
 	sd_bus_message_open_container(m, 'a', "{oa{sa{sv}}}");
 	for (size_t i = 0; i < ADAPTERS_MAX; i++)
 		if (fake.adapters[i].exists && fake.adapters[i].present)
-			put_entry(m, fake.adapters[i].path, &fake.adapters[i], NULL, 0);
+			put_entry(m, fake.adapters[i].path, &fake.adapters[i], NULL, NULL);
 	for (size_t i = 0; i < PACKS_MAX; i++)
 		for (size_t j = 0; fake.packs[i].exists && j < ADAPTERS_MAX; j++)
 			if (fake.packs[i].devices[j].known)
@@ -252,7 +338,7 @@ static int get_managed_objects(sd_bus_message *call)
 /* ---- signals ---- */
 
 static void emit_object(const char *path, const struct adapter *adapter,
-			const struct device *device, int part)
+			const struct device *device, const struct gatt_part *part)
 {
 	sd_bus_message *m = NULL;
 
@@ -268,7 +354,7 @@ void emit_added(const char *path)
 {
 	struct adapter *adapter = adapter_at(path);
 
-	emit_object(path, adapter, adapter ? NULL : device_at(path), -1);
+	emit_object(path, adapter, adapter ? NULL : device_at(path), NULL);
 }
 
 static void emit_removed(const char *path, const char *interface)
@@ -280,19 +366,22 @@ void emit_gatt_added(struct device *device)
 {
 	char path[PATH_SIZE];
 
-	for (int part = 0; part <= PART_WRITE; part++) {
-		gatt_path(path, device, (enum part)part);
+	for (const struct gatt_part *part = device->pack->shape; part->uuid; part++) {
+		gatt_path(path, device, part);
 		emit_object(path, NULL, device, part);
 	}
 }
 
 void emit_gatt_removed(struct device *device)
 {
+	const struct gatt_part *part = device->pack->shape;
 	char path[PATH_SIZE];
 
-	for (int part = PART_WRITE; part >= 0; part--) {
-		gatt_path(path, device, (enum part)part);
-		emit_removed(path, part ? CHAR : SERVICE);
+	while (part->uuid)
+		part++;
+	while (part-- > device->pack->shape) {
+		gatt_path(path, device, part);
+		emit_removed(path, part->service ? SERVICE : CHAR);
 	}
 }
 
@@ -337,9 +426,10 @@ void emit_changed(const char *path, const char *interface, const char *property)
 void emit_value(struct device *device, const uint8_t *bytes, size_t len)
 {
 	sd_bus_message *m = NULL;
+	char path[PATH_SIZE];
 
-	if (sd_bus_message_new_signal(fake.bus, &m, char_path(device, false), PROPS,
-				      "PropertiesChanged") < 0)
+	gatt_path(path, device, device->heard_on);
+	if (sd_bus_message_new_signal(fake.bus, &m, path, PROPS, "PropertiesChanged") < 0)
 		return;
 	sd_bus_message_append(m, "s", CHAR);
 	sd_bus_message_open_container(m, 'a', "{sv}");
@@ -443,23 +533,40 @@ static int write_value(sd_bus_message *m, struct device *device)
 	return sd_bus_reply_method_return(m, "");
 }
 
-static int char_call(sd_bus_message *m, struct device *device, bool write)
+static int char_call(sd_bus_message *m, struct device *device, const struct gatt_part *part)
 {
-	if (!device->gatt)
-		return fail(m, SD_BUS_ERROR_UNKNOWN_OBJECT, "no such object");
 	if (!device->connected)
 		return fail(m, "org.bluez.Error.Failed", "Not connected");
-	if (is(m, CHAR, "AcquireNotify"))
+	if (is(m, CHAR, "AcquireNotify") || is(m, CHAR, "StartNotify")) {
+		if (part->refuses)
+			return fail(m, "org.bluez.Error.NotPermitted", "Notify acquired");
+		device->heard_on = part;
+	}
+	if (is(m, CHAR, "AcquireNotify") && part->notify)
 		return acquire(m, device, false);
-	if (is(m, CHAR, "AcquireWrite"))
+	if (is(m, CHAR, "AcquireWrite") && part->write)
 		return acquire(m, device, true);
-	if (is(m, CHAR, "StartNotify")) {
+	if (is(m, CHAR, "StartNotify") && part->notify) {
 		device->notifying = true;
 		return sd_bus_reply_method_return(m, "");
 	}
-	if (is(m, CHAR, "WriteValue") && write)
+	if (is(m, CHAR, "WriteValue") && part->write)
 		return write_value(m, device);
 	return fail(m, SD_BUS_ERROR_UNKNOWN_METHOD, "not in the fake");
+}
+
+/* The characteristic of @device at @path; NULL: there is none. */
+static const struct gatt_part *part_at(const struct device *device, const char *path)
+{
+	const struct gatt_part *part = device->pack->shape;
+	char own[PATH_SIZE];
+
+	for (; device->gatt && part->uuid; part++) {
+		gatt_path(own, device, part);
+		if (!part->service && strcmp(own, path) == 0)
+			return part;
+	}
+	return NULL;
 }
 
 static int agent_call(sd_bus_message *m)
@@ -480,6 +587,7 @@ int objects_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	const char *path = sd_bus_message_get_path(m);
 	struct adapter *adapter = adapter_at(path);
 	struct device *device = device_at(path);
+	const struct gatt_part *part = device ? part_at(device, path) : NULL;
 
 	(void)userdata;
 	(void)error;
@@ -492,9 +600,7 @@ int objects_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		return adapter_call(m, adapter);
 	if (device && strcmp(device->path, path) == 0)
 		return device_call(m, device);
-	if (device && device->gatt && strcmp(char_path(device, false), path) == 0)
-		return char_call(m, device, false);
-	if (device && device->gatt && strcmp(char_path(device, true), path) == 0)
-		return char_call(m, device, true);
+	if (part)
+		return char_call(m, device, part);
 	return fail(m, SD_BUS_ERROR_UNKNOWN_OBJECT, "no such object");
 }

@@ -418,6 +418,12 @@ static const char *const modules[] = {
 	"chunk=48",
 	"chunk=1",
 	"service=fff0",
+	"service=fff0-refusing",
+	"service=fff0-refusing acquire=no",
+	"service=ffe0",
+	"service=ffe0 acquire=no",
+	"service=ffe0-two write=both",
+	"service=ffe0-two acquire=no",
 	"write=request",
 	"write=both dead=command",
 	"write=both dead=request acquire=no",
@@ -432,6 +438,52 @@ START_TEST(any_module)
 	add_packs(modules[_i]);
 	start_two("");
 	ck_assert_uint_eq(status(1, FAILURES), 0);
+	stop_daemon();
+	stop_all();
+}
+END_TEST
+
+#define DALY "A5:C2:37:00:00:03"
+#define JK   "C8:47:80:00:00:04"
+
+static unsigned int pack_word(int unit, int addr)
+{
+	uint16_t word;
+
+	modbus_set_slave(client, unit);
+	ck_assert_int_eq(modbus_read_registers(client, addr, 1, &word), 1);
+	return word;
+}
+
+/* JBD, Daly and JK side by side; what they are, their names and their replies tell. */
+START_TEST(all_makers)
+{
+	static const char packs[] =
+		"packs:\n"
+		"  - {name: house, link: 'ble:" HOUSE "', unit: 1, " QUICK ", protocol: auto}\n"
+		"  - {name: starter, link: 'ble:" DALY "', unit: 2, " QUICK ", protocol: auto}\n"
+		"  - {name: solar, link: 'ble:" JK "', unit: 3, " QUICK ", protocol: auto}\n";
+	static const unsigned int cells[] = {4, 14, 16};
+
+	start_all();
+	bluetooth_say(&bt, "adapter hci0 00:AA:01:00:00:00");
+	bluetooth_say(&bt, "pack " HOUSE " xiaoxiang-1 lfp-4s,soc=64 manufacturer=yes");
+	bluetooth_say(&bt, "pack " DALY " DL-401012 daly-nmc-14s,soc=50 service=fff0-refusing "
+			   "manufacturer=daly");
+	bluetooth_say(&bt, "pack " JK " 506177F49 jk-lfp-16s,soc=40 service=ffe0 mtu=131 "
+			   "chunk=128 manufacturer=jk");
+	start_daemon(packs);
+	for (int unit = 1; unit <= 3; unit++)
+		await_reading(unit, RECOVERY_MS);
+	for (int unit = 1; unit <= 3; unit++)
+		ck_assert_uint_eq(pack_word(unit, 30), cells[unit - 1]);
+	/* it falls silent, and the reading gets old; it goes on, and so do we */
+	bluetooth_say(&bt, "mute " JK " on");
+	await_trouble(3, RECOVERY_MS);
+	ck_assert_uint_eq(status(1, QUALITY), 1);
+	bluetooth_say(&bt, "mute " JK " off");
+	await_reading(3, RECOVERY_MS);
+	ck_assert_uint_eq(pack_word(3, 30), 16);
 	stop_daemon();
 	stop_all();
 }
@@ -712,6 +764,7 @@ int main(void)
 	tcase_add_test(tcase, no_message_per_poll);
 	tcase_add_test(tcase, lets_go_at_exit);
 	tcase_add_test(tcase, ends_what_was_left_over);
+	tcase_add_test(tcase, all_makers);
 	tcase_add_loop_test(tcase, any_module, 0, PB_ARRAY_SIZE(modules));
 	tcase_add_test(tcase, by_name_on_the_second_adapter);
 	tcase_add_test(tcase, passwords_and_passkeys);
