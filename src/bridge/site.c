@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "site.h"
+#include "packbridge/pack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,46 +34,6 @@ static void pack_says(void *userdata, enum pb_log_level level, const char *text)
 }
 
 static const struct pb_pack_handler pack_handler = {.changed = pack_changed, .note = pack_says};
-
-/* FNV-1a: packs get their own jitter, and the same one at each start */
-static uint64_t seed_of(const char *name)
-{
-	uint64_t hash = UINT64_C(0xCBF29CE484222325);
-
-	for (; *name; name++)
-		hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001B3);
-	return hash;
-}
-
-static int make_pack(const struct site_setup *setup, const struct pb_pack_config *pack,
-		     struct source *source)
-{
-	struct pb_session_config session = {
-		.poll_ms = pack->poll_ms,
-		.gap_ms = pack->gap_ms,
-		.settle_ms = pack->settle_ms,
-		.reply_timeout_ms = pack->reply_timeout_ms,
-		.tries = pack->tries,
-		.connect_timeout_ms = pack->connect_timeout_ms,
-		.stale_after_s = pack->stale_after_s,
-		.stale_fixed = pack->stale_fixed,
-		.seed = seed_of(pack->name),
-	};
-	struct pb_link_setup link = {
-		.event = setup->event,
-		.bluez = setup->bluez,
-		.name = pack->name,
-		.limit_ms = pack->connect_timeout_ms,
-		.passkey = pack->passkey,
-	};
-	const struct pb_link_type *type;
-	char why[512];
-
-	pb_session_protocol(&session, pack->protocol);
-	snprintf(session.password, sizeof(session.password), "%s", pack->password);
-	type = pb_link_find(pack->link, &link.address, why, sizeof(why));
-	return pb_pack_new(&source->pack, &session, type, &link, &pack_handler, source);
-}
 
 /* All that its session and its link go by. */
 static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_config *b)
@@ -204,7 +165,9 @@ int site_new(struct site **ret, const struct site_setup *setup, const struct sit
 		r = make_gateway(site, setup, report);
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
 		if (!find_same(before, &config->packs[i]))
-			r = make_pack(setup, &config->packs[i], &site->show.fleet.sources[i]);
+			r = pb_bridge_pack(&site->show.fleet.sources[i].pack, &config->packs[i],
+					   setup->event, setup->bluez, &pack_handler,
+					   &site->show.fleet.sources[i]);
 	if (r >= 0)
 		r = make_views(site, setup->maps, report);
 	if (r < 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "check_probe.h"
 #include "cli.h"
 #include "configfile.h"
+#include "options.h"
 
 #include "packbridge/yaml.h"
 
@@ -9,13 +11,18 @@
 #include <string.h>
 
 static const char help[] =
-	"Usage: packbridge check [-c FILE]\n"
+	"Usage: packbridge check [-c FILE] [--probe]\n"
 	"Checks a configuration and the maps that it names. Prints every error as\n"
 	"file:line:col: what, expected what; without errors, the units and listeners that result,\n"
 	"and what limits each pack's charge and discharge current. Maps that nothing shows are\n"
 	"checked, too.\n"
-	"Nothing is opened or contacted.\n\n"
+	"Nothing is opened or contacted, but with --probe: then each pack is connected to, for up "
+	"to\n"
+	"a minute, and what it speaks and says is shown, or what to do. A running daemon holds "
+	"its\n"
+	"packs, so stop it before. Packs without a reading give status 1.\n\n"
 	"  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
+	"  -p, --probe        connect to the packs\n"
 	"  -h, --help         this text\n";
 
 static void print_units(const struct pb_config *config)
@@ -179,8 +186,14 @@ int pb_cli_check(int argc, char **argv)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
 	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
-	const char *file;
-	int status = pb_cli_config_options(argc, argv, help, &file);
+	const char *file = PB_CONFIG_FILE;
+	bool probe = false;
+	const struct option_row rows[] = {
+		{"config", 'c', OPTION_TEXT, &file, 0, 0},
+		{"probe", 'p', OPTION_FLAG, &probe, 0, 0},
+		{0},
+	};
+	int status = pb_cli_options(argc, argv, rows, help, "");
 
 	if (status >= 0)
 		return status;
@@ -195,5 +208,6 @@ int pb_cli_check(int argc, char **argv)
 		printf("page    http://%s\n", config->http);
 	print_all_limits(config);
 	printf("\n%s: good\n", file);
-	return 0;
+	fflush(stdout);
+	return probe && pb_cli_check_probe(config) != 0 ? 1 : 0;
 }

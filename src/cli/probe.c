@@ -175,19 +175,22 @@ static const char *scheme(const struct probe *probe)
 
 static int show_good(struct probe *probe)
 {
-	const char *protocol = pb_pack_session(probe->pack)->codec->name;
+	const struct pb_codec *codec = pb_pack_session(probe->pack)->codec;
 	json_t *fields = pb_json_sample(&probe->sample);
 
 	if (probe->options.json) {
 		json_t *object = json_pack("{s:s, s:s, s:s, s:O, s:O}", "link", probe->options.link,
-					   "protocol", protocol, "scheme", scheme(probe), "device",
-					   probe->found, "fields", fields);
+					   "protocol", codec->name, "scheme", scheme(probe),
+					   "device", probe->found, "fields", fields);
 
+		if (codec->dialect)
+			json_object_set_new(object, "dialect", json_string(codec->dialect));
 		json_dumpf(object, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(object);
 	} else {
-		printf("protocol %s, %s\n", protocol, scheme(probe));
+		printf("protocol %s%s%s, %s\n", codec->name, codec->dialect ? " " : "",
+		       codec->dialect ? codec->dialect : "", scheme(probe));
 		pb_json_print(fields);
 	}
 	json_decref(fields);

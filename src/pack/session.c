@@ -163,6 +163,11 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 
 static unsigned int send_query(struct pb_session *s, uint64_t now)
 {
+	uint32_t limit_ms = s->config.reply_timeout_ms;
+
+	/* what comes by itself has a pace of its own */
+	if (s->query->streams && limit_ms < STREAM_LOST_MS)
+		limit_ms = STREAM_LOST_MS;
 	s->listening = false;
 	/* what is left of earlier replies can't belong to this one */
 	pb_stream_flush(&s->stream);
@@ -170,7 +175,7 @@ static unsigned int send_query(struct pb_session *s, uint64_t now)
 		s->asked_ms = now;
 	s->bad_before = s->stream.bad_frames;
 	s->garbage_before = s->stream.garbage_bytes;
-	enter(s, PB_STATE_WAITING, now + s->config.reply_timeout_ms);
+	enter(s, PB_STATE_WAITING, now + limit_ms);
 	return PB_DO_SEND;
 }
 
@@ -280,6 +285,22 @@ static void follow_round(struct pb_session *s, uint64_t now)
 	s->status.stale_after_s = (uint32_t)stale_s;
 }
 
+/* What was found out about the pack goes with it. */
+static unsigned int note_first(struct pb_session *s)
+{
+	const struct pb_codec *codec = s->codec;
+	const char *dialect = codec->dialect ? codec->dialect : "";
+	bool open = s->config.others || *dialect;
+	char voltage[32] = "";
+
+	if (s->sample.has & PB_HAS(PB_HAS_VOLTAGE))
+		snprintf(voltage, sizeof(voltage), "%d.%02d V, ", s->sample.voltage_mv / 1000,
+			 s->sample.voltage_mv % 1000 / 10);
+	return note(s, PB_LOG_INFO, "first reading: %s%d cells%s%s%s%s", voltage,
+		    s->sample.cell_count, open ? ", protocol " : "", open ? codec->name : "",
+		    *dialect ? " " : "", dialect);
+}
+
 static unsigned int publish(struct pb_session *s, uint64_t now)
 {
 	bool first = s->status.sequence == 0, trouble = s->trouble;
@@ -298,9 +319,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	s->trouble = false;
 	copy_counters(s);
 	if (first)
-		return PB_DO_PUBLISH | note(s, PB_LOG_INFO, "first reading: %d.%02d V, %d cells",
-					    s->sample.voltage_mv / 1000,
-					    s->sample.voltage_mv % 1000 / 10, s->sample.cell_count);
+		return PB_DO_PUBLISH | note_first(s);
 	if (trouble)
 		return PB_DO_PUBLISH |
 		       note(s, PB_LOG_INFO, "readings again, the last was %u s ago", age_s);

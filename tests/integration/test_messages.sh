@@ -107,7 +107,26 @@ expect 0 'voltage_mv *13320' "$program" decode "$good"
 expect 0 'voltage_mv *13320' sh -c "printf '%s\n' ${good% *} ${good#* } | '$program' decode"
 expect 0 '"value":28000' "$program" decode --json DD1000026D60FF3177
 expect 0 'module frame 15' "$program" decode FFAA15010016
-expect 0 '2 bytes belong to no frame; at offset 0: no start byte: expected DD, found 00' "$program" decode "0000$good"
+expect 0 '2 bytes belong to no frame; at offset 0: no start of a frame' "$program" decode "0000$good"
+expect 0 '2 bytes belong to no frame; at offset 0: no start byte: expected DD, found 00' \
+	"$program" decode -p jbd "0000$good"
+expect 0 'daly A5: reply to 90, status 00, checksum 19' "$program" decode a5019008020300007724033819
+expect 1 'a request of host 40, not a reply' "$program" decode a54002080000000000000000ef
+expect 1 'type 04, expected 01, 02, 03 or 05' "$program" decode 55aaeb9004
+expect 2 "no protocol 'dally', expected jbd, daly, jk or auto" "$program" decode -p dally 00
+
+# check --probe: each pack says what it speaks, or what to do
+cat >"$folder/makers.yaml" <<'EOF'
+packs:
+  - {name: house, unit: 1, link: "sim:lfp-4s", reply_timeout_ms: 200, gap_ms: 1}
+  - {name: starter, unit: 2, link: "sim:daly-nmc-14s", protocol: daly, reply_timeout_ms: 200, gap_ms: 1}
+  - {name: solar, unit: 3, link: "sim:jk-lfp-16s", protocol: auto, reply_timeout_ms: 200, gap_ms: 1}
+EOF
+expect 0 '1  house  *jbd, .* V, .* A, .* %, 4 cells' "$program" check -pc "$folder/makers.yaml"
+expect 0 '2  starter  *daly A5, .* V, .* 14 cells' "$program" check -pc "$folder/makers.yaml"
+expect 0 '3  solar  *jk, .* V, .* 16 cells' "$program" check -pc "$folder/makers.yaml"
+sed -i 's/sim:jk-lfp-16s/tcp:127.0.0.1:9/' "$folder/makers.yaml"
+expect 1 '3  solar  *no connection' "$program" check -pc "$folder/makers.yaml"
 expect 1 'offset 0: bad checksum: expected FAB7, calculated FAB6' "$program" decode "${good%B677}B777"
 expect 1 'offset 0: no end byte: expected 77, found 78' "$program" decode "${good%77}78"
 expect 1 'offset 0: short: the frame needs 36 bytes, 20 are there' "$program" decode "${good% *}"

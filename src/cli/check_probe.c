@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The packs of a configuration, all at once, until each has brought a reading or nothing better
+ * will come of it.
+ */
+#include "check_probe.h"
+#include "remedy.h"
+#include "serve.h"
+
+#include "packbridge/pack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+enum { SECONDS = 60 };
+
+struct probed {
+	struct checker *checker;
+	const struct pb_pack_config *config;
+	struct pb_pack *pack;
+	struct pb_sample sample;
+	struct pb_status status;
+	bool done;
+};
+
+struct checker {
+	sd_event *event;
+	struct pb_bluez *bluez;
+	size_t count, left;
+	struct probed *packs;
+};
+
+static void on_changed(void *userdata, const struct pb_sample *sample,
+		       const struct pb_status *status, bool new_reading)
+{
+	struct probed *probed = userdata;
+
+	if (probed->done)
+		return;
+	probed->status = *status;
+	if (new_reading)
+		probed->sample = *sample;
+	/* a link that does not come up has been tried twice when that is told */
+	probed->done = new_reading || (status->last_error != PB_ERROR_NONE &&
+				       (!status->connected || status->failures > 0));
+	if (probed->done && --probed->checker->left == 0)
+		sd_event_exit(probed->checker->event, 0);
+}
+
+static void on_note(void *userdata, enum pb_log_level level, const char *text)
+{
+	const struct probed *probed = userdata;
+
+	pb_log(level > PB_LOG_INFO ? level : PB_LOG_DEBUG, "pack %s: %s", probed->config->name,
+	       text);
+}
+
+static const struct pb_pack_handler handler = {.changed = on_changed, .note = on_note};
+
+static int on_end(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	const struct checker *checker = userdata;
+
+	(void)source;
+	(void)usec;
+	return sd_event_exit(checker->event, 0);
+}
+
+/* ---- the result ---- */
+
+static void print_reading(const struct probed *probed)
+{
+	const struct pb_codec *codec = pb_pack_session(probed->pack)->codec;
+	const struct pb_sample *s = &probed->sample;
+
+	printf("%4d  %-16s  %s%s%s", probed->config->unit, probed->config->name, codec->name,
+	       codec->dialect ? " " : "", codec->dialect ? codec->dialect : "");
+	if (s->has & PB_HAS(PB_HAS_VOLTAGE))
+		printf(", %.2f V", (double)s->voltage_mv / 1000);
+	if (s->has & PB_HAS(PB_HAS_CURRENT))
+		printf(", %.2f A", (double)s->current_ma / 1000);
+	if (s->has & PB_HAS(PB_HAS_SOC))
+		printf(", %.1f %%", (double)s->soc_permille / 10);
+	if (s->has & PB_HAS(PB_HAS_CELLS))
+		printf(", %d cells", s->cell_count);
+	putchar('\n');
+}
+
+static void print_trouble(const struct probed *probed)
+{
+	enum pb_error error = probed->status.last_error;
+	bool link = error == PB_ERROR_CONNECT || error == PB_ERROR_LINK_LOST;
+	const char *remedy =
+		link ? pb_remedy_link(pb_pack_link_error(probed->pack)) : pb_remedy_session(error);
+
+	printf("%4d  %-16s  ", probed->config->unit, probed->config->name);
+	if (error == PB_ERROR_NONE)
+		printf("nothing within %d s\n", SECONDS);
+	else
+		printf("%s%s%s\n", pb_error_text(error), remedy ? "\n      " : "",
+		       remedy ? remedy : "");
+}
+
+/* @return packs without a reading */
+static int print_all(const struct checker *checker)
+{
+	int failed = 0;
+
+	puts("\nunit  pack              what it speaks and says");
+	for (size_t i = 0; i < checker->count; i++) {
+		if (checker->packs[i].status.sequence > 0) {
+			print_reading(&checker->packs[i]);
+		} else {
+			print_trouble(&checker->packs[i]);
+			failed++;
+		}
+	}
+	return failed;
+}
+
+static int start(struct checker *checker, const struct pb_config *config)
+{
+	const struct pb_bluez_config bluez = {
+		.max_connections = config->bluetooth.max_connections,
+		.acquire = config->bluetooth.acquire,
+	};
+	int r = pb_bluez_new(&checker->bluez, checker->event, &bluez);
+
+	for (size_t i = 0; r >= 0 && i < config->pack_count; i++) {
+		struct probed *probed = &checker->packs[i];
+
+		*probed = (struct probed){.checker = checker, .config = &config->packs[i]};
+		r = pb_bridge_pack(&probed->pack, probed->config, checker->event, checker->bluez,
+				   &handler, probed);
+		if (r >= 0)
+			r = pb_pack_start(probed->pack);
+		checker->count += r >= 0;
+	}
+	checker->left = checker->count;
+	return r;
+}
+
+int pb_cli_check_probe(const struct pb_config *config)
+{
+	struct checker checker = {.packs = calloc(config->pack_count, sizeof(*checker.packs))};
+	sd_event_source *timer = NULL;
+	int r = checker.packs ? pb_cli_event_new(&checker.event) : -ENOMEM;
+
+	if (r >= 0)
+		r = sd_event_add_time_relative(checker.event, &timer, CLOCK_BOOTTIME,
+					       (uint64_t)SECONDS * 1000000, 0, on_end, &checker);
+	if (r >= 0)
+		r = start(&checker, config);
+	if (r >= 0 && checker.count > 0)
+		r = sd_event_loop(checker.event);
+	if (r < 0)
+		fprintf(stderr, "packbridge check: %s\n", strerror(-r));
+	else
+		r = print_all(&checker);
+	for (size_t i = 0; i < checker.count; i++)
+		pb_pack_free(checker.packs[i].pack);
+	pb_bluez_free(checker.bluez);
+	sd_event_source_disable_unref(timer);
+	sd_event_unref(checker.event);
+	free(checker.packs);
+	return r;
+}
