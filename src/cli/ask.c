@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int pb_cli_ask_connect(const char *path)
+static int open_socket(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timeval patience = {.tv_sec = 5};
@@ -47,7 +47,7 @@ static int exchange(int fd, const char *line, FILE *out)
 
 int pb_cli_ask(const char *path, const char *line, FILE *out)
 {
-	int fd = pb_cli_ask_connect(path), r;
+	int fd = open_socket(path), r;
 
 	if (fd < 0)
 		return fd;

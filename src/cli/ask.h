@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-/** @return a descriptor; negative errno. */
-int pb_cli_ask_connect(const char *path);
 /**
  * Sends @line and copies the whole answer to @out.
  * @return 0; negative errno, -ETIMEDOUT when there is no answer within 5 s.
