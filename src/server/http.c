@@ -152,39 +152,33 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 
 /* ---- the loop ---- */
 
-static void arm(struct listener *listener)
+static int run(struct listener *listener)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	mhd.run(listener->daemon);
 	if (mhd.get_timeout(listener->daemon, &ms) != MHD_YES) {
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
-		return;
+		return 0;
 	}
 	sd_event_source_set_time_relative(listener->timer, (uint64_t)ms * 1000);
 	sd_event_source_set_enabled(listener->timer, SD_EVENT_ONESHOT);
+	return 0;
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	struct listener *listener = userdata;
-
 	(void)source;
 	(void)fd;
 	(void)revents;
-	mhd.run(listener->daemon);
-	arm(listener);
-	return 0;
+	return run(userdata);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct listener *listener = userdata;
-
 	(void)source;
 	(void)usec;
-	mhd.run(listener->daemon);
-	arm(listener);
-	return 0;
+	return run(userdata);
 }
 
 static int open_listener(struct listener *listener)
