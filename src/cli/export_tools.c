@@ -17,6 +17,16 @@ static bool holding(const struct pb_row_info *row)
 	return row->tables & PB_TABLE_HOLDING;
 }
 
+/* What a client calls the table that it reads a block from. */
+static const char *table_name(uint8_t tables, const char *holding, const char *input,
+			      const char *discrete, const char *coil)
+{
+	return tables & PB_TABLE_HOLDING    ? holding
+	       : tables & PB_TABLE_INPUT    ? input
+	       : tables & PB_TABLE_DISCRETE ? discrete
+					    : coil;
+}
+
 static int decimals_of(const char *scale)
 {
 	const char *point = strchr(scale, '.');
@@ -239,14 +249,6 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 	fputc('\n', out);
 }
 
-static const char *telegraf_table(uint8_t tables)
-{
-	return tables & PB_TABLE_HOLDING    ? "holding"
-	       : tables & PB_TABLE_INPUT    ? "input"
-	       : tables & PB_TABLE_DISCRETE ? "discrete"
-					    : "coil";
-}
-
 static void telegraf_block(const struct pb_map *map, const struct pb_export_target *target,
 			   const struct variables *variables, size_t block, FILE *out)
 {
@@ -266,7 +268,8 @@ static void telegraf_block(const struct pb_map *map, const struct pb_export_targ
 				"    register = \"%s\"\n    measurement = \"%s\"\n    fields = [\n",
 				info.name, target->unit,
 				pb_map_low_word_first(map) ? "CDAB" : "ABCD",
-				telegraf_table(info.tables), pb_map_name(map));
+				table_name(info.tables, "holding", "input", "discrete", "coil"),
+				pb_map_name(map));
 		for (size_t n = 0; n < variable->count; n++)
 			telegraf_field(variable, n, out);
 	}
@@ -385,12 +388,10 @@ static void node_id(const struct pb_map *map, const char *what, size_t block, ch
 	snprintf(out, cap, "packbridge.%s.%s.%zu", pb_map_name(map), what, block);
 }
 
-static json_t *nodered_client(const struct pb_map *map, const struct pb_export_target *target,
-			      const char *id)
+static json_t *nodered_client(const struct pb_export_target *target, const char *id)
 {
 	char port[16];
 
-	(void)map;
 	snprintf(port, sizeof(port), "%u", target->port);
 	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:i, s:b, s:i, s:b}", "id",
 			 id, "type", "modbus-client", "name", "packbridge", "clienttype", "tcp",
@@ -398,14 +399,6 @@ static json_t *nodered_client(const struct pb_map *map, const struct pb_export_t
 			 "DEFAULT", "unit_id", (int)target->unit, "clientTimeout", 1000,
 			 "reconnectOnTimeout", 1, "reconnectTimeout", 2000,
 			 "parallelUnitIdsAllowed", 1);
-}
-
-static const char *nodered_table(uint8_t tables)
-{
-	return tables & PB_TABLE_HOLDING    ? "HoldingRegister"
-	       : tables & PB_TABLE_INPUT    ? "InputRegister"
-	       : tables & PB_TABLE_DISCRETE ? "Input"
-					    : "Coil";
 }
 
 static int nodered_block(const struct pb_map *map, const struct pb_export_target *target,
@@ -434,9 +427,11 @@ static int nodered_block(const struct pb_map *map, const struct pb_export_target
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i, "
 			  "s:i, s:[[s], []]}",
 			  "id", read, "type", "modbus-read", "z", tab, "name", info.name, "topic",
-			  info.name, "unitid", unit, "dataType", nodered_table(info.tables), "adr",
-			  addr, "quantity", count, "rate", "5", "rateUnit", "s", "server", client,
-			  "showErrors", 1, "x", 150, "y", y, "wires", decode));
+			  info.name, "unitid", unit, "dataType",
+			  table_name(info.tables, "HoldingRegister", "InputRegister", "Input",
+				     "Coil"),
+			  "adr", addr, "quantity", count, "rate", "5", "rateUnit", "s", "server",
+			  client, "showErrors", 1, "x", 150, "y", y, "wires", decode));
 	json_array_append_new(flow, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:[[s]]}",
 					      "id", decode, "type", "function", "z", tab, "name",
 					      info.name, "func", code, "outputs", 1, "x", 380, "y",
@@ -458,7 +453,7 @@ int export_nodered(const struct pb_map *map, const struct pb_export_target *targ
 	snprintf(label, sizeof(label), "%s, unit %u", pb_map_name(map), target->unit);
 	json_array_append_new(flow, json_pack("{s:s, s:s, s:s, s:s}", "id", tab, "type", "tab",
 					      "label", label, "info", pb_map_title(map)));
-	json_array_append_new(flow, nodered_client(map, target, client));
+	json_array_append_new(flow, nodered_client(target, client));
 	json_array_append_new(flow,
 			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:[]}", "id",
 					debug, "type", "debug", "z", tab, "name", "", "complete",
