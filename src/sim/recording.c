@@ -26,29 +26,18 @@ static int wrong(struct reader *reader, const char *what)
 	return -EINVAL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static int take_bytes(struct reader *reader, const char *text, size_t len,
 		      struct recording_event *event)
 {
-	uint8_t *bytes = reader->recording->bytes;
+	char hex[2 * RECORDING_BYTES_MAX + 1];
+	uint8_t *bytes = reader->recording->bytes + reader->used;
 
 	if (len == 0 || len % 2 != 0 || len / 2 > RECORDING_BYTES_MAX)
 		return wrong(reader, "expected 1 to 1024 bytes as hex digits");
-	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			return wrong(reader, "expected hex digits");
-		bytes[reader->used + i / 2] = (uint8_t)(high << 4 | low);
-	}
+	snprintf(hex, sizeof(hex), "%.*s", (int)len, text);
+	/* blanks and the like, which pb_hex_parse() passes over, would make fewer bytes */
+	if (pb_hex_parse(hex, bytes, len / 2) != (int)(len / 2))
+		return wrong(reader, "expected hex digits");
 	event->at = reader->used;
 	event->len = len / 2;
 	reader->used += len / 2;

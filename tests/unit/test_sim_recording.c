@@ -54,6 +54,8 @@ static const struct {
 	{HEAD "0 > \n", "line 2: expected up, > BYTES, < BYTES or down WHY"},
 	{HEAD "0 > D\n", "line 2: expected 1 to 1024 bytes as hex digits"},
 	{HEAD "0 < 0G\n", "line 2: expected hex digits"},
+	{HEAD "0 < 0xDD\n", "line 2: expected hex digits"},
+	{HEAD "0 < DD  03\n", "line 2: expected hex digits"},
 };
 
 START_TEST(mistakes)
