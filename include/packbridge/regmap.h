@@ -57,6 +57,13 @@ enum pb_row_type {
 	PB_ROW_RESERVED, /**< reads 0; a place for later */
 };
 
+/** The tables, by their names in map files and in the order of pages. */
+extern const struct pb_table_name {
+	uint8_t table; /**< enum pb_table */
+	const char *name;
+	char digit; /**< first of the Modicon form */
+} pb_tables[4];
+
 /** One value as a client sees it: arrays expanded, one entry an element. Borrowed from the map. */
 struct pb_row_info {
 	const char *block; /**< name of its block */

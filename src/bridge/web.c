@@ -31,18 +31,11 @@ static const struct pb_block *block_of(const struct pb_image *image, const struc
 
 static json_t *json_tables(uint8_t tables)
 {
-	static const struct {
-		uint8_t table;
-		const char *name;
-	} names[] = {{PB_TABLE_INPUT, "input"},
-		     {PB_TABLE_HOLDING, "holding"},
-		     {PB_TABLE_DISCRETE, "discrete"},
-		     {PB_TABLE_COIL, "coil"}};
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < PB_ARRAY_SIZE(names); i++)
-		if (tables & names[i].table)
-			json_array_append_new(array, json_string(names[i].name));
+	for (size_t i = 0; i < PB_ARRAY_SIZE(pb_tables); i++)
+		if (tables & pb_tables[i].table)
+			json_array_append_new(array, json_string(pb_tables[i].name));
 	return array;
 }
 

@@ -9,26 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-	uint8_t table;
-	const char *name;
-	char digit; /* first of the Modicon form */
-} tables[] = {
-	{PB_TABLE_INPUT, "input", '3'},
-	{PB_TABLE_HOLDING, "holding", '4'},
-	{PB_TABLE_DISCRETE, "discrete", '1'},
-	{PB_TABLE_COIL, "coil", '0'},
-};
-
 void pb_export_tables(uint8_t set, const char *separator, char *out, size_t cap)
 {
 	size_t at = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; i < PB_ARRAY_SIZE(tables) && at < cap; i++)
-		if (set & tables[i].table)
+	for (size_t i = 0; i < PB_ARRAY_SIZE(pb_tables) && at < cap; i++)
+		if (set & pb_tables[i].table)
 			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? separator : "",
-					       tables[i].name);
+					       pb_tables[i].name);
 }
 
 void pb_export_field(const struct pb_row_info *row, char *out, size_t cap)
@@ -170,9 +159,9 @@ static void markdown_line(const struct pb_map *map, size_t first, size_t count, 
 		snprintf(na, sizeof(na), "%lld", (long long)row.na);
 	pb_export_scale(&row, scale, sizeof(scale));
 	fprintf(out, end > row.addr ? "| %u-%u | " : "| %u | ", row.addr, end);
-	for (size_t i = 0, shown = 0; i < PB_ARRAY_SIZE(tables); i++)
-		if (row.tables & tables[i].table)
-			fprintf(out, "%s%c%0*u", shown++ ? ", " : "", tables[i].digit, digits,
+	for (size_t i = 0, shown = 0; i < PB_ARRAY_SIZE(pb_tables); i++)
+		if (row.tables & pb_tables[i].table)
+			fprintf(out, "%s%c%0*u", shown++ ? ", " : "", pb_tables[i].digit, digits,
 				row.addr + 1U);
 	fprintf(out, " | %s | ", pb_row_type_name(row.type));
 	markdown_field(&row, count > 1 ? &last : &row, out);
@@ -312,9 +301,9 @@ static json_t *json_tables(uint8_t set)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < PB_ARRAY_SIZE(tables); i++)
-		if (set & tables[i].table)
-			json_array_append_new(list, json_string(tables[i].name));
+	for (size_t i = 0; i < PB_ARRAY_SIZE(pb_tables); i++)
+		if (set & pb_tables[i].table)
+			json_array_append_new(list, json_string(pb_tables[i].name));
 	return list;
 }
 

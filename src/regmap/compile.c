@@ -143,19 +143,9 @@ struct pb_map *pb_map_free(struct pb_map *map)
 
 static uint8_t table_of(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum pb_table table;
-	} tables[] = {
-		{"coil", PB_TABLE_COIL},
-		{"discrete", PB_TABLE_DISCRETE},
-		{"holding", PB_TABLE_HOLDING},
-		{"input", PB_TABLE_INPUT},
-	};
-
-	for (size_t i = 0; i < PB_ARRAY_SIZE(tables); i++)
-		if (name && strcmp(tables[i].name, name) == 0)
-			return (uint8_t)tables[i].table;
+	for (size_t i = 0; i < PB_ARRAY_SIZE(pb_tables); i++)
+		if (name && strcmp(pb_tables[i].name, name) == 0)
+			return pb_tables[i].table;
 	return 0;
 }
 

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "map.h"
 
+const struct pb_table_name pb_tables[] = {
+	{PB_TABLE_INPUT, "input", '3'},
+	{PB_TABLE_HOLDING, "holding", '4'},
+	{PB_TABLE_DISCRETE, "discrete", '1'},
+	{PB_TABLE_COIL, "coil", '0'},
+};
+
 const char *pb_map_name(const struct pb_map *map)
 {
 	return map->name;
