@@ -19,11 +19,24 @@ struct job {
 	struct pb_write writes[PB_WRITE_BITS_MAX];
 };
 
-static bool bit_at(const struct job *job, uint32_t addr)
+static bool bit_at(const uint8_t *bytes, uint32_t at)
 {
-	uint32_t at = addr - job->addr;
+	return bytes[at / 8] >> at % 8 & 1;
+}
 
-	return job->bytes[at / 8] >> at % 8 & 1;
+/* @from: bytes as on the wire, of @addr and on, in which the row is whole. */
+static void copy_row(const struct row *row, const struct pb_block *to, const uint8_t *from,
+		     uint32_t addr)
+{
+	uint32_t at = (uint32_t)row->addr - to->addr, from_at = row->addr - addr;
+
+	if (!table_is_bits(to->tables))
+		memcpy(to->bytes + 2 * (size_t)at, from + 2 * (size_t)from_at,
+		       2 * (size_t)row->words);
+	else if (bit_at(from, from_at))
+		to->bytes[at / 8] |= (uint8_t)(1 << at % 8);
+	else
+		to->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
 }
 
 /* Signed types by their sign, f32 as its bits. */
@@ -53,7 +66,7 @@ static bool take_row(struct job *job, const struct row *row)
 		write->text_len = 2 * (size_t)row->words;
 		return true;
 	}
-	write->value = row->type == PB_ROW_COIL ? bit_at(job, row->addr)
+	write->value = row->type == PB_ROW_COIL ? bit_at(job->bytes, row->addr - job->addr)
 						: value_of(job->image->map->low_word_first, row, p);
 	if (row->ignored)
 		return true;
@@ -73,19 +86,6 @@ static bool take_block(struct job *job, const struct block *block)
 	return true;
 }
 
-static void store_row(const struct job *job, const struct pb_block *block, const struct row *row)
-{
-	uint32_t at = (uint32_t)row->addr - block->addr;
-
-	if (!table_is_bits(block->tables))
-		memcpy(block->bytes + 2 * (size_t)at,
-		       job->bytes + 2 * (size_t)(row->addr - job->addr), 2 * (size_t)row->words);
-	else if (bit_at(job, row->addr))
-		block->bytes[at / 8] |= (uint8_t)(1 << at % 8);
-	else
-		block->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
-}
-
 /* Rows are whole in the job by now. */
 static void store_block(const struct job *job, size_t index)
 {
@@ -95,7 +95,7 @@ static void store_block(const struct job *job, size_t index)
 		const struct row *row = &job->image->map->rows[i];
 
 		if (row->writable && row->addr >= job->addr && row->addr < job->end)
-			store_row(job, &job->image->blocks[index], row);
+			copy_row(row, &job->image->blocks[index], job->bytes, job->addr);
 	}
 }
 
@@ -192,19 +192,6 @@ static const struct row *same_row(const struct pb_map *map, uint8_t tables, cons
 	return NULL;
 }
 
-static void keep_row(const struct row *row, const struct pb_block *to, const struct pb_block *from)
-{
-	uint32_t at = (uint32_t)row->addr - to->addr, from_at = (uint32_t)row->addr - from->addr;
-
-	if (!(to->tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE)))
-		memcpy(to->bytes + 2 * (size_t)at, from->bytes + 2 * (size_t)from_at,
-		       2 * (size_t)row->words);
-	else if (from->bytes[from_at / 8] >> from_at % 8 & 1)
-		to->bytes[at / 8] |= (uint8_t)(1 << at % 8);
-	else
-		to->bytes[at / 8] &= (uint8_t) ~(1 << at % 8);
-}
-
 void pb_unit_image_keep_writes(struct pb_unit_image *image, const struct pb_unit_image *from)
 {
 	const struct pb_map *map = image->map;
@@ -216,6 +203,7 @@ void pb_unit_image_keep_writes(struct pb_unit_image *image, const struct pb_unit
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
 			if (map->rows[i].writable &&
 			    same_row(from->map, block->tables, &map->rows[i], &other))
-				keep_row(&map->rows[i], &image->blocks[b], &from->blocks[other]);
+				copy_row(&map->rows[i], &image->blocks[b],
+					 from->blocks[other].bytes, from->blocks[other].addr);
 	}
 }
