@@ -5,6 +5,7 @@
 #include "journal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,14 +48,19 @@ static void say_listeners(const struct daemon *daemon)
 
 /* ---- another configuration ---- */
 
-static void refuse(const struct pb_report *report, const char *file, FILE *answer)
+/* Whoever asked is told what the log is told. */
+__attribute__((format(printf, 3, 4))) static void say(FILE *answer, enum pb_log_level level,
+						      const char *format, ...)
 {
-	pb_log(PB_LOG_ERR, "%s is not loaded, what runs goes on:", file);
-	fprintf(answer, "error: %s is not loaded, what runs goes on:\n", file);
-	for (size_t i = 0; i < report->count; i++) {
-		pb_log(PB_LOG_ERR, "%s", report->lines[i]);
-		fprintf(answer, "%s\n", report->lines[i]);
-	}
+	char text[PATH_MAX + 128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	pb_log(level, "%s", text);
+	if (answer)
+		fprintf(answer, "%s: %s\n", level == PB_LOG_ERR ? "error" : "ok", text);
 }
 
 static uint64_t monotonic_us(void)
@@ -65,6 +71,7 @@ static uint64_t monotonic_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* @answer: NULL when nobody waits for one. */
 static void reload(void *userdata, FILE *answer)
 {
 	struct daemon *daemon = userdata;
@@ -78,7 +85,9 @@ static void reload(void *userdata, FILE *answer)
 	if (r >= 0)
 		r = pb_bridge_reload(daemon->bridge, config, maps, &report);
 	if (r < 0) {
-		refuse(&report, daemon->file, answer);
+		say(answer, PB_LOG_ERR, "%s is not loaded, what runs goes on:", daemon->file);
+		if (answer)
+			pb_report_print(&report, answer);
 		pb_config_free(config);
 		pb_maps_free(maps);
 	} else {
@@ -86,14 +95,12 @@ static void reload(void *userdata, FILE *answer)
 		pb_maps_free(daemon->maps);
 		daemon->config = config;
 		daemon->maps = maps;
-		pb_log(PB_LOG_INFO, "%s is loaded: %zu packs, %zu banks, %zu listeners",
-		       daemon->file, config->pack_count, config->bank_count, config->listen_count);
-		fprintf(answer, "ok: %s is loaded: %zu packs, %zu banks, %zu listeners\n",
-			daemon->file, config->pack_count, config->bank_count, config->listen_count);
+		say(answer, PB_LOG_INFO, "%s is loaded: %zu packs, %zu banks, %zu listeners",
+		    daemon->file, config->pack_count, config->bank_count, config->listen_count);
 		say_listeners(daemon);
-		for (size_t i = 0; i < report.count; i++)
-			pb_log(PB_LOG_ERR, "%s", report.lines[i]);
 	}
+	for (size_t i = 0; i < report.count; i++)
+		pb_log(PB_LOG_ERR, "%s", report.lines[i]);
 	pb_report_clear(&report);
 	malloc_trim(0);
 	sd_notify(false, "READY=1");
@@ -101,23 +108,14 @@ static void reload(void *userdata, FILE *answer)
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
-	struct daemon *daemon = userdata;
-	char *text = NULL;
-	size_t len;
-	FILE *answer;
+	const struct daemon *daemon = userdata;
 
 	(void)source;
 	(void)info;
-	if (!daemon->file) {
+	if (daemon->file)
+		reload(userdata, NULL);
+	else
 		pb_log(PB_LOG_INFO, "SIGHUP: there is no file to be loaded again");
-		return 0;
-	}
-	answer = open_memstream(&text, &len); /* what is said to nobody, the log has */
-	if (!answer)
-		return 0;
-	reload(daemon, answer);
-	fclose(answer);
-	free(text);
 	return 0;
 }
 
