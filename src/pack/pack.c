@@ -42,16 +42,6 @@ static void trace(const struct pb_pack *pack, bool sent, const uint8_t *bytes, s
 	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
 }
 
-static void say(const struct pb_pack *pack)
-{
-	const struct pb_session *session = &pack->session;
-
-	if (pack->handler->note)
-		pack->handler->note(pack->userdata, session->note_level, session->note);
-	else
-		pb_log(session->note_level, "pack %s: %s", pack->name, session->note);
-}
-
 /* Does what the session orders. @return 0, or the error of a link that failed at once. */
 static int obey(struct pb_pack *pack, unsigned int todo)
 {
@@ -60,7 +50,7 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 	int r = 0;
 
 	if (todo & PB_DO_LOG)
-		say(pack);
+		pack->handler->note(pack->userdata, session->note_level, session->note);
 	if (todo & PB_DO_CLOSE)
 		type->close(pack->link);
 	if (todo & PB_DO_OPEN)
