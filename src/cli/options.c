@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
 
-#include "packbridge/bridge.h"
+#include "packbridge/base.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -91,18 +91,4 @@ int pb_cli_options(int argc, char **argv, const struct option_row *rows, const c
 			return 2;
 	}
 	return check_operands(argc, argv, help, operands);
-}
-
-int pb_cli_check_pack(const char *command, const char *protocol, const char *password)
-{
-	char why[256];
-
-	if (strlen(password) >= PB_PASSWORD_MAX)
-		fprintf(stderr, "packbridge %s: --password, expected at most %d characters\n",
-			command, PB_PASSWORD_MAX - 1);
-	else if (pb_protocol_check(protocol, why, sizeof(why)) < 0)
-		fprintf(stderr, "packbridge %s: %s\n", command, why);
-	else
-		return -1;
-	return 2;
 }

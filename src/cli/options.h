@@ -27,9 +27,3 @@ struct option_row {
  */
 int pb_cli_options(int argc, char **argv, const struct option_row *rows, const char *help,
 		   const char *operands);
-
-/**
- * The options of commands that connect to one pack.
- * @return -1: they are possible; 2: said on stderr.
- */
-int pb_cli_check_pack(const char *command, const char *protocol, const char *password);
