@@ -94,6 +94,12 @@ struct pb_login {
 	struct pb_query request; /**< to be sent next */
 };
 
+/** Place in a stream of received bytes, for pb_codec.conceal(); zero it when the stream begins. */
+struct pb_conceal {
+	size_t at;   /**< bytes of a frame that has secrets, or of what looks like its head */
+	uint8_t sum; /**< of what was blanked */
+};
+
 /**
  * One battery protocol, or one dialect of it. A codec keeps no state: one const object serves every
  * pack, the tests and the fuzzer. What later frames need to know of earlier ones, it leaves in
@@ -138,6 +144,12 @@ struct pb_codec {
 	 * @reply: the frame that answers login->request; NULL at the start, and when none came.
 	 */
 	enum pb_login_result (*login)(struct pb_login *login, const struct pb_frame *reply);
+
+	/**
+	 * Blanks the secrets (passcodes) that a BMS tells everyone, before received bytes are shown
+	 * or written down. Frames stay sound. NULL: it tells none.
+	 */
+	void (*conceal)(struct pb_conceal *conceal, uint8_t *bytes, size_t len);
 
 	/**
 	 * By which rule a device that advertises so is likely to speak this protocol; for `scan`

@@ -13,7 +13,8 @@
  * The software version of the device's frame decides; without that, the mask of the cells does,
  * which stands elsewhere in each.
  *
- * The device's frame holds passcodes in clear: they are not looked at.
+ * The device's frame holds passcodes in clear: they are not looked at, and blanked where bytes are
+ * shown.
  *
  * Source: docs/protocols/jk.md; every frame of tests/data/jk/frames.json is a test.
  */
@@ -438,6 +439,39 @@ static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
 	}
 }
 
+/* ---- what nobody is to see ---- */
+
+static bool is_secret(size_t at)
+{
+	return (at >= 62 && at < 78) ||	 /* of the app */
+	       (at >= 97 && at < 102) || /* Unverified: digits behind the serial number */
+	       (at >= 118 && at < 134);	 /* of the settings */
+}
+
+/* A frame of a device that begins anywhere: the blanks are taken from its sum as well. */
+static void jk_conceal(struct pb_conceal *conceal, uint8_t *bytes, size_t len)
+{
+	static const uint8_t head[] = {0x55, 0xAA, 0xEB, 0x90, TYPE_DEVICE};
+
+	for (size_t i = 0; i < len; i++) {
+		if (conceal->at < sizeof(head)) {
+			if (bytes[i] == head[conceal->at])
+				conceal->at++;
+			else
+				conceal->at = bytes[i] == head[0];
+			continue;
+		}
+		if (is_secret(conceal->at)) {
+			conceal->sum = (uint8_t)(conceal->sum + bytes[i]);
+			bytes[i] = 0;
+		}
+		if (++conceal->at < REPLY_LEN)
+			continue;
+		bytes[i] = (uint8_t)(bytes[i] - conceal->sum);
+		*conceal = (struct pb_conceal){0};
+	}
+}
+
 /* ---- how they are found, and what is wrong with bytes ---- */
 
 static const char *jk_identify(const struct pb_advert *advert)
@@ -481,6 +515,7 @@ const struct pb_codec pb_codec_jk = {
 	.query_count = PB_ARRAY_SIZE(queries),
 	.frame = jk_frame,
 	.decode = jk_decode,
+	.conceal = jk_conceal,
 	.identify = jk_identify,
 	.explain = jk_explain,
 };

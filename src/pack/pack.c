@@ -16,6 +16,7 @@ struct pb_pack {
 	struct pb_link *link;
 	sd_event_source *timer;
 	int link_error;
+	struct pb_conceal conceal;
 	uint64_t timer_ms; /* what the timer is set to, so that it is not set again for nothing */
 	const struct pb_pack_handler *handler;
 	void *userdata;
@@ -30,7 +31,7 @@ static void read_rssi(struct pb_pack *pack)
 	status->link_has = type->rssi && type->rssi(pack->link, &status->rssi_dbm) ? 1 : 0;
 }
 
-static void trace(const struct pb_pack *pack, bool sent, const uint8_t *bytes, size_t len)
+static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, size_t len)
 {
 	char hex[3 * 320];
 
@@ -40,6 +41,23 @@ static void trace(const struct pb_pack *pack, bool sent, const uint8_t *bytes, s
 		return;
 	pb_hex_print(hex, sizeof(hex), bytes, len, ' ');
 	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
+}
+
+/* Received bytes, without the secrets that may be among them. */
+static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len)
+{
+	const struct pb_codec *codec = pack->session.codec;
+	uint8_t copy[PB_STREAM_MAX];
+
+	if (!pack->handler->bytes && !pb_log_enabled(PB_LOG_DEBUG))
+		return;
+	for (size_t at = 0, n; at < len; at += n) {
+		n = len - at < sizeof(copy) ? len - at : sizeof(copy);
+		memcpy(copy, bytes + at, n);
+		if (codec->conceal)
+			codec->conceal(&pack->conceal, copy, n);
+		show(pack, false, copy, n);
+	}
 }
 
 /* Does what the session orders. @return 0, or the error of a link that failed at once. */
@@ -61,7 +79,7 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 				       todo & PB_DO_PUBLISH);
 	}
 	if (todo & PB_DO_SEND) {
-		trace(pack, true, session->query->bytes, session->query->len);
+		show(pack, true, session->query->bytes, session->query->len);
 		r = type->send(pack->link, session->query->bytes, session->query->len);
 	}
 	return r;
@@ -100,6 +118,7 @@ static void on_up(void *userdata)
 	struct pb_advert advert;
 	bool known = type->advert && type->advert(pack->link, &advert);
 
+	pack->conceal = (struct pb_conceal){0};
 	feed(pack,
 	     (struct pb_session_event){.type = PB_SESSION_UP, .advert = known ? &advert : NULL});
 }
@@ -124,7 +143,7 @@ static void on_down(void *userdata, int error, const char *why)
 
 static void on_data(void *userdata, const uint8_t *bytes, size_t len)
 {
-	trace(userdata, false, bytes, len);
+	show_received(userdata, bytes, len);
 	feed(userdata,
 	     (struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = len});
 }

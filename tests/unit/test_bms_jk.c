@@ -524,6 +524,47 @@ START_TEST(cells_by_mask)
 }
 END_TEST
 
+/* Passcodes are blanked, in whatever pieces they come, and the frame stays sound. */
+START_TEST(concealed)
+{
+	static const char *const secrets[] = {"1234", "123456"};
+	struct captured captured;
+	struct pb_sample nothing = {0}, plain, s;
+	struct pb_conceal other = {0};
+	uint8_t before[LEN];
+
+	captured_find("jk-b2a24s20p-1007-03", &captured);
+	ck_assert_int_eq(decode_changed(&captured, &nothing, &plain), 0);
+	for (size_t size = 1; size <= LEN; size++) {
+		struct pb_conceal conceal = {0};
+		uint8_t bytes[2 + 2 * LEN] = {0x55, 0x55};
+		struct pb_frame frame;
+
+		/* behind what only looks like a start, and once more behind itself */
+		memcpy(bytes + 2, captured.bytes, LEN);
+		memcpy(bytes + 2 + LEN, captured.bytes, LEN);
+		for (size_t at = 0; at < sizeof(bytes); at += size)
+			pb_codec_jk.conceal(&conceal, bytes + at,
+					    sizeof(bytes) - at < size ? sizeof(bytes) - at : size);
+		for (size_t i = 0; i < PB_ARRAY_SIZE(secrets); i++)
+			ck_assert_ptr_null(
+				memmem(bytes, sizeof(bytes), secrets[i], strlen(secrets[i])));
+		for (size_t n = 0; n < 2; n++) {
+			ck_assert_int_eq(pb_codec_jk.frame(bytes + 2 + n * LEN, LEN, NULL, &frame),
+					 LEN);
+			s = nothing;
+			ck_assert_int_eq(pb_codec_jk.decode(&frame, &s), 0);
+			ck_assert_mem_eq(&s, &plain, sizeof(s));
+		}
+	}
+	/* other frames are left alone */
+	captured_find("jk-b2a24s20p-1007-02", &captured);
+	memcpy(before, captured.bytes, LEN);
+	pb_codec_jk.conceal(&other, captured.bytes, LEN);
+	ck_assert_mem_eq(captured.bytes, before, LEN);
+}
+END_TEST
+
 /* Floats in mV: as the C library reads them. */
 START_TEST(floats)
 {
@@ -604,6 +645,7 @@ int main(void)
 	tcase_add_loop_test(tcase, alarm_bits, 0, 32);
 	tcase_add_test(tcase, absent_probes);
 	tcase_add_test(tcase, cells_by_mask);
+	tcase_add_test(tcase, concealed);
 	tcase_add_test(tcase, floats);
 	tcase_add_loop_test(tcase, found_by_advertisement, 0, PB_ARRAY_SIZE(adverts));
 	return pb_run_suite("bms/jk", tcase);
