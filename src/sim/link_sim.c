@@ -291,18 +291,20 @@ static int come_up(struct sim_link *sim)
 /* One piece a turn, and nothing behind it: the owner may close the link. */
 static int deliver(struct sim_link *sim)
 {
-	struct item *item = &sim->queue[sim->first];
 	uint8_t piece[BYTES_MAX];
-	size_t len = item->len - item->done;
+	struct item *item;
+	size_t len;
 	int r;
 
-	stream(sim);
+	stream(sim); /* may change which item is the first */
+	item = &sim->queue[sim->first];
 	if (sim->count == 0 || item->due_ms > pb_now_ms())
 		return arm(sim);
 	if (item->len == 0) {
 		go_down(sim, -ECONNRESET, sim->why);
 		return 0;
 	}
+	len = item->len - item->done;
 	if (sim->options.chunk > 0 && len > sim->options.chunk)
 		len = sim->options.chunk;
 	/* a copy, for the owner may send, and that fills the queue again */

@@ -727,6 +727,163 @@ static void add_faults(TCase *tcase)
 	tcase_add_test(tcase, rssi);
 }
 
+/* ---- boards that send by themselves ---- */
+
+enum { JK_REPLY = 320, JK_STREAMED = 304 /* with the command of a modem */ };
+
+static void jk_send(struct watch *w, size_t query)
+{
+	const struct pb_query *q = &pb_codec_jk.queries[query];
+
+	ck_assert_int_eq(w->link->type->send(w->link, q->bytes, q->len), 0);
+}
+
+/* Asks all that a board wants to be asked before it streams. */
+static void jk_begin(struct watch *w)
+{
+	for (size_t i = 0; i < pb_codec_jk.query_count; i++)
+		jk_send(w, i);
+}
+
+/* @return sound frames of cells among what came from @from on. */
+static unsigned int jk_cells(const struct watch *w, size_t from, struct pb_stream *ret)
+{
+	unsigned int count = 0;
+	struct pb_frame frame;
+
+	*ret = (struct pb_stream){0};
+	pb_stream_push(ret, w->bytes + from, w->len - from);
+	while (pb_stream_next(ret, &pb_codec_jk, &pb_codec_jk.queries[1], &frame))
+		count += frame.kind == PB_FRAME_REPLY && frame.bytes[4] == 2;
+	return count;
+}
+
+/* One piece a frame, one frame after the other, until the link is closed; and not again unasked. */
+START_TEST(stream)
+{
+	struct watch *w = fault_setup("jk-lfp-16s"), *other;
+	struct pb_stream left;
+
+	jk_begin(w);
+	WAIT_FOR(w->len, (size_t)2 * JK_REPLY + 2 * JK_STREAMED);
+	ck_assert_uint_eq(w->datas, 4);
+	ck_assert_uint_eq(jk_cells(w, (size_t)2 * JK_REPLY, &left), 2);
+	ck_assert_uint_eq(left.garbage_bytes, 0);
+	watch_close(w);
+	other = watch_new(1, FAR_COUNT);
+	ck_assert_int_eq(watch_open(other), 0);
+	WAIT_FOR(other->ups, 1U);
+	jk_begin(other);
+	WAIT_FOR(other->len, (size_t)2 * JK_REPLY + JK_STREAMED);
+	ck_assert_int_eq(watch_open(w), 0);
+	w->len = 0;
+	WAIT_FOR(other->len, (size_t)2 * JK_REPLY + 3 * JK_STREAMED);
+	ck_assert_uint_eq(w->len, 0);
+	watch_free(other);
+	fault_teardown(w);
+}
+END_TEST
+
+/* What was not delivered when the link was closed has nothing to do with what streams later. */
+START_TEST(stream_after_leftovers)
+{
+	struct watch *w = fault_setup("jk-lfp-16s");
+	struct pb_stream left;
+
+	jk_begin(w);
+	jk_send(w, 0);
+	watch_close(w);
+	ck_assert_int_eq(watch_open(w), 0);
+	WAIT_FOR(w->ups, 2U);
+	jk_begin(w);
+	WAIT_FOR(w->len, (size_t)2 * JK_REPLY + JK_STREAMED);
+	drain();
+	ck_assert_uint_eq(w->len, 2 * JK_REPLY + JK_STREAMED);
+	ck_assert_uint_eq(jk_cells(w, (size_t)2 * JK_REPLY, &left), 1);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(stream_chunk)
+{
+	struct watch *w = fault_setup("jk-lfp-16s,chunk=20");
+	struct pb_stream left;
+
+	jk_begin(w);
+	WAIT_FOR(w->len, (size_t)2 * JK_REPLY + JK_STREAMED);
+	ck_assert_uint_eq(w->datas, 2 * (JK_REPLY / 20) + (JK_STREAMED + 19) / 20);
+	ck_assert_uint_eq(jk_cells(w, (size_t)2 * JK_REPLY, &left), 1);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(stream_bad_checksum)
+{
+	struct watch *w = fault_setup("jk-lfp-16s,bad=100");
+	struct pb_stream left;
+
+	jk_begin(w);
+	WAIT_FOR(w->len, (size_t)2 * JK_REPLY + JK_STREAMED);
+	ck_assert_uint_eq(jk_cells(w, (size_t)2 * JK_REPLY, &left), 0);
+	ck_assert_uint_ge(left.bad_frames, 1);
+	fault_teardown(w);
+}
+END_TEST
+
+/* Stray bytes stand before a frame, and hide none. */
+START_TEST(stream_stray)
+{
+	struct watch *w = fault_setup("jk-lfp-16s,stray=100");
+	struct pb_stream left;
+	size_t asked;
+
+	drain();
+	jk_begin(w);
+	drain();
+	asked = w->len;
+	WAIT_FOR(w->len, asked + JK_STREAMED);
+	ck_assert_uint_gt(w->len, asked + JK_STREAMED);
+	ck_assert_uint_eq(jk_cells(w, asked, &left), 1);
+	ck_assert_uint_gt(left.garbage_bytes, 0);
+	fault_teardown(w);
+}
+END_TEST
+
+START_TEST(stream_drop)
+{
+	struct watch *w = fault_setup("jk-lfp-16s,drop=2");
+
+	jk_begin(w);
+	WAIT_FOR(w->downs, 1U);
+	ck_assert_uint_eq(w->len, 2 * JK_REPLY + JK_STREAMED / 2);
+	ck_assert(strstr(w->why, "drop="));
+	fault_teardown(w);
+}
+END_TEST
+
+/* A pack that goes out of reach while it streams is missed without a request. */
+START_TEST(stream_down)
+{
+	struct watch *w = fault_setup("jk-lfp-16s,down=1+3600");
+
+	jk_begin(w);
+	WAIT_FOR(w->downs, 1U);
+	ck_assert(strstr(w->why, "down="));
+	fault_teardown(w);
+}
+END_TEST
+
+static void add_streams(TCase *tcase)
+{
+	tcase_add_test(tcase, stream);
+	tcase_add_test(tcase, stream_after_leftovers);
+	tcase_add_test(tcase, stream_chunk);
+	tcase_add_test(tcase, stream_bad_checksum);
+	tcase_add_test(tcase, stream_stray);
+	tcase_add_test(tcase, stream_drop);
+	tcase_add_test(tcase, stream_down);
+}
+
 int main(void)
 {
 	TCase *tcase = tcase_create("links");
@@ -734,5 +891,6 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	link_contract_add(tcase, PB_ARRAY_SIZE(kinds));
 	add_faults(tcase);
+	add_streams(tcase);
 	return pb_run_suite("links", tcase);
 }
