@@ -53,7 +53,8 @@ struct pb_sim_board {
 	size_t (*answer)(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 			 const struct pb_sample *sample, const uint8_t *request, size_t len,
 			 uint8_t *reply);
-	size_t spoil;	    /**< bytes from the end of a reply to one that its checksum is about */
+	size_t frame_len;   /**< of a reply of several frames; 0: a reply is one */
+	size_t spoil;	    /**< bytes from the end of a frame to one that its checksum is about */
 	uint32_t stream_ms; /**< it sends by itself so often; 0: only when asked */
 	/** What it sends by itself. @return length; 0: it was not asked to yet. */
 	size_t (*stream)(const struct pb_sim_board *board, struct pb_sim_talk *talk,

@@ -372,6 +372,6 @@ const struct pb_sim_board pb_sim_daly_d2 = {
 const struct pb_sim_board pb_sim_daly_p81 = {
 	.maker = "daly", .variant = P81, .answer = answer, .spoil = 1};
 const struct pb_sim_board pb_sim_daly_a5 = {
-	.maker = "daly", .variant = A5, .answer = answer, .spoil = 1};
+	.maker = "daly", .variant = A5, .answer = answer, .frame_len = A5_LEN, .spoil = 1};
 const struct pb_sim_board pb_sim_daly_a5_wire = {
-	.maker = "daly", .variant = A5_WIRE, .answer = answer, .spoil = 1};
+	.maker = "daly", .variant = A5_WIRE, .answer = answer, .frame_len = A5_LEN, .spoil = 1};

@@ -189,6 +189,12 @@ static void break_off(struct sim_link *sim, struct item *item)
 	push_end(sim, "the simulated pack hung up (drop=)");
 }
 
+/* Boards that send more frames than there are cells are not heard to the end: the first is bad. */
+static void spoil(const struct pb_sim_board *board, uint8_t *reply, size_t len)
+{
+	reply[(board->frame_len ? board->frame_len : len) - board->spoil] ^= 0x55;
+}
+
 /* Asks the board; without a request, what it sends by itself. @return length, 0: nothing. */
 static size_t board_says(struct sim_link *sim, const uint8_t *request, size_t len, uint8_t *reply)
 {
@@ -219,7 +225,7 @@ static void answer(struct sim_link *sim, const uint8_t *request, size_t len)
 	if (!item)
 		return;
 	if (bad)
-		reply[reply_len - sim->options.profile->board->spoil] ^= 0x55;
+		spoil(sim->options.profile->board, reply, reply_len);
 	if (stray)
 		put_stray(sim, item);
 	put(item, reply, reply_len);

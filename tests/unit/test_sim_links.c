@@ -7,6 +7,7 @@
 
 #include "integration/bluetooth.h"
 #include "packbridge/bms.h"
+#include "packbridge/model.h"
 #include "packbridge/sim.h"
 #include "suite.h"
 
@@ -873,8 +874,101 @@ START_TEST(stream_down)
 }
 END_TEST
 
-static void add_streams(TCase *tcase)
+/* ---- boards of all makers ---- */
+
+static const struct pb_codec *codec_of(const struct pb_sim_profile *profile)
 {
+	static const struct pb_codec *const codecs[] = {&pb_codec_jbd, &pb_codec_daly,
+							&pb_codec_jk};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(codecs); i++)
+		if (strcmp(codecs[i]->name, profile->board->maker) == 0)
+			return codecs[i];
+	ck_abort_msg("no codec '%s'", profile->board->maker);
+	return NULL;
+}
+
+static void ask_query(struct watch *w, const struct pb_query *query)
+{
+	w->len = 0;
+	ck_assert_int_eq(w->link->type->send(w->link, query->bytes, query->len), 0);
+	drain();
+}
+
+/* @return the dialect that the board answers. */
+static const struct pb_codec *dialect_of(struct watch *w, const struct pb_codec *codec)
+{
+	for (; codec; codec = codec->next) {
+		ask_query(w, &codec->queries[0]);
+		if (w->len > 0)
+			return codec;
+	}
+	ck_abort_msg("nothing is answered");
+	return NULL;
+}
+
+/* @return true: what has come is a whole reply, as a session takes it. */
+static bool is_answered(const struct watch *w, const struct pb_codec *codec,
+			const struct pb_query *query, int cells)
+{
+	struct pb_sample sample = {.carry.cells = (uint8_t)cells};
+	struct pb_stream bytes = {0};
+	struct pb_frame frame;
+
+	pb_stream_push(&bytes, w->bytes, w->len);
+	while (pb_stream_next(&bytes, codec, query, &frame))
+		if (frame.kind == PB_FRAME_REPLY && frame.command == query->command &&
+		    codec->decode(&frame, &sample) == 0)
+			return true;
+	return false;
+}
+
+/* Asks for all that a reading needs. @return replies that are whole. */
+static unsigned int answers(const char *faults, int index, unsigned int *ret_asked)
+{
+	const struct pb_sim_profile *profile = &pb_sim_profiles()[index];
+	const struct pb_codec *codec;
+	char address[64];
+	struct watch *w;
+	unsigned int good = 0;
+
+	snprintf(address, sizeof(address), "%s%s", profile->name, faults);
+	w = fault_setup(address);
+	codec = dialect_of(w, codec_of(profile));
+	*ret_asked = 0;
+	for (size_t i = 0; i < codec->query_count; i++) {
+		const struct pb_query *query = &codec->queries[i];
+
+		if (!query->required)
+			continue;
+		ask_query(w, query);
+		if (query->streams)
+			WAIT_FOR(w->len, (size_t)JK_REPLY + 1);
+		good += is_answered(w, codec, query, profile->cells);
+		++*ret_asked;
+	}
+	fault_teardown(w);
+	return good;
+}
+
+/* A wrong checksum is where it is looked at, in replies of several frames, too. */
+START_TEST(bad_checksum_of_all_boards)
+{
+	unsigned int asked;
+
+	ck_assert_uint_eq(answers("", _i, &asked), asked);
+	ck_assert_uint_gt(asked, 0);
+	ck_assert_uint_eq(answers(",bad=100", _i, &asked), 0);
+}
+END_TEST
+
+static void add_makers(TCase *tcase)
+{
+	int profiles = 0;
+
+	while (pb_sim_profiles()[profiles].name)
+		profiles++;
+	tcase_add_loop_test(tcase, bad_checksum_of_all_boards, 0, profiles);
 	tcase_add_test(tcase, stream);
 	tcase_add_test(tcase, stream_after_leftovers);
 	tcase_add_test(tcase, stream_chunk);
@@ -891,6 +985,6 @@ int main(void)
 	tcase_set_timeout(tcase, 30);
 	link_contract_add(tcase, PB_ARRAY_SIZE(kinds));
 	add_faults(tcase);
-	add_streams(tcase);
+	add_makers(tcase);
 	return pb_run_suite("links", tcase);
 }
