@@ -29,12 +29,39 @@ static uint16_t u16(int64_t value)
 	return (uint16_t)pb_clamp(value, 0, UINT16_MAX);
 }
 
-/* A probe's place: degrees and 40, or the mark of none. */
+/* Degrees and 40; the ends are marks of no probe. */
+static uint8_t degrees(int32_t mc)
+{
+	return (uint8_t)pb_clamp(pb_scale(mc, 1, 1000) + CELSIUS_ZERO, 1, NO_PROBE - 1);
+}
+
+/* A probe's place: its temperature, or the mark of none. */
 static uint8_t probe(const struct pb_sample *s, int i)
 {
 	if (i >= s->temperature_count || !(s->temperature_has >> i & 1))
 		return NO_PROBE;
-	return (uint8_t)pb_clamp(pb_scale(s->temperature_mc[i], 1, 1000) + CELSIUS_ZERO, 1, 254);
+	return degrees(s->temperature_mc[i]);
+}
+
+static bool has_extremes(const struct pb_sample *s)
+{
+	return s->has & PB_HAS(PB_HAS_TEMPERATURE_EXTREMES);
+}
+
+static uint8_t hottest(const struct pb_sample *s)
+{
+	return has_extremes(s) ? degrees(s->temperature_max_mc) : NO_PROBE;
+}
+
+static uint8_t coldest(const struct pb_sample *s)
+{
+	return has_extremes(s) ? degrees(s->temperature_min_mc) : NO_PROBE;
+}
+
+/* Whichever way it flows. */
+static uint16_t watts(const struct pb_sample *s)
+{
+	return u16(pb_scale(s->power_mw < 0 ? -s->power_mw : s->power_mw, 1, 1000));
 }
 
 static uint16_t current(const struct pb_sample *s)
@@ -101,6 +128,8 @@ static void d2_status(uint16_t *w, const struct pb_sample *s)
 	w[0x2A] = u16(s->soc_permille);
 	w[0x2B] = u16(s->cell_max_mv);
 	w[0x2C] = u16(s->cell_min_mv);
+	w[0x2D] = hottest(s);
+	w[0x2E] = coldest(s);
 	w[0x2F] = state(s);
 	w[0x30] = u16(pb_scale(s->remaining_mah, 1, 100));
 	w[0x31] = u16(s->cell_count);
@@ -111,7 +140,7 @@ static void d2_status(uint16_t *w, const struct pb_sample *s)
 	w[0x36] = s->discharge_fet;
 	w[0x37] = u16(s->cell_avg_mv);
 	w[0x38] = u16(s->cell_delta_mv);
-	w[0x39] = u16(pb_scale(s->power_mw < 0 ? -s->power_mw : s->power_mw, 1, 1000));
+	w[0x39] = watts(s);
 	w[0x3A] = (uint16_t)alarms;
 	w[0x3B] = (uint16_t)(alarms >> 16);
 	w[0x3C] = (uint16_t)(alarms >> 32);
@@ -130,6 +159,7 @@ static void d2_settings(uint16_t *w, const struct pb_sample *s)
 	w[0x00] = u16(pb_scale(s->nominal_mah, 1, 100));
 	w[0x02] = 1;
 	w[0x03] = u16(s->cell_count);
+	w[0x06] = u16(s->temperature_count);
 	w[0x25] = w[0x26] = 1;
 	w[0x27] = u16(s->soc_permille);
 }
@@ -177,6 +207,10 @@ static void p81_cells(uint16_t *w, const struct pb_sample *s)
 static void p81_status(uint16_t *w, const struct pb_sample *s)
 {
 	w[0x41 - 0x41] = u16(s->cell_delta_mv);
+	w[0x43 - 0x41] = hottest(s);
+	w[0x44 - 0x41] = u16(s->temperature_max_index);
+	w[0x45 - 0x41] = coldest(s);
+	w[0x46 - 0x41] = u16(s->temperature_min_index);
 	w[0x48 - 0x41] = state(s);
 	w[0x4B - 0x41] = u16(pb_scale(s->remaining_mah, 1, 100));
 	w[0x4C - 0x41] = u16(s->cycles);
@@ -187,6 +221,7 @@ static void p81_status(uint16_t *w, const struct pb_sample *s)
 	w[0x52 - 0x41] = s->charge_fet;
 	w[0x53 - 0x41] = s->discharge_fet;
 	w[0x57 - 0x41] = u16(s->cell_avg_mv);
+	w[0x58 - 0x41] = watts(s);
 	w[0x5A - 0x41] = probe(s, s->temperature_count - 1);
 }
 
@@ -313,6 +348,12 @@ static bool a5_data(uint8_t command, const struct pb_sample *s, uint8_t *d)
 		d[2] = (uint8_t)s->cell_max_index;
 		pb_put_be16(d + 3, u16(s->cell_min_mv));
 		d[5] = (uint8_t)s->cell_min_index;
+		return true;
+	case 0x92:
+		d[0] = hottest(s);
+		d[1] = (uint8_t)s->temperature_max_index;
+		d[2] = coldest(s);
+		d[3] = (uint8_t)s->temperature_min_index;
 		return true;
 	case 0x93:
 		d[0] = (uint8_t)state(s);

@@ -116,6 +116,15 @@ static void put_probe(uint8_t *at, const struct pb_sample *s, int i)
 	pb_put_le16(at, (uint16_t)(fitted ? pb_scale(s->temperature_mc[i], 1, 100) : NO_PROBE));
 }
 
+/* Behind the mask of the cells, in both layouts; numbers of cells are from 0. */
+static void put_extremes(uint8_t *at, const struct pb_sample *s)
+{
+	pb_put_le16(at, (uint16_t)s->cell_avg_mv);
+	pb_put_le16(at + 2, (uint16_t)s->cell_delta_mv);
+	at[4] = (uint8_t)(s->cell_max_index - 1);
+	at[5] = (uint8_t)(s->cell_min_index - 1);
+}
+
 /* What stands at the same distance in both layouts: @at of 24 slots, @shift more with 32. */
 static void put_common(uint8_t *f, size_t shift, const struct pb_sample *s)
 {
@@ -148,6 +157,7 @@ static size_t cells(enum variant variant, struct pb_sim_talk *talk, const struct
 		pb_put_le16(f + (small ? 64 : 80) + 2 * (size_t)i, (uint16_t)(60 + i));
 	}
 	put32(f + (small ? 54 : 70), (int64_t)s->cell_has);
+	put_extremes(f + (small ? 58 : 74), s);
 	put_common(f, small ? 0 : 32, s);
 	put_probe(f + (small ? 134 : 144), s, mos);
 	if (small)
