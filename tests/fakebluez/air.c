@@ -277,11 +277,15 @@ static void answer(struct device *device)
 	}
 }
 
-void air_write(struct device *device, const uint8_t *bytes, size_t len, char type)
+void air_write(struct device *device, const struct gatt_part *part, const uint8_t *bytes,
+	       size_t len, char type)
 {
 	struct pack *pack = device->pack;
 
 	if (pack->link != device || pack->dead == type)
+		return;
+	/* replies come where the request went */
+	if (!device->heard_on || gatt_service(part) != gatt_service(device->heard_on))
 		return;
 	if (pack->passkey >= 0 && !device->paired) {
 		notify(device, bytes, len);
@@ -309,7 +313,7 @@ static int on_write_fd(sd_event_source *source, int fd, uint32_t revents, void *
 	(void)source;
 	(void)revents;
 	if (n > 0) {
-		air_write(device, bytes, (size_t)n, 'c');
+		air_write(device, device->written, bytes, (size_t)n, 'c');
 	} else if (n == 0 || errno != EAGAIN) {
 		device->write_io = sd_event_source_disable_unref(device->write_io);
 		close(device->write_fd);
@@ -352,6 +356,7 @@ static void close_fds(struct device *device)
 		close(device->write_fd);
 	device->notify_fd = device->write_fd = -1;
 	device->notifying = false;
+	device->heard_on = NULL;
 }
 
 /* ---- links ---- */

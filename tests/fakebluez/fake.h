@@ -46,7 +46,8 @@ struct device {
 	int notify_fd, write_fd;
 	sd_event_source *write_io;
 	bool notifying;
-	const struct gatt_part *heard_on; /* which notifies */
+	const struct gatt_part *heard_on; /* which notifies; NULL: none */
+	const struct gatt_part *written;  /* by write_fd */
 };
 
 struct pack {
@@ -110,6 +111,8 @@ void reply_error(sd_bus_message **m, const char *name, const char *text);
 void reply_done(sd_bus_message **m);
 /** @return the shape that `service=` names; NULL: there is none. */
 const struct gatt_part *gatt_shape(const char *name);
+/** @return the service that a part belongs to, or is. */
+const struct gatt_part *gatt_service(const struct gatt_part *part);
 
 /* air.c */
 void after(unsigned int ms, void (*func)(struct device *device), struct device *device);
@@ -122,7 +125,8 @@ void air_pair(struct device *device, sd_bus_message *m);
 void air_drop(struct device *device, unsigned int signals_ms);
 int air_acquire_notify(struct device *device);
 int air_acquire_write(struct device *device);
-void air_write(struct device *device, const uint8_t *bytes, size_t len, char type);
+void air_write(struct device *device, const struct gatt_part *part, const uint8_t *bytes,
+	       size_t len, char type);
 void air_moved(struct pack *pack);
 void air_advertise(struct pack *pack);
 void air_ghost(struct device *device);

@@ -161,6 +161,8 @@ static const struct {
 	const char *name;
 	struct gatt_part parts[8];
 } shapes[] = {
+	/* a headset's battery: no pack */
+	{"180f", {SERVICE_PART(0x180F, 0), CHAR_PART(0x2A19, 1, .notify = true)}},
 	{"ff00",
 	 {SERVICE_PART(0xFF00, 0), CHAR_PART(0xFF01, 1, .notify = true),
 	  CHAR_PART(0xFF02, 4, .write = true)}},
@@ -187,8 +189,7 @@ const struct gatt_part *gatt_shape(const char *name)
 	return NULL;
 }
 
-/* The service that a part belongs to, or is. */
-static const struct gatt_part *service_of(const struct gatt_part *part)
+const struct gatt_part *gatt_service(const struct gatt_part *part)
 {
 	while (!part->service)
 		part--;
@@ -198,7 +199,7 @@ static const struct gatt_part *service_of(const struct gatt_part *part)
 static void gatt_path(char *out, const struct device *device, const struct gatt_part *part)
 {
 	int at = snprintf(out, PATH_SIZE, "%s/service%04x", device->path,
-			  device->service + service_of(part)->handle);
+			  device->service + gatt_service(part)->handle);
 
 	if (!part->service)
 		snprintf(out + at, PATH_SIZE - (size_t)at, "/char%04x",
@@ -238,7 +239,7 @@ static void put_gatt(sd_bus_message *m, const struct device *device, const struc
 		put(m, "Primary", "b", 1);
 		return;
 	}
-	gatt_path(service, device, service_of(part));
+	gatt_path(service, device, gatt_service(part));
 	put(m, "Service", "o", service);
 	put(m, "MTU", "q", (uint16_t)pack->mtu);
 	put_flags(m, pack, part);
@@ -379,7 +380,8 @@ void emit_gatt_removed(struct device *device)
 
 	while (part->uuid)
 		part++;
-	while (part-- > device->pack->shape) {
+	while (part > device->pack->shape) {
+		part--;
 		gatt_path(path, device, part);
 		emit_removed(path, part->service ? SERVICE : CHAR);
 	}
@@ -512,7 +514,7 @@ static int acquire(sd_bus_message *m, struct device *device, bool write)
 	return r;
 }
 
-static int write_value(sd_bus_message *m, struct device *device)
+static int write_value(sd_bus_message *m, struct device *device, const struct gatt_part *part)
 {
 	const char *key, *type = "request";
 	const void *bytes;
@@ -529,7 +531,18 @@ static int write_value(sd_bus_message *m, struct device *device)
 			sd_bus_message_skip(m, "v");
 		sd_bus_message_exit_container(m);
 	}
-	air_write(device, bytes, len, type[0]);
+	air_write(device, part, bytes, len, type[0]);
+	return sd_bus_reply_method_return(m, "");
+}
+
+static int notify_call(sd_bus_message *m, struct device *device, const struct gatt_part *part)
+{
+	if (part->refuses)
+		return fail(m, "org.bluez.Error.NotPermitted", "Notify acquired");
+	device->heard_on = part;
+	if (is(m, CHAR, "AcquireNotify"))
+		return acquire(m, device, false);
+	device->notifying = true;
 	return sd_bus_reply_method_return(m, "");
 }
 
@@ -537,21 +550,14 @@ static int char_call(sd_bus_message *m, struct device *device, const struct gatt
 {
 	if (!device->connected)
 		return fail(m, "org.bluez.Error.Failed", "Not connected");
-	if (is(m, CHAR, "AcquireNotify") || is(m, CHAR, "StartNotify")) {
-		if (part->refuses)
-			return fail(m, "org.bluez.Error.NotPermitted", "Notify acquired");
-		device->heard_on = part;
-	}
-	if (is(m, CHAR, "AcquireNotify") && part->notify)
-		return acquire(m, device, false);
-	if (is(m, CHAR, "AcquireWrite") && part->write)
+	if (part->notify && (is(m, CHAR, "AcquireNotify") || is(m, CHAR, "StartNotify")))
+		return notify_call(m, device, part);
+	if (part->write && is(m, CHAR, "AcquireWrite")) {
+		device->written = part;
 		return acquire(m, device, true);
-	if (is(m, CHAR, "StartNotify") && part->notify) {
-		device->notifying = true;
-		return sd_bus_reply_method_return(m, "");
 	}
-	if (is(m, CHAR, "WriteValue") && part->write)
-		return write_value(m, device);
+	if (part->write && is(m, CHAR, "WriteValue"))
+		return write_value(m, device, part);
 	return fail(m, SD_BUS_ERROR_UNKNOWN_METHOD, "not in the fake");
 }
 

@@ -422,6 +422,8 @@ static const char *const modules[] = {
 	"service=fff0-refusing acquire=no",
 	"service=ffe0",
 	"service=ffe0 acquire=no",
+	"service=ffe0 write=both dead=request",
+	"service=ffe0 write=request",
 	"service=ffe0-two write=both",
 	"service=ffe0-two acquire=no",
 	"write=request",
@@ -438,6 +440,9 @@ START_TEST(any_module)
 	add_packs(modules[_i]);
 	start_two("");
 	ck_assert_uint_eq(status(1, FAILURES), 0);
+	/* the next connection finds its way as well */
+	drop();
+	await_reading(1, RECOVERY_MS);
 	stop_daemon();
 	stop_all();
 }
@@ -712,6 +717,9 @@ static const struct {
 	{"passkey=123456", NULL, {"-k", "1"}, 1, {"pairing failed: wrong passkey?", "passkey:"}},
 	{"fail_ms=100", "fail " HOUSE " 9", {0}, 1, {"connected to another central", "phone app"}},
 	{"", "unplug hci0", {0}, 1, {"there is no Bluetooth adapter", "plug one in"}},
+	{"service=180f", NULL, {0}, 1, {"and ffe1: no pack that is known", "the right device"}},
+	{"service=ffe0 write=both", NULL, {0}, 0, {"0000ffe1 and 0000ffe1, write without", ""}},
+	{"service=fff0-refusing", NULL, {0}, 0, {"0000ff01 and 0000ff02", "by descriptors"}},
 };
 
 START_TEST(probe_says_what_is_wrong)
