@@ -22,6 +22,7 @@ enum {
 	UNANSWERED_MAX = 3,
 };
 
+static void subscribe(struct ble_link *ble);
 static void write_more(struct ble_link *ble);
 
 /* ---- which characteristics ---- */
@@ -183,7 +184,16 @@ static void set_up_write(struct ble_link *ble)
 	ble_ready(ble);
 }
 
-static void subscribe(struct ble_link *ble);
+/* Notifications of this pipe can't be had: the next one, or what was wrong with the first. */
+static void refused(struct ble_link *ble, const sd_bus_error *error)
+{
+	if (!ble->refusal[0])
+		bluez_error_words(error, ble->refusal, sizeof(ble->refusal));
+	if (find_pipe(ble, ble->pipe + 1))
+		subscribe(ble);
+	else
+		ble_fail(ble, -EIO, "notifications: %s", ble->refusal);
+}
 
 static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 {
@@ -194,12 +204,8 @@ static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	ble->call = sd_bus_slot_unref(ble->call);
 	if (!error)
 		set_up_write(ble);
-	else if (!hopeless(ble, error, "notifications")) {
-		if (find_pipe(ble, ble->pipe + 1))
-			subscribe(ble);
-		else
-			ble_fail(ble, -EIO, "notifications: %s: %s", error->name, error->message);
-	}
+	else if (!hopeless(ble, error, "notifications"))
+		refused(ble, error);
 	return 0;
 }
 
@@ -250,6 +256,7 @@ void ble_pipe_start(struct ble_link *ble)
 {
 	ble->state = BLE_SUBSCRIBING;
 	ble->unanswered = 0;
+	ble->refusal[0] = '\0';
 	if (find_pipe(ble, 0))
 		subscribe(ble);
 	else

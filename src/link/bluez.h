@@ -241,7 +241,8 @@ struct ble_link {
 	sd_bus_slot *call; /**< what the state waits for */
 	sd_bus_slot *leave_call;
 	/* the pipe, while SUBSCRIBING and UP */
-	size_t pipe; /**< which of those that are known */
+	size_t pipe;		 /**< which of those that are known */
+	char refusal[BLUEZ_WHY]; /**< of the first one that could not be had; "": none */
 	const struct bluez_gatt *notify, *write;
 	int notify_fd, write_fd;
 	sd_event_source *notify_io, *write_io;

@@ -174,6 +174,11 @@ static const struct {
 	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
 	  CHAR_PART(0xFF01, 9, .notify = true), CHAR_PART(0xFF02, 12, .write = true)}},
+	{"all-refusing",
+	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
+	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
+	  CHAR_PART(0xFF01, 9, .notify = true, .refuses = true),
+	  CHAR_PART(0xFF02, 12, .write = true)}},
 	/* JK's, of one characteristic and of two */
 	{"ffe0", {SERVICE_PART(0xFFE0, 0), CHAR_PART(0xFFE1, 1, .notify = true, .write = true)}},
 	{"ffe0-two",
@@ -538,7 +543,8 @@ static int write_value(sd_bus_message *m, struct device *device, const struct ga
 static int notify_call(sd_bus_message *m, struct device *device, const struct gatt_part *part)
 {
 	if (part->refuses)
-		return fail(m, "org.bluez.Error.NotPermitted", "Notify acquired");
+		return fail(m, "org.bluez.Error.NotPermitted",
+			    part->uuid == 0xFFF1 ? "Notify acquired" : "Write not permitted");
 	device->heard_on = part;
 	if (is(m, CHAR, "AcquireNotify"))
 		return acquire(m, device, false);
