@@ -19,6 +19,9 @@ enum {
 	ATT_HEAD = 3,	    /* of a write, part of the MTU */
 	ATT_MTU_LEAST = 23, /* what every device has */
 	READ_MAX = 512,	    /* the longest attribute value */
+	/* of one write to the pack: longer than a connection lives on which nothing is answered,
+	 * 0.4 s unless the pack asks for more, which is 6 s at most */
+	ACQUIRE_MS = 6000,
 	UNANSWERED_MAX = 3,
 };
 
@@ -222,14 +225,18 @@ static int on_acquired_notify(sd_bus_message *m, void *userdata, sd_bus_error *r
 {
 	struct ble_link *ble = userdata;
 	const sd_bus_error *error = sd_bus_message_get_error(m);
+	char why[BLUEZ_WHY];
 	uint16_t mtu;
 	int r;
 
 	(void)ret;
 	ble->call = sd_bus_slot_unref(ble->call);
 	if (error) {
-		/* refused, or somebody else listens by signals: so can we */
-		if (!hopeless(ble, error, "notifications"))
+		/* Refused, or somebody else listens by signals: so can we. BlueZ before 5.84
+		 * (commit 476ae809a2) does not answer when it is the pack that refuses; if it is
+		 * bluetoothd that hangs, StartNotify will show it. */
+		if (bluez_error_words(error, why, sizeof(why)) == -ETIMEDOUT ||
+		    !hopeless(ble, error, "notifications"))
 			start_notify(ble);
 		return 0;
 	}
@@ -246,9 +253,11 @@ static int on_acquired_notify(sd_bus_message *m, void *userdata, sd_bus_error *r
 
 static void subscribe(struct ble_link *ble)
 {
+	uint32_t limit_ms = ble->limit_ms < ACQUIRE_MS ? ble->limit_ms : ACQUIRE_MS;
+
 	if (!ble->bluez->config.acquire ||
 	    bluez_call(ble->bluez, &ble->call, ble->notify->path, BLUEZ_CHAR, "AcquireNotify",
-		       on_acquired_notify, ble, ble->limit_ms, "a{sv}", 0) < 0)
+		       on_acquired_notify, ble, limit_ms, "a{sv}", 0) < 0)
 		start_notify(ble);
 }
 

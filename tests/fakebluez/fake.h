@@ -24,6 +24,7 @@ struct gatt_part {
 	uint8_t handle; /* behind that of the first service */
 	bool service, notify, write;
 	bool refuses; /* to notify */
+	bool silent;  /* likewise, and BlueZ before 5.84 has it: AcquireNotify is not answered */
 };
 
 struct adapter {
@@ -48,6 +49,7 @@ struct device {
 	bool notifying;
 	const struct gatt_part *heard_on; /* which notifies; NULL: none */
 	const struct gatt_part *written;  /* by write_fd */
+	const struct gatt_part *stuck;	  /* has an AcquireNotify that was not answered */
 };
 
 struct pack {

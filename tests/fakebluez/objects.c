@@ -174,6 +174,10 @@ static const struct {
 	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
 	  CHAR_PART(0xFF01, 9, .notify = true), CHAR_PART(0xFF02, 12, .write = true)}},
+	{"fff0-silent",
+	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .silent = true),
+	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
+	  CHAR_PART(0xFF01, 9, .notify = true), CHAR_PART(0xFF02, 12, .write = true)}},
 	{"all-refusing",
 	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
@@ -383,6 +387,7 @@ void emit_gatt_removed(struct device *device)
 	const struct gatt_part *part = device->pack->shape;
 	char path[PATH_SIZE];
 
+	device->stuck = NULL;
 	while (part->uuid)
 		part++;
 	while (part > device->pack->shape) {
@@ -542,7 +547,13 @@ static int write_value(sd_bus_message *m, struct device *device, const struct ga
 
 static int notify_call(sd_bus_message *m, struct device *device, const struct gatt_part *part)
 {
-	if (part->refuses)
+	if (device->stuck == part)
+		return fail(m, "org.bluez.Error.NotPermitted", "Notify acquired");
+	if (part->silent && is(m, CHAR, "AcquireNotify")) {
+		device->stuck = part;
+		return 1;
+	}
+	if (part->refuses || part->silent)
 		return fail(m, "org.bluez.Error.NotPermitted",
 			    part->uuid == 0xFFF1 ? "Notify acquired" : "Write not permitted");
 	device->heard_on = part;

@@ -420,6 +420,7 @@ static const char *const modules[] = {
 	"service=fff0",
 	"service=fff0-refusing",
 	"service=fff0-refusing acquire=no",
+	"service=fff0-silent",
 	"service=ffe0",
 	"service=ffe0 acquire=no",
 	"service=ffe0 write=both dead=request",
