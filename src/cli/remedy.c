@@ -28,6 +28,8 @@ const char *pb_remedy_link(int error)
 		return "give the number that the maker's app asks for: passkey: in the configuration, --passkey here (often 123456); `bluetoothctl remove ADDRESS` forgets an old pairing";
 	case ENOPROTOOPT:
 		return "is it the right device? The table above shows what it has";
+	case EALREADY:
+		return "end the other program that reads the pack; if there is none: systemctl restart bluetooth (before 5.84 BlueZ goes on believing so when a connection broke too early)";
 	case ENOTCONN:
 		return "try again; if the pack drops it at once, another central may be in its way";
 	case ECONNREFUSED:

@@ -109,7 +109,7 @@ static bool hopeless(struct ble_link *ble, const sd_bus_error *error, const char
 	char why[BLUEZ_WHY];
 	int code = bluez_error_words(error, why, sizeof(why));
 
-	if (code == -EIO)
+	if (code == -EIO || code == -EALREADY)
 		return false;
 	ble_fail(ble, code, "%s: %s", step, why);
 	if (code == -ETIMEDOUT)
@@ -190,12 +190,12 @@ static void set_up_write(struct ble_link *ble)
 /* Notifications of this pipe can't be had: the next one, or what was wrong with the first. */
 static void refused(struct ble_link *ble, const sd_bus_error *error)
 {
-	if (!ble->refusal[0])
-		bluez_error_words(error, ble->refusal, sizeof(ble->refusal));
+	if (ble->refusal == 0)
+		ble->refusal = bluez_error_words(error, ble->refusal_why, sizeof(ble->refusal_why));
 	if (find_pipe(ble, ble->pipe + 1))
 		subscribe(ble);
 	else
-		ble_fail(ble, -EIO, "notifications: %s", ble->refusal);
+		ble_fail(ble, ble->refusal, "notifications: %s", ble->refusal_why);
 }
 
 static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
@@ -265,7 +265,7 @@ void ble_pipe_start(struct ble_link *ble)
 {
 	ble->state = BLE_SUBSCRIBING;
 	ble->unanswered = 0;
-	ble->refusal[0] = '\0';
+	ble->refusal = 0;
 	if (find_pipe(ble, 0))
 		subscribe(ble);
 	else

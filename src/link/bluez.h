@@ -165,7 +165,8 @@ void bluez_tell(struct pb_bluez *bluez, const char *path, const char *interface,
 /**
  * What an error reply means to a person.
  * @return a negative errno for its kind: -ETIMEDOUT no answer from bluetoothd, -EACCES no
- *         permission, -EKEYREJECTED pairing, -EHOSTUNREACH the device does not answer, -EIO else.
+ *         permission, -EKEYREJECTED pairing, -EHOSTUNREACH the device does not answer, -EALREADY
+ *         another program has the characteristic, -EIO else.
  */
 int bluez_error_words(const sd_bus_error *error, char *why, size_t why_cap);
 
@@ -241,8 +242,9 @@ struct ble_link {
 	sd_bus_slot *call; /**< what the state waits for */
 	sd_bus_slot *leave_call;
 	/* the pipe, while SUBSCRIBING and UP */
-	size_t pipe;		 /**< which of those that are known */
-	char refusal[BLUEZ_WHY]; /**< of the first one that could not be had; "": none */
+	size_t pipe; /**< which of those that are known */
+	int refusal; /**< why the first one could not be had; 0: it was not refused */
+	char refusal_why[BLUEZ_WHY];
 	const struct bluez_gatt *notify, *write;
 	int notify_fd, write_fd;
 	sd_event_source *notify_io, *write_io;

@@ -23,8 +23,8 @@ struct gatt_part {
 	uint16_t uuid;	/* 0: the end */
 	uint8_t handle; /* behind that of the first service */
 	bool service, notify, write;
-	bool refuses; /* to notify */
-	bool silent;  /* likewise, and BlueZ before 5.84 has it: AcquireNotify is not answered */
+	const char *refuses; /* to notify: BlueZ's text; NULL: it does not */
+	bool silent; /* ... and as BlueZ before 5.84 has it: AcquireNotify is not answered */
 };
 
 struct adapter {

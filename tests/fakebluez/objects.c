@@ -171,20 +171,26 @@ static const struct {
 	  CHAR_PART(0xFFF2, 4, .write = true)}},
 	/* newer modules of Daly */
 	{"fff0-refusing",
-	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
+	 {SERVICE_PART(0xFFF0, 0),
+	  CHAR_PART(0xFFF1, 1, .notify = true, .refuses = "Notify acquired"),
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
 	  CHAR_PART(0xFF01, 9, .notify = true), CHAR_PART(0xFF02, 12, .write = true)}},
 	{"fff0-silent",
-	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .silent = true),
+	 {SERVICE_PART(0xFFF0, 0),
+	  CHAR_PART(0xFFF1, 1, .notify = true, .silent = true, .refuses = "Write not permitted"),
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
 	  CHAR_PART(0xFF01, 9, .notify = true), CHAR_PART(0xFF02, 12, .write = true)}},
 	{"all-refusing",
-	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true, .refuses = true),
+	 {SERVICE_PART(0xFFF0, 0),
+	  CHAR_PART(0xFFF1, 1, .notify = true, .refuses = "Notify acquired"),
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
-	  CHAR_PART(0xFF01, 9, .notify = true, .refuses = true),
+	  CHAR_PART(0xFF01, 9, .notify = true, .refuses = "Write not permitted"),
 	  CHAR_PART(0xFF02, 12, .write = true)}},
 	/* JK's, of one characteristic and of two */
 	{"ffe0", {SERVICE_PART(0xFFE0, 0), CHAR_PART(0xFFE1, 1, .notify = true, .write = true)}},
+	{"ffe0-unpaired",
+	 {SERVICE_PART(0xFFE0, 0),
+	  CHAR_PART(0xFFE1, 1, .notify = true, .write = true, .refuses = "Not paired")}},
 	{"ffe0-two",
 	 {SERVICE_PART(0xFFE0, 0), CHAR_PART(0xFFE1, 1, .write = true),
 	  CHAR_PART(0xFFE1, 4, .notify = true)}},
@@ -553,9 +559,8 @@ static int notify_call(sd_bus_message *m, struct device *device, const struct ga
 		device->stuck = part;
 		return 1;
 	}
-	if (part->refuses || part->silent)
-		return fail(m, "org.bluez.Error.NotPermitted",
-			    part->uuid == 0xFFF1 ? "Notify acquired" : "Write not permitted");
+	if (part->refuses)
+		return fail(m, "org.bluez.Error.NotPermitted", part->refuses);
 	device->heard_on = part;
 	if (is(m, CHAR, "AcquireNotify"))
 		return acquire(m, device, false);

@@ -720,7 +720,8 @@ static const struct {
 	{"", "unplug hci0", {0}, 1, {"there is no Bluetooth adapter", "plug one in"}},
 	{"service=180f", NULL, {0}, 1, {"and ffe1: no pack that is known", "the right device"}},
 	{"service=ffe0 write=both", NULL, {0}, 0, {"0000ffe1 and 0000ffe1, write without", ""}},
-	{"service=all-refusing", NULL, {0}, 1, {"NotPermitted: Notify acquired", ""}},
+	{"service=all-refusing", NULL, {0}, 1, {"another program has them", "restart bluetooth"}},
+	{"service=ffe0-unpaired", NULL, {0}, 1, {"wants to be paired", "--passkey here"}},
 	{"service=fff0-refusing", NULL, {0}, 0, {"0000ff01 and 0000ff02", "by descriptors"}},
 };
 
