@@ -30,7 +30,7 @@ struct pb_session_config {
 };
 
 enum pb_session_event_type {
-	PB_SESSION_START,   /**< once, first */
+	PB_SESSION_START,   /**< first; later ones do nothing */
 	PB_SESSION_UP,	    /**< the link came up */
 	PB_SESSION_DOWN,    /**< the link went down by itself */
 	PB_SESSION_DATA,    /**< bytes came */
@@ -182,7 +182,7 @@ int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 		const struct pb_pack_handler *handler, void *userdata);
 /** The handler's userdata from now on. */
 void pb_pack_set_userdata(struct pb_pack *pack, void *userdata);
-/** Starts connecting. */
+/** Starts connecting; one that has been started goes on as it is. */
 int pb_pack_start(struct pb_pack *pack);
 /** Lets go of the pack for @ms, so that another central can have it; 0: takes it back now. */
 void pb_pack_release(struct pb_pack *pack, uint32_t ms);

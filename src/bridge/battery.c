@@ -226,7 +226,6 @@ void source_take_pack(struct source *source, struct source *before, uint64_t now
 	take_judgement(source, before);
 	source->limit_state = before->limit_state;
 	source->pack = before->pack;
-	source->started = before->started;
 	before->pack = NULL;
 	pb_pack_set_userdata(source->pack, source);
 	data->sample = pb_pack_session(source->pack)->sample;

@@ -25,7 +25,6 @@ struct source {
 	uint64_t alarm_ms;  /* when time alone changes an alarm; UINT64_MAX: never */
 	/* a pack */
 	struct pb_pack *pack; /* NULL: a bank */
-	bool started;	      /* it has been told to connect */
 	const struct pb_limit_setup *limits;
 	struct pb_limit_state limit_state;
 	/* a bank */

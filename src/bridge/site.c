@@ -67,14 +67,8 @@ int site_start(struct site *site)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++) {
-		struct source *source = &site->show.fleet.sources[i];
-
-		if (source->started)
-			continue;
-		source->started = true;
-		r = pb_pack_start(source->pack);
-	}
+	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++)
+		r = pb_pack_start(site->show.fleet.sources[i].pack);
 	return r;
 }
 
