@@ -347,9 +347,7 @@ struct next {
 	struct site *site;
 	struct listeners listeners;
 	struct pb_control *sockets[PB_SOCKETS];
-	bool other_socket[PB_SOCKETS];
 	struct pb_http *http;
-	bool other_http;
 };
 
 static void next_clear(struct next *next)
@@ -367,21 +365,18 @@ static int next_make(struct pb_bridge *bridge, const struct pb_config *config, s
 {
 	struct listeners_setup listeners = listeners_setup(bridge);
 	struct site_setup site = site_setup(bridge, config, maps);
+	const struct pb_config *before = bridge->site->config;
 	int r = pb_bridge_check(config, maps, report);
 
 	if (r >= 0)
 		r = bluez_limits(config, &next->limits);
 	if (r >= 0)
 		r = site_new(&next->site, &site, bridge->site, report);
-	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++) {
-		next->other_socket[i] =
-			strcmp(config->sockets[i].path, bridge->site->config->sockets[i].path) != 0;
-		if (next->other_socket[i])
+	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++)
+		if (strcmp(config->sockets[i].path, before->sockets[i].path) != 0)
 			r = make_socket(bridge, config, (enum pb_socket)i, &next->sockets[i],
 					report);
-	}
-	next->other_http = strcmp(config->http, bridge->site->config->http) != 0;
-	if (r >= 0 && next->other_http)
+	if (r >= 0 && strcmp(config->http, before->http) != 0)
 		r = make_http(bridge, config, &next->http, report);
 	if (r >= 0)
 		r = listeners_prepare(&next->listeners, &listeners, next->site, &bridge->listeners,
@@ -393,7 +388,8 @@ static int next_make(struct pb_bridge *bridge, const struct pb_config *config, s
 static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_report *report)
 {
 	struct listeners_setup listeners = listeners_setup(bridge);
-	struct pb_bluez_config bluez = bluez_config(next->site->config, next->limits);
+	const struct pb_config *before = bridge->site->config, *config = next->site->config;
+	struct pb_bluez_config bluez = bluez_config(config, next->limits);
 
 	site_take(next->site, bridge->site);
 	listeners_take(&next->listeners, &listeners, next->site, &bridge->listeners, report);
@@ -403,12 +399,12 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	pb_bluez_configure(bridge->bluez, &bluez);
 	free(bridge->limits);
 	bridge->limits = next->limits;
-	if (next->other_http) {
+	if (strcmp(config->http, before->http) != 0) {
 		pb_http_free(bridge->http);
 		bridge->http = next->http;
 	}
 	for (int i = 0; i < PB_SOCKETS; i++) {
-		if (!next->other_socket[i])
+		if (strcmp(config->sockets[i].path, before->sockets[i].path) == 0)
 			continue;
 		pb_control_free(bridge->old_sockets[i]);
 		bridge->old_sockets[i] = bridge->sockets[i];
