@@ -190,9 +190,8 @@ static void say_state(struct fleet *fleet, uint64_t now_ms)
 
 	for (size_t i = 0; i < fleet->pack_count; i++)
 		good += !pb_status_is_old(&fleet->sources[i].data.status, now_ms);
-	if (fleet->said && good == fleet->good)
+	if (good == fleet->good)
 		return;
-	fleet->said = true;
 	fleet->good = good;
 	sd_notifyf(false, "STATUS=%zu of %zu packs with a good reading", good, fleet->pack_count);
 }
@@ -310,6 +309,7 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 	int r;
 
 	fleet->timer_ms = UINT64_MAX;
+	fleet->good = SIZE_MAX;
 	fleet->sources = calloc(config->pack_count + config->bank_count, sizeof(*fleet->sources));
 	if (!fleet->sources)
 		return -ENOMEM;

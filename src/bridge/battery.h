@@ -38,8 +38,7 @@ struct fleet {
 	struct source *sources; /* packs in the order of the configuration, then banks */
 	sd_event_source *timer; /* of alarms */
 	uint64_t timer_ms;	/* when it is due; UINT64_MAX: it is off */
-	bool said;		/* to the service manager: */
-	size_t good;		/* packs with a good reading */
+	size_t good; /* packs with a good reading, as systemd was told; SIZE_MAX: not yet */
 };
 
 /** @return 0; -ENOMEM. The fleet must stay where it is. */
