@@ -66,7 +66,7 @@ enum {
 };
 
 /* Some modules say this once notifications are on. */
-static const char greeting[] = "char1_ntf_data";
+static const uint8_t greeting[] = "char1_ntf_data";
 
 /* ---- what the dialects have in common ---- */
 
@@ -256,9 +256,15 @@ static int p81_frame(const uint8_t *buf, size_t len, const struct pb_query *pend
 	return word_frame(&p81, buf, len, pending, ret);
 }
 
-static uint16_t word(const uint8_t *p, unsigned int index)
+/* Where word @index of a block stands. */
+static const uint8_t *place(const uint8_t *p, size_t index)
 {
-	return pb_get_be16(p + 2 * (size_t)index);
+	return p + 2 * index;
+}
+
+static uint16_t word(const uint8_t *p, size_t index)
+{
+	return pb_get_be16(place(p, index));
 }
 
 /* 0 mV is a reading: a broken sense wire. */
@@ -323,8 +329,8 @@ static int d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
 	if (probes == 0 && word(p, 0x20) != 0 && word(p, 0x20) < NO_PROBE)
 		probes = 1;
 	put_cells(s, p, cells);
-	put_probes(s, p + 2 * 0x20, probes);
-	put_pack(s, p + 2 * 0x28);
+	put_probes(s, place(p, 0x20), probes);
+	put_pack(s, place(p, 0x28));
 	put_charge(s, word(p, 0x30), word(p, 0x33));
 	s->balancing = word(p, 0x34) != 0;
 	s->has |= PB_HAS(PB_HAS_BALANCING);
@@ -333,7 +339,7 @@ static int d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
 	put_alarms(s,
 		   word(p, 0x3A) | (uint64_t)word(p, 0x3B) << 16 | (uint64_t)word(p, 0x3C) << 32);
 	if (words >= BALANCE + 9)
-		d2_balance(p + 2 * (size_t)BALANCE, s);
+		d2_balance(place(p, BALANCE), s);
 	return 0;
 }
 
@@ -368,15 +374,15 @@ static int p81_cells(const uint8_t *p, struct pb_sample *s)
 	if (cells == 0 || cells > PB_CELLS_MAX || probes > PROBES || word(p, 0x3A) > 1000)
 		return -EPROTO;
 	put_cells(s, p, cells);
-	put_probes(s, p + 2 * 0x30, probes);
-	put_pack(s, p + 2 * 0x38);
+	put_probes(s, place(p, 0x30), probes);
+	put_pack(s, place(p, 0x38));
 	return 0;
 }
 
 /* Alarms are known to be somewhere, but not where. */
 static int p81_status(const uint8_t *block, struct pb_sample *s)
 {
-	const uint8_t *p = block + 2 * (0x48 - P81_STATUS); /* from register 48 on */
+	const uint8_t *p = place(block, 0x48 - P81_STATUS); /* from register 48 on */
 
 	if (word(p, 0x52 - 0x48) > 1 || word(p, 0x53 - 0x48) > 1)
 		return -EPROTO;
@@ -402,8 +408,8 @@ static int p81_decode(const struct pb_frame *frame, struct pb_sample *s)
 	case P81_STATUS:
 		return p81_status(p, s);
 	case P81_SETTINGS:
-		put_capacity(s, &s->nominal_mah, PB_HAS_NOMINAL, pb_get_be32(p + 2 * 0x09));
-		put_capacity(s, &s->full_mah, PB_HAS_FULL, pb_get_be32(p + 2 * 0x0B));
+		put_capacity(s, &s->nominal_mah, PB_HAS_NOMINAL, pb_get_be32(place(p, 0x09)));
+		put_capacity(s, &s->full_mah, PB_HAS_FULL, pb_get_be32(place(p, 0x0B)));
 		return 0;
 	case P81_VERSIONS:
 		put_firmware(s, p, P81_NAME_LEN);
@@ -596,7 +602,7 @@ static void a5_explain(const uint8_t *buf, size_t len, int reason, const struct 
 	else if (len > 1 && buf[1] != A5_BMS)
 		snprintf(out, cap, "sent by %02X, expected 01", buf[1]);
 	else
-		snprintf(out, cap, "%u bytes of data, expected 8", len > 3 ? buf[3] : 0);
+		snprintf(out, cap, "%u bytes of data, expected 8", len > 3 ? buf[3] : 0U);
 }
 
 /* ---- plans ---- */
