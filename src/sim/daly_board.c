@@ -38,7 +38,7 @@ static uint8_t degrees(int32_t mc)
 /* A probe's place: its temperature, or the mark of none. */
 static uint8_t probe(const struct pb_sample *s, int i)
 {
-	if (i >= s->temperature_count || !(s->temperature_has >> i & 1))
+	if (i < 0 || i >= s->temperature_count || !(s->temperature_has >> i & 1))
 		return NO_PROBE;
 	return degrees(s->temperature_mc[i]);
 }

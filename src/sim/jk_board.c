@@ -111,7 +111,7 @@ static uint32_t alarm_bits(const struct pb_sample *s)
 
 static void put_probe(uint8_t *at, const struct pb_sample *s, int i)
 {
-	bool fitted = i < s->temperature_count && s->temperature_has >> i & 1;
+	bool fitted = i >= 0 && i < s->temperature_count && s->temperature_has >> i & 1;
 
 	pb_put_le16(at, (uint16_t)(fitted ? pb_scale(s->temperature_mc[i], 1, 100) : NO_PROBE));
 }

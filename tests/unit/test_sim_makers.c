@@ -201,6 +201,23 @@ START_TEST(absent_probe)
 }
 END_TEST
 
+/* Of a pack without probes nothing is made up, not of its transistors either. */
+START_TEST(no_probes)
+{
+	struct pb_sample sent, got;
+	struct pb_sim sim;
+
+	start(&sim, boards[_i].profile);
+	pb_sim_read(&sim, &sent);
+	sent.temperature_count = 0;
+	sent.temperature_has = 0;
+	sent.has &= ~(PB_HAS(PB_HAS_TEMPERATURES) | PB_HAS(PB_HAS_TEMPERATURE_EXTREMES));
+	ask_all(sim.options.profile->board, codec_of(_i), &sent, &got);
+	ck_assert_uint_eq(got.temperature_has, 0);
+	ck_assert(!has(&got, PB_HAS_MOS_TEMPERATURE));
+}
+END_TEST
+
 /* What is not for this board, or not whole, is not answered. */
 START_TEST(silence)
 {
@@ -290,6 +307,7 @@ int main(void)
 	tcase_add_loop_test(tcase, codec_reads_back, 0, count);
 	tcase_add_loop_test(tcase, protections, 0, count);
 	tcase_add_loop_test(tcase, absent_probe, 0, count);
+	tcase_add_loop_test(tcase, no_probes, 0, count);
 	tcase_add_loop_test(tcase, silence, 0, count);
 	tcase_add_test(tcase, stream_begins);
 	tcase_add_test(tcase, unknown_registers);
