@@ -164,6 +164,7 @@ static void answer_board(struct device *device)
 	len = board->answer(board, &pack->talk, &sample, pack->request_bytes, pack->request_len,
 			    reply);
 	pack->requests++;
+	pack->still = false;
 	if (pack->hangup && pack->answered++ == pack->hangup) {
 		air_drop(device, 0);
 		return;
@@ -246,7 +247,7 @@ static void stream(struct device *device)
 	if (!pack->streaming)
 		return;
 	after(board->stream_ms, stream, device);
-	if (pack->mute)
+	if (pack->mute || pack->still)
 		return;
 	read_board(pack, &sample);
 	notify(device, bytes, board->stream(board, &pack->talk, &sample, bytes));
@@ -422,7 +423,7 @@ static void linked(struct device *device)
 	pack->link = device;
 	pack->connects++;
 	pack->unlocked = false;
-	pack->streaming = false;
+	pack->streaming = pack->still = false;
 	pack->talk = (struct pb_sim_talk){0};
 	pack->wakes_left = pack->wake;
 	pack->answered = 0;

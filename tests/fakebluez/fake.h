@@ -79,7 +79,7 @@ struct pack {
 	int counted;
 	/* the board and its module */
 	unsigned int wakes_left, connects, requests, answered;
-	bool streaming;
+	bool streaming, still; /* sends by itself; but not before the next request */
 	bool unlocked;
 	uint8_t random;
 	size_t in_len, in_taken; /* of it: whole requests that will be answered */

@@ -12,7 +12,9 @@
  *	half MAC		the next reply ends in its middle, and so does the connection
  *	eof MAC			the descriptors end, the properties change 500 ms later
  *	moved MAC		its services go and come back elsewhere; the connection stays
- *	mute MAC on|off		it swallows requests
+ *	mute MAC on|off		it swallows requests, and sends nothing by itself
+ *	still MAC		it sends nothing by itself until it is asked again
+ *	forget MAC		likewise, and it has forgotten all that it was asked before
  *	fail MAC N		the next N connects fail
  *	ghost MAC hci0		shown as connected although it is not
  *	linger MAC hci0		really connected, by a program that is gone
@@ -283,6 +285,10 @@ static const char *pack_command(char **words)
 		air_moved(pack);
 	} else if (strcmp(word, "mute") == 0) {
 		pack->mute = on;
+	} else if (strcmp(word, "still") == 0 || strcmp(word, "forget") == 0) {
+		pack->still = true;
+		if (word[0] == 'f')
+			pack->talk = (struct pb_sim_talk){0};
 	} else if (strcmp(word, "fail") == 0 && words[2]) {
 		pack->fails = (unsigned int)atoi(words[2]);
 	} else if (strcmp(word, "ghost") == 0 && device) {

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
@@ -495,6 +496,45 @@ START_TEST(all_makers)
 }
 END_TEST
 
+static unsigned int requests_to(const char *mac)
+{
+	const char *counts = strstr(bluetooth_say(&bt, "stats"), mac);
+
+	ck_assert_ptr_nonnull(counts);
+	return (unsigned int)strtoul(strchr(counts, '/') + 1, NULL, 10);
+}
+
+static const char *const streams[] = {"service=ffe0", "service=ffe0-two acquire=no"};
+
+/* A board that sends by itself is not asked. When it stops, it is, in the same connection; also
+ * when it has forgotten what it was told at first. */
+START_TEST(a_stream_that_ends)
+{
+	unsigned int requests;
+
+	start_all();
+	bluetooth_say(&bt, "adapter hci0 00:AA:01:00:00:00");
+	bluetooth_say(&bt, "pack " JK " JK_B2A8S20P jk-lfp-8s write=both %s", streams[_i]);
+	start_daemon("packs:\n  - {name: solar, link: 'ble:" JK "', unit: 1, protocol: jk, " QUICK
+		     "}\n");
+	await_reading(1, RECOVERY_MS);
+	requests = requests_to(JK);
+	for (int i = 0; i < 3; i++)
+		await_reading(1, RECOVERY_MS);
+	ck_assert_uint_eq(requests_to(JK), requests);
+	bluetooth_say(&bt, "still " JK);
+	await_trouble(1, RECOVERY_MS);
+	await_reading(1, RECOVERY_MS);
+	ck_assert_uint_eq(requests_to(JK), requests + 1);
+	bluetooth_say(&bt, "forget " JK);
+	await_trouble(1, RECOVERY_MS);
+	await_reading(1, RECOVERY_MS);
+	ck_assert_uint_eq(bluetooth_count(&bt, JK), 1);
+	stop_daemon();
+	stop_all();
+}
+END_TEST
+
 START_TEST(by_name_on_the_second_adapter)
 {
 	start_all();
@@ -689,10 +729,16 @@ START_TEST(scan_finds_packs)
 	bluetooth_say(&bt, "adapter hci0 00:AA:01:00:00:00");
 	bluetooth_say(&bt, "pack " HOUSE " House_1 lfp-4s manufacturer=yes rssi=-71");
 	bluetooth_say(&bt, "pack 00:11:22:33:44:55 printer lfp-4s");
+	bluetooth_say(&bt,
+		      "pack " DALY " starter daly-lfp-4s service=fff0 rssi=-80 manufacturer=daly");
+	bluetooth_say(&bt,
+		      "pack " JK " 506177F49 jk-lfp-16s service=ffe0 rssi=-85 manufacturer=jk");
 	ck_assert_int_eq(daemon_output(said, sizeof(said), args), 0);
 	ck_assert_ptr_nonnull(strstr(said, HOUSE "  -71 dBm   hci0"));
 	ck_assert_ptr_nonnull(strstr(said, "service ff00 and its own address as maker data"));
 	ck_assert_ptr_nonnull(strstr(said, "  - name: house-1-1\n    link: ble:" HOUSE "\n"));
+	ck_assert_ptr_nonnull(strstr(said, "service fff0 and a Daly maker id"));
+	ck_assert_ptr_nonnull(strstr(said, "maker data of a JK module"));
 	ck_assert_ptr_null(strstr(said, "printer"));
 	ck_assert_int_eq(daemon_output(said, sizeof(said), json), 0);
 	ck_assert_ptr_nonnull(strstr(said, "\"rssi_dbm\":-71"));
@@ -776,6 +822,7 @@ int main(void)
 	tcase_add_test(tcase, lets_go_at_exit);
 	tcase_add_test(tcase, ends_what_was_left_over);
 	tcase_add_test(tcase, all_makers);
+	tcase_add_loop_test(tcase, a_stream_that_ends, 0, PB_ARRAY_SIZE(streams));
 	tcase_add_loop_test(tcase, any_module, 0, PB_ARRAY_SIZE(modules));
 	tcase_add_test(tcase, by_name_on_the_second_adapter);
 	tcase_add_test(tcase, passwords_and_passkeys);
