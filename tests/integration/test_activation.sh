@@ -4,8 +4,7 @@
 # may not open), beside one that the program opens. Usage: test_activation.sh PROGRAM
 set -euo pipefail
 program=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/shell.sh"
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
 listen:

@@ -3,11 +3,8 @@
 # Clients that others wrote, against the daemon: pymodbus (clients.py has what it asks) and nmap's
 # scanner. Usage: test_clients.sh PROGRAM SOURCE_DIR
 set -euo pipefail
-program=$1
-source=$2
-folder=$(mktemp -d)
-pid=
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
+program=$1 source=$2
+. "$(dirname "$0")/shell.sh"
 
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
@@ -16,14 +13,8 @@ packs:
   - {name: house, link: "sim:lfp-4s,soc=64,seed=1", unit: 1}
   - {name: dead, link: "sim:lfp-4s,silent=0+86400", unit: 2}
 END
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-pid=$!
-for _ in $(seq 100); do
-	grep -q 'house: first reading' "$folder/log" && break
-	read -rt 0.1 <> <(:) || true
-done
-port=$(sed -n 's/.*127.0.0.1:0, port \([0-9]*\).*/\1/p' "$folder/log")
-[ -n "$port" ] || { cat "$folder/log"; exit 1; }
+start 1 "$program" run -c "$folder/packbridge.yaml"
+port=$(port_of 127.0.0.1)
 
 /usr/bin/python3 "$source/tests/integration/clients.py" "$port"
 

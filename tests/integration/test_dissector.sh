@@ -4,27 +4,9 @@
 # recorded, and tshark's dissector must know every frame of it: what we send is what the rest of the
 # world takes for Modbus. Usage: test_dissector.sh PROGRAM SOURCE_DIR
 set -euo pipefail
-program=$1
-source=$2
+program=$1 source=$2
 here=$(dirname "$program")
-folder=$(mktemp -d)
-pids=()
-finish() {
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-	done
-	rm -rf "$folder"
-}
-trap finish EXIT
-until_there() { # COMMAND...
-	for _ in $(seq 100); do
-		"$@" && return
-		read -rt 0.1 <> <(:) || true
-	done
-	echo "not in 10 s: $*"
-	cat "$folder"/*log*
-	exit 1
-}
+. "$(dirname "$0")/shell.sh"
 
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
@@ -33,16 +15,13 @@ packs:
   - {name: house, link: "sim:lfp-4s,soc=64,seed=1", unit: 1}
   - {name: dead, link: "sim:lfp-4s,silent=0+86400", unit: 2}
 END
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-pids+=($!)
-until_there grep -q 'house: first reading' "$folder/log"
-port=$(sed -n 's/.*127.0.0.1:0, port \([0-9]*\).*/\1/p' "$folder/log")
-rtu_port=$(sed -n 's/.*127.0.0.2:0, port \([0-9]*\).*/\1/p' "$folder/log")
+start 1 "$program" run -c "$folder/packbridge.yaml"
+port=$(port_of 127.0.0.1)
+rtu_port=$(port_of 127.0.0.2)
 
 capture=
 if dumpcap -i lo -f "tcp port $port" -w "$folder/capture" >"$folder/dumplog" 2>&1 & then
 	capture=$!
-	pids+=("$capture")
 fi
 recording() {
 	grep -q '^File:' "$folder/dumplog" || ! kill -0 "$capture" 2>/dev/null
@@ -65,7 +44,7 @@ if command -v npm >/dev/null; then
 			modbus-serial@8 >"$folder/npmlog" 2>&1 || true
 	if [ -d "$here/node_modules/modbus-serial" ]; then
 		NODE_PATH="$here/node_modules" timeout 20 node "$source/tests/integration/node_client.js" "$port" \
-			"$rtu_port" || { echo "modbus-serial failed"; exit 1; }
+			"$rtu_port" || fail "modbus-serial"
 		node=yes
 	fi
 fi

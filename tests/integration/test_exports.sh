@@ -5,20 +5,13 @@
 # back by `packbridge read`. When a map has changed on purpose: test_exports.sh PROGRAM SOURCE --write
 # Usage: test_exports.sh PROGRAM SOURCE_DIR [--write]
 set -euo pipefail
-program=$1
-source=$2
-folder=$(mktemp -d)
-pid=
-finish() {
-	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-	rm -rf "$folder"
-}
-trap finish EXIT
+program=$1 source=$2
+. "$(dirname "$0")/shell.sh"
 formats=(csv json twincat st homeassistant telegraf nodered modbusscope mbpoll)
 mapfile -t maps < <("$program" map list | awk '{print $1}')
 [ "${#maps[@]}" -ge 11 ]
 for format in "${formats[@]}" markdown; do
-	"$program" map --help | grep -q "  $format " || { echo "--help lacks $format"; exit 1; }
+	"$program" map --help | grep -q "  $format " || fail "--help lacks $format"
 done
 
 mkdir "$folder/exports"
@@ -33,7 +26,7 @@ for map in "${maps[@]}"; do
 		cmp "$folder/exports/$map.$format" "$source/tests/data/exports/$map.$format" || bad=1
 	done
 done
-[ "$bad" -eq 0 ] || { echo "exports have changed: see the head of this script"; exit 1; }
+[ "$bad" -eq 0 ] || fail "exports have changed: see the head of this script"
 [ "$(find "$source/tests/data/exports" -type f | wc -l)" -eq $((${#maps[@]} * ${#formats[@]})) ]
 /usr/bin/python3 "$source/tests/integration/exports.py" "$folder/exports"
 # a compiler that is not Beckhoff's, where there is one (matiec)
@@ -84,14 +77,9 @@ mkdir -p "$folder/maps"
 cp "$source"/maps/*.yaml "$folder/maps"
 export PACKBRIDGE_MAPS=$folder/maps
 "$program" check -c "$folder/packbridge.yaml" >/dev/null
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-pid=$!
-for _ in $(seq 200); do
-	[ "$(grep -c 'first reading' "$folder/log")" -lt 2 ] || break
-	read -rt 0.1 <> <(:) || true
-done
+start 2 "$program" run -c "$folder/packbridge.yaml"
 [ "$(grep -c 'first reading' "$folder/log")" -eq 2 ]
-port=$(sed -n 's/.*port \([0-9]*\)$/\1/p' "$folder/log" | head -1)
+port=$(port_of 127.0.0.1)
 
 lines=0
 unit=1
@@ -157,9 +145,7 @@ if command -v node >/dev/null; then
 	words=$(mbpoll -m tcp -p "$port" -a 200 -0 -r 16 -c 84 -t 4 -1 -o 5 127.0.0.1 | sed -n 's/^\[[0-9]*\]:[[:space:]]*\([0-9]*\).*/\1/p' | paste -sd,)
 	voltage=$(echo "{\"HoldingRegister 16\": [$words]}" |
 		node "$source/tests/integration/exports.js" "$folder/exports/packbridge.nodered" | jq .voltage)
-	[ "$(echo "$voltage" | awk '{print ($1 > 48 && $1 < 58)}')" = 1 ] || { echo "Node-RED: $voltage V"; exit 1; }
+	[ "$(echo "$voltage" | awk '{print ($1 > 48 && $1 < 58)}')" = 1 ] || fail "Node-RED: $voltage V"
 	echo "Node-RED's function: $voltage V"
 fi
-kill -TERM "$pid"
-wait "$pid"
-pid=
+end

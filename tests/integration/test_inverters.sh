@@ -5,21 +5,8 @@
 # Usage: test_inverters.sh PROGRAM SOURCE_DIR
 set -euo pipefail
 program=$1
-folder=$(mktemp -d)
-pids=()
-finish() {
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-	done
-	rm -rf "$folder"
-}
-trap finish EXIT
-socat pty,raw,echo=0,link="$folder/ours" pty,raw,echo=0,link="$folder/theirs" &
-pids+=($!)
-for _ in $(seq 100); do
-	[ ! -e "$folder/ours" ] || [ ! -e "$folder/theirs" ] || break
-	read -rt 0.1 <> <(:) || true
-done
+. "$(dirname "$0")/shell.sh"
+serial_line
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
 packs:
@@ -33,12 +20,7 @@ listen:
       - {unit: 2, bank: store, map: voltronic}
       - {unit: 3, bank: store, map: pace}
 END
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-pids+=($!)
-for _ in $(seq 200); do
-	[ "$(grep -c 'first reading' "$folder/log")" -lt 2 ] || break
-	read -rt 0.1 <> <(:) || true
-done
+start 2 "$program" run -c "$folder/packbridge.yaml"
 /usr/bin/python3 - "$folder/theirs" "$folder/log" <<'END'
 import sys
 import time

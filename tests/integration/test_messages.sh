@@ -3,11 +3,8 @@
 # What a person is told when something is wrong: place, reason, way out; and the exit status.
 # Usage: test_messages.sh PROGRAM SOURCE_DIR
 set -euo pipefail
-program=$1
-source=$2
-folder=$(mktemp -d)
-pid=
-trap 'rm -rf "$folder"; [ -z "$pid" ] || kill "$pid" 2>/dev/null || true' EXIT
+program=$1 source=$2
+. "$(dirname "$0")/shell.sh"
 failed=0
 
 # expect STATUS 'TEXT' COMMAND...: the command ends so, and says TEXT (a basic regular expression)
@@ -79,17 +76,11 @@ write first.yaml <<-'END'
 	listen:
 	  - tcp: 127.0.0.1:0
 END
-mkfifo "$folder/err"
-"$program" run -c "$folder/first.yaml" 2>"$folder/err" &
-pid=$!
-exec 3<"$folder/err"
-IFS= read -r -t 20 line <&3
-port=${line##*port }
+start 1 "$program" run -c "$folder/first.yaml"
+port=$(port_of 127.0.0.1)
 sed "s/127.0.0.1:0/127.0.0.1:$port/" "$folder/first.yaml" >"$folder/second.yaml"
 expect 1 "second.yaml:4:10: .*127.0.0.1:$port.*another" "$program" run -c "$folder/second.yaml"
-kill -TERM "$pid"
-wait "$pid"
-pid=
+end
 
 # an address that is not this machine's; 192.0.2.0/24 is for documents (RFC 5737)
 sed 's/127.0.0.1:0/192.0.2.1:1502/' "$folder/first.yaml" >"$folder/third.yaml"

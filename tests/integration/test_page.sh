@@ -4,37 +4,12 @@
 # pictures are left in the build folder's page/. Without a browser, that part is skipped.
 set -euo pipefail
 program=$1 source=$2
-folder=$(mktemp -d)
-trap '[ -z "${daemon:-}" ] || kill "$daemon" 2>/dev/null; rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*"; exit 1; }
+. "$(dirname "$0")/shell.sh"
 
-cat >"$folder/packbridge.yaml" <<CONFIG
-control: $folder/control
-status: $folder/status
-http: 127.0.0.1:0
-packs:
-  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, poll_ms: 200}
-  - {name: store, link: 'sim:lfp-16s,soc=5,seed=2', unit: 2, poll_ms: 200}
-  - {name: gone, link: 'tcp:127.0.0.1:9', unit: 3}
-  - {name: quiet, link: 'sim:lfp-8s,soc=70,silent=1+3000', unit: 4, poll_ms: 200, stale_after_s: 1}
-banks:
-  - {name: all, packs: [house, store], unit: 100}
-listen:
-  - tcp: 127.0.0.1:0
-  - {tcp: 127.0.0.2:0, units: [{unit: 9, bank: all, map: pace}]}
-CONFIG
-start() {
-	"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-	daemon=$!
-	port=
-	for _ in $(seq 100); do
-		port=$(sed -n 's/^status page on .*, port \([0-9]*\)$/\1/p' "$folder/log")
-		[ -z "$port" ] || break
-		sleep 0.1
-	done
-	[ -n "$port" ] || fail "no page: $(cat "$folder/log")"
-}
-start
+write_sample
+echo 'http: 127.0.0.1:0' >>"$folder/packbridge.yaml"
+start 2 "$program" run -c "$folder/packbridge.yaml"
+port=$(port_of http://127.0.0.1)
 page=http://127.0.0.1:$port
 code() { curl -s -o "$folder/out" -w '%{http_code}' "$@"; }
 
@@ -83,5 +58,4 @@ echo 'over HTTP: all good'
 pictures=$(dirname "$program")/page
 mkdir -p "$pictures"
 /usr/bin/python3 "$source/tests/integration/page.py" "$page" "$daemon" "$pictures"
-daemon=
 echo 'all good'

@@ -4,24 +4,7 @@
 # good, old, never read and not there, and used wrongly. Usage: test_read.sh PROGRAM SOURCE_DIR
 set -euo pipefail
 program=$1
-folder=$(mktemp -d)
-pids=()
-finish() {
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-	done
-	rm -rf "$folder"
-}
-trap finish EXIT
-until_there() { # COMMAND...
-	for _ in $(seq 100); do
-		"$@" && return
-		read -rt 0.1 <> <(:) || true
-	done
-	echo "not in 10 s: $*"
-	cat "$folder/log"
-	exit 1
-}
+. "$(dirname "$0")/shell.sh"
 # STATUS TEXT ARGS...: what the program says, on both streams, has TEXT, and it ends with STATUS
 says() {
 	local wanted=$1 text=$2 status=0
@@ -37,9 +20,7 @@ is_old() {
 	{ "$program" read "$tcp" -u 3 -j 2>/dev/null || true; } | grep -qE '"quality": [23]'
 }
 
-socat "pty,raw,echo=0,link=$folder/ours" "pty,raw,echo=0,link=$folder/theirs" &
-pids+=($!)
-until_there test -e "$folder/theirs"
+serial_line
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
 listen:
@@ -51,12 +32,9 @@ packs:
      reply_timeout_ms: 200}
   - {name: never, link: "sim:lfp-4s,silent=0+86400", unit: 4, reply_timeout_ms: 200}
 END
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-pids+=($!)
-until_there grep -q 'house: first reading' "$folder/log"
-until_there grep -q 'store: first reading' "$folder/log"
+start 2 "$program" run -c "$folder/packbridge.yaml"
 until_there grep -q 'Modbus RTU on' "$folder/log"
-tcp=tcp:127.0.0.1:$(sed -n 's/.*127.0.0.1:0, port \([0-9]*\).*/\1/p' "$folder/log")
+tcp=tcp:127.0.0.1:$(port_of 127.0.0.1)
 rtu=rtu:$folder/theirs@19200,8E1
 
 # the same pack over both, and by name what mbpoll shows as numbers

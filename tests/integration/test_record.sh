@@ -3,9 +3,7 @@
 # `packbridge record`, and its file as a pack: the values are those of the pack it was recorded from.
 set -euo pipefail
 program=$1
-folder=$(mktemp -d)
-trap '[ -z "${daemon:-}" ] || kill "$daemon" 2>/dev/null; rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*"; exit 1; }
+. "$(dirname "$0")/shell.sh"
 
 # small pieces, stray bytes, replies that never come: as on a bad day
 link='sim:lfp-16s,soc=64,seed=7,chunk=20,delay=20,stray=30,lost=10'
@@ -24,10 +22,7 @@ cmp "$folder/real" "$folder/played" || fail "played: $(cat "$folder/played" "$fo
 # ended by Ctrl-C, the file is whole
 "$program" record --seconds 60 sim:lfp-4s,seed=1 "$folder/short.rec" 2>"$folder/err" &
 recorder=$!
-for _ in $(seq 100); do
-	[ "$(grep -c '<' "$folder/short.rec" 2>/dev/null || true)" -ge 3 ] 2>/dev/null && break
-	sleep 0.1
-done
+until_there has "$folder/short.rec" 3 '<'
 kill -INT $recorder
 wait $recorder || fail "Ctrl-C: $(cat "$folder/err")"
 
@@ -39,20 +34,13 @@ packs: [{name: played, link: "sim:replay=$folder/short.rec", unit: 1, poll_ms: 2
 listen: [tcp: 127.0.0.1:0]
 CONFIG
 "$program" check -c "$folder/packbridge.yaml" >/dev/null || fail check
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-daemon=$!
-for _ in $(seq 150); do
-	polls=$("$program" status --json -s "$folder/status" 2>/dev/null | jq '.packs[0].fields.polls' || echo 0)
-	[ "${polls:-0}" -ge 12 ] 2>/dev/null && break
-	sleep 0.1
-done
-[ "$polls" -ge 12 ] || fail "only $polls polls: $(cat "$folder/log")"
+start 1 "$program" run -c "$folder/packbridge.yaml"
+played() { "$program" status --json -s "$folder/status" | jq -e '.packs[0].fields.polls >= 12' >/dev/null; }
+until_there played
 "$program" status -s "$folder/status" | grep '^played'
 sed -i 's/^[0-9]* </nonsense/' "$folder/short.rec"
 code=0
 "$program" check -c "$folder/packbridge.yaml" >"$folder/out" 2>&1 || code=$?
 [ $code -eq 1 ] && grep -q "packbridge.yaml:3:.*recording .*short.rec: line" "$folder/out" || fail "$(cat "$folder/out")"
-kill "$daemon"
-wait "$daemon" || fail "the daemon ended with $?"
-daemon=
+end
 echo 'all good'

@@ -4,8 +4,7 @@
 # Usage: test_rooms.sh PROGRAM SOURCE_DIR
 set -euo pipefail
 source=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+. "$(dirname "$0")/shell.sh"
 mkdir -p "$folder/src/model" "$folder/include/packbridge"
 echo '#include "packbridge/base.h"' >"$folder/include/packbridge/model.h"
 

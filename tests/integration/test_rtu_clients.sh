@@ -4,27 +4,9 @@
 # Usage: test_rtu_clients.sh PROGRAM
 set -euo pipefail
 program=$1
-folder=$(mktemp -d)
-pids=()
-finish() {
-	for pid in "${pids[@]}"; do
-		kill "$pid" 2>/dev/null || true
-	done
-	rm -rf "$folder"
-}
-trap finish EXIT
-until_there() { # COMMAND...
-	for _ in $(seq 100); do
-		"$@" && return
-		read -rt 0.1 <> <(:) || true
-	done
-	echo "not in 10 s: $*"
-	exit 1
-}
+. "$(dirname "$0")/shell.sh"
 
-socat "pty,raw,echo=0,link=$folder/ours" "pty,raw,echo=0,link=$folder/theirs" &
-pids+=($!)
-until_there test -e "$folder/theirs"
+serial_line
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
 listen: [{rtu: $folder/ours, baud: 19200, parity: even}]
@@ -33,10 +15,7 @@ packs:
   - {name: store, link: "sim:lfp-16s,soc=40,seed=2", unit: 2}
 END
 "$program" check -c "$folder/packbridge.yaml" | grep -q "Modbus RTU on $folder/ours, 19200 baud, 8E1"
-"$program" run -c "$folder/packbridge.yaml" 2>"$folder/log" &
-pids+=($!)
-until_there grep -q 'store: first reading' "$folder/log"
-until_there grep -q 'house: first reading' "$folder/log"
+start 2 "$program" run -c "$folder/packbridge.yaml"
 
 for _ in $(seq 20); do
 	mbpoll -m rtu -b 19200 -P even -a 1,2 -0 -r 17 -c 1 -t 3 -1 "$folder/theirs" >"$folder/out"

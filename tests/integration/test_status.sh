@@ -3,25 +3,9 @@
 # What a running daemon tells through its status socket: the page, JSON, metrics, the live screen.
 set -euo pipefail
 program=$1 source=$2
-folder=$(mktemp -d)
-trap '[ -z "${daemon:-}" ] || kill "$daemon" 2>/dev/null; rm -rf "$folder"' EXIT
-fail() { echo "FAILED: $*"; exit 1; }
+. "$(dirname "$0")/shell.sh"
 
-cat >"$folder/packbridge.yaml" <<CONFIG
-control: $folder/control
-status: $folder/status
-packs:
-  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, poll_ms: 200}
-  - {name: store, link: 'sim:lfp-16s,soc=5,seed=2', unit: 2, poll_ms: 200}
-  - {name: gone, link: 'tcp:127.0.0.1:9', unit: 3}
-  - {name: quiet, link: 'sim:lfp-8s,soc=70,silent=1+3000', unit: 4, poll_ms: 200, stale_after_s: 1}
-banks:
-  - {name: all, packs: [house, store], unit: 100}
-listen:
-  - tcp: 127.0.0.1:0
-  - tcp: 127.0.0.2:0
-    units: [{unit: 9, bank: all, map: pace}]
-CONFIG
+write_sample
 (umask 077; exec "$program" run -c "$folder/packbridge.yaml" 2>"$folder/log") &
 daemon=$!
 status() { "$program" status --socket "$folder/status" "$@"; }
@@ -64,7 +48,5 @@ holder=$!
 status >/dev/null || true
 kill $holder
 
-kill -TERM "$daemon"
-wait "$daemon" || fail "the daemon ended with $?"
-daemon=
+end
 echo 'all good'
