@@ -7,6 +7,7 @@ how old it really was. What is shown as good must be younger than the pack's sta
 request went out."""
 import asyncio
 import collections
+import functools
 import json
 import os
 import random
@@ -28,6 +29,8 @@ dice = random.Random(SEED)
 folder = tempfile.mkdtemp(prefix="packbridge-soak-")
 counts, faults, violations = collections.Counter(), collections.Counter(), []
 stopped = False  # the daemon is, by SIGSTOP
+# they end with us, however we do
+run = functools.partial(asyncio.create_subprocess_exec, "setpriv", "--pdeathsig", "KILL")
 
 
 def now():
@@ -167,13 +170,11 @@ class Air:
             out.write("<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth><policy context='default'>"
                       "<allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/><allow own='*'/>"
                       "<allow user='*'/></policy></busconfig>" % self.bus_address)
-        self.bus = await asyncio.create_subprocess_exec(
-            "dbus-daemon", "--config-file", config, "--nofork", "--nopidfile", "--print-address",
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.bus = await run("dbus-daemon", "--config-file", config, "--nofork", "--nopidfile", "--print-address",
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         await self.bus.stdout.readline()
         environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus_address)
-        self.fake = await asyncio.create_subprocess_exec(FAKE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                                         env=environment)
+        self.fake = await run(FAKE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         assert (await self.fake.stdout.readline()).strip() == b"ready"
         self.listener = asyncio.create_task(self.listen())
         self.say("adapter hci0 00:11:22:33:44:55")
@@ -437,8 +438,7 @@ class Daemon:
         self.write()
         environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.air.bus_address)
         with open(self.log, "wb") as log:
-            self.process = await asyncio.create_subprocess_exec(PROGRAM, "run", "-c", self.config, stderr=log,
-                                                                env=environment)
+            self.process = await run(PROGRAM, "run", "-c", self.config, stderr=log, env=environment)
         self.pid = self.process.pid
 
     def pss_kib(self):
@@ -449,8 +449,8 @@ class Daemon:
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
     async def reload(self, wrong):
-        done = await asyncio.create_subprocess_exec(PROGRAM, "reload", "-s", folder + "/control",
-                                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = await run(PROGRAM, "reload", "-s", folder + "/control", stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
         status = await done.wait()
         if status != (1 if wrong else 0):
             counts["reload not done"] += 1  # no descriptor left, for one
@@ -523,8 +523,8 @@ async def all_good(units, seconds):
     """How long until every pack has a good reading again, once the faults are over."""
     start = now()
     while now() - start < seconds:
-        done = await asyncio.create_subprocess_exec(PROGRAM, "status", "--json", "-s", folder + "/status",
-                                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        done = await run(PROGRAM, "status", "--json", "-s", folder + "/status", stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL)
         text, _ = await done.communicate()
         try:
             packs = [p for p in json.loads(text)["packs"] if p["unit"] in units]
