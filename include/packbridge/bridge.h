@@ -122,8 +122,3 @@ uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);
 void pb_bridge_status(struct pb_bridge *bridge, FILE *out);
 /** The same as metrics in the text format of Prometheus, version 0.0.4. */
 void pb_bridge_metrics(struct pb_bridge *bridge, FILE *out);
-
-struct pb_server_stats;
-/** Counters of listener @index. */
-void pb_bridge_listener_stats(const struct pb_bridge *bridge, size_t index,
-			      struct pb_server_stats *ret);

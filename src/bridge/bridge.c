@@ -483,9 +483,3 @@ uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index)
 
 	return server ? pb_server_port(server) : 0;
 }
-
-void pb_bridge_listener_stats(const struct pb_bridge *bridge, size_t index,
-			      struct pb_server_stats *ret)
-{
-	listener_stats(&bridge->listeners.all[index], ret);
-}
