@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BITS_MAX = 2000, CLOSED = -1 };
+enum { CLOSED = -1 };
 
 #define PORT "502"
 
