@@ -490,19 +490,23 @@ static int a5_cells(const uint8_t *p, struct pb_sample *s)
 	return s->carry.cells && s->cell_has != (UINT64_C(1) << count) - 1;
 }
 
+/* Frames in their order only: a place without a probe does not tell whether its frame came. */
 static int a5_probes(const uint8_t *p, struct pb_sample *s)
 {
-	unsigned int count = s->carry.cells ? s->carry.probes : PB_TEMPERATURES_MAX;
+	bool known = s->carry.cells;
+	unsigned int count = known ? s->carry.probes : PB_TEMPERATURES_MAX;
 	unsigned int first = (p[0] - 1u) * PROBES_A_FRAME;
 
 	if (p[0] == 0)
 		return -EPROTO;
+	if (known && count > 0 && (first >= count || s->temperature_count != (int32_t)first))
+		return 1;
 	for (unsigned int i = 0; i < PROBES_A_FRAME && first + i < count; i++) {
 		put_probe(s, first + i, p[1 + i]);
 		s->temperature_count = (int32_t)(first + i + 1);
 	}
 	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
-	return s->carry.cells && first + PROBES_A_FRAME < count;
+	return known && first + PROBES_A_FRAME < count;
 }
 
 static uint64_t le_bits(const uint8_t *p, size_t bytes)

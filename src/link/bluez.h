@@ -133,7 +133,7 @@ struct pb_bluez {
 	sd_event_source
 		*timer; /**< of BUS_DOWN and of a sync that failed; and scans to be tried again */
 	bool better;	/**< something came back: links that gave up should try again */
-	bool scanning; /**< pb_bluez_scan() was called */
+	bool scanning;	/**< pb_bluez_scan() was called */
 	char scan_adapter[PB_ADAPTER_NAME];
 	uint64_t tickets;
 	struct bluez_adapter *adapters;

@@ -467,6 +467,36 @@ START_TEST(impossible_a5)
 }
 END_TEST
 
+/* Frames of temperatures: the second is none without the first, and a late one ends nothing. */
+START_TEST(probes_in_order)
+{
+	struct pb_sample s = {0};
+
+	ck_assert_int_eq(decode_a5(0x94, "0409000002000000", &s), 0); /* nine */
+	ck_assert_int_eq(decode_a5(0x96, "023E3F0000000000", &s), 1);
+	ck_assert_uint_eq(s.temperature_has, 0);
+	ck_assert_int_eq(decode_a5(0x96, "01FF3C3C3C3C3C00", &s), 1);
+	ck_assert_int_eq(decode_a5(0x96, "01FF3C3C3C3C3C00", &s), 1);
+	ck_assert_int_eq(decode_a5(0x96, "033E3F0000000000", &s), 1);
+	ck_assert_int_eq(s.temperature_count, 7);
+	ck_assert_int_eq(decode_a5(0x96, "023E3F0000000000", &s), 0);
+	ck_assert_int_eq(s.temperature_count, 9);
+	ck_assert_uint_eq(s.temperature_has, 0x1BE);
+
+	s = (struct pb_sample){0};
+	ck_assert_int_eq(decode_a5(0x94, "0402000002000000", &s), 0);
+	ck_assert_int_eq(decode_a5(0x96, "0200000000000000", &s), 1);
+	ck_assert(!has(&s, PB_HAS_TEMPERATURES));
+	ck_assert_int_eq(decode_a5(0x96, "013E3F0000000000", &s), 0);
+	ck_assert_int_eq(s.temperature_count, 2);
+
+	s = (struct pb_sample){0};
+	ck_assert_int_eq(decode_a5(0x94, "0400000002000000", &s), 0);
+	ck_assert_int_eq(decode_a5(0x96, "0100000000000000", &s), 0);
+	ck_assert_int_eq(s.temperature_count, 0);
+}
+END_TEST
+
 /* Every alarm bit of A5, alone: what it becomes (docs/protocols/README.md). */
 static uint32_t protection_by_hand(int bit)
 {
@@ -691,6 +721,7 @@ int main(void)
 	tcase_add_loop_test(tcase, cells_are_cut, 0, PB_ARRAY_SIZE(packs));
 	tcase_add_test(tcase, probes_are_cut);
 	tcase_add_test(tcase, impossible_a5);
+	tcase_add_test(tcase, probes_in_order);
 	tcase_add_loop_test(tcase, alarm_bits, 0, 56);
 	tcase_add_test(tcase, impossible_words);
 	tcase_add_test(tcase, registers_that_are_not_there);
