@@ -56,7 +56,7 @@ enum pb_when {
 
 /**
  * One read request of a codec's poll plan. One that is not required and was never answered in a
- * connection is not sent again in it: boards leave out what they do not have.
+ * connection is sent once in ten minutes only: boards leave out what they do not have.
  */
 struct pb_query {
 	const char *name; /**< for logs, e.g. "cells" */

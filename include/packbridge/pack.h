@@ -119,6 +119,7 @@ struct pb_session {
 	uint32_t attempt;	/**< connections without a reading, in a row */
 	uint64_t done;		/**< set of queries not to be sent (again) in this connection */
 	uint64_t answered;	/**< set of queries answered in this connection */
+	uint64_t again_ms;	/**< when those that were not were asked anew */
 	uint64_t streamed_ms;	/**< last frame that came by itself; 0: none in this connection */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	enum pb_error cycle_error;
@@ -132,7 +133,6 @@ struct pb_session {
 	uint32_t round_ms; /**< how long a round of turns takes */
 	bool listening;	   /**< WAITING, but nothing was sent: the BMS sends by itself */
 	bool burst;	   /**< what comes by itself may be old */
-	bool partly;	   /**< a part of the reply came */
 	bool spoken;	   /**< the codec was answered in this poll */
 	size_t candidate;  /**< of config.others, being tried */
 	const struct pb_codec *begun; /**< the first that was tried in this poll */

@@ -23,9 +23,10 @@ enum {
 	RETRY_CYCLE_MS = 5000, /**< after a failed poll, however long the poll interval is */
 	JITTER_PERCENT = 20,
 	ROUNDS_TO_STALE = 3,
-	STALE_MOST_S = 600,    /**< however long a round of turns takes */
+	STALE_MOST_S = 600, /**< however long a round of turns takes */
+	ASK_AGAIN_MS = 600000,
 	STREAM_LOST_MS = 2000, /**< no frame for so long: it has stopped, or we were */
-	STREAM_BREAK_MS = 200, /**< silence that shows that no old frames are left in buffers */
+	STREAM_BREAK_MS = 100, /**< silence that shows that no old frames are left in buffers */
 };
 
 /* The first failure is tried again at once: with real packs, one connect in three or four fails. */
@@ -377,10 +378,20 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	}
 	if (!s->query)
 		return todo | rest(s, s->config.poll_ms, now);
-	s->tries_left = codec_open(s) ? 1 : s->config.tries;
+	s->tries_left = codec_open(s) && !s->spoken ? 1 : s->config.tries;
 	s->asked_ms = 0;
-	s->partly = false;
 	return todo | (gap ? send_after_gap(s, now) : ask(s, now));
+}
+
+/* What was never answered may only have got lost: once in a while it is asked again. */
+static void ask_again(struct pb_session *s, uint64_t now)
+{
+	if (now - s->again_ms < ASK_AGAIN_MS)
+		return;
+	s->again_ms = now;
+	for (size_t i = 0; i < s->codec->query_count; i++)
+		if (s->codec->queries[i].when == PB_EACH_POLL)
+			s->done &= ~(UINT64_C(1) << i);
 }
 
 static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
@@ -394,6 +405,7 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 	s->begun = s->codec;
 	s->spoken = false;
 	s->cycle_error = PB_ERROR_NONE;
+	ask_again(s, now);
 	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
 		s->wakes_left = WAKES;
 	return go_on(s, false, now);
@@ -432,11 +444,12 @@ static unsigned int next_codec(struct pb_session *s, uint64_t now)
 	return s->codec == s->begun ? fail_cycle(s, now) : go_on(s, true, now);
 }
 
-/* The query brought nothing, or not all, however often it was tried. */
+/*
+ * The query brought nothing, or not all of its parts, however often it was tried. Part of the cells
+ * is no reading: the highest may be among the others.
+ */
 static unsigned int give_up_query(struct pb_session *s, uint64_t now)
 {
-	if (s->partly)
-		return finish_query(s, now);
 	if (codec_open(s) && !s->spoken)
 		return next_codec(s, now);
 	if (s->query->required)
@@ -488,11 +501,8 @@ static unsigned int take_reply(struct pb_session *s, const struct pb_frame *fram
 	 */
 	if (s->work_ms == 0)
 		s->work_ms = s->listening ? now : s->asked_ms;
-	if (r == 0)
-		return finish_query(s, now);
-	s->partly = true;
-	enter(s, PB_STATE_WAITING, now + s->config.reply_timeout_ms);
-	return 0;
+	/* more parts have the time that is left: boards send them without a pause */
+	return r == 0 ? finish_query(s, now) : 0;
 }
 
 /* One step of the login: @reply is the module's answer, NULL for none. */
@@ -616,6 +626,7 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	stream->len = 0;
 	stream->eaten = 0;
 	s->done = s->answered = 0;
+	s->again_ms = now;
 	s->received_ms = now;
 	s->streamed_ms = 0;
 	s->burst = false;

@@ -59,7 +59,7 @@ static int toy_decode(const struct pb_frame *frame, struct pb_sample *s)
 		s->cell_mv[value - 1] = 3000 + value;
 		s->cell_has |= UINT64_C(1) << (value - 1);
 		s->has |= PB_HAS(PB_HAS_CELLS);
-		return value < PARTS_COUNT;
+		return s->cell_has != 7;
 	case EXTRA:
 		s->cycles = value;
 		s->has |= PB_HAS(PB_HAS_CYCLES);
@@ -228,38 +228,60 @@ START_TEST(order)
 }
 END_TEST
 
-/* A part that is lost: asked again, what came stays; after all tries the rest is unknown. */
+/* A part that is lost: asked again, and what came stays. Without all parts there is no reading. */
 START_TEST(parts_get_lost)
 {
 	begin(&full);
 	answer(BEFORE, 7);
 	answer(VOLTS, 12);
 	answer(PARTS, 1);
-	pass(1000);
+	pass(950);
 	ck_assert_uint_eq(sends, 4);
 	answer(PARTS, 1);
 	now += 10;
 	give(PARTS, 3);
-	answer(EXTRA, 33);
-	ck_assert_uint_eq(publishes, 1);
-	ck_assert_uint_eq(session.sample.cell_has, 5);
-	ck_assert_uint_eq(session.status.failures, 0);
-
-	pass(5000); /* AFTER is given up, the next poll begins */
-	answer(VOLTS, 12);
+	pass(940);
+	ck_assert_uint_eq(sends, 5);
 	answer(PARTS, 2);
-	pass(2999);
-	ck_assert_uint_eq(publishes, 1);
-	pass(1);
 	answer(EXTRA, 33);
-	ck_assert_uint_eq(publishes, 2);
-	ck_assert_uint_eq(session.sample.cell_has, 2);
-	/* none at all: no reading */
-	pass(5000);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(session.sample.cell_has, 7);
+	ck_assert_uint_eq(session.status.failures, 0);
+	answer(AFTER, 1);
+
+	next_poll();
 	answer(VOLTS, 12);
-	pass(3000);
+	for (int i = 0; i < 3; i++) {
+		answer(PARTS, 2);
+		pass(950);
+	}
+	ck_assert_uint_eq(publishes, 1);
 	ck_assert_uint_eq(session.status.failures, 1);
-	ck_assert_uint_eq(publishes, 2);
+	ck_assert_uint_eq(session.sample.cell_has, 7);
+	/* what came then is not for the next poll */
+	next_poll();
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer(PARTS, 1);
+	now += 10;
+	give(PARTS, 3);
+	pass(2990);
+	ck_assert_uint_eq(publishes, 1);
+}
+END_TEST
+
+/* Parts that never end give no more time than one would have. */
+START_TEST(parts_without_end)
+{
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	for (int i = 0; i < 100; i++) {
+		pass(90);
+		give(PARTS, 1);
+	}
+	ck_assert_uint_ge(session.status.failures, 1);
+	ck_assert_uint_eq(publishes, 0);
 }
 END_TEST
 
@@ -297,6 +319,35 @@ START_TEST(unknown_requests)
 	answer_parts();
 	answer(EXTRA, 34);
 	ck_assert_int_eq(session.sample.cycles, 34);
+}
+END_TEST
+
+/* It may only have got lost: once in ten minutes it is asked again. */
+START_TEST(asked_again)
+{
+	size_t polls = 0;
+
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	pass(3000);
+	answer(AFTER, 1);
+	do {
+		next_poll();
+		answer(VOLTS, 12);
+		answer_parts();
+		pass(0);
+		polls++;
+	} while (session.state == PB_STATE_RESTING);
+	ck_assert_uint_eq(polls, 600 / 5);
+	answer(EXTRA, 35);
+	ck_assert_int_eq(session.sample.cycles, 35);
+	next_poll();
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 36);
+	ck_assert_int_eq(session.sample.cycles, 36);
 }
 END_TEST
 
@@ -470,7 +521,9 @@ int main(void)
 
 	tcase_add_test(tcase, order);
 	tcase_add_test(tcase, parts_get_lost);
+	tcase_add_test(tcase, parts_without_end);
 	tcase_add_test(tcase, unknown_requests);
+	tcase_add_test(tcase, asked_again);
 	tcase_add_test(tcase, sends_by_itself);
 	tcase_add_test(tcase, notice);
 	tcase_add_test(tcase, stops_sending);
