@@ -93,7 +93,11 @@ void pb_bridge_on_reload(struct pb_bridge *bridge, void (*reload)(void *userdata
  * "reload"), and writes "ok: ..." or "error: ..." to @answer.
  */
 void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer);
-/** Answers a line from the status socket: "status" or nothing, "metrics". */
+/**
+ * Answers a line from the status socket: "status" or nothing, all that there is to see as one JSON
+ * object and a newline (docs/operations.md lists it); "metrics", the same in the text format of
+ * Prometheus, version 0.0.4.
+ */
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer);
 /** A page over HTTP; see struct pb_http_backend. */
 unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
@@ -116,9 +120,3 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms);
 
 /** Port of listener @index, as the kernel gave it; 0 for a serial line. */
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);
-
-/** Writes all that there is to see as one JSON object and a newline; docs/operations.md lists it.
- */
-void pb_bridge_status(struct pb_bridge *bridge, FILE *out);
-/** The same as metrics in the text format of Prometheus, version 0.0.4. */
-void pb_bridge_metrics(struct pb_bridge *bridge, FILE *out);

@@ -141,26 +141,14 @@ static struct shown shown(const struct pb_bridge *bridge)
 	return (struct shown){bridge->site->config, bridge->site, &bridge->listeners, pb_now_ms()};
 }
 
-void pb_bridge_status(struct pb_bridge *bridge, FILE *out)
-{
-	struct shown all = shown(bridge);
-
-	status_write(&all, out);
-}
-
-void pb_bridge_metrics(struct pb_bridge *bridge, FILE *out)
-{
-	struct shown all = shown(bridge);
-
-	metrics_write(&all, out);
-}
-
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
+	struct shown all = shown(bridge);
+
 	if (!*line || strcmp(line, "status") == 0)
-		pb_bridge_status(bridge, answer);
+		status_write(&all, answer);
 	else if (strcmp(line, "metrics") == 0)
-		pb_bridge_metrics(bridge, answer);
+		metrics_write(&all, answer);
 	else
 		fputs("error: expected 'status' or 'metrics'\n", answer);
 }
