@@ -44,14 +44,14 @@ powered() {
 wait_powered() {
 	wait_for '[ "$(powered)" -eq 4 ]'
 }
-start_pack() { # ADAPTER NAME PROFILE CHUNK
+start_pack() { # ADAPTER NAME PROFILE CHUNK [SERVICE]
 	./vm_pack "$@" >"/run/$2.log" 2>&1 &
 	echo $! >"/run/$2.pid"
 	wait_for "grep -qs 'advertisement done' /run/$2.log" || cat "/run/$2.log"
 }
 start_packs() {
 	start_pack hci1 JBD-house lfp-4s,soc=64 20
-	start_pack hci2 JBD-store lfp-16s,soc=40 48
+	start_pack hci2 JBD-store lfp-16s,soc=40 48 ffe0
 }
 restart_packs() { # what they were registered with has gone
 	stop JBD-house KILL

@@ -3,10 +3,12 @@
  * A battery pack for the test VM: a simulated JBD board behind a real GATT application and a real
  * advertisement of bluetoothd.
  *
- *	vm_pack ADAPTER NAME PROFILE [CHUNK]
+ *	vm_pack ADAPTER NAME PROFILE [CHUNK [SERVICE]]
  *
- * PROFILE as behind sim:; CHUNK bytes a notification (20). SIGUSR1 ends all connections of its
- * adapter; SIGUSR2 does so in the middle of the next reply.
+ * PROFILE as behind sim:; CHUNK bytes a notification (20); SERVICE ff00 with a characteristic for
+ * each direction, or ffe0 with one for both, as JK's modules have it (the advertisement stays
+ * JBD's). SIGUSR1 ends all connections of its adapter; SIGUSR2 does so in the middle of the next
+ * reply.
  */
 #include "packbridge/sim.h"
 
@@ -31,7 +33,7 @@ static char adapter[64];
 static size_t chunk = 20, value_len;
 static uint8_t value[256];
 static int notifying;
-static bool half;
+static bool half, one; /* characteristic */
 static struct pb_sim board;
 static uint64_t moved_ms;
 
@@ -56,6 +58,9 @@ static int get_text(sd_bus *b, const char *path, const char *interface, const ch
 		return sd_bus_message_append(reply, "s", "peripheral");
 	if (strcmp(property, "LocalName") == 0)
 		return sd_bus_message_append(reply, "s", name);
+	if (one)
+		return sd_bus_message_append(
+			reply, "s", strcmp(path, SERVICE) == 0 ? UUID("ffe0") : UUID("ffe1"));
 	return sd_bus_message_append(reply, "s",
 				     strcmp(path, SERVICE) == 0	 ? UUID("ff00")
 				     : strcmp(path, NOTIFY) == 0 ? UUID("ff01")
@@ -83,6 +88,9 @@ static int get_list(sd_bus *b, const char *path, const char *interface, const ch
 	(void)error;
 	if (strcmp(property, "ServiceUUIDs") == 0)
 		return sd_bus_message_append(reply, "as", 1, UUID("ff00"));
+	if (one)
+		return sd_bus_message_append(reply, "as", 4, "read", "notify", "write",
+					     "write-without-response");
 	if (strcmp(path, NOTIFY) == 0)
 		return sd_bus_message_append(reply, "as", 2, "read", "notify");
 	return sd_bus_message_append(reply, "as", 2, "write", "write-without-response");
@@ -235,6 +243,8 @@ static const sd_bus_vtable notify_table[] = {
 	SD_BUS_METHOD("ReadValue", "a{sv}", "ay", on_read, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("StartNotify", "", "", on_notify, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("StopNotify", "", "", on_notify, SD_BUS_VTABLE_UNPRIVILEGED),
+	/* with one characteristic only: its flags say so */
+	SD_BUS_METHOD("WriteValue", "aya{sv}", "", on_write, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
 
@@ -290,7 +300,8 @@ static void register_all(void)
 				       NULL),
 	      SERVICE);
 	check(sd_bus_add_object_vtable(bus, NULL, NOTIFY, CHAR, notify_table, NULL), NOTIFY);
-	check(sd_bus_add_object_vtable(bus, NULL, WRITE, CHAR, write_table, NULL), WRITE);
+	if (!one)
+		check(sd_bus_add_object_vtable(bus, NULL, WRITE, CHAR, write_table, NULL), WRITE);
 	check(sd_bus_add_object_vtable(bus, NULL, ADVERT, "org.bluez.LEAdvertisement1",
 				       advert_table, NULL),
 	      ADVERT);
@@ -317,6 +328,7 @@ int main(int argc, char **argv)
 	name = argv[2];
 	if (argc > 4)
 		chunk = strtoul(argv[4], NULL, 10);
+	one = argc > 5 && strcmp(argv[5], "ffe0") == 0;
 	pb_sim_start(&board, &options);
 	moved_ms = pb_now_ms();
 	check(sd_event_default(&event), "event");
