@@ -12,7 +12,7 @@
 #include "packbridge/link.h"
 #include "packbridge/model.h"
 
-enum { PB_SIM_CELLS_MAX = 32 }; /**< what a JBD board can report */
+enum { PB_SIM_CELLS_MAX = 32 }; /**< what boards of JBD, Daly (D2) and JK can report */
 
 /** A point of the open-circuit voltage of a cell; between points the line is straight. */
 struct pb_sim_point {

@@ -135,7 +135,6 @@ static void put_alarms(struct pb_sample *s, uint64_t bits)
 		{4, 7, PB_PROTECT_DISCHARGE_FET_BROKEN},
 		{5, 0, PB_PROTECT_FRONT_END},
 		{5, 1, PB_PROTECT_FRONT_END}, /* wire to a cell */
-		{5, 7, PB_PROTECT_FRONT_END}, /* communication inside */
 		{6, 0, PB_PROTECT_FRONT_END}, /* current is not measured */
 		{6, 1, PB_PROTECT_FRONT_END}, /* nor the voltage */
 		{6, 2, PB_PROTECT_SHORT_CIRCUIT},

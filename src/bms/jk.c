@@ -444,7 +444,8 @@ static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
 static bool is_secret(size_t at)
 {
 	return (at >= 62 && at < 78) ||	 /* of the app */
-	       (at >= 97 && at < 102) || /* Unverified: digits behind the serial number */
+	       (at >= 97 && at < 102) || /* Unverified: digits behind a short serial number; the end
+					    of a long one */
 	       (at >= 118 && at < 134);	 /* of the settings */
 }
 

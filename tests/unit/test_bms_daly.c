@@ -531,7 +531,6 @@ static uint32_t protection_by_hand(int bit)
 		return 1 << PB_PROTECT_DISCHARGE_FET_BROKEN;
 	case 40 + 0:
 	case 40 + 1:
-	case 40 + 7:
 	case 48 + 0:
 	case 48 + 1:
 		return 1 << PB_PROTECT_FRONT_END;
@@ -619,7 +618,7 @@ START_TEST(words_by_hand)
 {
 	static const uint16_t given[] = {0x31, 4,      0x32, 4,	     0x20, 0x0000, 0x21, 0x00FF,
 					 0x22, 0x28,   0x23, 0x0C,   0x29, 29999,  0x3A, 0x0802,
-					 0x3B, 0x0002, 0x3C, 0x8010, 0,	   0};
+					 0x3B, 0x0002, 0x3C, 0x0110, 0,	   0};
 	struct pb_sample s = {0};
 
 	ck_assert_int_eq(decode_words("D2", 0xD2, 0, 62, given, &s), 0);
