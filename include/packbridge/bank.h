@@ -73,7 +73,8 @@ struct pb_limit_state {
 	uint64_t absorbed_ms; /**< with balanced cells */
 	uint64_t phase_ms;    /**< in this phase */
 	struct pb_ramp voltage, charge, discharge;
-	bool now, soon; /**< as asked for last */
+	bool now, soon;	  /**< as asked for last */
+	bool protections; /**< the pack tells them */
 };
 
 /**

@@ -78,8 +78,8 @@ enum pb_reason bank_blocked_by(const struct pb_battery *battery, bool charge)
 }
 
 /* What the reading allows of a maximum. */
-static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb_battery *battery,
-			     bool charge, int32_t max_ma)
+static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb_limit_state *state,
+			     const struct pb_battery *battery, bool charge, int32_t max_ma)
 {
 	const struct pb_sample *s = &battery->sample;
 	const struct pb_curve *warmth =
@@ -91,6 +91,9 @@ static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb
 	if ((block == PB_REASON_PROTECTION && setup->by_protection) ||
 	    (block == PB_REASON_SWITCH && setup->by_switch))
 		offer(&lowest, 0, block);
+	/* a pack that tells its protections may have one that it could not tell this time */
+	if (setup->by_protection && state->protections && !battery_has(battery, PB_HAS_PROTECTION))
+		offer(&lowest, 0, PB_REASON_INCOMPLETE);
 	offer_curve(&lowest, charge ? &setup->charge_by_cell : &setup->discharge_by_cell,
 		    battery_has(battery, PB_HAS_CELL_EXTREMES),
 		    charge ? s->cell_max_mv : s->cell_min_mv, max_ma, PB_REASON_CELL);
@@ -136,16 +139,17 @@ static int32_t maximum(int32_t configured_ma, int32_t rate, const struct pb_batt
 	return (int32_t)pb_clamp(pb_scale(battery->sample.nominal_mah, rate, 1000), 0, 4000000);
 }
 
-static void step_current(const struct pb_limit_setup *setup, struct pb_ramp *ramp,
+static void step_current(const struct pb_limit_setup *setup, struct pb_limit_state *state,
 			 struct pb_battery *battery, bool charge, uint64_t passed_ms,
 			 uint64_t now_ms)
 {
+	struct pb_ramp *ramp = charge ? &state->charge : &state->discharge;
 	struct pb_limits *limits = &battery->limits;
 	int32_t max_ma = charge ? battery->rating.charge_max_ma : battery->rating.discharge_max_ma;
 	struct lowest lowest;
 
 	/* without a maximum, nothing can be told but that it must be 0 */
-	lowest = allowed(setup, battery, charge, max_ma ? max_ma : INT32_MAX);
+	lowest = allowed(setup, state, battery, charge, max_ma ? max_ma : INT32_MAX);
 	if (max_ma)
 		ramp_current(setup, ramp, max_ma, passed_ms, now_ms, &lowest);
 	else if (lowest.value)
@@ -384,8 +388,9 @@ void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *st
 	rate(setup, battery);
 	step_voltage(setup, state, battery, passed_ms, now_ms);
 	battery->limits.charge_phase = (uint8_t)state->phase;
-	step_current(setup, &state->charge, battery, true, passed_ms, now_ms);
-	step_current(setup, &state->discharge, battery, false, passed_ms, now_ms);
+	state->protections |= battery_has(battery, PB_HAS_PROTECTION);
+	step_current(setup, state, battery, true, passed_ms, now_ms);
+	step_current(setup, state, battery, false, passed_ms, now_ms);
 	step_requests(setup, state, battery);
 	bank_say_limits(&battery->limits);
 }

@@ -200,6 +200,35 @@ START_TEST(protection)
 }
 END_TEST
 
+static void step_without_protections(void)
+{
+	now_ms += 1000;
+	battery.sample.has &= ~PB_HAS(PB_HAS_PROTECTION);
+	pb_limit_step(&setup, &state, &battery, false, now_ms);
+}
+
+/* Who told protections and does not now, may have one; who never told them, has none to tell. */
+START_TEST(protections_vanish)
+{
+	begin();
+	step_after(0);
+	ASSERT_CHARGE(100000, MAXIMUM);
+	step_without_protections();
+	ASSERT_CHARGE(0, INCOMPLETE);
+	ASSERT_DISCHARGE(0, INCOMPLETE);
+	begin();
+	setup.by_protection = false;
+	step_after(0);
+	step_without_protections();
+	ASSERT_CHARGE(100000, MAXIMUM);
+	begin();
+	step_after(0);
+	state = (struct pb_limit_state){0};
+	step_without_protections();
+	ASSERT_CHARGE(100000, MAXIMUM);
+}
+END_TEST
+
 START_TEST(switches)
 {
 	begin();
@@ -534,6 +563,7 @@ int main(void)
 	tcase_add_loop_test(tcase, derating, 0, PB_ARRAY_SIZE(curves));
 	tcase_add_test(tcase, by_charge);
 	tcase_add_loop_test(tcase, protection, 0, PB_ARRAY_SIZE(protections));
+	tcase_add_test(tcase, protections_vanish);
 	tcase_add_test(tcase, switches);
 	tcase_add_test(tcase, comes_back_slowly);
 	tcase_add_test(tcase, noise_does_not_hold);
