@@ -69,6 +69,8 @@ static inline void pb_put_le16(uint8_t *p, uint16_t v)
  * first; over bytes with their CRC it is 0.
  */
 uint16_t pb_crc16(const uint8_t *bytes, size_t len);
+/** Goes on from @crc. */
+uint16_t pb_crc16_add(uint16_t crc, const uint8_t *bytes, size_t len);
 
 /**
  * Parses hex digits, blanks, ':' and '-' between bytes allowed, an "0x" in front too.

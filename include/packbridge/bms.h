@@ -15,7 +15,8 @@ struct pb_sample;
 
 enum pb_frame_kind {
 	PB_FRAME_REPLY,	 /**< of the BMS */
-	PB_FRAME_NOTICE, /**< of the BMS, sent along with a reply: holds for the connection */
+	PB_FRAME_NOTICE, /**< of the BMS, sent ahead of a reply to the same command: holds for the
+			    connection */
 	PB_FRAME_MODULE, /**< of the radio module in front of it; carries no battery data */
 };
 
@@ -63,7 +64,8 @@ struct pb_query {
 	uint16_t command; /**< what the reply's pb_frame.command must be */
 	enum pb_when when;
 	bool required; /**< without its reply there is no reading */
-	bool streams;  /**< once asked, the BMS sends such replies again and again by itself */
+	/** Answered by a PB_FRAME_NOTICE, and behind it by such replies again and again. */
+	bool streams;
 	uint8_t len;
 	uint8_t bytes[20];
 };
@@ -96,8 +98,9 @@ struct pb_login {
 
 /** Place in a stream of received bytes, for pb_codec.conceal(); zero it when the stream begins. */
 struct pb_conceal {
-	size_t at;   /**< bytes of a frame that has secrets, or of what looks like its head */
-	uint8_t sum; /**< of what was blanked */
+	size_t head;   /**< bytes that look like the head of a frame that has secrets */
+	size_t at;     /**< place in such a frame; 0: not in one */
+	uint16_t lost; /**< what the blanked bytes are to its checksum */
 };
 
 /**
@@ -147,7 +150,8 @@ struct pb_codec {
 
 	/**
 	 * Blanks the secrets (passcodes) that a BMS tells everyone, before received bytes are shown
-	 * or written down. Frames stay sound. NULL: it tells none.
+	 * or written down, in frames whose bytes all arrive. Frames stay sound. NULL: it tells
+	 * none.
 	 */
 	void (*conceal)(struct pb_conceal *conceal, uint8_t *bytes, size_t len);
 

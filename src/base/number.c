@@ -100,14 +100,17 @@ uint32_t pb_random_below(struct pb_random *random, uint32_t below)
 	return (uint32_t)((uint64_t)pb_random_next(random) * below >> 32);
 }
 
-uint16_t pb_crc16(const uint8_t *bytes, size_t len)
+uint16_t pb_crc16_add(uint16_t crc, const uint8_t *bytes, size_t len)
 {
-	uint16_t crc = 0xFFFF;
-
 	for (size_t i = 0; i < len; i++) {
 		crc ^= bytes[i];
 		for (int bit = 0; bit < 8; bit++)
 			crc = (uint16_t)(crc & 1 ? crc >> 1 ^ 0xA001 : crc >> 1);
 	}
 	return crc;
+}
+
+uint16_t pb_crc16(const uint8_t *bytes, size_t len)
+{
+	return pb_crc16_add(0xFFFF, bytes, len);
 }

@@ -63,6 +63,7 @@ enum {
 
 	CELLS_A_FRAME = 3,
 	PROBES_A_FRAME = 7,
+	FROM_ZERO = 1, /* pb_sample.carry.layout */
 };
 
 /* Some modules say this once notifications are on. */
@@ -96,13 +97,16 @@ static void put_mos(struct pb_sample *s, unsigned int raw)
 
 static void put_capacity(struct pb_sample *s, int64_t *member, enum pb_has has, uint32_t mah)
 {
+	if (mah == 0 || mah > CAPACITY_MAX_MAH)
+		return;
 	*member = mah;
-	if (mah > 0 && mah <= CAPACITY_MAX_MAH)
-		s->has |= PB_HAS(has);
+	s->has |= PB_HAS(has);
 }
 
 static void put_firmware(struct pb_sample *s, const uint8_t *text, size_t len)
 {
+	if (pb_get_be16(text) == NO_WORD)
+		return;
 	bms_text(s->firmware, sizeof(s->firmware), text, strnlen((const char *)text, len));
 	if (s->firmware[0])
 		s->has |= PB_HAS(PB_HAS_FIRMWARE);
@@ -308,11 +312,17 @@ static void put_charge(struct pb_sample *s, unsigned int remaining, unsigned int
 	s->has |= PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_CYCLES);
 }
 
-/* The block from 3E on, alone or as the end of the long status. */
+/*
+ * The block from 3E on, alone or as the end of the long status. A board that balances and names no
+ * cell does not tell which.
+ */
 static void d2_balance(const uint8_t *p, struct pb_sample *s)
 {
-	if (word(p, 0) != NO_WORD || word(p, 1) != NO_WORD) {
-		s->balance_mask = word(p, 0) | (uint64_t)word(p, 1) << 16;
+	uint64_t mask = word(p, 0) | (uint64_t)word(p, 1) << 16;
+	bool nameless = mask == 0 && s->has & PB_HAS(PB_HAS_BALANCING) && s->balancing;
+
+	if (!nameless && (word(p, 0) != NO_WORD || word(p, 1) != NO_WORD)) {
+		s->balance_mask = mask;
 		s->has |= PB_HAS(PB_HAS_BALANCE);
 	}
 	put_mos(s, word(p, 4));
@@ -418,6 +428,20 @@ static int p81_decode(const struct pb_frame *frame, struct pb_sample *s)
 	}
 }
 
+/* The settings hold the password of the app. */
+static void p81_conceal(struct pb_conceal *conceal, uint8_t *bytes, size_t len)
+{
+	static const struct bms_secret settings = {
+		.head = {P81_REPLY, FUNCTION_READ, 2 * 81},
+		.head_len = 3,
+		.len = WORD_HEAD + 2 * 81 + CRC_LEN,
+		.crc = true,
+		.ranges = {{WORD_HEAD + 2 * 0x26, WORD_HEAD + 2 * 0x29}},
+	};
+
+	bms_conceal(&settings, conceal, bytes, len);
+}
+
 /* ---- A5 ---- */
 
 static int a5_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
@@ -469,8 +493,8 @@ static int a5_counts(const uint8_t *p, struct pb_sample *s)
 }
 
 /*
- * Without a count (`decode` of single frames) every slot is shown. A frame 0 would mean that this
- * board counts from 0, and that its other frames are not what they seem: no reading then.
+ * Without a count (`decode` of single frames) every slot is shown. A frame 0 means that this board
+ * counts from 0, and that its other frames are not what they seem: no reading in this connection.
  */
 static int a5_cells(const uint8_t *p, struct pb_sample *s)
 {
@@ -478,6 +502,8 @@ static int a5_cells(const uint8_t *p, struct pb_sample *s)
 	unsigned int first = (p[0] - 1u) * CELLS_A_FRAME;
 
 	if (p[0] == 0)
+		s->carry.layout = FROM_ZERO;
+	if (s->carry.layout == FROM_ZERO)
 		return -EPROTO;
 	for (unsigned int i = 0; i < CELLS_A_FRAME && first + i < count; i++) {
 		s->cell_mv[first + i] = pb_get_be16(p + 1 + 2 * (size_t)i);
@@ -680,6 +706,7 @@ static const struct pb_codec p81_codec = {
 	.query_count = PB_ARRAY_SIZE(p81_queries),
 	.frame = p81_frame,
 	.decode = p81_decode,
+	.conceal = p81_conceal,
 	.explain = p81_explain,
 };
 

@@ -58,3 +58,51 @@ bool bms_explain(size_t len, size_t least, int reason, const struct pb_frame *fr
 		return false;
 	return true;
 }
+
+static bool is_secret(const struct bms_secret *secret, size_t at)
+{
+	for (size_t i = 0; i < PB_ARRAY_SIZE(secret->ranges); i++)
+		if (at >= secret->ranges[i].from && at < secret->ranges[i].to)
+			return true;
+	return false;
+}
+
+/*
+ * One byte inside a frame. Both checksums are linear: what is taken away of the bytes is taken away
+ * of the checksum, whatever the other bytes are, and a wrong one stays wrong.
+ */
+static uint8_t blank(const struct bms_secret *secret, struct pb_conceal *conceal, uint8_t byte)
+{
+	uint8_t gone = is_secret(secret, conceal->at) ? byte : 0;
+	size_t left = secret->len - conceal->at;
+
+	if (secret->crc && left <= 2)
+		return byte ^ (uint8_t)(conceal->lost >> (left == 2 ? 0 : 8));
+	if (!secret->crc && left == 1)
+		return (uint8_t)(byte - conceal->lost);
+	if (secret->crc)
+		conceal->lost = pb_crc16_add(conceal->lost, &gone, 1);
+	else
+		conceal->lost = (uint16_t)(conceal->lost + gone);
+	return (uint8_t)(byte - gone);
+}
+
+/* A head begins a frame wherever it stands: the one before may have been cut off. */
+void bms_conceal(const struct bms_secret *secret, struct pb_conceal *conceal, uint8_t *bytes,
+		 size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint8_t byte = bytes[i];
+
+		if (conceal->at > 0) {
+			bytes[i] = blank(secret, conceal, byte);
+			conceal->at = conceal->at + 1 < secret->len ? conceal->at + 1 : 0;
+		}
+		if (byte == secret->head[conceal->head])
+			conceal->head++;
+		else
+			conceal->head = byte == secret->head[0];
+		if (conceal->head == secret->head_len)
+			*conceal = (struct pb_conceal){.at = secret->head_len};
+	}
+}

@@ -18,3 +18,17 @@ bool bms_has_service(const struct pb_advert *advert, uint16_t uuid);
  */
 bool bms_explain(size_t len, size_t least, int reason, const struct pb_frame *frame, char *out,
 		 size_t cap);
+
+/** A kind of frame that holds secrets. */
+struct bms_secret {
+	uint8_t head[5];
+	size_t head_len, len;
+	bool crc; /**< Modbus's, at its end; else the sum of all bytes in the last one */
+	struct {
+		size_t from, to;
+	} ranges[4]; /**< from, and before; ended by 0, 0 */
+};
+
+/** pb_codec.conceal() for one kind of frame. */
+void bms_conceal(const struct bms_secret *secret, struct pb_conceal *conceal, uint8_t *bytes,
+		 size_t len);

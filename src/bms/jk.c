@@ -217,10 +217,12 @@ static int decode_device(const uint8_t *f, struct pb_sample *s)
 /* What the owner has set: of it, the capacity by design. JK04's settings stand elsewhere. */
 static int decode_settings(const uint8_t *f, struct pb_sample *s)
 {
-	s->nominal_mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
-	if (s->carry.layout != LAYOUT_JK04 && s->nominal_mah > 0 &&
-	    s->nominal_mah <= CAPACITY_MAX_MAH)
-		s->has |= PB_HAS(PB_HAS_NOMINAL);
+	uint32_t mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
+
+	if (s->carry.layout == LAYOUT_JK04 || mah == 0 || mah > CAPACITY_MAX_MAH)
+		return 0;
+	s->nominal_mah = mah;
+	s->has |= PB_HAS(PB_HAS_NOMINAL);
 	return 0;
 }
 
@@ -334,8 +336,9 @@ static void decode_charge(const uint8_t *f, const struct places *at, struct pb_s
 	s->full_mah = pb_get_le32(p + 5);
 	s->cycles = cycles > CYCLES_MAX ? CYCLES_MAX : (int32_t)cycles;
 	s->soh_permille = f[at->soh] * 10;
-	s->has |= PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_FULL) |
-		  PB_HAS(PB_HAS_CYCLES);
+	s->has |= PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_CYCLES);
+	if (s->full_mah > 0)
+		s->has |= PB_HAS(PB_HAS_FULL);
 	if (f[at->soh] > 0 && f[at->soh] <= 100)
 		s->has |= PB_HAS(PB_HAS_SOH);
 }
@@ -441,36 +444,18 @@ static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
 
 /* ---- what nobody is to see ---- */
 
-static bool is_secret(size_t at)
-{
-	return (at >= 62 && at < 78) ||	 /* of the app */
-	       (at >= 97 && at < 102) || /* Unverified: digits behind a short serial number; the end
-					    of a long one */
-	       (at >= 118 && at < 134);	 /* of the settings */
-}
-
-/* A frame of a device that begins anywhere: the blanks are taken from its sum as well. */
 static void jk_conceal(struct pb_conceal *conceal, uint8_t *bytes, size_t len)
 {
-	static const uint8_t head[] = {0x55, 0xAA, 0xEB, 0x90, TYPE_DEVICE};
+	static const struct bms_secret device = {
+		.head = {0x55, 0xAA, 0xEB, 0x90, TYPE_DEVICE},
+		.head_len = 5,
+		.len = REPLY_LEN,
+		/* of the app; Unverified: digits behind a short serial number, the end of a long
+		 * one; of the settings */
+		.ranges = {{62, 78}, {97, 102}, {118, 134}},
+	};
 
-	for (size_t i = 0; i < len; i++) {
-		if (conceal->at < sizeof(head)) {
-			if (bytes[i] == head[conceal->at])
-				conceal->at++;
-			else
-				conceal->at = bytes[i] == head[0];
-			continue;
-		}
-		if (is_secret(conceal->at)) {
-			conceal->sum = (uint8_t)(conceal->sum + bytes[i]);
-			bytes[i] = 0;
-		}
-		if (++conceal->at < REPLY_LEN)
-			continue;
-		bytes[i] = (uint8_t)(bytes[i] - conceal->sum);
-		*conceal = (struct pb_conceal){0};
-	}
+	bms_conceal(&device, conceal, bytes, len);
 }
 
 /* ---- how they are found, and what is wrong with bytes ---- */

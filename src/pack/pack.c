@@ -16,7 +16,7 @@ struct pb_pack {
 	struct pb_link *link;
 	sd_event_source *timer;
 	int link_error;
-	struct pb_conceal conceal;
+	struct pb_conceal conceal[16]; /* of each codec that may be the right one */
 	uint64_t timer_ms; /* what the timer is set to, so that it is not set again for nothing */
 	const struct pb_pack_handler *handler;
 	void *userdata;
@@ -43,10 +43,30 @@ static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, si
 	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
 }
 
+/* Of the codec and its dialects, whichever is being tried. @at: place of their states. */
+static size_t conceal(struct pb_pack *pack, const struct pb_codec *codec, size_t at, uint8_t *bytes,
+		      size_t len)
+{
+	for (; codec && at < PB_ARRAY_SIZE(pack->conceal); codec = codec->next, at++)
+		if (codec->conceal)
+			codec->conceal(&pack->conceal[at], bytes, len);
+	return at;
+}
+
+static void conceal_all(struct pb_pack *pack, uint8_t *bytes, size_t len)
+{
+	const struct pb_codec *const *codec = pack->session.config.others;
+	size_t at = 0;
+
+	if (!codec)
+		conceal(pack, pack->session.config.codec, 0, bytes, len);
+	for (; codec && *codec; codec++)
+		at = conceal(pack, *codec, at, bytes, len);
+}
+
 /* Received bytes, without the secrets that may be among them. */
 static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len)
 {
-	const struct pb_codec *codec = pack->session.codec;
 	uint8_t copy[PB_STREAM_MAX];
 
 	if (!pack->handler->bytes && !pb_log_enabled(PB_LOG_DEBUG))
@@ -54,8 +74,7 @@ static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len
 	for (size_t at = 0, n; at < len; at += n) {
 		n = len - at < sizeof(copy) ? len - at : sizeof(copy);
 		memcpy(copy, bytes + at, n);
-		if (codec->conceal)
-			codec->conceal(&pack->conceal, copy, n);
+		conceal_all(pack, copy, n);
 		show(pack, false, copy, n);
 	}
 }
@@ -118,7 +137,7 @@ static void on_up(void *userdata)
 	struct pb_advert advert;
 	bool known = type->advert && type->advert(pack->link, &advert);
 
-	pack->conceal = (struct pb_conceal){0};
+	memset(pack->conceal, 0, sizeof(pack->conceal));
 	feed(pack,
 	     (struct pb_session_event){.type = PB_SESSION_UP, .advert = known ? &advert : NULL});
 }

@@ -455,7 +455,6 @@ START_TEST(impossible_a5)
 	ck_assert_int_eq(decode_a5(0x94, "0001000002000000", &s), -EPROTO); /* no cells */
 	ck_assert_int_eq(decode_a5(0x94, "3101000002000000", &s), -EPROTO); /* 49 */
 	ck_assert_int_eq(decode_a5(0x94, "1011000002000000", &s), -EPROTO); /* 17 probes */
-	ck_assert_int_eq(decode_a5(0x95, "000CC00CC00CC000", &s), -EPROTO); /* from 0 */
 	ck_assert_int_eq(decode_a5(0x96, "003E3E3E3E3E3E3E", &s), -EPROTO);
 	ck_assert_mem_eq(&s, &before, sizeof(s));
 	ck_assert_int_eq(decode_a5(0xD8, "FFFFFFFFFFFFFFFF", &s), 0);
@@ -494,6 +493,35 @@ START_TEST(probes_in_order)
 	ck_assert_int_eq(decode_a5(0x94, "0400000002000000", &s), 0);
 	ck_assert_int_eq(decode_a5(0x96, "0100000000000000", &s), 0);
 	ck_assert_int_eq(s.temperature_count, 0);
+}
+END_TEST
+
+/* A board that counts its frames from 0 would show other cells: none in this connection. */
+START_TEST(counts_from_zero)
+{
+	struct pb_sample s = {0}, base = {0};
+
+	ck_assert_int_eq(decode_a5(0x94, "0601000002000000", &s), 0);
+	ck_assert_int_eq(decode_a5(0x95, "000CC00CC00CC000", &s), -EPROTO);
+	ck_assert_int_eq(decode_a5(0x95, "010CC00CC00CC000", &s), -EPROTO);
+	ck_assert_uint_eq(s.cell_has, 0);
+	base.carry = s.carry;
+	ck_assert_int_eq(decode_a5(0x94, "0601000002000000", &base), 0);
+	ck_assert_int_eq(decode_a5(0x95, "010CC00CC00CC000", &base), -EPROTO);
+	ck_assert_int_eq(decode_a5(0x90, "0203000077240338", &base), 0);
+}
+END_TEST
+
+/* Capacities that no pack has change nothing that is known. */
+START_TEST(impossible_capacity)
+{
+	struct pb_sample s = {0};
+
+	ck_assert_int_eq(decode_a5(0x50, "000186A000000C80", &s), 0);
+	ck_assert_int_eq(s.nominal_mah, 100000);
+	ck_assert_int_eq(decode_a5(0x50, "0000000000000C80", &s), 0);
+	ck_assert_int_eq(decode_a5(0x50, "FFFFFFFF00000C80", &s), 0);
+	ck_assert_int_eq(s.nominal_mah, 100000);
 }
 END_TEST
 
@@ -636,6 +664,53 @@ START_TEST(words_by_hand)
 }
 END_TEST
 
+/* 34 says that it balances, 3E names no cell: which ones is not known. */
+START_TEST(balances_somewhere)
+{
+	const struct pb_codec *codec = dialect("D2");
+	struct result result = {0};
+	struct captured captured;
+
+	captured_find("d2-4s-aio-status", &captured);
+	feed(codec, &captured, 20, NULL, &result);
+	captured_find("d2-4s-aio-3e", &captured);
+	feed(codec, &captured, 20, NULL, &result);
+	pb_sample_derive(&result.sample);
+	ck_assert(has(&result.sample, PB_HAS_BALANCING) && result.sample.balancing);
+	ck_assert(!has(&result.sample, PB_HAS_BALANCE));
+	ck_assert(has(&result.sample, PB_HAS_MOS_TEMPERATURE));
+}
+END_TEST
+
+/* P81's settings hold the app's password: blanked in whatever pieces, and the CRC stays right. */
+START_TEST(concealed)
+{
+	const struct pb_codec *codec = dialect("P81");
+	struct captured captured;
+	struct pb_frame frame;
+	uint8_t bytes[3 * 167];
+
+	captured_find("p81-16s-ess-settings", &captured);
+	ck_assert_uint_eq(captured.len, 167);
+	ck_assert_ptr_nonnull(memmem(captured.bytes, captured.len, "123456", 6));
+	for (size_t size = 1; size <= sizeof(bytes); size++) {
+		struct pb_conceal conceal = {0};
+
+		/* cut off, and whole, and with a wrong CRC, which stays wrong */
+		memcpy(bytes, captured.bytes, 167);
+		memcpy(bytes + 70, captured.bytes, 167);
+		memcpy(bytes + 237, captured.bytes, 167);
+		bytes[237 + 165] ^= 1;
+		for (size_t at = 0; at < 237 + 167; at += size)
+			codec->conceal(&conceal, bytes + at,
+				       237 + 167 - at < size ? 237 + 167 - at : size);
+		ck_assert_ptr_null(memmem(bytes, 237 + 167, "123456", 6));
+		ck_assert_int_eq(codec->frame(bytes + 70, 167, NULL, &frame), 167);
+		ck_assert_int_eq(codec->frame(bytes + 237, 167, NULL, &frame), -EBADMSG);
+	}
+}
+END_TEST
+
 START_TEST(refused_by_the_board)
 {
 	uint8_t bytes[] = {0xD2, 0x83, 0x02, 0, 0};
@@ -721,6 +796,10 @@ int main(void)
 	tcase_add_test(tcase, probes_are_cut);
 	tcase_add_test(tcase, impossible_a5);
 	tcase_add_test(tcase, probes_in_order);
+	tcase_add_test(tcase, counts_from_zero);
+	tcase_add_test(tcase, impossible_capacity);
+	tcase_add_test(tcase, balances_somewhere);
+	tcase_add_test(tcase, concealed);
 	tcase_add_loop_test(tcase, alarm_bits, 0, 56);
 	tcase_add_test(tcase, impossible_words);
 	tcase_add_test(tcase, registers_that_are_not_there);
