@@ -86,6 +86,11 @@ enum pb_session_state {
 
 enum { PB_NOTE_MAX = 256 };
 
+struct pb_sent {
+	uint64_t at_ms;
+	uint16_t command;
+};
+
 /** The whole state; plain memory, no allocation. */
 struct pb_session {
 	struct pb_session_config config;
@@ -107,9 +112,10 @@ struct pb_session {
 	uint64_t deadline_ms; /**< of the state */
 	uint64_t stale_ms; /**< when the reading turns old; UINT64_MAX: it is, or there is none */
 	uint64_t cycle_ms; /**< start of the running or last poll */
-	uint64_t asked_ms; /**< first try of the query that is out */
-	uint64_t work_ms;  /**< when that was asked which the running poll's first reply answers; 0:
-			      none yet */
+	struct pb_sent sent[16]; /**< requests that were not answered yet, oldest first */
+	size_t sent_count;
+	uint64_t work_ms; /**< when that was asked which the running poll's first reply answers; 0:
+			     none yet */
 	uint64_t received_ms; /**< of the last bytes, for dropping half frames */
 	uint64_t reply_ms;    /**< of the last reply: a board that is left alone falls asleep */
 	size_t step;	      /**< place in the plan: thrice round the queries, see session.c */
@@ -120,7 +126,10 @@ struct pb_session {
 	uint64_t done;		/**< set of queries not to be sent (again) in this connection */
 	uint64_t answered;	/**< set of queries answered in this connection */
 	uint64_t again_ms;	/**< when those that were not were asked anew */
-	uint64_t streamed_ms;	/**< last frame that came by itself; 0: none in this connection */
+	uint64_t silent;	/**< set of queries not answered in the last poll */
+	uint64_t lag_ms;	/**< frames that come by themselves are so old at most */
+	uint64_t measured_ms;	/**< when that was found out */
+	uint64_t streamed_ms;	/**< the last of these frames */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	enum pb_error cycle_error;
 	bool trouble;	   /**< said in the log, so the end of it is said too */
@@ -132,13 +141,14 @@ struct pb_session {
 	bool has_radio;	   /**< the far end is a radio module, with an address in login.mac */
 	uint32_t round_ms; /**< how long a round of turns takes */
 	bool listening;	   /**< WAITING, but nothing was sent: the BMS sends by itself */
-	bool burst;	   /**< what comes by itself may be old */
 	bool spoken;	   /**< the codec was answered in this poll */
 	size_t candidate;  /**< of config.others, being tried */
 	const struct pb_codec *begun; /**< the first that was tried in this poll */
 	struct pb_login login;
 };
 
+/** @return true while it is open which codec or which dialect is the right one. */
+bool pb_session_searching(const struct pb_session *session);
 /** @return a word or two for a person, static storage. */
 const char *pb_session_state_text(enum pb_session_state state);
 

@@ -4,8 +4,14 @@
  * what is asked once a connection before all else, what is asked at every poll (its end is the
  * reading), and what is asked once a connection and shows from the next reading on.
  *
- * Some boards send by themselves once they were asked. Then a poll is to listen for the next frame;
- * the request is repeated when none comes.
+ * Some boards send by themselves once they were asked. Then a poll is to listen for the next frame.
+ * Such frames bear no time, and the way to us may hold back many of them: while the process was
+ * stopped, or for good, on a line that is too slow. So they count only behind the notice that
+ * answers the last request, since nothing overtakes on the way; and the request is repeated once a
+ * minute, after a pause, and when none comes.
+ *
+ * A reply is as old as the oldest request that it may answer: one that came too late may answer a
+ * request that was given up.
  *
  * A sleeping board does not answer the request that wakes it (docs/protocols/jbd.md, "Sleep"): up
  * to two requests after connecting, or after 20 s of silence, may be lost without being a fault.
@@ -25,12 +31,16 @@ enum {
 	ROUNDS_TO_STALE = 3,
 	STALE_MOST_S = 600, /**< however long a round of turns takes */
 	ASK_AGAIN_MS = 600000,
+	LATE_MS = 20000, /**< a reply that has not come by then never will */
+	IN_TIME_MS = 1000,
+	STREAM_PROOF_MS = 60000,
 	STREAM_LOST_MS = 2000, /**< no frame for so long: it has stopped, or we were */
-	STREAM_BREAK_MS = 100, /**< silence that shows that no old frames are left in buffers */
 };
 
 /* The first failure is tried again at once: with real packs, one connect in three or four fails. */
 static const uint32_t backoff_s[] = {0, 1, 2, 5, 10, 30};
+
+#define UNKNOWN_LAG UINT64_MAX
 
 static const enum pb_when rounds[] = {PB_ONCE_BEFORE, PB_EACH_POLL, PB_ONCE_AFTER};
 
@@ -57,6 +67,11 @@ enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_m
 	if (!pb_status_is_old(status, now_ms))
 		return PB_QUALITY_GOOD;
 	return status->connected ? PB_QUALITY_STALE : PB_QUALITY_LOST;
+}
+
+bool pb_session_searching(const struct pb_session *session)
+{
+	return !session->codec_known && (session->config.others || session->config.codec->next);
 }
 
 const char *pb_session_state_text(enum pb_session_state state)
@@ -162,6 +177,49 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt + 1);
 }
 
+static void remember_request(struct pb_session *s, uint64_t now)
+{
+	size_t cap = PB_ARRAY_SIZE(s->sent);
+
+	/* a full list keeps its oldest: rather too old than too new */
+	if (s->sent_count < cap)
+		s->sent[s->sent_count++] = (struct pb_sent){now, s->query->command};
+}
+
+/* Strikes out the @count oldest requests. */
+static void forget_requests(struct pb_session *s, size_t count)
+{
+	s->sent_count -= count;
+	memmove(s->sent, s->sent + count, s->sent_count * sizeof(*s->sent));
+}
+
+/* No reply comes so late; but bytes may wait for us for any time when it is us who come late. */
+static void forget_late_requests(struct pb_session *s, uint64_t now)
+{
+	size_t count = 0;
+
+	while (count < s->sent_count && now - s->sent[count].at_ms > LATE_MS)
+		count++;
+	forget_requests(s, count);
+}
+
+/*
+ * When the oldest request was sent that a reply to @command may answer; 0: there is none. Nothing
+ * overtakes on the way, so those before it will not be answered any more.
+ */
+static uint64_t answered_request(struct pb_session *s, uint16_t command)
+{
+	for (size_t i = 0; i < s->sent_count; i++) {
+		uint64_t at_ms = s->sent[i].at_ms;
+
+		if (s->sent[i].command != command)
+			continue;
+		forget_requests(s, i + 1);
+		return at_ms;
+	}
+	return 0;
+}
+
 static unsigned int send_query(struct pb_session *s, uint64_t now)
 {
 	uint32_t limit_ms = s->config.reply_timeout_ms;
@@ -170,20 +228,31 @@ static unsigned int send_query(struct pb_session *s, uint64_t now)
 	if (s->query->streams && limit_ms < STREAM_LOST_MS)
 		limit_ms = STREAM_LOST_MS;
 	s->listening = false;
+	if (s->query->streams)
+		s->lag_ms = UNKNOWN_LAG;
 	/* what is left of earlier replies can't belong to this one */
 	pb_stream_flush(&s->stream);
-	if (s->asked_ms == 0)
-		s->asked_ms = now;
+	remember_request(s, now);
 	s->bad_before = s->stream.bad_frames;
 	s->garbage_before = s->stream.garbage_bytes;
 	enter(s, PB_STATE_WAITING, now + limit_ms);
 	return PB_DO_SEND;
 }
 
+/* May frames that come by themselves be taken, or must the way be measured first? */
+static bool lag_is_known(const struct pb_session *s, uint64_t now)
+{
+	/* a lag may also be a notice that got lost; so it is measured anew when that is settled */
+	uint64_t limit_ms = s->lag_ms < STREAM_LOST_MS ? STREAM_PROOF_MS : LATE_MS + IN_TIME_MS;
+
+	return s->lag_ms != UNKNOWN_LAG && now - s->measured_ms < limit_ms &&
+	       now - s->streamed_ms < STREAM_LOST_MS;
+}
+
 /* The query's turn has come: its replies may be on their way without a request. */
 static unsigned int ask(struct pb_session *s, uint64_t now)
 {
-	if (!s->query->streams || s->streamed_ms == 0 || now - s->streamed_ms >= STREAM_LOST_MS)
+	if (!s->query->streams || !lag_is_known(s, now))
 		return send_query(s, now);
 	s->listening = true;
 	enter(s, PB_STATE_WAITING, s->streamed_ms + STREAM_LOST_MS);
@@ -286,6 +355,19 @@ static void follow_round(struct pb_session *s, uint64_t now)
 	s->status.stale_after_s = (uint32_t)stale_s;
 }
 
+/* A board that takes longer for its replies than a poll should last has readings as rarely. */
+static void follow_pace(struct pb_session *s, uint64_t now)
+{
+	uint64_t stale_s = (now - s->work_ms) * ROUNDS_TO_STALE / 1000 + 1;
+
+	if (now - s->work_ms <= s->config.poll_ms || s->config.stale_fixed)
+		return;
+	if (stale_s > STALE_MOST_S)
+		stale_s = STALE_MOST_S;
+	if (stale_s > s->status.stale_after_s)
+		s->status.stale_after_s = (uint32_t)stale_s;
+}
+
 /* What was found out about the pack goes with it. */
 static unsigned int note_first(struct pb_session *s)
 {
@@ -308,6 +390,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	uint16_t age_s = pb_status_age_s(&s->status, now);
 
 	follow_round(s, s->work_ms);
+	follow_pace(s, now);
 	s->codec_known = s->read_here = true;
 	pb_sample_derive(&s->work);
 	s->sample = s->work;
@@ -350,12 +433,6 @@ static uint64_t query_bit(const struct pb_session *s)
 	return UINT64_C(1) << (s->query - s->codec->queries);
 }
 
-/* Is it open which codec, or which dialect, is the right one? */
-static bool codec_open(const struct pb_session *s)
-{
-	return !s->codec_known && (s->config.others || s->config.codec->next);
-}
-
 /*
  * Goes on to the next query, from s->step. @gap: leave the silence before it that boards need.
  */
@@ -378,8 +455,10 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	}
 	if (!s->query)
 		return todo | rest(s, s->config.poll_ms, now);
-	s->tries_left = codec_open(s) && !s->spoken ? 1 : s->config.tries;
-	s->asked_ms = 0;
+	/* what a board has not answered lately costs one time limit a poll, not all of them */
+	s->tries_left = (pb_session_searching(s) && !s->spoken) || s->silent & query_bit(s)
+				? 1
+				: s->config.tries;
 	return todo | (gap ? send_after_gap(s, now) : ask(s, now));
 }
 
@@ -399,6 +478,8 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 	/* from when it was due, so that late wake-ups don't add up */
 	bool late = s->state == PB_STATE_RESTING && now - s->deadline_ms < s->config.poll_ms;
 
+	if (now - s->deadline_ms < IN_TIME_MS)
+		forget_late_requests(s, now);
 	s->cycle_ms = late ? s->deadline_ms : now;
 	s->work_ms = 0;
 	s->step = 0;
@@ -439,7 +520,7 @@ static const struct pb_codec *following(struct pb_session *s)
 static unsigned int next_codec(struct pb_session *s, uint64_t now)
 {
 	s->codec = following(s);
-	s->done = s->answered = 0;
+	s->done = s->answered = s->silent = 0;
 	s->step = 0;
 	return s->codec == s->begun ? fail_cycle(s, now) : go_on(s, true, now);
 }
@@ -450,13 +531,20 @@ static unsigned int next_codec(struct pb_session *s, uint64_t now)
  */
 static unsigned int give_up_query(struct pb_session *s, uint64_t now)
 {
-	if (codec_open(s) && !s->spoken)
-		return next_codec(s, now);
 	if (s->query->required)
-		return fail_cycle(s, now);
+		return pb_session_searching(s) && !s->spoken ? next_codec(s, now)
+							     : fail_cycle(s, now);
+	s->silent |= query_bit(s);
 	if (!(s->answered & query_bit(s)))
 		s->done |= query_bit(s);
 	return finish_query(s, now);
+}
+
+/* The board refuses the query. Without the first of a reading, there is none. */
+static unsigned int refused(struct pb_session *s, uint64_t now)
+{
+	s->cycle_error = PB_ERROR_REFUSED;
+	return s->query->required && s->work_ms == 0 ? give_up_query(s, now) : finish_query(s, now);
 }
 
 static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
@@ -480,27 +568,25 @@ static unsigned int take_reply(struct pb_session *s, const struct pb_frame *fram
 {
 	/* what once-a-connection queries bring stays for all readings of the connection */
 	struct pb_sample *target = s->query->when == PB_EACH_POLL ? &s->work : &s->base;
+	uint64_t asked_ms =
+		s->query->streams ? now - s->lag_ms : answered_request(s, s->query->command);
 	int r;
 
 	s->reply_ms = now;
 	s->wakes_left = 0;
-	s->spoken = true;
 	s->answered |= query_bit(s);
-	if (frame->status != 0) {
-		s->cycle_error = PB_ERROR_REFUSED;
-		return finish_query(s, now);
-	}
+	s->silent &= ~query_bit(s);
+	if (frame->status != 0)
+		return refused(s, now);
 	r = s->codec->decode(frame, target);
+	s->base.carry = target->carry;
 	if (r < 0) {
 		s->cycle_error = PB_ERROR_IMPOSSIBLE;
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
 	}
-	/*
-	 * A reply may lie in a buffer for long, when we are stopped; it is no older than its
-	 * request. One that came by itself is new, see in_burst().
-	 */
-	if (s->work_ms == 0)
-		s->work_ms = s->listening ? now : s->asked_ms;
+	s->spoken = true;
+	if (s->work_ms == 0 && s->query->when == PB_EACH_POLL)
+		s->work_ms = asked_ms ? asked_ms : now;
 	/* more parts have the time that is left: boards send them without a pause */
 	return r == 0 ? finish_query(s, now) : 0;
 }
@@ -550,18 +636,6 @@ static void guess_codec(struct pb_session *s, const struct pb_advert *advert)
 	}
 }
 
-/*
- * Frames that come by themselves bear no time. After a pause they may have lain in buffers since
- * its beginning; they come without a pause between them, so what comes behind one is new.
- */
-static void watch_burst(struct pb_session *s, uint64_t pause_ms)
-{
-	if (pause_ms >= STREAM_LOST_MS)
-		s->burst = true;
-	else if (pause_ms >= STREAM_BREAK_MS)
-		s->burst = false;
-}
-
 static bool is_streamed(const struct pb_session *s, const struct pb_frame *frame)
 {
 	for (size_t i = 0; i < s->codec->query_count; i++)
@@ -570,15 +644,26 @@ static bool is_streamed(const struct pb_session *s, const struct pb_frame *frame
 	return false;
 }
 
+/* What holds for the connection, sent along with a reply; and how long it was on its way. */
+static void take_notice(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
+{
+	uint64_t asked_ms = answered_request(s, frame->command);
+
+	s->codec->decode(frame, &s->base);
+	s->codec->decode(frame, &s->work);
+	if (asked_ms == 0)
+		return;
+	s->lag_ms = now - asked_ms;
+	s->measured_ms = s->streamed_ms = now;
+}
+
 /* Late replies of earlier requests, and the radio module's own frames, are passed over. */
 static unsigned int take_frame(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
 {
-	if (frame->kind == PB_FRAME_NOTICE) {
-		s->codec->decode(frame, &s->base);
-		s->codec->decode(frame, &s->work);
-	}
+	if (frame->kind == PB_FRAME_NOTICE)
+		take_notice(s, frame, now);
 	if (frame->kind == PB_FRAME_REPLY && is_streamed(s, frame)) {
-		if (s->burst)
+		if (s->lag_ms == UNKNOWN_LAG)
 			return 0;
 		s->streamed_ms = now;
 	}
@@ -599,7 +684,8 @@ static unsigned int take_bytes(struct pb_session *s, const struct pb_session_eve
 
 	if (s->stream.len > 0 && now - s->received_ms > HALF_FRAME_MS)
 		pb_stream_flush(&s->stream);
-	watch_burst(s, now - s->received_ms);
+	if (now - s->received_ms >= STREAM_LOST_MS)
+		s->lag_ms = UNKNOWN_LAG; /* what comes now may be old */
 	s->received_ms = now;
 	s->heard = true;
 	if (s->query && event->len == s->query->len &&
@@ -628,8 +714,9 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	s->done = s->answered = 0;
 	s->again_ms = now;
 	s->received_ms = now;
-	s->streamed_ms = 0;
-	s->burst = false;
+	s->silent = 0;
+	s->sent_count = 0;
+	s->lag_ms = UNKNOWN_LAG;
 	s->failed_cycles = 0;
 	s->wakes_left = WAKES;
 	s->reply_ms = 0;

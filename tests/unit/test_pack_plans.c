@@ -10,7 +10,15 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BEFORE = 0x01, VOLTS = 0x02, PARTS = 0x03, EXTRA = 0x04, AFTER = 0x05, NOTE = 0x06 };
+enum {
+	REFUSED = 0x40,
+	BEFORE = 0x01,
+	VOLTS = 0x02,
+	PARTS = 0x03,
+	EXTRA = 0x04,
+	AFTER = 0x05,
+	NOTE = 0x06
+};
 enum { START = 0xF0, OTHER_START = 0xE0, PARTS_COUNT = 3 };
 
 static int frame_from(uint8_t start, const uint8_t *buf, size_t len, struct pb_frame *ret)
@@ -21,7 +29,8 @@ static int frame_from(uint8_t start, const uint8_t *buf, size_t len, struct pb_f
 	if (len < 3)
 		return PB_FRAME_MORE;
 	ret->kind = buf[1] == NOTE ? PB_FRAME_NOTICE : PB_FRAME_REPLY;
-	ret->command = buf[1];
+	ret->command = (uint16_t)(buf[1] == NOTE ? VOLTS : buf[1] & ~REFUSED);
+	ret->status = buf[1] & REFUSED ? buf[2] : 0;
 	ret->payload = buf + 2;
 	ret->payload_len = 1;
 	return 3;
@@ -46,7 +55,7 @@ static int toy_decode(const struct pb_frame *frame, struct pb_sample *s)
 {
 	int32_t value = frame->payload[0];
 
-	switch (frame->command) {
+	switch (frame->kind == PB_FRAME_NOTICE ? NOTE : frame->command) {
 	case BEFORE:
 		s->carry.layout = (uint8_t)value;
 		return 0;
@@ -66,6 +75,8 @@ static int toy_decode(const struct pb_frame *frame, struct pb_sample *s)
 		return 0;
 	case AFTER:
 	case NOTE:
+		if (value == 0)
+			return 0;
 		s->nominal_mah = value;
 		s->has |= PB_HAS(PB_HAS_NOMINAL);
 		return 0;
@@ -106,6 +117,11 @@ static const struct pb_codec newer = {.name = "toy",
 				      .queries = full_plan,
 				      .query_count = PB_ARRAY_SIZE(full_plan),
 				      .frame = toy_frame,
+				      .decode = toy_decode};
+static const struct pb_codec alone = {.name = "toy",
+				      .queries = other_plan,
+				      .query_count = 1,
+				      .frame = other_frame,
 				      .decode = toy_decode};
 static const struct pb_codec older = {.name = "toy",
 				      .dialect = "old",
@@ -351,47 +367,98 @@ START_TEST(asked_again)
 }
 END_TEST
 
+/* The last request was VOLTS: its notice, and the first of what comes by itself. */
+static void answer_stream(uint8_t notice, uint8_t value)
+{
+	pass(0);
+	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)], VOLTS);
+	now += 50;
+	give(NOTE, notice);
+	give(VOLTS, value);
+}
+
 static void begin_stream(void)
 {
 	begin(&streaming);
 	answer(BEFORE, 7);
-	answer(VOLTS, 12);
+	answer_stream(9, 12);
 	ck_assert_uint_eq(publishes, 1);
 	ck_assert_uint_eq(sends, 2);
 }
 
-/* Frames each half second; @return voltage of the last. */
+/* A frame each half second, and the notice when it was asked for again. */
 static void stream(uint64_t ms)
 {
+	size_t before = sends;
+
 	for (uint64_t at = 0; at < ms; at += 500) {
 		pass(500);
+		if (sends != before)
+			give(NOTE, 9);
+		before = sends;
 		give(VOLTS, (uint8_t)(20 + at / 500 % 50));
 	}
 }
 
-/* Nothing is asked while it sends; one frame a poll is taken, and its age is its own. */
+/* Hardly anything is asked while it sends; one frame a poll is taken, and its age is its own. */
 START_TEST(sends_by_itself)
 {
 	begin_stream();
-	stream(60000);
+	stream(60000 - 500);
 	ck_assert_uint_eq(sends, 2);
-	ck_assert_uint_eq(publishes, 1 + 60 / 5);
+	ck_assert_uint_eq(publishes, 1 + 55 / 5);
 	ck_assert_uint_eq(session.status.timeouts, 0);
 	ck_assert_uint_eq(session.status.failures, 0);
 	ck_assert_uint_lt(now - session.status.sampled_ms, 5500);
-	stream(5500);
+	stream(60000);
+	ck_assert_uint_eq(sends, 3); /* once a minute, for the proof */
+	ck_assert_uint_eq(publishes, 1 + 115 / 5);
 	ck_assert_int_eq(session.sample.voltage_mv % 1000, 7);
 }
 END_TEST
 
-/* A notice holds from when it came. */
+/* A notice holds from when it came, for readings of this connection. */
 START_TEST(notice)
 {
 	begin_stream();
+	ck_assert_int_eq(session.sample.nominal_mah, 9);
 	pass(500);
 	give(NOTE, 99);
 	stream(5500);
 	ck_assert_int_eq(session.sample.nominal_mah, 99);
+	event((struct pb_session_event){.type = PB_SESSION_DOWN});
+	pass(0);
+	event((struct pb_session_event){.type = PB_SESSION_UP});
+	answer(BEFORE, 8);
+	pass(0);
+	give(VOLTS, 50); /* it sends already, but was not asked in this connection */
+	ck_assert_uint_eq(sends, 4);
+	ck_assert_uint_eq(publishes, 2);
+	give(NOTE, 0x55);
+	give(VOLTS, 51);
+	ck_assert_uint_eq(publishes, 3);
+	ck_assert_int_eq(session.sample.voltage_mv, 51008);
+	ck_assert_int_eq(session.sample.nominal_mah, 0x55);
+}
+END_TEST
+
+/* What the connection before said is not said by this one. */
+START_TEST(nothing_is_carried_over)
+{
+	begin(&streaming);
+	answer(BEFORE, 7);
+	answer_stream(9, 12);
+	event((struct pb_session_event){.type = PB_SESSION_DOWN});
+	pass(0);
+	event((struct pb_session_event){.type = PB_SESSION_UP});
+	pass(3000 + 2000); /* two requests to wake it up, and three tries */
+	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)], VOLTS);
+	now += 50;
+	give(NOTE, 0); /* toys have no capacity of 0 */
+	give(VOLTS, 13);
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert_int_eq(session.sample.voltage_mv, 13000);
+	ck_assert(!(session.sample.has & PB_HAS(PB_HAS_NOMINAL)));
 }
 END_TEST
 
@@ -419,15 +486,16 @@ START_TEST(stops_sending)
 }
 END_TEST
 
-/* A request starts it again. */
+/* A request starts it again; what comes before its notice may be old. */
 START_TEST(starts_again)
 {
 	begin_stream();
 	pass(5000);
-	answer(VOLTS, 55);
-	/* a burst: what comes first behind a pause may be old */
+	ck_assert_uint_eq(sends, 3);
+	now += 50;
+	give(VOLTS, 54);
 	ck_assert_uint_eq(publishes, 1);
-	pass(400);
+	give(NOTE, 9);
 	give(VOLTS, 56);
 	ck_assert_uint_eq(publishes, 2);
 	ck_assert_int_eq(session.sample.voltage_mv, 56007);
@@ -438,26 +506,193 @@ START_TEST(starts_again)
 END_TEST
 
 /*
- * The process was stopped for a minute: frames of its beginning are in the socket, and come at
- * once. They must not pass for new.
+ * The process was stopped for a minute, or the way to it was: what was sent meanwhile comes at
+ * once, or with pauses. It must not pass for new, whatever the pace and even with a notice among
+ * it.
  */
-START_TEST(stopped_process)
+START_TEST(held_back)
 {
+	static const uint64_t pace_ms[] = {1, 90, 300, 900};
+
 	begin_stream();
 	stream(3000);
 	now += 60000;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 40; i++) {
 		give(VOLTS, 99);
 		if (i == 3)
 			pass(0); /* the timers come among them */
-		now++;
+		pass(pace_ms[_i]);
 	}
 	ck_assert_uint_eq(publishes, 1);
 	ck_assert_int_ne(session.status.quality, PB_QUALITY_GOOD);
-	pass(400);
+	give(NOTE, 9);
 	give(VOLTS, 44);
+	ck_assert_int_eq(session.sample.voltage_mv, publishes == 2 ? 44007 : 12007);
+}
+END_TEST
+
+/* A way that gets slower and slower makes no pause: the minute's request shows it. */
+START_TEST(lags_behind)
+{
+	begin_stream();
+	stream(65000 - 500);
+	pass(500);
+	ck_assert_uint_eq(sends, 3);
+	publishes = 0;
+	for (int i = 0; i < 3; i++) {
+		pass(500);
+		give(VOLTS, 99);
+	}
+	ck_assert_uint_eq(publishes, 0);
+	give(NOTE, 9);
+	give(VOLTS, 45);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(now - session.status.sampled_ms, 1600); /* as old as the request */
+}
+END_TEST
+
+/* ---- late replies ---- */
+
+/* All replies come later than the time limit: readings are as old as the requests they answer. */
+START_TEST(late_replies)
+{
+	uint64_t first;
+
+	begin(&full);
+	answer(BEFORE, 7);
+	pass(0);
+	first = now;
+	pass(2500); /* three tries of VOLTS */
+	give(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 1);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(session.status.sampled_ms, first);
+	/* the replies to the other tries are late; what is asked now may be answered by them */
+	answer(AFTER, 1);
+	next_poll();
+	answer(VOLTS, 13);
+	answer_parts();
+	answer(EXTRA, 1);
+	ck_assert_uint_eq(session.status.sampled_ms, now - 5 * 50);
+}
+END_TEST
+
+/* With one kind of request only, nothing shows which try a reply is to, for a while. */
+START_TEST(late_replies_of_one_kind)
+{
+	begin(&older);
+	session.codec = &alone;
+	session.config.codec = &alone;
+	pass(1500);
+	give_from(OTHER_START, VOLTS, 1);
+	ck_assert_uint_eq(now - session.status.sampled_ms, 1500);
+	next_poll();
+	now += 50;
+	give_from(OTHER_START, VOLTS, 1);
+	ck_assert_uint_eq(now - session.status.sampled_ms,
+			  4050); /* the second try of the first poll */
+	for (int i = 0; i < 6; i++) {
+		next_poll();
+		now += 50;
+		give_from(OTHER_START, VOLTS, 1);
+	}
+	ck_assert_uint_eq(publishes, 8);
+	ck_assert_uint_ge(now - session.status.sampled_ms, 50);
+}
+END_TEST
+
+/* Replies that take longer than a poll should last: readings are rarer, and not old for that. */
+START_TEST(slow_board)
+{
+	begin(&full);
+	session.config.reply_timeout_ms = 2500;
+	pass(2400);
+	for (int poll = 0; poll < 3; poll++) {
+		if (poll == 0)
+			give(BEFORE, 7);
+		pass(2400);
+		give(VOLTS, 12);
+		pass(2400);
+		for (uint8_t i = 1; i <= PARTS_COUNT; i++)
+			give(PARTS, i);
+		pass(2400);
+		give(EXTRA, 1);
+		ck_assert_int_eq(session.status.quality, PB_QUALITY_GOOD);
+		pass(0);
+		if (poll == 0) {
+			pass(2400);
+			give(AFTER, 1);
+		}
+	}
+	ck_assert_uint_eq(publishes, 3);
+	ck_assert_uint_ge(session.status.stale_after_s, 3 * 7);
+	ck_assert_uint_le(session.status.stale_after_s, 3 * 8);
+}
+END_TEST
+
+/* ---- refusals, and requests that are not answered any more ---- */
+
+static void refuse(uint8_t command)
+{
+	pass(0);
+	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)] & 0x7F, command);
+	now += 50;
+	give_from(session.codec == &full || session.codec == &newer ? START : OTHER_START,
+		  REFUSED | command, 1);
+}
+
+/* Without its first reply there is no reading; a dialect that only refuses is not the right one. */
+START_TEST(refusals)
+{
+	begin(&full);
+	answer(BEFORE, 7);
+	refuse(VOLTS);
+	ck_assert_uint_eq(publishes, 0);
+	ck_assert_uint_eq(session.status.failures, 1);
+	ck_assert_int_eq(session.status.last_error, PB_ERROR_REFUSED);
+
+	begin(&older);
+	refuse(VOLTS);
+	ck_assert_ptr_eq(session.codec, &newer);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 1);
+	ck_assert_uint_eq(publishes, 1);
+}
+END_TEST
+
+/* An optional request that was answered and is not any more costs one time limit a poll. */
+START_TEST(not_any_more)
+{
+	size_t before;
+
+	begin(&full);
+	answer(BEFORE, 7);
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 33);
+	answer(AFTER, 1);
+	next_poll();
+	answer(VOLTS, 12);
+	answer_parts();
+	pass(3000);
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert_int_eq(session.sample.voltage_mv, 44007);
+	for (int i = 0; i < 3; i++) {
+		next_poll();
+		before = sends;
+		answer(VOLTS, 12);
+		answer_parts();
+		pass(1000);
+		ck_assert_uint_eq(sends, before + 2);
+	}
+	ck_assert_uint_eq(publishes, 5);
+	next_poll();
+	answer(VOLTS, 12);
+	answer_parts();
+	answer(EXTRA, 34);
+	ck_assert_int_eq(session.sample.cycles, 34);
 }
 END_TEST
 
@@ -487,12 +722,15 @@ START_TEST(dialects)
 
 	/* nobody: a failed poll, and from the beginning again */
 	begin(&older);
-	pass(4000);
-	ck_assert_uint_eq(session.status.failures, 1);
+	pass(4999);
 	sends = 0;
-	pass(5000);
+	pass(1);
+	ck_assert_uint_eq(session.status.failures, 1);
+	ck_assert(pb_session_searching(&session));
+	pass(3000);
 	ck_assert_uint_eq(sent[0], 0x80 | VOLTS);
 	ck_assert_uint_eq(sent[1], BEFORE);
+	ck_assert_uint_eq(sent[2], VOLTS);
 	ck_assert_uint_eq(session.status.failures, 2);
 }
 END_TEST
@@ -504,12 +742,11 @@ START_TEST(dialects_among_codecs)
 
 	begin(&older);
 	session.config.others = codecs;
-	pass(3000 + 1000);
-	ck_assert_uint_eq(sends, 5);
+	pass(3000 + 1000 + 1000);
+	ck_assert_uint_eq(sends, 6);
 	ck_assert_ptr_eq(session.codec, &streaming);
 	answer(BEFORE, 3);
-	pass(400);
-	give(VOLTS, 3);
+	answer_stream(9, 3);
 	ck_assert_uint_eq(publishes, 1);
 	ck_assert(session.codec_known);
 }
@@ -528,7 +765,14 @@ int main(void)
 	tcase_add_test(tcase, notice);
 	tcase_add_test(tcase, stops_sending);
 	tcase_add_test(tcase, starts_again);
-	tcase_add_test(tcase, stopped_process);
+	tcase_add_test(tcase, nothing_is_carried_over);
+	tcase_add_loop_test(tcase, held_back, 0, 4);
+	tcase_add_test(tcase, lags_behind);
+	tcase_add_test(tcase, late_replies);
+	tcase_add_test(tcase, late_replies_of_one_kind);
+	tcase_add_test(tcase, slow_board);
+	tcase_add_test(tcase, refusals);
+	tcase_add_test(tcase, not_any_more);
 	tcase_add_test(tcase, dialects);
 	tcase_add_test(tcase, dialects_among_codecs);
 	return pb_run_suite("pack/plans", tcase);
