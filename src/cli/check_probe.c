@@ -4,6 +4,7 @@
  * will come of it.
  */
 #include "check_probe.h"
+#include "onepack.h"
 #include "remedy.h"
 #include "serve.h"
 
@@ -44,9 +45,7 @@ static void on_changed(void *userdata, const struct pb_sample *sample,
 	probed->status = *status;
 	if (new_reading)
 		probed->sample = *sample;
-	/* a link that does not come up has been tried twice when that is told */
-	probed->done = new_reading || (status->last_error != PB_ERROR_NONE &&
-				       (!status->connected || status->failures > 0));
+	probed->done = new_reading || onepack_hopeless(probed->pack, status);
 	if (probed->done && --probed->checker->left == 0)
 		sd_event_exit(probed->checker->event, 0);
 }

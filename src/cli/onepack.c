@@ -107,3 +107,12 @@ void onepack_close(struct onepack *one)
 	pb_bluez_free(one->bluez);
 	sd_event_unref(one->event);
 }
+
+bool onepack_hopeless(const struct pb_pack *pack, const struct pb_status *status)
+{
+	if (status->last_error == PB_ERROR_NONE)
+		return false;
+	/* a link that does not come up has been tried twice by now; protocols, once each a poll */
+	return !status->connected ||
+	       (status->failures > 0 && !pb_session_searching(pb_pack_session(pack)));
+}

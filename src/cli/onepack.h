@@ -33,3 +33,5 @@ int onepack_open(struct onepack *one, const struct pb_pack_handler *handler, voi
 /** Connects, and polls for @seconds or until the loop is ended. @return as sd_event_loop(). */
 int onepack_run(struct onepack *one);
 void onepack_close(struct onepack *one);
+/** @return true when nothing better will come of a pack that has no reading yet. */
+bool onepack_hopeless(const struct pb_pack *pack, const struct pb_status *status);

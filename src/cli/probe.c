@@ -73,15 +73,6 @@ static void describe(struct probe *probe)
 	fflush(stdout);
 }
 
-/* @return true when nothing better will come of it. */
-static bool hopeless(const struct pb_status *status)
-{
-	if (status->last_error == PB_ERROR_NONE)
-		return false;
-	/* a link that does not come up has been tried twice by now */
-	return !status->connected || status->failures > 0;
-}
-
 static void on_changed(void *userdata, const struct pb_sample *sample,
 		       const struct pb_status *status, bool new_reading)
 {
@@ -93,7 +84,7 @@ static void on_changed(void *userdata, const struct pb_sample *sample,
 	if (status->connected)
 		describe(probe);
 	probe->good = status->sequence >= READINGS;
-	if (probe->good || hopeless(status))
+	if (probe->good || onepack_hopeless(probe->one.pack, status))
 		sd_event_exit(probe->one.event, 0);
 }
 
