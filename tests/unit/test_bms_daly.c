@@ -730,6 +730,19 @@ START_TEST(refused_by_the_board)
 }
 END_TEST
 
+/* The echo of a write, which packbridge never sends, answers no request. */
+START_TEST(echo_of_a_write)
+{
+	struct captured captured;
+	struct pb_frame frame;
+
+	captured_find("d2-16s-snoop-write-echo", &captured);
+	ck_assert_int_eq(pb_codec_daly.frame(captured.bytes, 8, NULL, &frame), 8);
+	ck_assert_int_eq(pb_codec_daly.frame(captured.bytes, 8, &pb_codec_daly.queries[0], &frame),
+			 -EPROTO);
+}
+END_TEST
+
 START_TEST(greeting)
 {
 	static const uint8_t bytes[] = "char1_ntf_data";
@@ -805,6 +818,7 @@ int main(void)
 	tcase_add_test(tcase, registers_that_are_not_there);
 	tcase_add_test(tcase, words_by_hand);
 	tcase_add_test(tcase, refused_by_the_board);
+	tcase_add_test(tcase, echo_of_a_write);
 	tcase_add_test(tcase, greeting);
 	tcase_add_loop_test(tcase, found_by_advertisement, 0, PB_ARRAY_SIZE(adverts));
 	return pb_run_suite("bms/daly", tcase);

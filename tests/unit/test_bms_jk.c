@@ -524,6 +524,36 @@ START_TEST(cells_by_mask)
 }
 END_TEST
 
+static void put32(struct captured *captured, size_t at, uint32_t value)
+{
+	pb_put_le16(captured->bytes + at, (uint16_t)value);
+	pb_put_le16(captured->bytes + at + 2, (uint16_t)(value >> 16));
+}
+
+/* Numbers that no pack has: a capacity stays as it was, cycles saturate, a learned 0 is none. */
+START_TEST(beyond_reason)
+{
+	static const uint32_t bad[] = {0, 10000001, UINT32_MAX};
+	struct pb_sample s = {0}, known;
+	struct captured captured;
+
+	captured_find("jk-4s-365-01", &captured);
+	ck_assert_int_eq(decode_changed(&captured, &s, &known), 0);
+	ck_assert_int_eq(known.nominal_mah, 320000);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(bad); i++) {
+		put32(&captured, 130, bad[i]);
+		ck_assert_int_eq(decode_changed(&captured, &known, &s), 0);
+		ck_assert_int_eq(s.nominal_mah, 320000);
+	}
+	captured_find("jk-4s-365-02", &captured);
+	put32(&captured, 182, 100000);
+	put32(&captured, 178, 0);
+	ck_assert_int_eq(decode_changed(&captured, &known, &s), 0);
+	ck_assert_int_eq(s.cycles, 65534);
+	ck_assert(!has(&s, PB_HAS_FULL));
+}
+END_TEST
+
 /* Passcodes are blanked, in whatever pieces they come, and the frame stays sound. */
 START_TEST(concealed)
 {
@@ -645,6 +675,7 @@ int main(void)
 	tcase_add_loop_test(tcase, alarm_bits, 0, 32);
 	tcase_add_test(tcase, absent_probes);
 	tcase_add_test(tcase, cells_by_mask);
+	tcase_add_test(tcase, beyond_reason);
 	tcase_add_test(tcase, concealed);
 	tcase_add_test(tcase, floats);
 	tcase_add_loop_test(tcase, found_by_advertisement, 0, PB_ARRAY_SIZE(adverts));

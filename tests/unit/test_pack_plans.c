@@ -720,6 +720,13 @@ START_TEST(dialects)
 	pass(0);
 	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)], BEFORE);
 
+	/* a dialect that is tried again asks all that it has, as at first */
+	begin(&older);
+	pass(4000);
+	ck_assert_uint_eq(sent[3], BEFORE);
+	pass(4999);
+	ck_assert_uint_eq(sent[6], BEFORE);
+
 	/* nobody: a failed poll, and from the beginning again */
 	begin(&older);
 	pass(4999);
