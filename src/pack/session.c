@@ -462,6 +462,34 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	return todo | (gap ? send_after_gap(s, now) : ask(s, now));
 }
 
+/* Is one of the requests left over that a reading's time is taken from? */
+static bool time_is_open(const struct pb_session *s)
+{
+	const struct pb_query *first = s->codec->queries;
+
+	while (first->when != PB_EACH_POLL)
+		first++;
+	for (size_t i = 0; i < s->sent_count; i++)
+		if (s->sent[i].command == first->command)
+			return true;
+	return false;
+}
+
+/*
+ * A reply got lost, or is to come, and nothing shows which if the next requests are of the same
+ * kind. One of another kind does, since its reply comes behind theirs.
+ */
+static void settle_requests(struct pb_session *s)
+{
+	for (size_t i = 0; i < s->codec->query_count; i++) {
+		if (s->codec->queries[i].when != PB_ONCE_AFTER || !(s->answered >> i & 1))
+			continue;
+		if (time_is_open(s))
+			s->done &= ~(UINT64_C(1) << i);
+		return;
+	}
+}
+
 /* What was never answered may only have got lost: once in a while it is asked again. */
 static void ask_again(struct pb_session *s, uint64_t now)
 {
@@ -487,6 +515,7 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 	s->spoken = false;
 	s->cycle_error = PB_ERROR_NONE;
 	ask_again(s, now);
+	settle_requests(s);
 	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
 		s->wakes_left = WAKES;
 	return go_on(s, false, now);

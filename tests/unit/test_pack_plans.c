@@ -98,6 +98,11 @@ static const struct pb_query stream_plan[] = {
 	{"volts", VOLTS, .required = true, .streams = true, .len = 1, .bytes = {VOLTS}},
 };
 
+static const struct pb_query fenced_plan[] = {
+	{"volts", VOLTS, .required = true, .len = 1, .bytes = {VOLTS}},
+	{"after", AFTER, .when = PB_ONCE_AFTER, .len = 1, .bytes = {AFTER}},
+};
+
 static const struct pb_query other_plan[] = {
 	{"volts", VOLTS, .required = true, .len = 1, .bytes = {0x80 | VOLTS}},
 };
@@ -118,6 +123,11 @@ static const struct pb_codec newer = {.name = "toy",
 				      .query_count = PB_ARRAY_SIZE(full_plan),
 				      .frame = toy_frame,
 				      .decode = toy_decode};
+static const struct pb_codec fenced = {.name = "toy",
+				       .queries = fenced_plan,
+				       .query_count = PB_ARRAY_SIZE(fenced_plan),
+				       .frame = toy_frame,
+				       .decode = toy_decode};
 static const struct pb_codec alone = {.name = "toy",
 				      .queries = other_plan,
 				      .query_count = 1,
@@ -516,7 +526,7 @@ START_TEST(held_back)
 
 	begin_stream();
 	stream(3000);
-	now += 60000;
+	now += 30000; /* a request of before would still do, if it were not for the pause */
 	for (int i = 0; i < 40; i++) {
 		give(VOLTS, 99);
 		if (i == 3)
@@ -599,6 +609,29 @@ START_TEST(late_replies_of_one_kind)
 	}
 	ck_assert_uint_eq(publishes, 8);
 	ck_assert_uint_ge(now - session.status.sampled_ms, 50);
+}
+END_TEST
+
+/* A reply got lost, so the next ones could be its: a request of another kind settles that. */
+START_TEST(settled_by_another)
+{
+	begin(&fenced);
+	answer(VOLTS, 1);
+	answer(AFTER, 1);
+	next_poll();
+	pass(1000); /* lost */
+	answer(VOLTS, 2);
+	ck_assert_uint_eq(now - session.status.sampled_ms, 1050);
+	next_poll();
+	answer(VOLTS, 3);
+	ck_assert_uint_eq(now - session.status.sampled_ms, 4050);
+	answer(AFTER, 1);
+	for (int i = 0; i < 3; i++) {
+		next_poll();
+		answer(VOLTS, 4);
+		ck_assert_uint_eq(now - session.status.sampled_ms, 50);
+		ck_assert_int_eq(session.state, PB_STATE_RESTING);
+	}
 }
 END_TEST
 
@@ -777,6 +810,7 @@ int main(void)
 	tcase_add_test(tcase, lags_behind);
 	tcase_add_test(tcase, late_replies);
 	tcase_add_test(tcase, late_replies_of_one_kind);
+	tcase_add_test(tcase, settled_by_another);
 	tcase_add_test(tcase, slow_board);
 	tcase_add_test(tcase, refusals);
 	tcase_add_test(tcase, not_any_more);
