@@ -368,14 +368,19 @@ static int print_raw(const char *path, const char *question)
 {
 	char *text = NULL;
 	int r = fetch_text(path, question, &text);
+	bool refused;
 
 	if (r < 0) {
 		pb_cli_ask_failed("status", path, "status", r);
 		return 1;
 	}
-	fputs(text, stdout);
+	refused = strncmp(text, "error:", strlen("error:")) == 0;
+	if (refused)
+		fprintf(stderr, "packbridge status: %s: %s", path, text);
+	else
+		fputs(text, stdout);
 	free(text);
-	return 0;
+	return refused;
 }
 
 int pb_cli_status(int argc, char **argv)

@@ -36,6 +36,9 @@ code=0
 "$program" status --socket "$folder/none" 2>"$folder/err" || code=$?
 [ $code -eq 1 ] && grep -q 'does the daemon run' "$folder/err" || fail "no daemon: $(cat "$folder/err")"
 code=0
+"$program" status --json -s "$folder/control" >"$folder/out" 2>"$folder/err" || code=$?
+[ $code -eq 1 ] && [ ! -s "$folder/out" ] && grep -q 'error: expected' "$folder/err" || fail "the control socket"
+code=0
 status --json --watch 2>"$folder/err" || code=$?
 [ $code -eq 2 ] || fail "two ways at once"
 code=0
