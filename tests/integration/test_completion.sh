@@ -32,5 +32,6 @@ offers 'packbridge status --' --json --metrics --socket --watch --help
 offers 'packbridge map ' list show export
 offers 'packbridge map export pa' pace packbridge packbridge-bank
 offers 'packbridge map export pace --format t' twincat telegraf
+offers 'packbridge map export pace --format h' homeassistant
 offers 'packbridge read tcp:127.0.0.1 --map sun' sunspec
 exit $failed
