@@ -73,8 +73,9 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 		       lines[i].what);
 	printf("\n  %s status --watch -s %s\n      # what the daemon sees, live\n",
 	       program_invocation_name, config->sockets[PB_SOCKET_STATUS].path);
-	puts("\nWhat the registers mean: packbridge map show packbridge, and packbridge-bank\n"
-	     "Ctrl-C ends it.");
+	printf("\nWhat the registers mean: %s map show packbridge, and packbridge-bank\n"
+	       "Ctrl-C ends it.\n",
+	       program_invocation_name);
 	fflush(stdout);
 }
 

@@ -37,7 +37,7 @@ static const char help[] =
 	"  -T, --timeout MS    for each reply, 50 to 60000 (default 1000)\n"
 	"  -j, --json          one JSON object a reading, values in the catalogue's units\n"
 	"  -h, --help          this text\n\n"
-	"Exit status: 0 all was read, 1 something was not: its reason is on stderr.\n";
+	"Exit status: 0 all was read, 1 something was not: its reason is on stderr, 2 wrong use.\n";
 
 struct options {
 	const char *endpoint, *map;
