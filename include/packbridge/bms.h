@@ -32,6 +32,7 @@ struct pb_frame {
 	size_t len;	  /**< the whole frame; what it would need, when bytes are missing */
 	uint16_t command; /**< register or command that this answers, or PB_COMMAND_UNKNOWN */
 	uint8_t status;	  /**< 0 done, else the maker's code: an answer, but a refusal */
+	bool in_parts;	  /**< replies to this command may come in several frames */
 	const uint8_t *payload;
 	size_t payload_len;
 	bool has_checksum;	      /**< the next two are filled */
@@ -52,7 +53,7 @@ enum {
 enum pb_when {
 	PB_EACH_POLL,	/**< its reply is part of the reading */
 	PB_ONCE_BEFORE, /**< once a connection, before the first reading: replies depend on it */
-	PB_ONCE_AFTER,	/**< once a connection, after the first reading: it can wait */
+	PB_ONCE_AFTER,	/**< after the first reading, then again after a while: it can wait */
 };
 
 /**
@@ -66,6 +67,13 @@ struct pb_query {
 	bool required; /**< without its reply there is no reading */
 	/** Answered by a PB_FRAME_NOTICE, and behind it by such replies again and again. */
 	bool streams;
+	/**
+	 * Of PB_ONCE_AFTER. @brings: set of PB_HAS(), what is absent again when the query has not
+	 * been answered for long. @live: it changes by itself, so it is asked as often as
+	 * stale_after_s needs and does not stay for longer; else a person changes it.
+	 */
+	uint64_t brings;
+	bool live;
 	uint8_t len;
 	uint8_t bytes[20];
 };

@@ -189,17 +189,19 @@ enum pb_quality {
 /** Why the last poll or connection failed; published, the numbers never change. */
 enum pb_error {
 	PB_ERROR_NONE = 0,
-	PB_ERROR_CONNECT = 1,	 /**< the link did not come up */
-	PB_ERROR_LINK_LOST = 2,	 /**< the link went down while in use */
-	PB_ERROR_TIMEOUT = 3,	 /**< connected, but no reply */
-	PB_ERROR_CHECKSUM = 4,	 /**< replies with a wrong checksum */
-	PB_ERROR_GARBAGE = 5,	 /**< bytes that hold no frame */
-	PB_ERROR_REFUSED = 6,	 /**< the BMS refused the request */
-	PB_ERROR_IMPOSSIBLE = 7, /**< a sound frame with impossible content */
-	PB_ERROR_SILENT = 8,	 /**< connected, but not one byte: wants a password, or sleeps */
-	PB_ERROR_ECHO = 9,	 /**< repeats requests instead of answering: wants to be paired */
-	PB_ERROR_PASSWORD = 10,	 /**< the radio module refused the password */
-	PB_ERROR_RELEASED = 11,	 /**< let go on request, for the phone app */
+	PB_ERROR_CONNECT = 1,	   /**< the link did not come up */
+	PB_ERROR_LINK_LOST = 2,	   /**< the link went down while in use */
+	PB_ERROR_TIMEOUT = 3,	   /**< connected, but no reply */
+	PB_ERROR_CHECKSUM = 4,	   /**< replies with a wrong checksum */
+	PB_ERROR_GARBAGE = 5,	   /**< bytes that hold no frame */
+	PB_ERROR_REFUSED = 6,	   /**< the BMS refused the request */
+	PB_ERROR_IMPOSSIBLE = 7,   /**< a sound frame with impossible content */
+	PB_ERROR_SILENT = 8,	   /**< connected, but not one byte: wants a password, or sleeps */
+	PB_ERROR_ECHO = 9,	   /**< repeats requests instead of answering: wants to be paired */
+	PB_ERROR_PASSWORD = 10,	   /**< the radio module refused the password */
+	PB_ERROR_RELEASED = 11,	   /**< let go on request, for the phone app */
+	PB_ERROR_LATE = 12,	   /**< replies are too old when they come */
+	PB_ERROR_UNSOLICITED = 13, /**< replies that nobody asked for */
 	PB_ERROR_COUNT
 };
 
@@ -222,10 +224,22 @@ struct pb_status {
 	uint32_t timeouts;   /**< requests without a reply; a wake-up request is none */
 	uint32_t bad_frames; /**< frames with a wrong checksum or end */
 	uint32_t garbage_bytes; /**< bytes that belonged to no frame */
+	uint32_t unsolicited;	/**< replies that answer no request of ours */
+	uint64_t details_ms; /**< pb_now_ms() of the oldest value that is asked for rarely; 0: there
+				is none */
 	enum pb_error last_error;
 	uint64_t link_has; /**< bit 0: rssi_dbm is known */
 	int32_t rssi_dbm;  /**< received signal strength of the link, where it has one */
 };
+
+/** @return true when the reading is too old to be shown as live at @now_ms, or there is none. */
+bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms);
+/** Age of the reading in whole seconds, at most 65534; 65535: never read. */
+uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms);
+/** Age of the oldest value that is asked for rarely, likewise; 65535: there is none. */
+uint16_t pb_status_details_age_s(const struct pb_status *status, uint64_t now_ms);
+/** The quality that a client must be shown at @now_ms, whatever timers did or missed. */
+enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms);
 
 /** What packbridge watches; published as bits and as places of alarm_level, so they never change.
  */
@@ -361,6 +375,8 @@ struct pb_battery {
 	struct pb_members members;
 	struct pb_rating rating;
 	uint16_t age_s;		/**< age of the reading; 65534 or more: 65534; 65535: never read */
+	uint16_t details_age_s; /**< age of the oldest value that is asked for rarely: counters,
+				   names, capacity by design; 65535: there is none */
 	uint16_t heartbeat;	/**< one more each second that the daemon runs, 1..65535 */
 	char name[PB_NAME_MAX]; /**< its name in the configuration */
 	char protocol[16];	/**< codec name; of a bank "bank" */

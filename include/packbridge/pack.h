@@ -86,9 +86,21 @@ enum pb_session_state {
 
 enum { PB_NOTE_MAX = 256 };
 
-struct pb_sent {
-	uint64_t at_ms;
+enum { PB_REQUESTS_MAX = 64, PB_QUERIES_MAX = 16 };
+
+/** An open request: sent, and perhaps still to be answered. Or several of the same command. */
+struct pb_request {
+	uint64_t first_ms;	      /**< none of them was sent earlier */
+	uint64_t last_ms;	      /**< when the last of them was sent */
+	const struct pb_codec *codec; /**< NULL: it stands for every codec and command */
 	uint16_t command;
+	uint32_t count; /**< at most so many replies are to come */
+};
+
+/** Open requests of all connections, oldest first; see src/pack/requests.h. */
+struct pb_requests {
+	size_t count;
+	struct pb_request open[PB_REQUESTS_MAX];
 };
 
 /** The whole state; plain memory, no allocation. */
@@ -112,13 +124,15 @@ struct pb_session {
 	uint64_t deadline_ms; /**< of the state */
 	uint64_t stale_ms; /**< when the reading turns old; UINT64_MAX: it is, or there is none */
 	uint64_t cycle_ms; /**< start of the running or last poll */
-	struct pb_sent sent[16]; /**< requests that were not answered yet, oldest first */
-	size_t sent_count;
-	uint64_t work_ms; /**< when that was asked which the running poll's first reply answers; 0:
-			     none yet */
-	uint64_t received_ms; /**< of the last bytes, for dropping half frames */
-	uint64_t reply_ms;    /**< of the last reply: a board that is left alone falls asleep */
-	size_t step;	      /**< place in the plan: thrice round the queries, see session.c */
+	struct pb_requests requests;
+	uint64_t proof_ms; /**< what comes from now on was measured after this time; 0: not known */
+	uint64_t work_ms;  /**< what this poll has brought was measured after this time; 0: it has
+			      brought nothing yet */
+	uint64_t base_ms[PB_QUERIES_MAX]; /**< the same for what each query brought to @base */
+	uint64_t rare_ms[PB_QUERIES_MAX]; /**< when each query that is asked rarely was asked */
+	uint64_t received_ms;		  /**< of the last bytes, for dropping half frames */
+	uint64_t reply_ms; /**< of the last reply: a board that is left alone falls asleep */
+	size_t step;	   /**< place in the plan: thrice round the queries, see session.c */
 	uint32_t tries_left;
 	uint32_t wakes_left;	/**< requests that a sleeping board may still swallow */
 	uint32_t failed_cycles; /**< in a row */
@@ -127,9 +141,11 @@ struct pb_session {
 	uint64_t answered;	/**< set of queries answered in this connection */
 	uint64_t again_ms;	/**< when those that were not were asked anew */
 	uint64_t silent;	/**< set of queries not answered in the last poll */
-	uint64_t lag_ms;	/**< frames that come by themselves are so old at most */
-	uint64_t measured_ms;	/**< when that was found out */
-	uint64_t streamed_ms;	/**< the last of these frames */
+	uint64_t streamed_ms;	/**< when the last frame came that the board sends by itself */
+	uint64_t need_ms; /**< frames that the board sends by itself count if they are younger */
+	uint64_t up_ms;	  /**< when the link came up */
+	uint64_t said_ms; /**< when a lost connection was last told */
+	uint32_t unsaid;  /**< lost connections since then */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	enum pb_error cycle_error;
 	bool trouble;	   /**< said in the log, so the end of it is said too */
@@ -145,6 +161,23 @@ struct pb_session {
 	size_t candidate;  /**< of config.others, being tried */
 	const struct pb_codec *begun; /**< the first that was tried in this poll */
 	struct pb_login login;
+
+	/* the proof that replies are new, see session.c */
+	const struct pb_query *marker; /**< the request that gives it; NULL: none is needed */
+	uint64_t marker_ms;	       /**< the proof is a reply to a request sent since then */
+	uint32_t markers_left;	       /**< how often it may be sent */
+	bool quiet;		       /**< the running trouble is not told loudly */
+	bool in_parts;		       /**< more frames of the reply are to come */
+	uint32_t strangers;	  /**< polls that can't be trusted, after an unsolicited reply */
+	uint32_t failed_connects; /**< in a row */
+	uint64_t first_ms;	  /**< when the first request of this poll was sent; 0: not yet */
+	uint32_t unclear_polls;	  /**< in a row: it was not clear which request was answered */
+	bool may_prove;		  /**< this poll may still begin anew behind a marker */
+	uint64_t ever;		  /**< set of queries that this codec's pack has ever answered */
+	uint64_t mute;		  /**< set of queries that were not answered as markers */
+	uint64_t muted_ms;	  /**< when that last happened */
+	const struct pb_codec *read_codec; /**< of the last reading */
+	bool drain;			   /**< let the line fall silent before the first request */
 };
 
 /** @return true while it is open which codec or which dialect is the right one. */
@@ -162,13 +195,6 @@ void pb_session_init(struct pb_session *session, const struct pb_session_config 
  */
 unsigned int pb_session_step(struct pb_session *session, const struct pb_session_event *event,
 			     uint64_t now_ms, uint64_t *ret_deadline_ms);
-
-/** @return true when the reading is too old to be shown as live at @now_ms, or there is none. */
-bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms);
-/** Age of the reading in whole seconds, at most 65534; 65535: never read. */
-uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms);
-/** The quality that a client must be shown at @now_ms, whatever timers did or missed. */
-enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms);
 
 /** A session with its link, on the event loop. */
 struct pb_pack;

@@ -330,6 +330,7 @@ static void add_counters(struct pb_status *status, const struct pb_status *of)
 	status->timeouts += of->timeouts;
 	status->bad_frames += of->bad_frames;
 	status->garbage_bytes += of->garbage_bytes;
+	status->unsolicited += of->unsolicited;
 }
 
 static void add_status(const struct pb_member *members, size_t count, struct pb_battery *bank)
@@ -337,7 +338,8 @@ static void add_status(const struct pb_member *members, size_t count, struct pb_
 	struct pb_status *status = &bank->status;
 
 	status->polls = status->failures = status->connects = status->reconnects = 0;
-	status->timeouts = status->bad_frames = status->garbage_bytes = 0;
+	status->timeouts = status->bad_frames = status->garbage_bytes = status->unsolicited = 0;
+	status->details_ms = 0;
 	status->connected = false;
 	status->stale_after_s = 0;
 	status->sampled_ms = UINT64_MAX;
@@ -351,6 +353,9 @@ static void add_status(const struct pb_member *members, size_t count, struct pb_
 			status->stale_after_s = of->stale_after_s;
 		if (!members[i].old && of->sampled_ms < status->sampled_ms)
 			status->sampled_ms = of->sampled_ms;
+		if (!members[i].old && of->details_ms &&
+		    (status->details_ms == 0 || of->details_ms < status->details_ms))
+			status->details_ms = of->details_ms;
 		if (members[i].old && status->last_error == PB_ERROR_NONE)
 			status->last_error = of->last_error;
 	}

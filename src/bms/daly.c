@@ -464,6 +464,7 @@ static int a5_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 	if (len < A5_LEN)
 		return PB_FRAME_MORE;
 	ret->command = buf[2];
+	ret->in_parts = buf[2] == 0x95 || buf[2] == 0x96;
 	ret->payload = buf + 4;
 	ret->payload_len = A5_DATA;
 	return bms_checksum(ret, 2, buf[A5_LEN - 1], bms_sum(buf, A5_LEN - 1) & 0xFF);
@@ -636,13 +637,16 @@ static void a5_explain(const uint8_t *buf, size_t len, int reason, const struct 
 
 /* ---- plans ---- */
 
+#define SETTINGS_BRING (PB_HAS(PB_HAS_NOMINAL) | PB_HAS(PB_HAS_FULL))
+#define VERSIONS_BRING PB_HAS(PB_HAS_FIRMWARE)
+
 static const struct pb_query d2_queries[] = {
 	{"status", STATUS, .required = true, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0x00, 0x00, 0x3E, 0xD7, 0xB9}},
 	{"balance", BALANCE, .len = 8, .bytes = {D2, 0x03, 0x00, 0x3E, 0x00, 0x09, 0xF7, 0xA3}},
-	{"settings", SETTINGS, .when = PB_ONCE_AFTER, .len = 8,
+	{"settings", SETTINGS, .when = PB_ONCE_AFTER, .brings = SETTINGS_BRING, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0x80, 0x00, 0x29, 0x96, 0x5F}},
-	{"versions", VERSIONS, .when = PB_ONCE_AFTER, .len = 8,
+	{"versions", VERSIONS, .when = PB_ONCE_AFTER, .brings = VERSIONS_BRING, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0xA9, 0x00, 0x20, 0x87, 0x91}},
 };
 
@@ -651,9 +655,9 @@ static const struct pb_query p81_queries[] = {
 	 .bytes = {P81_REQUEST, 0x03, 0x00, 0x00, 0x00, 0x40, 0x5B, 0xFA}},
 	{"status", P81_STATUS, .required = true, .len = 8,
 	 .bytes = {P81_REQUEST, 0x03, 0x00, 0x41, 0x00, 0x3E, 0x8B, 0xCE}},
-	{"settings", P81_SETTINGS, .when = PB_ONCE_AFTER, .len = 8,
+	{"settings", P81_SETTINGS, .when = PB_ONCE_AFTER, .brings = SETTINGS_BRING, .len = 8,
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x00, 0x00, 0x51, 0x9A, 0x0A}},
-	{"versions", P81_VERSIONS, .when = PB_ONCE_AFTER, .len = 8,
+	{"versions", P81_VERSIONS, .when = PB_ONCE_AFTER, .brings = VERSIONS_BRING, .len = 8,
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x78, 0x00, 0x4A, 0x5A, 0x18}},
 };
 
@@ -671,7 +675,8 @@ static const struct pb_query p81_queries[] = {
 			{"switches", A5_QUERY(host, 0x93)},                                        \
 			{"temperatures", A5_QUERY(host, 0x96)}, {"balance", A5_QUERY(host, 0x97)}, \
 			{"alarms", A5_QUERY(host, 0x98)},                                          \
-			{"capacity", .when = PB_ONCE_AFTER, A5_QUERY(host, 0x50)},                 \
+			{"capacity", .when = PB_ONCE_AFTER, .brings = PB_HAS(PB_HAS_NOMINAL),      \
+			 A5_QUERY(host, 0x50)},                                                    \
 	}
 
 static const struct pb_query a5_queries[] = A5_PLAN(0x80);

@@ -295,10 +295,10 @@ static const struct pb_query queries[] = {
 	 .bytes = {0xDD, 0xA5, 0x03, 0x00, 0xFF, 0xFD, 0x77}},
 	{"cells", REG_CELLS, .required = true, .len = 7,
 	 .bytes = {0xDD, 0xA5, 0x04, 0x00, 0xFF, 0xFC, 0x77}},
-	{"name", REG_NAME, .when = PB_ONCE_AFTER, .len = 7,
+	{"name", REG_NAME, .when = PB_ONCE_AFTER, .brings = PB_HAS(PB_HAS_DEVICE_NAME), .len = 7,
 	 .bytes = {0xDD, 0xA5, 0x05, 0x00, 0xFF, 0xFB, 0x77}},
-	{"counters", REG_COUNTERS, .when = PB_ONCE_AFTER, .len = 7,
-	 .bytes = {0xDD, 0xA5, 0xAA, 0x00, 0xFF, 0x56, 0x77}},
+	{"counters", REG_COUNTERS, .when = PB_ONCE_AFTER, .brings = PB_HAS(PB_HAS_COUNTERS),
+	 .live = true, .len = 7, .bytes = {0xDD, 0xA5, 0xAA, 0x00, 0xFF, 0x56, 0x77}},
 };
 
 const struct pb_codec pb_codec_jbd = {

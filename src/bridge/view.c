@@ -20,6 +20,7 @@ void show_clock(const struct show *show, struct source *source, uint64_t now_ms)
 
 	data->status.quality = source_quality(source, now_ms);
 	data->age_s = pb_status_age_s(&data->status, now_ms);
+	data->details_age_s = pb_status_details_age_s(&data->status, now_ms);
 	data->heartbeat = heartbeat(show, now_ms);
 }
 
@@ -52,14 +53,23 @@ static uint8_t exception_status(const struct pb_battery *data, bool old)
 
 /* ---- batteries ---- */
 
-/* When the heartbeat or the age, and with it whether the reading is old, changes next. */
+/* When a second is full that is counted from @since_ms. */
+static uint64_t next_second_ms(uint64_t since_ms, uint64_t now_ms)
+{
+	return now_ms + 1000 - (now_ms - since_ms) % 1000;
+}
+
+/* When the heartbeat or an age, and with it whether the reading is old, changes next. */
 static uint64_t next_change_ms(const struct show *show, const struct pb_status *status,
 			       uint64_t now_ms)
 {
-	uint64_t beat_ms = now_ms + 1000 - (now_ms - show->start_ms) % 1000;
-	uint64_t age_ms = now_ms + 1000 - (now_ms - status->sampled_ms) % 1000;
+	uint64_t next_ms = next_second_ms(show->start_ms, now_ms);
+	uint64_t age_ms = next_second_ms(status->sampled_ms, now_ms);
+	uint64_t details_ms = next_second_ms(status->details_ms, now_ms);
 
-	return status->sequence == 0 || beat_ms < age_ms ? beat_ms : age_ms;
+	if (status->sequence && age_ms < next_ms)
+		next_ms = age_ms;
+	return status->details_ms && details_ms < next_ms ? details_ms : next_ms;
 }
 
 static const struct pb_image *look(const struct show *show, struct face *face, uint64_t now_ms)

@@ -52,6 +52,10 @@ const char *pb_remedy_session(enum pb_error error)
 	case PB_ERROR_GARBAGE:
 	case PB_ERROR_CHECKSUM:
 		return "is it this protocol, and on a wire, is the speed right? --trace shows the bytes";
+	case PB_ERROR_LATE:
+		return "the line is slower than what the pack sends, or something keeps the bytes: raise its speed, or ask less often";
+	case PB_ERROR_UNSOLICITED:
+		return "take the other device or program off this line: replies to it can't be told from replies to us";
 	case PB_ERROR_REFUSED:
 	case PB_ERROR_IMPOSSIBLE:
 		return "--trace shows the bytes; please report them";

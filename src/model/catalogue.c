@@ -174,11 +174,13 @@ static const struct pb_field battery_fields[] = {
 	STATUS(timeouts, NUMBER, NONE, 0, UINT32_MAX, false, "requests that no reply came to"),
 	STATUS(bad_frames, NUMBER, NONE, 0, UINT32_MAX, false, "replies with a wrong checksum or end"),
 	STATUS(garbage_bytes, NUMBER, NONE, 0, UINT32_MAX, false, "received bytes that belonged to no reply"),
+	STATUS(unsolicited, NUMBER, NONE, 0, UINT32_MAX, false, "replies that answer no request: another device or program is on the line"),
 	STATUS(last_error, ENUM, NONE, 0, PB_ERROR_COUNT - 1, false, "why the last poll or connection failed: "
 		"0 nothing failed yet, 1 no connection, 2 connection lost, 3 no reply, 4 wrong checksum, "
 		"5 no frame in the bytes, 6 refused by the BMS, 7 impossible content, "
 		"8 connected but silent (password?), 9 repeats requests (passkey?), "
-		"10 wrong password, 11 released on request"),
+		"10 wrong password, 11 released on request, 12 too old when they come, "
+		"13 replies that nobody asked for"),
 	{
 		.name = "rssi_dbm", .kind = PB_KIND_NUMBER, .uom = PB_UOM_DBM, .min = -200, .max = 50,
 		.offset = offsetof(struct pb_battery, status.rssi_dbm), .size = 4, .is_signed = true,
@@ -187,6 +189,7 @@ static const struct pb_field battery_fields[] = {
 		.description = "signal strength of the link, where it has one",
 	},
 	MEMBER(pb_battery, age_s, "age_s", NUMBER, S, 0, 65535, true, "age of the reading; 65534: that or more; 65535: never read"),
+	MEMBER(pb_battery, details_age_s, "details_age_s", NUMBER, S, 0, 65535, true, "age of the oldest value that is asked for rarely: counters, names, dates, capacity by design; 65534: that or more; 65535: there is none"),
 	MEMBER(pb_battery, heartbeat, "heartbeat", NUMBER, NONE, 1, 65535, true, "one more each second that packbridge runs, 1..65535 and again from 1"),
 	MEMBER(pb_battery, name, "name", TEXT, NONE, 0, 0, false, "its name in the configuration"),
 	MEMBER(pb_battery, protocol, "protocol", TEXT, NONE, 0, 0, false, "the protocol that the pack is read by; bank for a bank"),

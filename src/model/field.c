@@ -130,6 +130,9 @@ const char *pb_error_text(enum pb_error error)
 		[PB_ERROR_ECHO] = "repeats requests, it wants to be paired with a passkey",
 		[PB_ERROR_PASSWORD] = "wrong password",
 		[PB_ERROR_RELEASED] = "released on request",
+		[PB_ERROR_LATE] = "replies are too old when they come",
+		[PB_ERROR_UNSOLICITED] =
+			"replies that nobody asked for, another device or program is on the line",
 	};
 
 	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The poll plan of one connection, as a place that counts three times round the codec's queries:
- * what is asked once a connection before all else, what is asked at every poll (its end is the
- * reading), and what is asked once a connection and shows from the next reading on.
+ * The poll plan. s->step runs through the codec's queries three times: first those sent before all
+ * others (PB_ONCE_BEFORE), then those of each poll, whose end is the reading, then those sent
+ * rarely (PB_ONCE_AFTER), whose values show from the next reading on.
  *
- * Some boards send by themselves once they were asked. Then a poll is to listen for the next frame.
- * Such frames bear no time, and the way to us may hold back many of them: while the process was
- * stopped, or for good, on a line that is too slow. So they count only behind the notice that
- * answers the last request, since nothing overtakes on the way; and the request is repeated once a
- * minute, after a pause, and when none comes.
+ * Age. Replies carry no timestamp. But nothing overtakes on the way, so a reply was made after the
+ * request that it answers was sent, and so was everything that comes behind it: that time is
+ * s->proof_ms. Which request a reply answers is not always clear, as replies get lost or come late.
+ * Then it counts as the answer to the oldest one that it may answer (requests.h). A reading is as
+ * old as the oldest of its parts.
  *
- * A reply is as old as the oldest request that it may answer: one that came too late may answer a
- * request that was given up.
+ * Proof. When readings come out too old because older requests of the same kind are open, a request
+ * of another kind, the marker, is sent, and then the poll begins anew: the marker's reply shows
+ * that the older ones were lost. If the marker has open requests, too, it is sent once more than
+ * there are. A board that does not answer is asked one kind of request only, so that the others
+ * stay good as markers. At the start, and when the pack was left to others, replies may be on the
+ * way that this program never asked for. They count as replies to requests sent long ago, so a
+ * marker goes first.
+ *
+ * Some boards send by themselves once they were asked. Then a poll is to listen for the next frame,
+ * and the request is repeated as often as stale_after_s needs, at least each PROOF_MOST_MS: on a
+ * line that is slower than the board, frames get older and older, and only the proof shows it.
  *
  * A sleeping board does not answer the request that wakes it (docs/protocols/jbd.md, "Sleep"): up
  * to two requests after connecting, or after 20 s of silence, may be lost without being a fault.
  */
-#include "packbridge/pack.h"
+#include "requests.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,43 +41,26 @@ enum {
 	ROUNDS_TO_STALE = 3,
 	STALE_MOST_S = 600, /**< however long a round of turns takes */
 	ASK_AGAIN_MS = 600000,
-	LATE_MS = 20000, /**< a reply that has not come by then never will */
-	IN_TIME_MS = 1000,
-	STREAM_PROOF_MS = 60000,
 	STREAM_LOST_MS = 2000, /**< no frame for so long: it has stopped, or we were */
+	PROOF_MOST_MS = 5000,  /**< between two requests to a board that sends by itself */
+	MARKERS_MAX = 1000,
+	HOPELESS = 30,		     /**< open requests: a silence is the quicker way */
+	LONG_AGO_MS = 1,	     /**< when others sent requests */
+	OTHERS_POLLS = 2,	     /**< replies on the way to them, to each request of a poll */
+	OTHERS_DETAILS = 1,	     /**< and to each of those that are sent rarely */
+	STRANGE_POLLS = 2,	     /**< without a reading, after an unsolicited reply */
+	DRAIN_MS = 20000,	     /**< so long a silence: nothing is on the way any more */
+	DRAIN_MOST_MS = 60000,	     /**< a board that sends by itself is never silent */
+	RARE_MS = 60000,	     /**< between two requests for what hardly changes */
+	RARE_LIMIT_MS = 4 * RARE_MS, /**< not answered for so long: it is not shown any more */
+	LASTED_MS = 30000,	     /**< a connection that was there for so long is a good one */
+	SAY_AGAIN_MS = 60000,	     /**< lost connections are told once in this time */
 };
 
 /* The first failure is tried again at once: with real packs, one connect in three or four fails. */
 static const uint32_t backoff_s[] = {0, 1, 2, 5, 10, 30};
 
-#define UNKNOWN_LAG UINT64_MAX
-
 static const enum pb_when rounds[] = {PB_ONCE_BEFORE, PB_EACH_POLL, PB_ONCE_AFTER};
-
-bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms)
-{
-	return status->sequence == 0 ||
-	       now_ms - status->sampled_ms >= (uint64_t)status->stale_after_s * 1000;
-}
-
-uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms)
-{
-	uint64_t age_s;
-
-	if (status->sequence == 0)
-		return 65535;
-	age_s = (now_ms - status->sampled_ms) / 1000;
-	return age_s > 65534 ? 65534 : (uint16_t)age_s;
-}
-
-enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms)
-{
-	if (status->sequence == 0)
-		return PB_QUALITY_NEVER;
-	if (!pb_status_is_old(status, now_ms))
-		return PB_QUALITY_GOOD;
-	return status->connected ? PB_QUALITY_STALE : PB_QUALITY_LOST;
-}
 
 bool pb_session_searching(const struct pb_session *session)
 {
@@ -97,15 +90,44 @@ const char *pb_session_state_text(enum pb_session_state state)
 	return "?";
 }
 
+static void expect_replies(struct pb_session *s, const struct pb_codec *codec)
+{
+	for (; codec; codec = codec->next)
+		for (size_t i = 0; i < codec->query_count; i++) {
+			const struct pb_query *query = &codec->queries[i];
+
+			for (int n = query->when == PB_EACH_POLL ? OTHERS_POLLS : OTHERS_DETAILS;
+			     n > 0; n--)
+				requests_sent(&s->requests, codec, query->command, LONG_AGO_MS);
+		}
+}
+
+/*
+ * Another program may have sent requests and left, whose replies are still on the way. What is open
+ * already counts with them: it is as old as it can be.
+ */
+static void expect_others(struct pb_session *s)
+{
+	const struct pb_codec *const *others = s->config.others;
+
+	s->requests.count = 0;
+	if (!others)
+		expect_replies(s, s->config.codec);
+	for (; others && *others; others++)
+		expect_replies(s, *others);
+}
+
 void pb_session_init(struct pb_session *s, const struct pb_session_config *config)
 {
 	memset(s, 0, sizeof(*s));
+	assert(config->codec->query_count <= PB_QUERIES_MAX);
 	s->config = *config;
 	s->codec = config->codec;
 	s->status.stale_after_s = config->stale_after_s;
 	s->deadline_ms = UINT64_MAX;
 	s->stale_ms = UINT64_MAX;
 	pb_random_seed(&s->random, config->seed);
+	expect_others(s);
 }
 
 static unsigned int note(struct pb_session *s, enum pb_log_level level, const char *format, ...)
@@ -146,78 +168,95 @@ static uint32_t backoff_ms(struct pb_session *s)
 	       (100 - JITTER_PERCENT + pb_random_below(&s->random, 2 * JITTER_PERCENT + 1));
 }
 
+/*
+ * How loud a trouble is told. One that began within a minute of the last, which was over by then,
+ * is counted, and told when the minute is over.
+ */
+static enum pb_log_level trouble_level(struct pb_session *s, uint64_t now)
+{
+	bool again = s->said_ms && now - s->said_ms < SAY_AGAIN_MS;
+
+	if (!s->trouble && again) {
+		s->quiet = true;
+		s->unsaid++;
+	} else if (!again) {
+		s->quiet = false;
+	}
+	if (!s->trouble && !again)
+		s->said_ms = now;
+	s->trouble = true;
+	return s->quiet ? PB_LOG_DEBUG : PB_LOG_WARNING;
+}
+
+/* What was not told before. @return text to be put behind a message, in @out. */
+static const char *unsaid(struct pb_session *s, char *out, size_t cap)
+{
+	out[0] = '\0';
+	if (s->quiet || s->unsaid == 0)
+		return out;
+	snprintf(out, cap, "; %u more such troubles since the last message", s->unsaid);
+	s->unsaid = 0;
+	return out;
+}
+
+/* A link that worked is not left alone for longer than its readings stay live. */
+static uint32_t wait_to_connect(struct pb_session *s, bool worked)
+{
+	uint32_t most_ms = s->config.poll_ms > RETRY_CYCLE_MS ? s->config.poll_ms : RETRY_CYCLE_MS;
+	uint32_t wait_ms = backoff_ms(s);
+
+	return worked && wait_ms > most_ms ? most_ms : wait_ms;
+}
+
 /* The link is down or given up: try again later. */
 static unsigned int back_off(struct pb_session *s, enum pb_error error, const char *why,
 			     uint64_t now)
 {
-	/* a link that worked and is lost has not failed to connect yet */
 	bool worked = s->read_here && error == PB_ERROR_LINK_LOST;
-	uint32_t wait_ms = worked ? 0 : backoff_ms(s);
 	bool known = s->trouble && s->attempt > 0 && error == s->status.last_error;
 	/* no alarm before the second try */
-	bool again = s->attempt == 0 && error == PB_ERROR_CONNECT;
+	bool first = error == PB_ERROR_CONNECT && s->failed_connects++ == 0;
+	enum pb_log_level level = PB_LOG_DEBUG;
+	char more[64];
+	uint32_t wait_ms;
 
-	s->attempt += !worked;
+	wait_ms = wait_to_connect(s, worked);
+	s->attempt++;
 	s->read_here = false;
-	s->trouble |= !again;
 	s->turned = false;
-	if (!again)
+	if (!first) {
+		level = trouble_level(s, now);
 		s->status.last_error = error;
+	}
 	if (s->status.connected)
 		s->status.reconnects++;
 	s->status.connected = false;
 	enter(s, PB_STATE_BACKOFF, now + wait_ms);
+	unsaid(s, more, sizeof(more));
 	if (wait_ms == 0)
-		return PB_DO_STATUS | note(s, again ? PB_LOG_DEBUG : PB_LOG_WARNING,
-					   "%s%s%s, trying again at once", pb_error_text(error),
-					   why ? ": " : "", why ? why : "");
-	return PB_DO_STATUS | note(s, known ? PB_LOG_DEBUG : PB_LOG_WARNING,
-				   "%s%s%s, next attempt in %u.%u s (attempt %u)",
+		return PB_DO_STATUS | note(s, level, "%s%s%s, trying again at once%s",
+					   pb_error_text(error), why ? ": " : "", why ? why : "",
+					   more);
+	return PB_DO_STATUS | note(s, known ? PB_LOG_DEBUG : level,
+				   "%s%s%s, next attempt in %u.%u s (attempt %u)%s",
 				   pb_error_text(error), why ? ": " : "", why ? why : "",
-				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt + 1);
+				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt + 1, more);
 }
 
-static void remember_request(struct pb_session *s, uint64_t now)
+static size_t query_index(const struct pb_session *s)
 {
-	size_t cap = PB_ARRAY_SIZE(s->sent);
-
-	/* a full list keeps its oldest: rather too old than too new */
-	if (s->sent_count < cap)
-		s->sent[s->sent_count++] = (struct pb_sent){now, s->query->command};
+	return (size_t)(s->query - s->codec->queries);
 }
 
-/* Strikes out the @count oldest requests. */
-static void forget_requests(struct pb_session *s, size_t count)
+static uint64_t query_bit(const struct pb_session *s)
 {
-	s->sent_count -= count;
-	memmove(s->sent, s->sent + count, s->sent_count * sizeof(*s->sent));
+	return UINT64_C(1) << query_index(s);
 }
 
-/* No reply comes so late; but bytes may wait for us for any time when it is us who come late. */
-static void forget_late_requests(struct pb_session *s, uint64_t now)
+/* Is s->query asked for the reading of this poll? */
+static bool in_poll(const struct pb_session *s)
 {
-	size_t count = 0;
-
-	while (count < s->sent_count && now - s->sent[count].at_ms > LATE_MS)
-		count++;
-	forget_requests(s, count);
-}
-
-/*
- * When the oldest request was sent that a reply to @command may answer; 0: there is none. Nothing
- * overtakes on the way, so those before it will not be answered any more.
- */
-static uint64_t answered_request(struct pb_session *s, uint16_t command)
-{
-	for (size_t i = 0; i < s->sent_count; i++) {
-		uint64_t at_ms = s->sent[i].at_ms;
-
-		if (s->sent[i].command != command)
-			continue;
-		forget_requests(s, i + 1);
-		return at_ms;
-	}
-	return 0;
+	return rounds[s->step / s->codec->query_count] == PB_EACH_POLL;
 }
 
 static unsigned int send_query(struct pb_session *s, uint64_t now)
@@ -228,35 +267,47 @@ static unsigned int send_query(struct pb_session *s, uint64_t now)
 	if (s->query->streams && limit_ms < STREAM_LOST_MS)
 		limit_ms = STREAM_LOST_MS;
 	s->listening = false;
-	if (s->query->streams)
-		s->lag_ms = UNKNOWN_LAG;
+	s->need_ms = now;
+	if (in_poll(s) && s->first_ms == 0)
+		s->first_ms = now;
+	s->in_parts = false;
 	/* what is left of earlier replies can't belong to this one */
 	pb_stream_flush(&s->stream);
-	remember_request(s, now);
+	requests_sent(&s->requests, s->codec, s->query->command, now);
 	s->bad_before = s->stream.bad_frames;
 	s->garbage_before = s->stream.garbage_bytes;
 	enter(s, PB_STATE_WAITING, now + limit_ms);
 	return PB_DO_SEND;
 }
 
-/* May frames that come by themselves be taken, or must the way be measured first? */
-static bool lag_is_known(const struct pb_session *s, uint64_t now)
+/* How often a board that sends by itself must be asked, so that its frames count as new. */
+static uint64_t proof_interval_ms(const struct pb_session *s)
 {
-	/* a lag may also be a notice that got lost; so it is measured anew when that is settled */
-	uint64_t limit_ms = s->lag_ms < STREAM_LOST_MS ? STREAM_PROOF_MS : LATE_MS + IN_TIME_MS;
+	uint64_t ms = (uint64_t)s->config.stale_after_s * 1000 / ROUNDS_TO_STALE;
 
-	return s->lag_ms != UNKNOWN_LAG && now - s->measured_ms < limit_ms &&
-	       now - s->streamed_ms < STREAM_LOST_MS;
+	return ms < PROOF_MOST_MS ? ms : PROOF_MOST_MS;
+}
+
+/* Waits for the next frame of those that the board sends by itself. */
+static unsigned int listen_on(struct pb_session *s, uint64_t now)
+{
+	s->listening = true;
+	s->need_ms = 0;
+	if (s->first_ms == 0)
+		s->first_ms = s->proof_ms;
+	enter(s, PB_STATE_WAITING, now + STREAM_LOST_MS);
+	return 0;
 }
 
 /* The query's turn has come: its replies may be on their way without a request. */
 static unsigned int ask(struct pb_session *s, uint64_t now)
 {
-	if (!s->query->streams || !lag_is_known(s, now))
-		return send_query(s, now);
-	s->listening = true;
-	enter(s, PB_STATE_WAITING, s->streamed_ms + STREAM_LOST_MS);
-	return 0;
+	bool flows = s->query->streams && now - s->streamed_ms < STREAM_LOST_MS;
+
+	/* half a poll early rather than half a poll late */
+	if (flows && now - s->proof_ms + s->config.poll_ms / 2 < proof_interval_ms(s))
+		return listen_on(s, s->streamed_ms);
+	return send_query(s, now);
 }
 
 static void copy_counters(struct pb_session *s)
@@ -270,6 +321,7 @@ static unsigned int park(struct pb_session *s, uint64_t due_ms)
 {
 	s->wanted = false;
 	s->turned = true;
+	s->attempt = 0;
 	s->status.connected = false;
 	enter(s, PB_STATE_PARKED, due_ms);
 	return PB_DO_CLOSE | PB_DO_STATUS;
@@ -300,18 +352,25 @@ static enum pb_error silence_error(const struct pb_session *s, enum pb_error err
 	return error == PB_ERROR_TIMEOUT && !s->heard ? PB_ERROR_SILENT : error;
 }
 
+/* What goes before all else must be asked anew. */
+static void forget_before(struct pb_session *s)
+{
+	for (size_t i = 0; i < s->codec->query_count; i++)
+		if (s->codec->queries[i].when == PB_ONCE_BEFORE)
+			s->done &= ~(UINT64_C(1) << i);
+}
+
 static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 {
 	uint32_t retry_ms = s->config.poll_ms < RETRY_CYCLE_MS ? s->config.poll_ms : RETRY_CYCLE_MS;
 	const char *name = s->query ? s->query->name : "all";
 	unsigned int todo = PB_DO_STATUS;
-	char why[64];
+	enum pb_log_level level;
+	char why[64], more[64];
 
 	s->status.failures++;
 	/* what the board was told at first, it may have forgotten */
-	for (size_t i = 0; i < s->codec->query_count; i++)
-		if (s->codec->queries[i].when == PB_ONCE_BEFORE)
-			s->done &= ~(UINT64_C(1) << i);
+	forget_before(s);
 	s->cycle_error = silence_error(s, s->cycle_error);
 	s->status.last_error = s->cycle_error;
 	s->failed_cycles++;
@@ -319,12 +378,14 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 	copy_counters(s);
 	if (s->failed_cycles >= FAILED_CYCLES_MAX) {
 		snprintf(why, sizeof(why), "%u polls in a row failed", s->failed_cycles);
+		s->drain = s->cycle_error == PB_ERROR_LATE;
+		s->codec_known = false; /* perhaps another pack is there now */
 		return PB_DO_CLOSE | back_off(s, s->cycle_error, why, now);
 	}
 	if (s->failed_cycles == 1 && !s->trouble) {
-		todo |= note(s, PB_LOG_WARNING, "poll failed, request '%s': %s", name,
-			     pb_error_text(s->cycle_error));
-		s->trouble = true;
+		level = trouble_level(s, now);
+		todo |= note(s, level, "poll failed, request '%s': %s%s", name,
+			     pb_error_text(s->cycle_error), unsaid(s, more, sizeof(more)));
 	}
 	return todo | rest(s, retry_ms, now);
 }
@@ -358,9 +419,9 @@ static void follow_round(struct pb_session *s, uint64_t now)
 /* A board that takes longer for its replies than a poll should last has readings as rarely. */
 static void follow_pace(struct pb_session *s, uint64_t now)
 {
-	uint64_t stale_s = (now - s->work_ms) * ROUNDS_TO_STALE / 1000 + 1;
+	uint64_t stale_s = (now - s->cycle_ms) * ROUNDS_TO_STALE / 1000 + 1;
 
-	if (now - s->work_ms <= s->config.poll_ms || s->config.stale_fixed)
+	if (now - s->cycle_ms <= s->config.poll_ms || s->config.stale_fixed)
 		return;
 	if (stale_s > STALE_MOST_S)
 		stale_s = STALE_MOST_S;
@@ -384,14 +445,51 @@ static unsigned int note_first(struct pb_session *s)
 		    *dialect ? " " : "", dialect);
 }
 
+/* Values of requests that are asked rarely: those not answered for too long are not shown. */
+static void drop_old_details(struct pb_session *s, uint64_t now)
+{
+	uint64_t oldest_ms = 0;
+
+	for (size_t i = 0; i < s->codec->query_count; i++) {
+		const struct pb_query *query = &s->codec->queries[i];
+		uint64_t limit_ms =
+			query->live ? s->config.stale_after_s * UINT64_C(1000) : RARE_LIMIT_MS;
+
+		if (s->base_ms[i] == 0)
+			continue;
+		if (query->when == PB_ONCE_AFTER && now - s->base_ms[i] >= limit_ms) {
+			s->base.has &= ~query->brings;
+			s->work.has &= ~query->brings;
+			s->base_ms[i] = 0;
+		} else if (oldest_ms == 0 || s->base_ms[i] < oldest_ms) {
+			oldest_ms = s->base_ms[i];
+		}
+	}
+	s->status.details_ms = oldest_ms;
+}
+
+/* A poll is complete, but must not count as a reading. @return PB_ERROR_NONE: it may. */
+static enum pb_error not_to_be_shown(const struct pb_session *s, uint64_t now)
+{
+	if (s->strangers > 0)
+		return PB_ERROR_UNSOLICITED;
+	return now - s->work_ms >= s->status.stale_after_s * UINT64_C(1000) ? PB_ERROR_LATE
+									    : PB_ERROR_NONE;
+}
+
 static unsigned int publish(struct pb_session *s, uint64_t now)
 {
-	bool first = s->status.sequence == 0, trouble = s->trouble;
+	bool first = s->read_codec != s->codec, trouble = s->trouble;
 	uint16_t age_s = pb_status_age_s(&s->status, now);
 
 	follow_round(s, s->work_ms);
 	follow_pace(s, now);
+	s->cycle_error = not_to_be_shown(s, now);
+	if (s->cycle_error != PB_ERROR_NONE)
+		return fail_cycle(s, now);
+	drop_old_details(s, now);
 	s->codec_known = s->read_here = true;
+	s->read_codec = s->codec;
 	pb_sample_derive(&s->work);
 	s->sample = s->work;
 	s->status.polls++;
@@ -399,14 +497,15 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	s->status.sampled_ms = s->work_ms;
 	s->stale_ms = s->work_ms + (uint64_t)s->status.stale_after_s * 1000;
 	s->failed_cycles = 0;
-	s->attempt = 0;
+	if (now - s->up_ms >= LASTED_MS)
+		s->attempt = 0;
 	s->trouble = false;
 	copy_counters(s);
 	if (first)
 		return PB_DO_PUBLISH | note_first(s);
 	if (trouble)
-		return PB_DO_PUBLISH |
-		       note(s, PB_LOG_INFO, "readings again, the last was %u s ago", age_s);
+		return PB_DO_PUBLISH | note(s, s->quiet ? PB_LOG_DEBUG : PB_LOG_INFO,
+					    "readings again, the last was %u s ago", age_s);
 	return PB_DO_PUBLISH;
 }
 
@@ -425,12 +524,9 @@ static const struct pb_query *query_at(const struct pb_session *s, size_t step)
 	size_t count = s->codec->query_count, index = step % count;
 	const struct pb_query *query = &s->codec->queries[index];
 
+	if (rounds[step / count] == PB_ONCE_BEFORE && query == s->marker)
+		return query;
 	return query->when == rounds[step / count] && !(s->done >> index & 1) ? query : NULL;
-}
-
-static uint64_t query_bit(const struct pb_session *s)
-{
-	return UINT64_C(1) << (s->query - s->codec->queries);
 }
 
 /*
@@ -448,6 +544,8 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 			if (s->work_ms == 0) /* all was refused */
 				return fail_cycle(s, now);
 			todo |= publish(s, now);
+			if (!(todo & PB_DO_PUBLISH))
+				return todo;
 		}
 		s->query = query_at(s, s->step);
 		if (s->query)
@@ -456,49 +554,142 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 	if (!s->query)
 		return todo | rest(s, s->config.poll_ms, now);
 	/* what a board has not answered lately costs one time limit a poll, not all of them */
-	s->tries_left = (pb_session_searching(s) && !s->spoken) || s->silent & query_bit(s)
+	s->tries_left = (pb_session_searching(s) && !s->spoken) || s->silent & query_bit(s) ||
+					(s->query == s->marker && !(s->ever & query_bit(s)))
 				? 1
 				: s->config.tries;
 	return todo | (gap ? send_after_gap(s, now) : ask(s, now));
 }
 
-/* Is one of the requests left over that a reading's time is taken from? */
-static bool time_is_open(const struct pb_session *s)
+static uint32_t open_requests(const struct pb_session *s, const struct pb_query *query)
+{
+	return requests_open(&s->requests, s->codec, query->command);
+}
+
+/* The first request of each poll: a reading is at least as old as it. */
+static const struct pb_query *first_query(const struct pb_session *s)
 {
 	const struct pb_query *first = s->codec->queries;
 
 	while (first->when != PB_EACH_POLL)
 		first++;
-	for (size_t i = 0; i < s->sent_count; i++)
-		if (s->sent[i].command == first->command)
-			return true;
-	return false;
+	return first;
+}
+
+/* How bad a query is as a marker; UINT32_MAX: it can't be one. */
+static uint32_t marker_cost(const struct pb_session *s, size_t index)
+{
+	const struct pb_query *query = &s->codec->queries[index];
+	uint64_t bit = UINT64_C(1) << index;
+	bool unknown = s->done & bit && !(s->answered & bit);
+	uint32_t open = open_requests(s, query);
+
+	if (query->streams || s->mute & bit || unknown || open >= MARKERS_MAX)
+		return UINT32_MAX;
+	/* what is not part of each poll is better; the first query itself is the last resort */
+	return open * 4 + (query->when == PB_EACH_POLL) + (query == first_query(s));
+}
+
+/* @return the best one, NULL: there is none. */
+static const struct pb_query *best_marker(const struct pb_session *s)
+{
+	const struct pb_query *best = NULL;
+	uint32_t least = UINT32_MAX;
+
+	for (size_t i = 0; i < s->codec->query_count; i++) {
+		uint32_t cost = marker_cost(s, i);
+
+		if (cost < least) {
+			least = cost;
+			best = &s->codec->queries[i];
+		}
+	}
+	return best;
+}
+
+static void set_marker(struct pb_session *s, const struct pb_query *marker, uint64_t now)
+{
+	s->marker = marker;
+	s->marker_ms = now;
+	s->markers_left = open_requests(s, marker) + 1;
+}
+
+/* Replies to others may be on the way: what goes before the first poll? */
+static void set_first_marker(struct pb_session *s, uint64_t now)
+{
+	const struct pb_query *marker = best_marker(s);
+
+	if (marker && s->requests.count > 0 && s->requests.open[0].first_ms == LONG_AGO_MS &&
+	    !pb_session_searching(s))
+		set_marker(s, marker, now);
 }
 
 /*
- * A reply got lost, or is to come, and nothing shows which if the next requests are of the same
- * kind. One of another kind does, since its reply comes behind theirs.
+ * The first reply of the poll may answer an older request. If it was so in the last poll, too, or
+ * if it makes the reading much too old: a marker, and the poll begins anew.
  */
-static void settle_requests(struct pb_session *s)
+static bool wants_proof(struct pb_session *s, uint64_t asked_ms, uint64_t now)
 {
-	for (size_t i = 0; i < s->codec->query_count; i++) {
-		if (s->codec->queries[i].when != PB_ONCE_AFTER || !(s->answered >> i & 1))
-			continue;
-		if (time_is_open(s))
-			s->done &= ~(UINT64_C(1) << i);
-		return;
-	}
+	bool unclear = asked_ms < s->first_ms;
+
+	if (!in_poll(s) || s->query != first_query(s) || !s->may_prove)
+		return false;
+	s->may_prove = false;
+	s->unclear_polls = unclear ? s->unclear_polls + 1 : 0;
+	if (!unclear ||
+	    (s->unclear_polls < 2 && now - asked_ms < s->config.stale_after_s * UINT64_C(1000) / 2))
+		return false;
+	s->marker = best_marker(s);
+	return s->marker;
 }
 
-/* What was never answered may only have got lost: once in a while it is asked again. */
+static unsigned int prove(struct pb_session *s, uint64_t now)
+{
+	set_marker(s, s->marker, now);
+	s->work_ms = s->first_ms = 0;
+	s->step = 0;
+	return go_on(s, true, now);
+}
+
+/* Does nothing but a silence tell which requests will not be answered any more? */
+static bool is_hopeless(const struct pb_session *s)
+{
+	const struct pb_query *marker = best_marker(s);
+
+	return open_requests(s, first_query(s)) >= HOPELESS &&
+	       (!marker || open_requests(s, marker) >= HOPELESS);
+}
+
+/*
+ * What was never answered may only have got lost: once in a while it is asked again. What is asked
+ * rarely comes again when its time is up, one a poll.
+ */
 static void ask_again(struct pb_session *s, uint64_t now)
 {
-	if (now - s->again_ms < ASK_AGAIN_MS)
-		return;
-	s->again_ms = now;
-	for (size_t i = 0; i < s->codec->query_count; i++)
-		if (s->codec->queries[i].when == PB_EACH_POLL)
-			s->done &= ~(UINT64_C(1) << i);
+	bool all = now - s->again_ms >= ASK_AGAIN_MS;
+	bool one = false;
+
+	if (all)
+		s->again_ms = now;
+	if (now - s->muted_ms >= RARE_MS)
+		s->mute = 0;
+	for (size_t i = 0; i < s->codec->query_count; i++) {
+		const struct pb_query *query = &s->codec->queries[i];
+		uint64_t bit = UINT64_C(1) << i;
+		uint64_t after_ms = query->live ? proof_interval_ms(s) : RARE_MS;
+
+		if (all && query->when != PB_ONCE_BEFORE && !(s->answered & bit))
+			s->done &= ~bit;
+		/* perhaps it answered an older request: then it seems older than it is */
+		if (query->when == PB_ONCE_BEFORE && s->base_ms[i] && s->base_ms[i] < s->up_ms &&
+		    s->proof_ms >= s->up_ms)
+			s->done &= ~bit;
+		if (one || query->when != PB_ONCE_AFTER || !(s->done & s->answered & bit) ||
+		    now - s->rare_ms[i] < after_ms)
+			continue;
+		s->done &= ~bit;
+		one = true;
+	}
 }
 
 static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
@@ -506,16 +697,18 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 	/* from when it was due, so that late wake-ups don't add up */
 	bool late = s->state == PB_STATE_RESTING && now - s->deadline_ms < s->config.poll_ms;
 
-	if (now - s->deadline_ms < IN_TIME_MS)
-		forget_late_requests(s, now);
 	s->cycle_ms = late ? s->deadline_ms : now;
 	s->work_ms = 0;
 	s->step = 0;
 	s->begun = s->codec;
 	s->spoken = false;
 	s->cycle_error = PB_ERROR_NONE;
+	s->strangers -= s->strangers > 0;
 	ask_again(s, now);
-	settle_requests(s);
+	s->marker = NULL;
+	s->first_ms = 0;
+	s->may_prove = true;
+	set_first_marker(s, now);
 	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
 		s->wakes_left = WAKES;
 	return go_on(s, false, now);
@@ -524,10 +717,20 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 /* The query is answered, refused or given up. */
 static unsigned int finish_query(struct pb_session *s, uint64_t now)
 {
-	if (s->query->when != PB_EACH_POLL)
+	if (s->query->when != PB_EACH_POLL) {
 		s->done |= query_bit(s);
+		s->rare_ms[query_index(s)] = now;
+	}
 	s->step++;
 	return go_on(s, true, now);
+}
+
+/* Another codec, or another connection: nothing is known of what is answered. */
+static void forget_answers(struct pb_session *s)
+{
+	s->done = s->answered = s->silent = s->mute = 0;
+	memset(&s->base, 0, sizeof(s->base));
+	memset(s->base_ms, 0, sizeof(s->base_ms));
 }
 
 /* The one to be tried behind the one that was tried: its dialects, then those of others. */
@@ -549,9 +752,22 @@ static const struct pb_codec *following(struct pb_session *s)
 static unsigned int next_codec(struct pb_session *s, uint64_t now)
 {
 	s->codec = following(s);
-	s->done = s->answered = s->silent = 0;
+	s->ever = 0;
+	forget_answers(s);
 	s->step = 0;
 	return s->codec == s->begun ? fail_cycle(s, now) : go_on(s, true, now);
+}
+
+/* The query is of no use as the marker. @return false: it was not meant to be one. */
+static bool drop_marker(struct pb_session *s, uint64_t now)
+{
+	if (s->query != s->marker || in_poll(s))
+		return false;
+	s->mute |= query_bit(s);
+	s->muted_ms = now;
+	s->marker = NULL;
+	s->may_prove = true; /* by another one */
+	return true;
 }
 
 /*
@@ -560,10 +776,15 @@ static unsigned int next_codec(struct pb_session *s, uint64_t now)
  */
 static unsigned int give_up_query(struct pb_session *s, uint64_t now)
 {
+	if (drop_marker(s, now) && s->query->when == PB_EACH_POLL)
+		return finish_query(s, now);
 	if (s->query->required)
 		return pb_session_searching(s) && !s->spoken ? next_codec(s, now)
 							     : fail_cycle(s, now);
 	s->silent |= query_bit(s);
+	/* silent to what it has always answered: it will not answer others either */
+	if (s->query->when == PB_ONCE_BEFORE && s->ever & query_bit(s))
+		return fail_cycle(s, now);
 	if (!(s->answered & query_bit(s)))
 		s->done |= query_bit(s);
 	return finish_query(s, now);
@@ -572,6 +793,7 @@ static unsigned int give_up_query(struct pb_session *s, uint64_t now)
 /* The board refuses the query. Without the first of a reading, there is none. */
 static unsigned int refused(struct pb_session *s, uint64_t now)
 {
+	drop_marker(s, now);
 	s->cycle_error = PB_ERROR_REFUSED;
 	return s->query->required && s->work_ms == 0 ? give_up_query(s, now) : finish_query(s, now);
 }
@@ -583,6 +805,10 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 
 	if (s->listening)
 		return send_query(s, now);
+	/* frames come, but none that is proved to be new: the way is slow, or the notice got lost
+	 */
+	if (s->query->streams && now - s->streamed_ms < STREAM_LOST_MS && s->proof_ms)
+		return listen_on(s, now);
 	if (s->wakes_left > 0 && !bad && !garbage) {
 		s->wakes_left--;
 		return send_query(s, now);
@@ -593,20 +819,43 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 	return --s->tries_left > 0 ? send_query(s, now) : give_up_query(s, now);
 }
 
-static unsigned int take_reply(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
+/* When what a reply has brought was measured at the earliest. */
+static void note_time(struct pb_session *s, uint64_t asked_ms)
 {
-	/* what once-a-connection queries bring stays for all readings of the connection */
+	if (s->query->when != PB_EACH_POLL)
+		s->base_ms[query_index(s)] = asked_ms;
+	else if (in_poll(s) && (s->work_ms == 0 || asked_ms < s->work_ms))
+		s->work_ms = asked_ms;
+}
+
+/* The marker was answered. @return whether it must be sent once more. */
+static bool marker_again(struct pb_session *s, uint64_t asked_ms)
+{
+	if (s->query != s->marker || in_poll(s))
+		return false;
+	if (asked_ms < s->marker_ms && --s->markers_left > 0)
+		return true;
+	s->marker = NULL;
+	return false;
+}
+
+/* @asked_ms: when it was asked for at the earliest; 0: it belongs to the part before. */
+static unsigned int take_reply(struct pb_session *s, const struct pb_frame *frame,
+			       uint64_t asked_ms, uint64_t now)
+{
+	/* what is asked rarely stays for all readings until it is asked again */
 	struct pb_sample *target = s->query->when == PB_EACH_POLL ? &s->work : &s->base;
-	uint64_t asked_ms =
-		s->query->streams ? now - s->lag_ms : answered_request(s, s->query->command);
 	int r;
 
 	s->reply_ms = now;
 	s->wakes_left = 0;
 	s->answered |= query_bit(s);
+	s->ever |= query_bit(s);
 	s->silent &= ~query_bit(s);
+	s->in_parts = false;
 	if (frame->status != 0)
 		return refused(s, now);
+	s->mute &= ~query_bit(s);
 	r = s->codec->decode(frame, target);
 	s->base.carry = target->carry;
 	if (r < 0) {
@@ -614,10 +863,17 @@ static unsigned int take_reply(struct pb_session *s, const struct pb_frame *fram
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
 	}
 	s->spoken = true;
-	if (s->work_ms == 0 && s->query->when == PB_EACH_POLL)
-		s->work_ms = asked_ms ? asked_ms : now;
+	if (asked_ms)
+		note_time(s, asked_ms);
 	/* more parts have the time that is left: boards send them without a pause */
-	return r == 0 ? finish_query(s, now) : 0;
+	s->in_parts = r > 0;
+	if (r > 0)
+		return 0;
+	if (asked_ms && marker_again(s, asked_ms))
+		return send_after_gap(s, now);
+	if (asked_ms && wants_proof(s, asked_ms, now))
+		return prove(s, now);
+	return finish_query(s, now);
 }
 
 /* One step of the login: @reply is the module's answer, NULL for none. */
@@ -644,6 +900,15 @@ static unsigned int login(struct pb_session *s, const struct pb_frame *reply, ui
 /* The link is up and the module had time to settle. */
 static unsigned int settled(struct pb_session *s, uint64_t now)
 {
+	uint64_t silent_at_ms = s->received_ms + DRAIN_MS, most_ms = s->up_ms + DRAIN_MOST_MS;
+
+	if (s->drain && now < silent_at_ms && now < most_ms) {
+		enter(s, PB_STATE_SETTLING, silent_at_ms < most_ms ? silent_at_ms : most_ms);
+		return 0;
+	}
+	if (s->drain && now >= silent_at_ms)
+		s->requests.count = 0;
+	s->drain = false;
 	if (!s->config.password[0] || !s->has_radio || !s->codec->login)
 		return begin_cycle(s, now);
 	s->login.step = 0;
@@ -660,6 +925,7 @@ static void guess_codec(struct pb_session *s, const struct pb_advert *advert)
 		if (s->config.others[i]->identify && s->config.others[i]->identify(advert)) {
 			s->candidate = i;
 			s->codec = s->config.others[i];
+			s->ever = 0;
 			return;
 		}
 	}
@@ -673,35 +939,112 @@ static bool is_streamed(const struct pb_session *s, const struct pb_frame *frame
 	return false;
 }
 
-/* What holds for the connection, sent along with a reply; and how long it was on its way. */
-static void take_notice(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
+/*
+ * A reply that answers no open request: another device answers, too, or another program asks. Which
+ * replies are ours, then nobody knows.
+ */
+static void take_unsolicited(struct pb_session *s, const struct pb_frame *frame)
 {
-	uint64_t asked_ms = answered_request(s, frame->command);
+	for (size_t i = 0; i < s->codec->query_count; i++) {
+		const struct pb_query *query = &s->codec->queries[i];
 
+		if (query->command != frame->command || query->when != PB_EACH_POLL)
+			continue;
+		s->status.unsolicited++;
+		s->strangers = STRANGE_POLLS;
+		return;
+	}
+}
+
+/* A reply that comes when it is not waited for: at least the board knows the request. */
+static void take_late(struct pb_session *s, const struct pb_frame *frame)
+{
+	for (size_t i = 0; i < s->codec->query_count; i++) {
+		const struct pb_query *query = &s->codec->queries[i];
+		uint64_t bit = UINT64_C(1) << i;
+
+		if (query->command != frame->command)
+			continue;
+		if (!(s->answered & bit))
+			s->done &= ~bit;
+		s->answered |= bit;
+		s->mute &= ~bit;
+	}
+}
+
+/*
+ * A reply, or the notice ahead of streamed ones: what it proves.
+ * @return when it was asked for at the earliest; 0: it answers no open request.
+ */
+static uint64_t take_proof(struct pb_session *s, const struct pb_frame *frame)
+{
+	uint64_t asked_ms = requests_answered(&s->requests, s->codec, frame->command);
+
+	if (asked_ms == 0)
+		return 0;
+	if (asked_ms > s->proof_ms)
+		s->proof_ms = asked_ms;
+	return s->proof_ms;
+}
+
+/* What holds until the next one, sent ahead of streamed frames. */
+static void take_notice(struct pb_session *s, const struct pb_frame *frame)
+{
+	take_proof(s, frame);
+	if (s->proof_ms == 0)
+		return;
 	s->codec->decode(frame, &s->base);
 	s->codec->decode(frame, &s->work);
+	for (size_t i = 0; i < s->codec->query_count; i++)
+		if (s->codec->queries[i].command == frame->command)
+			s->base_ms[i] = s->proof_ms;
+}
+
+static unsigned int take_streamed(struct pb_session *s, const struct pb_frame *frame, bool awaited,
+				  uint64_t now)
+{
+	s->streamed_ms = now;
+	if (!awaited || s->proof_ms == 0 || s->proof_ms < s->need_ms)
+		return 0;
+	return take_reply(s, frame, s->proof_ms, now);
+}
+
+/* @awaited: it answers the request that is out, perhaps a late one of the same kind. */
+static unsigned int take_bms_reply(struct pb_session *s, const struct pb_frame *frame, bool awaited,
+				   uint64_t now)
+{
+	uint64_t asked_ms;
+
+	/* only with the first part of a reply it is clear where it begins */
+	if (frame->in_parts && (s->in_parts || !awaited))
+		return awaited ? take_reply(s, frame, 0, now) : 0;
+	/* what is refused, some boards do not tell */
+	if (frame->status != 0)
+		return awaited ? take_reply(s, frame, 0, now) : 0;
+	asked_ms = take_proof(s, frame);
 	if (asked_ms == 0)
-		return;
-	s->lag_ms = now - asked_ms;
-	s->measured_ms = s->streamed_ms = now;
+		take_unsolicited(s, frame);
+	else if (!awaited)
+		take_late(s, frame);
+	return awaited && asked_ms ? take_reply(s, frame, asked_ms, now) : 0;
 }
 
 /* Late replies of earlier requests, and the radio module's own frames, are passed over. */
 static unsigned int take_frame(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
 {
-	if (frame->kind == PB_FRAME_NOTICE)
-		take_notice(s, frame, now);
-	if (frame->kind == PB_FRAME_REPLY && is_streamed(s, frame)) {
-		if (s->lag_ms == UNKNOWN_LAG)
-			return 0;
-		s->streamed_ms = now;
+	bool expected = s->query && frame->command == s->query->command;
+	bool awaited = s->state == PB_STATE_WAITING && expected;
+
+	switch (frame->kind) {
+	case PB_FRAME_NOTICE:
+		take_notice(s, frame);
+		return 0;
+	case PB_FRAME_REPLY:
+		return is_streamed(s, frame) ? take_streamed(s, frame, awaited, now)
+					     : take_bms_reply(s, frame, awaited, now);
+	case PB_FRAME_MODULE:
+		return s->state == PB_STATE_LOGIN && expected ? login(s, frame, now) : 0;
 	}
-	if (s->state == PB_STATE_WAITING && frame->kind == PB_FRAME_REPLY &&
-	    frame->command == s->query->command)
-		return take_reply(s, frame, now);
-	if (s->state == PB_STATE_LOGIN && frame->kind == PB_FRAME_MODULE &&
-	    frame->command == s->query->command)
-		return login(s, frame, now);
 	return 0;
 }
 
@@ -713,8 +1056,6 @@ static unsigned int take_bytes(struct pb_session *s, const struct pb_session_eve
 
 	if (s->stream.len > 0 && now - s->received_ms > HALF_FRAME_MS)
 		pb_stream_flush(&s->stream);
-	if (now - s->received_ms >= STREAM_LOST_MS)
-		s->lag_ms = UNKNOWN_LAG; /* what comes now may be old */
 	s->received_ms = now;
 	s->heard = true;
 	if (s->query && event->len == s->query->len &&
@@ -737,15 +1078,14 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	s->wanted = s->heard = s->echoed = s->logged_in = s->read_here = false;
 	s->status.connected = true;
 	s->status.connects++;
-	memset(&s->base, 0, sizeof(s->base));
 	stream->len = 0;
 	stream->eaten = 0;
-	s->done = s->answered = 0;
+	forget_answers(s);
 	s->again_ms = now;
-	s->received_ms = now;
-	s->silent = 0;
-	s->sent_count = 0;
-	s->lag_ms = UNKNOWN_LAG;
+	s->received_ms = s->up_ms = now;
+	s->streamed_ms = 0;
+	s->failed_connects = 0;
+	s->drain |= is_hopeless(s);
 	s->failed_cycles = 0;
 	s->wakes_left = WAKES;
 	s->reply_ms = 0;
@@ -796,6 +1136,8 @@ static unsigned int release(struct pb_session *s, uint32_t ms, uint64_t now)
 	s->status.last_error = PB_ERROR_RELEASED;
 	s->status.connected = false;
 	s->trouble = true;
+	s->quiet = false;
+	expect_others(s);
 	s->turned = false;
 	s->attempt = 0;
 	enter(s, PB_STATE_RELEASED, now + ms);
@@ -805,12 +1147,16 @@ static unsigned int release(struct pb_session *s, uint32_t ms, uint64_t now)
 
 static unsigned int take_time(struct pb_session *s, uint64_t now)
 {
+	enum pb_log_level level;
+	char more[64];
+
 	/* one thing a step: when both are due, the state's own turn follows at once */
 	if (now >= s->stale_ms) {
 		s->stale_ms = UINT64_MAX;
-		s->trouble = true;
-		return PB_DO_STATUS | note(s, PB_LOG_WARNING, "stale: the last reading is %u s old",
-					   pb_status_age_s(&s->status, now));
+		level = trouble_level(s, now);
+		return PB_DO_STATUS | note(s, level, "stale: the last reading is %u s old%s",
+					   pb_status_age_s(&s->status, now),
+					   unsaid(s, more, sizeof(more)));
 	}
 	return now >= s->deadline_ms ? state_timeout(s, now) : 0;
 }

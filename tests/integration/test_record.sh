@@ -22,7 +22,7 @@ cmp "$folder/real" "$folder/played" || fail "played: $(cat "$folder/played" "$fo
 # ended by Ctrl-C, the file is whole
 "$program" record --seconds 60 sim:lfp-4s,seed=1 "$folder/short.rec" 2>"$folder/err" &
 recorder=$!
-until_there has "$folder/short.rec" 3 '<'
+until_there has "$folder/short.rec" 7 '<'
 kill -INT $recorder
 wait $recorder || fail "Ctrl-C: $(cat "$folder/err")"
 

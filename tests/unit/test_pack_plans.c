@@ -33,6 +33,7 @@ static int frame_from(uint8_t start, const uint8_t *buf, size_t len, struct pb_f
 	ret->status = buf[1] & REFUSED ? buf[2] : 0;
 	ret->payload = buf + 2;
 	ret->payload_len = 1;
+	ret->in_parts = ret->command == PARTS;
 	return 3;
 }
 
@@ -201,6 +202,8 @@ static void begin(const struct pb_codec *codec)
 	};
 
 	pb_session_init(&session, &config);
+	session.requests.count =
+		0; /* as after the first connection; test_pack_age.c has that one */
 	now = 1000000;
 	sends = publishes = closes = 0;
 	event((struct pb_session_event){.type = PB_SESSION_START});
@@ -365,10 +368,15 @@ START_TEST(asked_again)
 		answer_parts();
 		pass(0);
 		polls++;
+		if (sent[(sends - 1) % sizeof(sent)] == AFTER) /* once a minute */
+			answer(AFTER, 1);
 	} while (session.state == PB_STATE_RESTING);
 	ck_assert_uint_eq(polls, 600 / 5);
 	answer(EXTRA, 35);
 	ck_assert_int_eq(session.sample.cycles, 35);
+	pass(0);
+	if (session.state != PB_STATE_RESTING)
+		answer(AFTER, 1);
 	next_poll();
 	answer(VOLTS, 12);
 	answer_parts();
@@ -410,18 +418,18 @@ static void stream(uint64_t ms)
 	}
 }
 
-/* Hardly anything is asked while it sends; one frame a poll is taken, and its age is its own. */
+/* One frame a poll is taken. It is asked for as often as it takes to know that frames are new. */
 START_TEST(sends_by_itself)
 {
 	begin_stream();
 	stream(60000 - 500);
-	ck_assert_uint_eq(sends, 2);
+	ck_assert_uint_eq(sends, 2 + 55 / 5);
 	ck_assert_uint_eq(publishes, 1 + 55 / 5);
 	ck_assert_uint_eq(session.status.timeouts, 0);
 	ck_assert_uint_eq(session.status.failures, 0);
 	ck_assert_uint_lt(now - session.status.sampled_ms, 5500);
 	stream(60000);
-	ck_assert_uint_eq(sends, 3); /* once a minute, for the proof */
+	ck_assert_uint_eq(sends, 2 + 115 / 5);
 	ck_assert_uint_eq(publishes, 1 + 115 / 5);
 	ck_assert_int_eq(session.sample.voltage_mv % 1000, 7);
 }
@@ -432,9 +440,10 @@ START_TEST(notice)
 {
 	begin_stream();
 	ck_assert_int_eq(session.sample.nominal_mah, 9);
+	stream(4500);
 	pass(500);
-	give(NOTE, 99);
-	stream(5500);
+	answer_stream(99, 40);
+	ck_assert_uint_eq(publishes, 2);
 	ck_assert_int_eq(session.sample.nominal_mah, 99);
 	event((struct pb_session_event){.type = PB_SESSION_DOWN});
 	pass(0);
@@ -442,7 +451,7 @@ START_TEST(notice)
 	answer(BEFORE, 8);
 	pass(0);
 	give(VOLTS, 50); /* it sends already, but was not asked in this connection */
-	ck_assert_uint_eq(sends, 4);
+	ck_assert_uint_eq(sends, 5);
 	ck_assert_uint_eq(publishes, 2);
 	give(NOTE, 0x55);
 	give(VOLTS, 51);
@@ -461,7 +470,7 @@ START_TEST(nothing_is_carried_over)
 	event((struct pb_session_event){.type = PB_SESSION_DOWN});
 	pass(0);
 	event((struct pb_session_event){.type = PB_SESSION_UP});
-	pass(3000 + 2000); /* two requests to wake it up, and three tries */
+	answer(BEFORE, 0);
 	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)], VOLTS);
 	now += 50;
 	give(NOTE, 0); /* toys have no capacity of 0 */
@@ -475,8 +484,7 @@ END_TEST
 /* It stops: asked again, by itself at first, with all that goes before it then. */
 START_TEST(stops_sending)
 {
-	static const uint8_t expected[] = {BEFORE, VOLTS,  VOLTS,  VOLTS, VOLTS,
-					   BEFORE, BEFORE, BEFORE, VOLTS};
+	static const uint8_t expected[] = {BEFORE, VOLTS, VOLTS, VOLTS, VOLTS, BEFORE};
 
 	begin_stream();
 	stream(2000);
@@ -486,13 +494,16 @@ START_TEST(stops_sending)
 	ck_assert_uint_eq(session.status.failures, 1);
 	ck_assert_uint_eq(session.status.last_error, PB_ERROR_TIMEOUT);
 	ck_assert_uint_eq(publishes, 1);
-	pass(3000);
+	pass(0);
 	expect_sent(expected, sizeof(expected));
 	/* and it is old in time */
-	pass(5000);
-	ck_assert_int_eq(session.status.quality, PB_QUALITY_STALE);
+	pass(7000);
+	ck_assert_int_ne(session.status.quality, PB_QUALITY_GOOD);
 	pass(12000);
 	ck_assert_uint_eq(closes, 1);
+	/* what it has always answered it does not answer now, so nothing else is asked */
+	for (size_t i = sizeof(expected); i < sends; i++)
+		ck_assert_uint_eq(sent[i], BEFORE);
 }
 END_TEST
 
@@ -511,7 +522,7 @@ START_TEST(starts_again)
 	ck_assert_int_eq(session.sample.voltage_mv, 56007);
 	stream(5500);
 	ck_assert_uint_eq(publishes, 3);
-	ck_assert_uint_eq(sends, 3);
+	ck_assert_uint_eq(sends, 4);
 }
 END_TEST
 
@@ -541,11 +552,11 @@ START_TEST(held_back)
 }
 END_TEST
 
-/* A way that gets slower and slower makes no pause: the minute's request shows it. */
+/* A way that gets slower and slower makes no pause: the request of each poll shows it. */
 START_TEST(lags_behind)
 {
 	begin_stream();
-	stream(65000 - 500);
+	stream(5000 - 500);
 	pass(500);
 	ck_assert_uint_eq(sends, 3);
 	publishes = 0;
@@ -558,6 +569,23 @@ START_TEST(lags_behind)
 	give(VOLTS, 45);
 	ck_assert_uint_eq(publishes, 1);
 	ck_assert_uint_eq(now - session.status.sampled_ms, 1600); /* as old as the request */
+}
+END_TEST
+
+/* When the notice does not come in time, a frame counts that an earlier notice proves. */
+START_TEST(notice_comes_late)
+{
+	begin_stream();
+	stream(5000 - 500);
+	pass(500);
+	for (int i = 0; i < 5; i++) {
+		pass(500);
+		give(VOLTS, (uint8_t)(30 + i));
+	}
+	ck_assert_uint_eq(publishes, 2);
+	ck_assert_int_eq(session.sample.voltage_mv / 1000, 33);
+	ck_assert_uint_ge(now - session.status.sampled_ms, 5000 + 2000); /* the first request */
+	ck_assert_uint_eq(sends, 3);
 }
 END_TEST
 
@@ -588,27 +616,30 @@ START_TEST(late_replies)
 }
 END_TEST
 
-/* With one kind of request only, nothing shows which try a reply is to, for a while. */
+/* With one kind of request only, one more than are open shows which reply is the newest. */
 START_TEST(late_replies_of_one_kind)
 {
 	begin(&older);
 	session.codec = &alone;
 	session.config.codec = &alone;
-	pass(1500);
+	pass(1500); /* two requests are out */
 	give_from(OTHER_START, VOLTS, 1);
-	ck_assert_uint_eq(now - session.status.sampled_ms, 1500);
-	next_poll();
-	now += 50;
-	give_from(OTHER_START, VOLTS, 1);
-	ck_assert_uint_eq(now - session.status.sampled_ms,
-			  4050); /* the second try of the first poll */
-	for (int i = 0; i < 6; i++) {
+	ck_assert_uint_eq(now - session.status.sampled_ms, 500); /* the first was another codec's */
+	for (int i = 0; i < 8; i++) {
 		next_poll();
-		now += 50;
-		give_from(OTHER_START, VOLTS, 1);
+		if (i == 2)
+			pass(1000); /* lost */
+		for (int n = 0; n < 4 && session.state == PB_STATE_WAITING; n++) {
+			now += 50;
+			give_from(OTHER_START, VOLTS, 1);
+			pass(0);
+		}
+		/* a lost reply costs one poll's time at first, then some requests more */
+		ck_assert_uint_le(now - session.status.sampled_ms, i == 2   ? 1050
+								   : i == 3 ? 5050
+									    : 150);
 	}
-	ck_assert_uint_eq(publishes, 8);
-	ck_assert_uint_ge(now - session.status.sampled_ms, 50);
+	ck_assert_uint_eq(publishes, 9);
 }
 END_TEST
 
@@ -625,12 +656,14 @@ START_TEST(settled_by_another)
 	next_poll();
 	answer(VOLTS, 3);
 	ck_assert_uint_eq(now - session.status.sampled_ms, 4050);
+	next_poll();
+	answer(VOLTS, 3); /* unclear once more */
 	answer(AFTER, 1);
 	for (int i = 0; i < 3; i++) {
-		next_poll();
 		answer(VOLTS, 4);
 		ck_assert_uint_eq(now - session.status.sampled_ms, 50);
 		ck_assert_int_eq(session.state, PB_STATE_RESTING);
+		next_poll();
 	}
 }
 END_TEST
@@ -808,6 +841,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_is_carried_over);
 	tcase_add_loop_test(tcase, held_back, 0, 4);
 	tcase_add_test(tcase, lags_behind);
+	tcase_add_test(tcase, notice_comes_late);
 	tcase_add_test(tcase, late_replies);
 	tcase_add_test(tcase, late_replies_of_one_kind);
 	tcase_add_test(tcase, settled_by_another);

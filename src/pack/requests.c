@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "requests.h"
+
+#include <string.h>
+
+/* An entry without a codec stands for every command. */
+static bool requests_match(const struct pb_request *entry, const struct pb_codec *codec,
+			   uint16_t command)
+{
+	return !entry->codec || (entry->codec == codec && entry->command == command);
+}
+
+/*
+ * Makes room in a full list: the newest entry of which there is an older one of the same command
+ * goes into that one. @return false: there are more commands than places.
+ */
+static bool requests_merge(struct pb_requests *requests)
+{
+	for (size_t newer = requests->count - 1; newer > 0; newer--) {
+		struct pb_request *from = &requests->open[newer];
+
+		for (size_t older = newer; older-- > 0;) {
+			struct pb_request *into = &requests->open[older];
+
+			if (!from->codec || !requests_match(into, from->codec, from->command))
+				continue;
+			into->last_ms = from->last_ms;
+			into->count += from->count;
+			memmove(from, from + 1, (requests->count - 1 - newer) * sizeof(*from));
+			requests->count--;
+			return true;
+		}
+	}
+	return false;
+}
+
+void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		   uint64_t now_ms)
+{
+	struct pb_request *last = &requests->open[PB_REQUESTS_MAX - 1];
+
+	if (requests->count == PB_REQUESTS_MAX && !requests_merge(requests)) {
+		last->codec = NULL;
+		last->last_ms = now_ms;
+		last->count++;
+		return;
+	}
+	requests->open[requests->count++] = (struct pb_request){.first_ms = now_ms,
+								.last_ms = now_ms,
+								.codec = codec,
+								.command = command,
+								.count = 1};
+}
+
+/* Of an entry that stands for several requests, those after @sent_ms stay. */
+static void requests_strike(struct pb_requests *requests, uint64_t sent_ms)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < requests->count; i++) {
+		struct pb_request entry = requests->open[i];
+
+		if (entry.count == 0 || entry.last_ms < sent_ms)
+			continue;
+		if (entry.first_ms < sent_ms)
+			entry.first_ms = sent_ms;
+		requests->open[kept++] = entry;
+	}
+	requests->count = kept;
+}
+
+uint64_t requests_answered(struct pb_requests *requests, const struct pb_codec *codec,
+			   uint16_t command)
+{
+	struct pb_request *entry = requests->open, *end = entry + requests->count;
+	uint64_t sent_ms;
+
+	while (entry < end && !requests_match(entry, codec, command))
+		entry++;
+	if (entry == end)
+		return 0;
+	sent_ms = entry->first_ms;
+	entry->count--;
+	if (entry->count == 1)
+		entry->first_ms = entry->last_ms;
+	requests_strike(requests, sent_ms);
+	return sent_ms;
+}
+
+uint32_t requests_open(const struct pb_requests *requests, const struct pb_codec *codec,
+		       uint16_t command)
+{
+	uint32_t total = 0;
+
+	for (size_t i = 0; i < requests->count; i++) {
+		const struct pb_request *entry = &requests->open[i];
+
+		if (requests_match(entry, codec, command))
+			total += entry->count;
+	}
+	return total;
+}

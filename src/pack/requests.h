@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The list of open requests: those that were sent and may still be answered. It tells how old a
+ * reply can be at most.
+ *
+ * Replies carry no time and no number. But nothing overtakes on the way, there and back, and a
+ * request has at most one reply. So a reply to a command may answer the oldest open request with
+ * that command, and once it is here, requests sent before that one will not be answered any more.
+ *
+ * The list outlives connections: a serial device server may keep a reply while nobody is
+ * connected, and send it later. No request is forgotten because time has passed.
+ */
+#pragma once
+
+#include "packbridge/pack.h"
+
+/** Notes that a request was sent at @now_ms. A full list makes later ages older, never younger. */
+void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		   uint64_t now_ms);
+
+/**
+ * A reply to @command has come: strikes the request that it answers, and those before it.
+ * @return when the oldest request was sent that it may answer; 0: none is open, it is unsolicited.
+ */
+uint64_t requests_answered(struct pb_requests *requests, const struct pb_codec *codec,
+			   uint16_t command);
+
+/** @return how many requests with @command are open. */
+uint32_t requests_open(const struct pb_requests *requests, const struct pb_codec *codec,
+		       uint16_t command);
