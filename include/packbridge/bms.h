@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct pb_bound;
 struct pb_sample;
 
 enum pb_frame_kind {
@@ -124,6 +125,9 @@ struct pb_codec {
 	const struct pb_codec *next;
 	const struct pb_query *queries;
 	size_t query_count;
+	/** What its boards can say, where that is less than the catalogue has: for
+	 * pb_sample_check(). */
+	const struct pb_bound *bounds;
 
 	/**
 	 * Measures and checks the frame at the head of a stream.
@@ -138,8 +142,10 @@ struct pb_codec {
 	/**
 	 * Decodes a whole frame, as frame() accepted it, into the members that it carries; the
 	 * others keep their value. A refusal or a frame without battery data changes nothing.
-	 * @return 0; 1: more frames of the same reply follow; -EPROTO impossible content (@sample
-	 * is intact).
+	 * Values are taken as they are, possible or not, but for those that stand for "not there":
+	 * pb_sample_check() judges them, and until then even counts may be out of range.
+	 * @return 0; 1: more frames of the same reply follow; -EPROTO: it can't be such a reply
+	 * (@sample is intact, or has the number of cells that can't be).
 	 */
 	int (*decode)(const struct pb_frame *frame, struct pb_sample *sample);
 

@@ -62,6 +62,7 @@ enum pb_activity { PB_ACTIVITY_IDLE = 0, PB_ACTIVITY_CHARGING = 1, PB_ACTIVITY_D
 
 enum {
 	PB_ACTIVE_MA = 100,
+	PB_POWER_MAX_MW = 1000000000,	  /**< 1 MW: more is left out */
 	PB_TIME_TO_EMPTY_MAX_S = 3600000, /**< 1000 h: longer is idle */
 };
 
@@ -146,6 +147,7 @@ struct pb_sample {
 	bool charge_fet;     /**< conducting */
 	bool discharge_fet;  /**< conducting */
 	int32_t cell_count;  /**< 0..PB_CELLS_MAX */
+	int32_t cells_said;  /**< the same as the board counts them elsewhere; 0: it does not */
 	uint64_t cell_has;   /**< bit 0: cell_mv[0] was reported */
 	int32_t cell_mv[PB_CELLS_MAX];
 	int32_t cell_min_mv;
@@ -227,6 +229,8 @@ struct pb_status {
 	uint32_t unsolicited;	/**< replies that answer no request of ours */
 	uint64_t details_ms; /**< pb_now_ms() of the oldest value that is asked for rarely; 0: there
 				is none */
+	uint32_t impossible_readings; /**< replies and readings refused for what they said */
+	uint32_t impossible_values;   /**< values that were left out of readings */
 	enum pb_error last_error;
 	uint64_t link_has; /**< bit 0: rssi_dbm is known */
 	int32_t rssi_dbm;  /**< received signal strength of the link, where it has one */
@@ -447,13 +451,14 @@ struct pb_field {
 	uint16_t offset;  /**< of the value, or of element 0 */
 	uint8_t size;	  /**< bytes of one element; for text, of the whole */
 	bool is_signed;
-	bool indexed;	     /**< an array, shown as name[0].. */
-	bool live;	     /**< changes with the clock, not only with a reading */
-	bool data;	     /**< belongs to the reading, so it is old when the reading is */
-	uint16_t count;	     /**< elements; 1 for a scalar */
-	bool flow;	     /**< its sign is the direction of the charge */
-	bool sum;	     /**< a bank adds it up: PB_MEMBERS_MAX times as far */
-	int8_t has;	     /**< enum pb_has in sample.has, or -1: always there */
+	bool indexed;	/**< an array, shown as name[0].. */
+	bool live;	/**< changes with the clock, not only with a reading */
+	bool data;	/**< belongs to the reading, so it is old when the reading is */
+	uint16_t count; /**< elements; 1 for a scalar */
+	bool vital;	/**< where a reading has it, it must be possible: see pb_sample_check() */
+	bool flow;	/**< its sign is the direction of the charge */
+	bool sum;	/**< a bank adds it up: PB_MEMBERS_MAX times as far */
+	int8_t has;	/**< enum pb_has in sample.has, or -1: always there */
 	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
 	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
 	const char *description;
@@ -484,3 +489,67 @@ void pb_field_set(const struct pb_field *field, void *data, unsigned int index, 
 
 /** Symbol for printing: "mV", "permille", "" for none. */
 const char *pb_uom_symbol(enum pb_uom uom);
+
+/* ---- what cannot be ---- */
+
+/** What is known of a field's range beyond the catalogue, e.g. of one maker's boards. */
+struct pb_bound {
+	const char *field; /**< name in the catalogue; NULL ends a list */
+	int64_t min, max;
+};
+
+/** What a refused value disagrees with. */
+enum pb_against {
+	PB_AGAINST_RANGE, /**< what can occur */
+	PB_AGAINST_CELLS, /**< the voltages or the number of the cells */
+	PB_AGAINST_COUNT, /**< the number of cells as the board counts them elsewhere */
+	PB_AGAINST_FULL,  /**< the full capacity */
+	PB_AGAINST_FORM,  /**< it is a whole reply that has not the form of one */
+};
+
+/** What was refused: which field, why, how often, and what it said the last time. */
+struct pb_refusal {
+	const struct pb_field *field; /**< NULL: it is a reply, @reply */
+	const char *reply;	      /**< name of its request; borrowed */
+	enum pb_against against;
+	unsigned int index; /**< of an array's element: the first that was refused */
+	uint32_t times;	    /**< readings that it spoilt or was left out of; wraps */
+	int64_t value;
+	int64_t min, max; /**< what would have been possible */
+};
+
+enum {
+	PB_REFUSALS_MAX = 40,
+	PB_REFUSAL_TEXT_MAX = 128,
+};
+
+/** All refusals of a pack, one row a field and reason. Zero it to begin. */
+struct pb_refusals {
+	uint32_t readings, values; /**< struct pb_status: impossible_readings, impossible_values */
+	size_t count;
+	size_t last; /**< row that spoilt the last refused reading */
+	struct pb_refusal rows[PB_REFUSALS_MAX];
+};
+
+/**
+ * Holds a whole reading against what can be: each field against its range, and what the board says
+ * twice against itself. Values that cannot be are taken out of @sample: they are absent then. One
+ * of a vital field (voltage, current, SoC, cells) makes the whole reading impossible. To be called
+ * before pb_sample_derive(). Bounds and their reasons: docs/protocols/README.md.
+ * @bounds: the codec's own, ended by a row without name; may be NULL.
+ * @refusals: what was refused is added; may be NULL.
+ * @return 0; -EPROTO: no reading (what is left of @sample is possible, each by itself).
+ */
+int pb_sample_check(struct pb_sample *sample, const struct pb_bound *bounds,
+		    struct pb_refusals *refusals);
+/**
+ * Adds a reply that a codec refused: by the value in @sample that can't be, or as a whole.
+ * @reply: its request's name; static storage.
+ */
+void pb_refusals_add_reply(struct pb_refusals *refusals, const char *reply,
+			   const struct pb_sample *sample, const struct pb_bound *bounds);
+/** What it is in words, e.g. "current_ma is 3553500, expected -2000000 to 2000000". */
+void pb_refusal_text(const struct pb_refusal *refusal, char *out, size_t cap);
+/** pb_error_text(); of PB_ERROR_IMPOSSIBLE with what it was. */
+void pb_refusals_error_text(const struct pb_refusals *refusals, enum pb_error error, char *out,
+			    size_t cap);

@@ -331,6 +331,8 @@ static void add_counters(struct pb_status *status, const struct pb_status *of)
 	status->bad_frames += of->bad_frames;
 	status->garbage_bytes += of->garbage_bytes;
 	status->unsolicited += of->unsolicited;
+	status->impossible_readings += of->impossible_readings;
+	status->impossible_values += of->impossible_values;
 }
 
 static void add_status(const struct pb_member *members, size_t count, struct pb_battery *bank)
@@ -340,6 +342,7 @@ static void add_status(const struct pb_member *members, size_t count, struct pb_
 	status->polls = status->failures = status->connects = status->reconnects = 0;
 	status->timeouts = status->bad_frames = status->garbage_bytes = status->unsolicited = 0;
 	status->details_ms = 0;
+	status->impossible_readings = status->impossible_values = 0;
 	status->connected = false;
 	status->stale_after_s = 0;
 	status->sampled_ms = UINT64_MAX;

@@ -29,14 +29,14 @@
 	}
 
 /* an array of struct pb_sample, with a mask of the elements that were reported */
-#define ARRAY(member, mask, uom_, min_, max_, has_, text)                                          \
+#define ARRAY(member, mask, uom_, min_, max_, has_, text, ...)                                     \
 	{                                                                                          \
 		.name = #member, .kind = PB_KIND_NUMBER, .uom = PB_UOM_##uom_, .min = (min_),      \
 		.max = (max_), .offset = offsetof(struct pb_battery, sample.member[0]),            \
 		.size = SIZE(pb_sample, member[0]), .is_signed = true, .indexed = true,            \
 		.data = true, .count = SIZE(pb_sample, member) / SIZE(pb_sample, member[0]),       \
 		.has = PB_HAS_##has_, .element_has = offsetof(struct pb_battery, sample.mask),     \
-		.description = (text)                                                              \
+		.description = (text), ##__VA_ARGS__                                               \
 	}
 
 #define COUNTER(label, number, text)                                                               \
@@ -105,11 +105,11 @@
 
 /* clang-format off */
 static const struct pb_field battery_fields[] = {
-	SAMPLE(voltage_mv, NUMBER, MV, 0, 600000, VOLTAGE, "voltage at the terminals", .sum = true),
-	SAMPLE(current_ma, NUMBER, MA, -4000000, 4000000, CURRENT, "current, positive while charging", .sum = true, .flow = true),
-	SAMPLE(power_mw, NUMBER, MW, -1000000000, 1000000000, POWER, "voltage times current, positive while charging", .sum = true, .flow = true),
+	SAMPLE(voltage_mv, NUMBER, MV, 0, 600000, VOLTAGE, "voltage at the terminals", .sum = true, .vital = true),
+	SAMPLE(current_ma, NUMBER, MA, -4000000, 4000000, CURRENT, "current, positive while charging", .sum = true, .flow = true, .vital = true),
+	SAMPLE(power_mw, NUMBER, MW, -PB_POWER_MAX_MW, PB_POWER_MAX_MW, POWER, "voltage times current, positive while charging", .sum = true, .flow = true),
 	SAMPLE(activity, ENUM, NONE, 0, PB_ACTIVITY_DISCHARGING, ACTIVITY, "which way the charge flows, from 0.1 A on: 0 idle, 1 charging, 2 discharging"),
-	SAMPLE(soc_permille, NUMBER, PERMILLE, 0, 1000, SOC, "state of charge"),
+	SAMPLE(soc_permille, NUMBER, PERMILLE, 0, 1000, SOC, "state of charge", .vital = true),
 	SAMPLE(soc_percent, NUMBER, NONE, 0, 100, SOC, "state of charge in whole %; 0 and 100 only when it is just that, since inverters act on these"),
 	SAMPLE(soh_permille, NUMBER, PERMILLE, 0, 1000, SOH, "state of health"),
 	SAMPLE(remaining_mah, NUMBER, MAH, 0, 10000000, REMAINING, "charge left", .sum = true),
@@ -132,8 +132,8 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(version, NUMBER, NONE, 0, 65534, VERSION, "firmware byte of the BMS, as it is"),
 	SAMPLE(charge_fet, BOOL, NONE, 0, 1, CHARGE_FET, "the charge FET conducts"),
 	SAMPLE(discharge_fet, BOOL, NONE, 0, 1, DISCHARGE_FET, "the discharge FET conducts"),
-	SAMPLE(cell_count, NUMBER, NONE, 0, PB_CELLS_MAX, CELLS, "cells in series", .sum = true),
-	ARRAY(cell_mv, cell_has, MV, 0, 20000, CELLS, "cell voltage"),
+	SAMPLE(cell_count, NUMBER, NONE, 0, PB_CELLS_MAX, CELLS, "cells in series", .sum = true, .vital = true),
+	ARRAY(cell_mv, cell_has, MV, 0, 20000, CELLS, "cell voltage", .vital = true),
 	SAMPLE(temperature_count, NUMBER, NONE, 0, PB_TEMPERATURES_MAX, TEMPERATURES, "temperature probes that the BMS has a place for"),
 	ARRAY(temperature_mc, temperature_has, MC, -100000, 300000, TEMPERATURES, "temperature"),
 	SAMPLE(cell_min_mv, NUMBER, MV, 0, 20000, CELL_EXTREMES, "lowest cell voltage"),
@@ -175,6 +175,8 @@ static const struct pb_field battery_fields[] = {
 	STATUS(bad_frames, NUMBER, NONE, 0, UINT32_MAX, false, "replies with a wrong checksum or end"),
 	STATUS(garbage_bytes, NUMBER, NONE, 0, UINT32_MAX, false, "received bytes that belonged to no reply"),
 	STATUS(unsolicited, NUMBER, NONE, 0, UINT32_MAX, false, "replies that answer no request: another device or program is on the line"),
+	STATUS(impossible_readings, NUMBER, NONE, 0, UINT32_MAX, false, "readings refused because a value that they can't do without was impossible"),
+	STATUS(impossible_values, NUMBER, NONE, 0, UINT32_MAX, false, "impossible values that were left out of readings"),
 	STATUS(last_error, ENUM, NONE, 0, PB_ERROR_COUNT - 1, false, "why the last poll or connection failed: "
 		"0 nothing failed yet, 1 no connection, 2 connection lost, 3 no reply, 4 wrong checksum, "
 		"5 no frame in the bytes, 6 refused by the BMS, 7 impossible content, "

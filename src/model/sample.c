@@ -7,7 +7,8 @@ static void derive_power(struct pb_sample *s)
 	if (!(s->has & PB_HAS(PB_HAS_VOLTAGE)) || !(s->has & PB_HAS(PB_HAS_CURRENT)))
 		return;
 	s->power_mw = pb_scale(s->voltage_mv, s->current_ma, 1000);
-	s->has |= PB_HAS(PB_HAS_POWER);
+	if (s->power_mw >= -PB_POWER_MAX_MW && s->power_mw <= PB_POWER_MAX_MW)
+		s->has |= PB_HAS(PB_HAS_POWER);
 }
 
 static void derive_flow(struct pb_sample *s)
