@@ -114,7 +114,8 @@ struct pb_session {
 	const struct pb_query *query; /**< that is out, or goes out next */
 	enum pb_log_level note_level;
 	char note[PB_NOTE_MAX];
-	bool logged_in; /**< the radio module took the password, in this connection */
+	bool logged_in;		     /**< the radio module took the password, in this connection */
+	struct pb_refusals refusals; /**< what the pack said that can't be */
 
 	/* private to session.c from here on */
 	struct pb_sample work; /**< the reading in the making */

@@ -314,6 +314,8 @@ static void copy_counters(struct pb_session *s)
 {
 	s->status.bad_frames = s->stream.bad_frames;
 	s->status.garbage_bytes = s->stream.garbage_bytes;
+	s->status.impossible_readings = s->refusals.readings;
+	s->status.impossible_values = s->refusals.values;
 }
 
 /* Makes room for another pack until the next poll is due. */
@@ -365,8 +367,8 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 	uint32_t retry_ms = s->config.poll_ms < RETRY_CYCLE_MS ? s->config.poll_ms : RETRY_CYCLE_MS;
 	const char *name = s->query ? s->query->name : "all";
 	unsigned int todo = PB_DO_STATUS;
+	char why[PB_NOTE_MAX - 64], text[PB_NOTE_MAX - 64], more[64];
 	enum pb_log_level level;
-	char why[64], more[64];
 
 	s->status.failures++;
 	/* what the board was told at first, it may have forgotten */
@@ -376,16 +378,18 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 	s->failed_cycles++;
 	s->turned = false;
 	copy_counters(s);
+	pb_refusals_error_text(&s->refusals, s->cycle_error, text, sizeof(text));
 	if (s->failed_cycles >= FAILED_CYCLES_MAX) {
-		snprintf(why, sizeof(why), "%u polls in a row failed", s->failed_cycles);
+		snprintf(why, sizeof(why), "%u polls in a row failed%s", s->failed_cycles,
+			 text + strlen(pb_error_text(s->cycle_error)));
 		s->drain = s->cycle_error == PB_ERROR_LATE;
 		s->codec_known = false; /* perhaps another pack is there now */
 		return PB_DO_CLOSE | back_off(s, s->cycle_error, why, now);
 	}
 	if (s->failed_cycles == 1 && !s->trouble) {
 		level = trouble_level(s, now);
-		todo |= note(s, level, "poll failed, request '%s': %s%s", name,
-			     pb_error_text(s->cycle_error), unsaid(s, more, sizeof(more)));
+		todo |= note(s, level, "poll failed, request '%s': %s%s", name, text,
+			     unsaid(s, more, sizeof(more)));
 	}
 	return todo | rest(s, retry_ms, now);
 }
@@ -529,6 +533,15 @@ static const struct pb_query *query_at(const struct pb_session *s, size_t step)
 	return query->when == rounds[step / count] && !(s->done >> index & 1) ? query : NULL;
 }
 
+static unsigned int next_codec(struct pb_session *s, uint64_t now);
+
+/* What was read cannot be: it is a failed poll, the last reading stays until it is stale. */
+static unsigned int refuse_reading(struct pb_session *s, uint64_t now)
+{
+	s->cycle_error = PB_ERROR_IMPOSSIBLE;
+	return pb_session_searching(s) ? next_codec(s, now) : fail_cycle(s, now);
+}
+
 /*
  * Goes on to the next query, from s->step. @gap: leave the silence before it that boards need.
  */
@@ -543,6 +556,8 @@ static unsigned int go_on(struct pb_session *s, bool gap, uint64_t now)
 		if (s->step == 2 * count) {
 			if (s->work_ms == 0) /* all was refused */
 				return fail_cycle(s, now);
+			if (pb_sample_check(&s->work, s->codec->bounds, &s->refusals) < 0)
+				return refuse_reading(s, now);
 			todo |= publish(s, now);
 			if (!(todo & PB_DO_PUBLISH))
 				return todo;
@@ -815,7 +830,11 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 	}
 	s->wakes_left = 0;
 	s->status.timeouts++;
-	s->cycle_error = bad ? PB_ERROR_CHECKSUM : garbage ? PB_ERROR_GARBAGE : PB_ERROR_TIMEOUT;
+	/* what one codec was told says more than the silence of those tried behind it */
+	if (!pb_session_searching(s) || s->cycle_error != PB_ERROR_IMPOSSIBLE)
+		s->cycle_error = bad	   ? PB_ERROR_CHECKSUM
+				 : garbage ? PB_ERROR_GARBAGE
+					   : PB_ERROR_TIMEOUT;
 	return --s->tries_left > 0 ? send_query(s, now) : give_up_query(s, now);
 }
 
@@ -859,6 +878,7 @@ static unsigned int take_reply(struct pb_session *s, const struct pb_frame *fram
 	r = s->codec->decode(frame, target);
 	s->base.carry = target->carry;
 	if (r < 0) {
+		pb_refusals_add_reply(&s->refusals, s->query->name, target, s->codec->bounds);
 		s->cycle_error = PB_ERROR_IMPOSSIBLE;
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);
 	}

@@ -66,7 +66,7 @@ static int toy_decode(const struct pb_frame *frame, struct pb_sample *s)
 		return 0;
 	case PARTS:
 		s->cell_count = PARTS_COUNT;
-		s->cell_mv[value - 1] = 3000 + value;
+		s->cell_mv[value - 1] = 4000 + value; /* 12 V together */
 		s->cell_has |= UINT64_C(1) << (value - 1);
 		s->has |= PB_HAS(PB_HAS_CELLS);
 		return s->cell_has != 7;
