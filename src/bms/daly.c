@@ -58,8 +58,8 @@ enum {
 	D2_CELLS = 32,
 	PROBES = 8,
 	NAME_LEN = 16,
+	ALARM_BYTES = 7,
 	P81_NAME_LEN = 28,
-	CAPACITY_MAX_MAH = 10000000,
 
 	CELLS_A_FRAME = 3,
 	PROBES_A_FRAME = 7,
@@ -80,7 +80,7 @@ static int32_t current_ma(uint16_t raw)
 static bool temperature(unsigned int raw, int32_t *ret_mc)
 {
 	*ret_mc = ((int32_t)raw - CELSIUS_ZERO) * 1000;
-	return raw != 0 && raw < NO_PROBE;
+	return raw != 0 && raw != NO_PROBE && raw != NO_WORD;
 }
 
 static void put_probe(struct pb_sample *s, unsigned int index, unsigned int raw)
@@ -97,7 +97,7 @@ static void put_mos(struct pb_sample *s, unsigned int raw)
 
 static void put_capacity(struct pb_sample *s, int64_t *member, enum pb_has has, uint32_t mah)
 {
-	if (mah == 0 || mah > CAPACITY_MAX_MAH)
+	if (mah == 0 || mah == UINT32_MAX)
 		return;
 	*member = mah;
 	s->has |= PB_HAS(has);
@@ -110,6 +110,23 @@ static void put_firmware(struct pb_sample *s, const uint8_t *text, size_t len)
 	bms_text(s->firmware, sizeof(s->firmware), text, strnlen((const char *)text, len));
 	if (s->firmware[0])
 		s->has |= PB_HAS(PB_HAS_FIRMWARE);
+}
+
+static void put_switches(struct pb_sample *s, unsigned int charge, unsigned int discharge)
+{
+	if (bms_bool(charge, &s->charge_fet))
+		s->has |= PB_HAS(PB_HAS_CHARGE_FET);
+	if (bms_bool(discharge, &s->discharge_fet))
+		s->has |= PB_HAS(PB_HAS_DISCHARGE_FET);
+}
+
+/* All bits of a byte exclude each other (on for ever, and never): the board does not have it. */
+static bool alarms_are_there(uint64_t bits)
+{
+	for (unsigned int i = 0; i < ALARM_BYTES; i++)
+		if ((bits >> 8 * i & 0xFF) == 0xFF)
+			return false;
+	return true;
 }
 
 /*
@@ -144,6 +161,8 @@ static void put_alarms(struct pb_sample *s, uint64_t bits)
 		{6, 2, PB_PROTECT_SHORT_CIRCUIT},
 	};
 
+	if (!alarms_are_there(bits))
+		return;
 	s->protection_mask = 0;
 	for (size_t i = 0; i < PB_ARRAY_SIZE(meanings); i++)
 		if (bits >> (8 * meanings[i].byte + meanings[i].bit) & 1)
@@ -270,23 +289,29 @@ static uint16_t word(const uint8_t *p, size_t index)
 	return pb_get_be16(place(p, index));
 }
 
-/* 0 mV is a reading: a broken sense wire. */
-static void put_cells(struct pb_sample *s, const uint8_t *p, unsigned int count)
+/* 0 mV is a reading: a broken sense wire. @return 0; -EPROTO: there can't be so many cells. */
+static int put_cells(struct pb_sample *s, const uint8_t *p, unsigned int count, unsigned int places)
 {
 	s->cell_count = (int32_t)count;
+	s->has |= PB_HAS(PB_HAS_CELLS);
+	s->cell_has = 0;
+	if (count == 0 || count > places)
+		return -EPROTO;
 	s->cell_has = (UINT64_C(1) << count) - 1;
 	for (unsigned int i = 0; i < count; i++)
 		s->cell_mv[i] = word(p, i);
-	s->has |= PB_HAS(PB_HAS_CELLS);
+	return 0;
 }
 
 static void put_probes(struct pb_sample *s, const uint8_t *p, unsigned int count)
 {
-	s->temperature_count = (int32_t)count;
 	s->temperature_has = 0;
-	for (unsigned int i = 0; i < count; i++)
-		put_probe(s, i, word(p, i));
+	if (count == NO_WORD)
+		return;
+	s->temperature_count = (int32_t)count;
 	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
+	for (unsigned int i = 0; i < count && count <= PROBES; i++)
+		put_probe(s, i, word(p, i));
 }
 
 /* Voltage, current and SoC stand side by side in both maps. */
@@ -298,18 +323,14 @@ static void put_pack(struct pb_sample *s, const uint8_t *p)
 	s->has |= PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT) | PB_HAS(PB_HAS_SOC);
 }
 
-static void put_switches(struct pb_sample *s, unsigned int charge, unsigned int discharge)
-{
-	s->charge_fet = charge != 0;
-	s->discharge_fet = discharge != 0;
-	s->has |= PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET);
-}
-
 static void put_charge(struct pb_sample *s, unsigned int remaining, unsigned int cycles)
 {
 	s->remaining_mah = (int64_t)remaining * 100;
 	s->cycles = (int32_t)cycles;
-	s->has |= PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_CYCLES);
+	if (remaining != NO_WORD)
+		s->has |= PB_HAS(PB_HAS_REMAINING);
+	if (cycles != NO_WORD)
+		s->has |= PB_HAS(PB_HAS_CYCLES);
 }
 
 /*
@@ -321,7 +342,7 @@ static void d2_balance(const uint8_t *p, struct pb_sample *s)
 	uint64_t mask = word(p, 0) | (uint64_t)word(p, 1) << 16;
 	bool nameless = mask == 0 && s->has & PB_HAS(PB_HAS_BALANCING) && s->balancing;
 
-	if (!nameless && (word(p, 0) != NO_WORD || word(p, 1) != NO_WORD)) {
+	if (!nameless && word(p, 0) != NO_WORD && word(p, 1) != NO_WORD) {
 		s->balance_mask = mask;
 		s->has |= PB_HAS(PB_HAS_BALANCE);
 	}
@@ -330,19 +351,19 @@ static void d2_balance(const uint8_t *p, struct pb_sample *s)
 
 static int d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
 {
-	unsigned int cells = word(p, 0x31), probes = word(p, 0x32);
+	unsigned int probes = word(p, 0x32);
 
-	if (cells == 0 || cells > D2_CELLS || probes > PROBES || word(p, 0x2A) > 1000)
+	if (put_cells(s, p, word(p, 0x31), D2_CELLS) < 0)
 		return -EPROTO;
 	/* boards exist that count no probe and have one */
 	if (probes == 0 && word(p, 0x20) != 0 && word(p, 0x20) < NO_PROBE)
 		probes = 1;
-	put_cells(s, p, cells);
 	put_probes(s, place(p, 0x20), probes);
 	put_pack(s, place(p, 0x28));
 	put_charge(s, word(p, 0x30), word(p, 0x33));
 	s->balancing = word(p, 0x34) != 0;
-	s->has |= PB_HAS(PB_HAS_BALANCING);
+	if (word(p, 0x34) != NO_WORD)
+		s->has |= PB_HAS(PB_HAS_BALANCING);
 	put_switches(s, word(p, 0x35), word(p, 0x36));
 	/* A5's bytes 0 and 1, 2 and 3, 4 and 5, the first of each in the low half */
 	put_alarms(s,
@@ -378,14 +399,28 @@ static int d2_decode(const struct pb_frame *frame, struct pb_sample *s)
 
 static int p81_cells(const uint8_t *p, struct pb_sample *s)
 {
-	unsigned int cells = word(p, 0x3C), probes = word(p, 0x3D);
-
-	if (cells == 0 || cells > PB_CELLS_MAX || probes > PROBES || word(p, 0x3A) > 1000)
+	if (put_cells(s, p, word(p, 0x3C), PB_CELLS_MAX) < 0)
 		return -EPROTO;
-	put_cells(s, p, cells);
-	put_probes(s, place(p, 0x30), probes);
+	put_probes(s, place(p, 0x30), word(p, 0x3D));
 	put_pack(s, place(p, 0x38));
 	return 0;
+}
+
+static void p81_balance(const uint8_t *p, struct pb_sample *s)
+{
+	s->balance_mask = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		if (word(p, i) == NO_WORD)
+			return;
+		s->balance_mask |= (uint64_t)word(p, i) << 16 * i;
+	}
+	s->has |= PB_HAS(PB_HAS_BALANCE);
+}
+
+/* Of a register that the board does not have, nobody knows whether it is a switch. */
+static bool is_switch(uint16_t raw)
+{
+	return raw <= 1 || raw == NO_WORD;
 }
 
 /* Alarms are known to be somewhere, but not where. */
@@ -393,13 +428,10 @@ static int p81_status(const uint8_t *block, struct pb_sample *s)
 {
 	const uint8_t *p = place(block, 0x48 - P81_STATUS); /* from register 48 on */
 
-	if (word(p, 0x52 - 0x48) > 1 || word(p, 0x53 - 0x48) > 1)
+	if (!is_switch(word(p, 0x52 - 0x48)) || !is_switch(word(p, 0x53 - 0x48)))
 		return -EPROTO;
 	put_charge(s, word(p, 0x4B - 0x48), word(p, 0x4C - 0x48));
-	s->balance_mask = 0;
-	for (unsigned int i = 0; i < 3; i++)
-		s->balance_mask |= (uint64_t)word(p, 0x4F - 0x48 + i) << 16 * i;
-	s->has |= PB_HAS(PB_HAS_BALANCE);
+	p81_balance(place(p, 0x4F - 0x48), s);
 	put_switches(s, word(p, 0x52 - 0x48), word(p, 0x53 - 0x48));
 	put_mos(s, word(p, 0x5A - 0x48));
 	return 0;
@@ -470,26 +502,28 @@ static int a5_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 	return bms_checksum(ret, 2, buf[A5_LEN - 1], bms_sum(buf, A5_LEN - 1) & 0xFF);
 }
 
-static int a5_pack(const uint8_t *p, struct pb_sample *s)
+static void a5_pack(const uint8_t *p, struct pb_sample *s)
 {
-	if (pb_get_be16(p + 6) > 1000)
-		return -EPROTO;
 	s->voltage_mv = pb_get_be16(p) * 100;
 	s->current_ma = -current_ma(pb_get_be16(p + 4)); /* the other way round than D2 */
 	s->soc_permille = pb_get_be16(p + 6);
 	s->has |= PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT) | PB_HAS(PB_HAS_SOC);
-	return 0;
 }
 
 static int a5_counts(const uint8_t *p, struct pb_sample *s)
 {
-	if (p[0] == 0 || p[0] > PB_CELLS_MAX || p[1] > PB_TEMPERATURES_MAX)
-		return -EPROTO;
-	s->carry.cells = p[0];
-	s->carry.probes = p[1];
 	s->cell_count = p[0];
 	s->cycles = pb_get_be16(p + 5);
 	s->has |= PB_HAS(PB_HAS_CELLS) | PB_HAS(PB_HAS_CYCLES);
+	if (p[0] == 0 || p[0] > PB_CELLS_MAX)
+		return -EPROTO;
+	s->carry.cells = p[0];
+	s->carry.probes = p[1];
+	if (p[1] <= PB_TEMPERATURES_MAX)
+		return 0;
+	s->carry.probes = 0;
+	s->temperature_count = p[1];
+	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
 	return 0;
 }
 
@@ -555,7 +589,8 @@ static int a5_decode(const struct pb_frame *frame, struct pb_sample *s)
 		put_capacity(s, &s->nominal_mah, PB_HAS_NOMINAL, pb_get_be32(p));
 		return 0;
 	case 0x90:
-		return a5_pack(p, s);
+		a5_pack(p, s);
+		return 0;
 	case 0x93:
 		put_switches(s, p[1], p[2]);
 		s->remaining_mah = pb_get_be32(p + 4);
@@ -640,6 +675,22 @@ static void a5_explain(const uint8_t *buf, size_t len, int reason, const struct 
 #define SETTINGS_BRING (PB_HAS(PB_HAS_NOMINAL) | PB_HAS(PB_HAS_FULL))
 #define VERSIONS_BRING PB_HAS(PB_HAS_FIRMWARE)
 
+/* Raw currents count from 30000, so 0 and FFFF are -3000.0 and 3553.5 A. */
+#define DALY_BOUNDS                                                                                \
+	{"current_ma", -2000000, 2000000}, {"cell_mv", 0, 6500},                                   \
+		{"temperature_mc", -40000, 150000},                                                \
+	{                                                                                          \
+		"mos_temperature_mc", -40000, 150000                                               \
+	}
+
+static const struct pb_bound word_bounds[] = {
+	DALY_BOUNDS,
+	{"temperature_count", 0, PROBES},
+	{0},
+};
+
+static const struct pb_bound a5_bounds[] = {DALY_BOUNDS, {0}};
+
 static const struct pb_query d2_queries[] = {
 	{"status", STATUS, .required = true, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0x00, 0x00, 0x3E, 0xD7, 0xB9}},
@@ -687,6 +738,7 @@ static const struct pb_codec a5_wire_codec = {
 	.dialect = "A5, host 40",
 	.queries = a5_wire_queries,
 	.query_count = PB_ARRAY_SIZE(a5_wire_queries),
+	.bounds = a5_bounds,
 	.frame = a5_frame,
 	.decode = a5_decode,
 	.explain = a5_explain,
@@ -698,6 +750,7 @@ static const struct pb_codec a5_codec = {
 	.next = &a5_wire_codec,
 	.queries = a5_queries,
 	.query_count = PB_ARRAY_SIZE(a5_queries),
+	.bounds = a5_bounds,
 	.frame = a5_frame,
 	.decode = a5_decode,
 	.explain = a5_explain,
@@ -709,6 +762,7 @@ static const struct pb_codec p81_codec = {
 	.next = &a5_codec,
 	.queries = p81_queries,
 	.query_count = PB_ARRAY_SIZE(p81_queries),
+	.bounds = word_bounds,
 	.frame = p81_frame,
 	.decode = p81_decode,
 	.conceal = p81_conceal,
@@ -722,6 +776,7 @@ const struct pb_codec pb_codec_daly = {
 	.next = &p81_codec,
 	.queries = d2_queries,
 	.query_count = PB_ARRAY_SIZE(d2_queries),
+	.bounds = word_bounds,
 	.frame = d2_frame,
 	.decode = d2_decode,
 	.identify = daly_identify,

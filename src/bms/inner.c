@@ -33,6 +33,19 @@ void bms_text(char *out, size_t cap, const uint8_t *text, size_t len)
 	out[len] = '\0';
 }
 
+int32_t bms_int32(uint32_t raw)
+{
+	return raw > INT32_MAX ? INT32_MAX : (int32_t)raw;
+}
+
+bool bms_bool(unsigned int raw, bool *ret)
+{
+	if (raw > 1)
+		return false;
+	*ret = raw;
+	return true;
+}
+
 bool bms_has_service(const struct pb_advert *advert, uint16_t uuid)
 {
 	for (size_t i = 0; i < advert->uuid_count; i++)

@@ -10,6 +10,10 @@ unsigned int bms_sum(const uint8_t *bytes, size_t len);
 int bms_checksum(struct pb_frame *frame, uint8_t digits, uint32_t expected, uint32_t calculated);
 /** Copies a text of a board: without blanks and NULs at its end, '?' for what is not printable. */
 void bms_text(char *out, size_t cap, const uint8_t *text, size_t len);
+/** @return @raw, or the most that fits: out of every range. */
+int32_t bms_int32(uint32_t raw);
+/** A switch or a state of 0 and 1; @return false: it is neither, so nobody knows. */
+bool bms_bool(unsigned int raw, bool *ret);
 bool bms_has_service(const struct pb_advert *advert, uint16_t uuid);
 /**
  * Explains missing bytes and wrong checksums.

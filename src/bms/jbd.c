@@ -40,7 +40,8 @@ enum {
 	BASIC_TAIL_MIN = 9,    /* humidity 1, alarms 2, full 2, remaining 2, balance current 2 */
 	KELVIN_0C = 2731,      /* 0.1 K */
 	PROBE_MIN_MC = -40000, /* colder means that no probe is fitted */
-	UNIT_100MA = 0x80,     /* FET byte: currents and capacities are in 0.1 A and 0.1 Ah */
+	NO_WORD = 0xFFFF,
+	UNIT_100MA = 0x80, /* FET byte: currents and capacities are in 0.1 A and 0.1 Ah */
 };
 
 /* Registers that boards are known to have: what a reply can be about when nothing was asked. */
@@ -152,7 +153,9 @@ static void decode_tail(const uint8_t *p, int32_t unit, struct pb_sample *s)
 {
 	s->alarm_mask = pb_get_be16(p + 1);
 	s->full_mah = (int64_t)pb_get_be16(p + 3) * unit;
-	s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_FULL);
+	s->has |= PB_HAS(PB_HAS_FULL);
+	if (s->alarm_mask != NO_WORD) /* all warnings at once */
+		s->has |= PB_HAS(PB_HAS_ALARM);
 }
 
 static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
@@ -160,7 +163,7 @@ static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
 	unsigned int probes;
 	int32_t unit;
 
-	if (len < BASIC_MIN || p[22] > PB_TEMPERATURES_MAX || p[21] > PB_CELLS_MAX)
+	if (len < BASIC_MIN || p[22] > PB_TEMPERATURES_MAX)
 		return -EPROTO;
 	unit = p[20] & UNIT_100MA ? 100 : 10; /* mA, mAh */
 	probes = p[22];
@@ -180,12 +183,13 @@ static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
 	s->discharge_fet = p[20] >> 1 & 1;
 	s->has |= PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT) | PB_HAS(PB_HAS_REMAINING) |
 		  PB_HAS(PB_HAS_NOMINAL) | PB_HAS(PB_HAS_CYCLES) | PB_HAS(PB_HAS_BALANCE) |
-		  PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_VERSION) | PB_HAS(PB_HAS_SOC) |
-		  PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET);
+		  PB_HAS(PB_HAS_VERSION) | PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_CHARGE_FET) |
+		  PB_HAS(PB_HAS_DISCHARGE_FET);
+	if (s->protection_mask != NO_WORD) /* all at once */
+		s->has |= PB_HAS(PB_HAS_PROTECTION);
 	if (s->production_date)
 		s->has |= PB_HAS(PB_HAS_PRODUCTION_DATE);
-	/* the reply to 04 is the authority on cells and may overrule this */
-	s->cell_count = p[21];
+	s->cell_count = s->cells_said = p[21];
 	s->has |= PB_HAS(PB_HAS_CELLS);
 	decode_probes(p + BASIC_MIN, len - BASIC_MIN, probes, s);
 	if (len >= BASIC_MIN + 2 * (size_t)probes + BASIC_TAIL_MIN)
@@ -205,7 +209,7 @@ static int decode_cells(const uint8_t *p, size_t len, struct pb_sample *s)
 	/* 0 mV is a reading: a broken sense wire */
 	for (size_t i = 0; i < count; i++)
 		s->cell_mv[i] = pb_get_be16(p + 2 * i);
-	return 0;
+	return count > 0 ? 0 : -EPROTO;
 }
 
 static int decode_name(const uint8_t *p, size_t len, struct pb_sample *s)
@@ -290,6 +294,13 @@ static void jbd_explain(const uint8_t *buf, size_t len, int reason, const struct
 		snprintf(out, cap, "status %02X, expected 00 or 80 to 83", buf[2]);
 }
 
+static const struct pb_bound bounds[] = {
+	{"current_ma", -2000000, 2000000},
+	{"cell_mv", 0, 6500},
+	{"temperature_mc", PROBE_MIN_MC, 150000},
+	{0},
+};
+
 static const struct pb_query queries[] = {
 	{"basic", REG_BASIC, .required = true, .len = 7,
 	 .bytes = {0xDD, 0xA5, 0x03, 0x00, 0xFF, 0xFD, 0x77}},
@@ -306,6 +317,7 @@ const struct pb_codec pb_codec_jbd = {
 	.title = "JBD, Xiaoxiang, LLT, Overkill Solar",
 	.queries = queries,
 	.query_count = PB_ARRAY_SIZE(queries),
+	.bounds = bounds,
 	.frame = jbd_frame,
 	.decode = jbd_decode,
 	.parameter = jbd_parameter,

@@ -54,9 +54,7 @@ enum {
 	DATE_LEN = 6, /* YYMMDD */
 
 	NO_PROBE = -2000,
-	VOLTAGE_MAX_MV = 1000000,
-	CAPACITY_MAX_MAH = 10000000,
-	CYCLES_MAX = 65534,
+	BALANCER_MAX = 2,
 };
 
 static const uint8_t reply_head[HEAD_LEN] = {0x55, 0xAA, 0xEB, 0x90};
@@ -219,7 +217,7 @@ static int decode_settings(const uint8_t *f, struct pb_sample *s)
 {
 	uint32_t mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
 
-	if (s->carry.layout == LAYOUT_JK04 || mah == 0 || mah > CAPACITY_MAX_MAH)
+	if (s->carry.layout == LAYOUT_JK04 || mah == 0)
 		return 0;
 	s->nominal_mah = mah;
 	s->has |= PB_HAS(PB_HAS_NOMINAL);
@@ -329,17 +327,16 @@ static void decode_temperatures(const uint8_t *f, const struct places *at, struc
 static void decode_charge(const uint8_t *f, const struct places *at, struct pb_sample *s)
 {
 	const uint8_t *p = f + at->soc;
-	uint32_t cycles = pb_get_le32(p + 9);
 
 	s->soc_permille = p[0] * 10;
 	s->remaining_mah = pb_get_le32(p + 1);
 	s->full_mah = pb_get_le32(p + 5);
-	s->cycles = cycles > CYCLES_MAX ? CYCLES_MAX : (int32_t)cycles;
+	s->cycles = bms_int32(pb_get_le32(p + 9));
 	s->soh_permille = f[at->soh] * 10;
 	s->has |= PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_CYCLES);
 	if (s->full_mah > 0)
 		s->has |= PB_HAS(PB_HAS_FULL);
-	if (f[at->soh] > 0 && f[at->soh] <= 100)
+	if (f[at->soh] > 0)
 		s->has |= PB_HAS(PB_HAS_SOH);
 }
 
@@ -352,23 +349,35 @@ static void decode_state(const uint8_t *f, const struct places *at, struct pb_sa
 	s->alarm_mask = alarms & INT32_MAX;
 	s->protection_mask = protections(alarms);
 	s->balancing = f[at->balancer] != 0;
-	s->charge_fet = f[at->charge_switch] != 0;
-	s->discharge_fet = f[at->charge_switch + 1] != 0;
-	s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_BALANCING) |
-		  PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET);
+	if (alarms != (at->alarm_bytes == 4 ? UINT32_MAX : UINT16_MAX)) /* all at once */
+		s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_PROTECTION);
+	if (f[at->balancer] <= BALANCER_MAX)
+		s->has |= PB_HAS(PB_HAS_BALANCING);
+	if (bms_bool(f[at->charge_switch], &s->charge_fet))
+		s->has |= PB_HAS(PB_HAS_CHARGE_FET);
+	if (bms_bool(f[at->charge_switch + 1], &s->discharge_fet))
+		s->has |= PB_HAS(PB_HAS_DISCHARGE_FET);
+}
+
+static int no_cells(struct pb_sample *s)
+{
+	s->cell_count = 0;
+	s->cell_has = 0;
+	s->has |= PB_HAS(PB_HAS_CELLS);
+	return -EPROTO;
 }
 
 static int decode_cells(const uint8_t *f, struct pb_sample *s)
 {
 	const struct places *at = places_of(f, s->carry.layout);
-	uint32_t mask, voltage;
+	uint32_t mask;
 
 	if (!at)
 		return -EPROTO;
 	mask = pb_get_le32(f + at->mask);
-	voltage = pb_get_le32(f + at->voltage);
-	if (mask == 0 || (uint64_t)mask >> at->slots || voltage > VOLTAGE_MAX_MV ||
-	    f[at->soc] > 100)
+	if (mask == 0)
+		return no_cells(s);
+	if ((uint64_t)mask >> at->slots)
 		return -EPROTO;
 	s->cell_has = mask;
 	s->cell_count = 0;
@@ -377,7 +386,7 @@ static int decode_cells(const uint8_t *f, struct pb_sample *s)
 		if (mask >> i & 1)
 			s->cell_count = i + 1;
 	}
-	s->voltage_mv = (int32_t)voltage;
+	s->voltage_mv = bms_int32(pb_get_le32(f + at->voltage));
 	s->current_ma = (int32_t)pb_get_le32(f + at->current);
 	s->has |= PB_HAS(PB_HAS_CELLS) | PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT);
 	decode_temperatures(f, at, s);
@@ -416,7 +425,7 @@ static int decode_floats(const uint8_t *f, struct pb_sample *s)
 		}
 	}
 	if (count == 0)
-		return -EPROTO;
+		return no_cells(s);
 	memcpy(s->cell_mv, mv, sizeof(mv));
 	s->cell_count = count;
 	s->cell_has = has;
@@ -486,6 +495,14 @@ static void jk_explain(const uint8_t *buf, size_t len, int reason, const struct 
 			 len > TYPE_AT ? buf[TYPE_AT] : 0);
 }
 
+static const struct pb_bound bounds[] = {
+	{"current_ma", -2000000, 2000000},
+	{"cell_mv", 0, 6500},
+	{"temperature_mc", -60000, 150000},
+	{"mos_temperature_mc", -60000, 150000},
+	{0},
+};
+
 /* The device goes first, for its layout; and boards exist that send no cells without it. */
 static const struct pb_query queries[] = {
 	{"device", CMD_DEVICE, .when = PB_ONCE_BEFORE, .len = REQUEST_LEN,
@@ -499,6 +516,7 @@ const struct pb_codec pb_codec_jk = {
 	.title = "JK (Jikong)",
 	.queries = queries,
 	.query_count = PB_ARRAY_SIZE(queries),
+	.bounds = bounds,
 	.frame = jk_frame,
 	.decode = jk_decode,
 	.conceal = jk_conceal,

@@ -451,10 +451,10 @@ START_TEST(impossible_a5)
 {
 	struct pb_sample s = {0}, before = s;
 
-	ck_assert_int_eq(decode_a5(0x90, "02030000772403E9", &s), -EPROTO); /* 100.1 % */
 	ck_assert_int_eq(decode_a5(0x94, "0001000002000000", &s), -EPROTO); /* no cells */
 	ck_assert_int_eq(decode_a5(0x94, "3101000002000000", &s), -EPROTO); /* 49 */
-	ck_assert_int_eq(decode_a5(0x94, "1011000002000000", &s), -EPROTO); /* 17 probes */
+	ck_assert_int_eq(s.cell_count, 49);				    /* to be named */
+	s = before;
 	ck_assert_int_eq(decode_a5(0x96, "003E3E3E3E3E3E3E", &s), -EPROTO);
 	ck_assert_mem_eq(&s, &before, sizeof(s));
 	ck_assert_int_eq(decode_a5(0xD8, "FFFFFFFFFFFFFFFF", &s), 0);
@@ -522,6 +522,9 @@ START_TEST(impossible_capacity)
 	ck_assert_int_eq(decode_a5(0x50, "0000000000000C80", &s), 0);
 	ck_assert_int_eq(decode_a5(0x50, "FFFFFFFF00000C80", &s), 0);
 	ck_assert_int_eq(s.nominal_mah, 100000);
+	/* others are for pb_sample_check() */
+	ck_assert_int_eq(decode_a5(0x50, "FFFFFFFE00000C80", &s), 0);
+	ck_assert_int_eq(s.nominal_mah, 0xFFFFFFFE);
 }
 END_TEST
 
@@ -601,21 +604,20 @@ static int decode_words(const char *name, uint8_t address, uint16_t first, size_
 
 START_TEST(impossible_words)
 {
-	static const uint16_t bad[][4] = {
-		{0x31, 0}, {0x31, 33}, {0x31, 16, 0x32, 9}, {0x31, 16, 0x2A, 1001}};
-	static const uint16_t bad_p81[][4] = {
-		{0x3C, 0}, {0x3C, 49}, {0x3C, 16, 0x3D, 9}, {0x3C, 16, 0x3A, 1001}};
-	static const uint16_t bad_switch[] = {0x52, 0xFFFF, 0, 0};
+	static const uint16_t counts[] = {0, 49, 0xFFFF};
+	static const uint16_t bad_switch[] = {0x52, 2, 0, 0};
 	struct pb_sample s = {0}, before = s;
 
-	for (int i = 0; i < 4; i++) {
-		uint16_t given[6] = {bad[i][0], bad[i][1], bad[i][2], bad[i][3]};
-		uint16_t given_p81[6] = {bad_p81[i][0], bad_p81[i][1], bad_p81[i][2],
-					 bad_p81[i][3]};
+	for (size_t i = 0; i < PB_ARRAY_SIZE(counts); i++) {
+		uint16_t given[] = {0x31, counts[i], 0, 0}, given_p81[] = {0x3C, counts[i], 0, 0};
 
 		ck_assert_int_eq(decode_words("D2", 0xD2, 0, 62, given, &s), -EPROTO);
+		ck_assert_int_eq(s.cell_count, counts[i]); /* to be named */
 		ck_assert_int_eq(decode_words("P81", 0x51, 0, 64, given_p81, &s), -EPROTO);
+		ck_assert_int_eq(s.cell_count, counts[i]);
+		ck_assert_uint_eq(s.cell_has, 0);
 	}
+	s = before;
 	ck_assert_int_eq(decode_words("P81", 0x51, 0x41, 62, bad_switch, &s), -EPROTO);
 	ck_assert_mem_eq(&s, &before, sizeof(s));
 }
