@@ -31,5 +31,14 @@ void pb_json_set(json_t *object, const struct pb_field *field, unsigned int inde
 /** @return whether it is there, and not null. */
 bool pb_json_has(json_t *object, const struct pb_field *field, unsigned int index);
 
+/**
+ * What a pack said that can't be, one object a field and reason: `field` (of a whole reply
+ * `reply`), `index` of an array's element, `value`, `min`, `max`, `times`, `reading` whether it
+ * spoils the reading, `text`. The caller owns the array.
+ */
+json_t *pb_json_refusals(const struct pb_refusals *refusals);
+/** Prints each of them as a line, its text behind @head. */
+void pb_json_print_refusals(json_t *refusals, const char *head);
+
 /** Prints each member of an object as a line "  NAME  VALUE". */
 void pb_json_print(json_t *object);

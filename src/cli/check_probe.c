@@ -95,13 +95,14 @@ static void print_trouble(const struct probed *probed)
 	bool link = error == PB_ERROR_CONNECT || error == PB_ERROR_LINK_LOST;
 	const char *remedy =
 		link ? pb_remedy_link(pb_pack_link_error(probed->pack)) : pb_remedy_session(error);
+	char text[64 + PB_REFUSAL_TEXT_MAX];
 
+	pb_refusals_error_text(&pb_pack_session(probed->pack)->refusals, error, text, sizeof(text));
 	printf("%4d  %-16s  ", probed->config->unit, probed->config->name);
 	if (error == PB_ERROR_NONE)
 		printf("nothing within %d s\n", SECONDS);
 	else
-		printf("%s%s%s\n", pb_error_text(error), remedy ? "\n      " : "",
-		       remedy ? remedy : "");
+		printf("%s%s%s\n", text, remedy ? "\n      " : "", remedy ? remedy : "");
 }
 
 /* @return packs without a reading */

@@ -99,6 +99,37 @@ static void add_parameter(const struct pb_codec *codec, const struct pb_frame *f
 		json_object_set_new(object, "string", json_string(parameter.text));
 }
 
+/* What cannot be is no field: why not is told, and whether the whole reading would be refused. */
+static void add_refusals(const struct pb_refusals *refusals, json_t *object)
+{
+	char text[64 + PB_REFUSAL_TEXT_MAX];
+
+	json_object_set_new(object, "impossible", pb_json_refusals(refusals));
+	if (refusals->readings == 0)
+		return;
+	pb_refusals_error_text(refusals, PB_ERROR_IMPOSSIBLE, text, sizeof(text));
+	json_object_set_new(object, "error", json_string(text));
+}
+
+static void decode_frame(const struct pb_codec *codec, const struct pb_frame *frame,
+			 struct pb_sample *sample, json_t *object)
+{
+	struct pb_refusals refusals = {0};
+	char command[8];
+
+	snprintf(command, sizeof(command), "%02X", frame->command);
+	if (codec->decode(frame, sample) >= 0) {
+		pb_sample_check(sample, codec->bounds, &refusals);
+	} else {
+		pb_refusals_add_reply(&refusals, command, sample, codec->bounds);
+		*sample = (struct pb_sample){.carry = sample->carry};
+	}
+	pb_sample_derive(sample);
+	json_object_set_new(object, "fields", pb_json_sample(sample));
+	if (refusals.count > 0)
+		add_refusals(&refusals, object);
+}
+
 /* @sample: what earlier frames left there for later ones; its fields become this frame's. */
 static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *frame,
 			  struct pb_sample *sample)
@@ -107,7 +138,6 @@ static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *f
 	json_t *object = json_pack("{s:s, s:o, s:i}", "protocol", codec->name, "command",
 				   known ? json_integer(frame->command) : json_null(), "status",
 				   frame->status);
-	int r;
 
 	if (codec->dialect)
 		json_object_set_new(object, "dialect", json_string(codec->dialect));
@@ -116,12 +146,7 @@ static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *f
 	if (frame->has_checksum)
 		json_object_set_new(object, "checksum", json_checksum(frame));
 	*sample = (struct pb_sample){.carry = sample->carry};
-	r = codec->decode(frame, sample);
-	pb_sample_derive(sample);
-	json_object_set_new(object, "fields", pb_json_sample(sample));
-	if (r < 0)
-		json_object_set_new(object, "error",
-				    json_string(pb_error_text(PB_ERROR_IMPOSSIBLE)));
+	decode_frame(codec, frame, sample, object);
 	add_parameter(codec, frame, object);
 	return object;
 }
@@ -152,13 +177,14 @@ static void print_head(const json_t *object)
 
 static void print_text(json_t *object)
 {
-	static const char *const head[] = {"protocol", "dialect", "command",
-					   "status",   "module",  NULL};
+	static const char *const head[] = {"protocol", "dialect",    "command", "status",
+					   "module",   "impossible", NULL};
 	const char *key;
 	json_t *value;
 
 	print_head(object);
 	pb_json_print(json_object_get(object, "fields"));
+	pb_json_print_refusals(json_object_get(object, "impossible"), "  impossible           ");
 	json_object_foreach(object, key, value)
 	{
 		size_t i = 0;

@@ -131,7 +131,8 @@ static const char *scheme(const struct probe *probe)
 static int show_good(struct probe *probe)
 {
 	const struct pb_codec *codec = pb_pack_session(probe->one.pack)->codec;
-	json_t *fields = pb_json_sample(&probe->sample);
+	const struct pb_refusals *refusals = &pb_pack_session(probe->one.pack)->refusals;
+	json_t *fields = pb_json_sample(&probe->sample), *impossible = pb_json_refusals(refusals);
 
 	if (probe->json) {
 		json_t *object = json_pack("{s:s, s:s, s:s, s:O, s:O}", "link", probe->one.link,
@@ -140,6 +141,8 @@ static int show_good(struct probe *probe)
 
 		if (codec->dialect)
 			json_object_set_new(object, "dialect", json_string(codec->dialect));
+		if (refusals->count > 0)
+			json_object_set(object, "impossible", impossible);
 		json_dumpf(object, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(object);
@@ -147,7 +150,9 @@ static int show_good(struct probe *probe)
 		printf("protocol %s%s%s, %s\n", codec->name, codec->dialect ? " " : "",
 		       codec->dialect ? codec->dialect : "", scheme(probe));
 		pb_json_print(fields);
+		pb_json_print_refusals(impossible, "impossible: ");
 	}
+	json_decref(impossible);
 	json_decref(fields);
 	return 0;
 }
@@ -158,14 +163,17 @@ static int show_bad(struct probe *probe)
 	bool link = error == PB_ERROR_CONNECT || error == PB_ERROR_LINK_LOST;
 	const char *remedy = link ? pb_remedy_link(pb_pack_link_error(probe->one.pack))
 				  : pb_remedy_session(error);
+	char text[64 + PB_REFUSAL_TEXT_MAX];
 
 	describe(probe);
+	pb_refusals_error_text(&pb_pack_session(probe->one.pack)->refusals, error, text,
+			       sizeof(text));
 	if (error == PB_ERROR_NONE)
 		fprintf(stderr, "packbridge probe: %s: nothing within %d s\n", probe->one.link,
 			(int)probe->one.seconds);
 	else
-		fprintf(stderr, "packbridge probe: %s: %s%s%s\n", probe->one.link,
-			pb_error_text(error), remedy ? "\n  " : "", remedy ? remedy : "");
+		fprintf(stderr, "packbridge probe: %s: %s%s%s\n", probe->one.link, text,
+			remedy ? "\n  " : "", remedy ? remedy : "");
 	return 1;
 }
 

@@ -237,6 +237,27 @@ static bool print_trouble(json_t *all)
 	return trouble;
 }
 
+/* What packs said that can't be, whether they have a good reading beside it or not. */
+static void print_impossible(json_t *all)
+{
+	json_t *pack, *refusal;
+	size_t i, n;
+	bool any = false;
+
+	json_array_foreach(json_object_get(all, "packs"), i, pack)
+	{
+		json_array_foreach(json_object_get(pack, "impossible"), n, refusal)
+		{
+			printf("%s%s: %s, %s %lld times\n", any ? "" : "\nIMPOSSIBLE\n",
+			       status_text(pack, "name"), status_text(refusal, "text"),
+			       json_is_true(json_object_get(refusal, "reading")) ? "refused"
+										 : "left out",
+			       (long long)json_integer_value(json_object_get(refusal, "times")));
+			any = true;
+		}
+	}
+}
+
 static bool print_alarms(json_t *all)
 {
 	static const char *const lists[] = {"packs", "banks"};
@@ -330,6 +351,7 @@ static int print_page(json_t *all)
 	print_table(all, "packs", "PACK", width);
 	print_table(all, "banks", "BANK", width);
 	trouble = print_trouble(all);
+	print_impossible(all);
 	alarm = print_alarms(all);
 	print_listeners(all);
 	return trouble || alarm ? 1 : 0;

@@ -165,6 +165,47 @@ json_t *pb_json_gateway(const struct pb_gateway *gateway)
 	return object;
 }
 
+static json_t *json_refusal(const struct pb_refusal *refusal)
+{
+	const struct pb_field *field = refusal->field;
+	char text[PB_REFUSAL_TEXT_MAX];
+	json_t *object;
+
+	pb_refusal_text(refusal, text, sizeof(text));
+	object =
+		json_pack("{s:s, s:I, s:b, s:s}", field ? "field" : "reply",
+			  field ? field->name : refusal->reply, "times", (json_int_t)refusal->times,
+			  "reading", !field || field->vital, "text", text);
+	if (!field)
+		return object;
+	if (field->indexed)
+		json_object_set_new(object, "index", json_integer(refusal->index));
+	json_object_set_new(object, "value", json_integer(refusal->value));
+	json_object_set_new(object, "min", json_integer(refusal->min));
+	json_object_set_new(object, "max", json_integer(refusal->max));
+	return object;
+}
+
+json_t *pb_json_refusals(const struct pb_refusals *refusals)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < refusals->count; i++)
+		json_array_append_new(list, json_refusal(&refusals->rows[i]));
+	return list;
+}
+
+void pb_json_print_refusals(json_t *refusals, const char *head)
+{
+	json_t *refusal;
+	size_t i;
+
+	json_array_foreach(refusals, i, refusal)
+	{
+		printf("%s%s\n", head, json_string_value(json_object_get(refusal, "text")));
+	}
+}
+
 void pb_json_print(json_t *object)
 {
 	json_t *value;
