@@ -683,7 +683,14 @@ static void a5_explain(const uint8_t *buf, size_t len, int reason, const struct 
 		"mos_temperature_mc", -40000, 150000                                               \
 	}
 
-static const struct pb_bound word_bounds[] = {
+static const struct pb_bound d2_bounds[] = {
+	DALY_BOUNDS,
+	{"cell_count", 1, D2_CELLS},
+	{"temperature_count", 0, PROBES},
+	{0},
+};
+
+static const struct pb_bound p81_bounds[] = {
 	DALY_BOUNDS,
 	{"temperature_count", 0, PROBES},
 	{0},
@@ -762,7 +769,7 @@ static const struct pb_codec p81_codec = {
 	.next = &a5_codec,
 	.queries = p81_queries,
 	.query_count = PB_ARRAY_SIZE(p81_queries),
-	.bounds = word_bounds,
+	.bounds = p81_bounds,
 	.frame = p81_frame,
 	.decode = p81_decode,
 	.conceal = p81_conceal,
@@ -776,7 +783,7 @@ const struct pb_codec pb_codec_daly = {
 	.next = &p81_codec,
 	.queries = d2_queries,
 	.query_count = PB_ARRAY_SIZE(d2_queries),
-	.bounds = word_bounds,
+	.bounds = d2_bounds,
 	.frame = d2_frame,
 	.decode = d2_decode,
 	.identify = daly_identify,

@@ -389,6 +389,7 @@ END_TEST
 START_TEST(without_the_probe)
 {
 	struct pb_sample bad = well();
+	uint64_t deadline = daemon_clock_ms() + 40000;
 	static char out[262144];
 	json_t *all;
 
@@ -397,6 +398,7 @@ START_TEST(without_the_probe)
 	bad.temperature_mc[0] = 6280400;
 	tell(&bad);
 	do {
+		ck_assert_msg(daemon_clock_ms() < deadline, "no probe is named");
 		poll(NULL, 0, 10);
 		all = status();
 		for (size_t i = 0; i < PACKS; i++)

@@ -370,6 +370,7 @@ static const struct word_bad {
 	{0x0F, 0x0F, 6501, READING, "cell_mv", 6501},
 	{0x0F, 0x0F, 0, NONE, "cell_mv", 0}, /* a broken wire */
 	{0x31, 0x3C, 0, READING, "cell_count", 0},
+	{0x31, 0, 33, READING, "cell_count", 33},
 	{0x31, 0x3C, 49, READING, "cell_count", 49},
 	{0x31, 0x3C, 0xFFFF, READING, "cell_count", 65535},
 	{0x31, 0x3C, 8, READING, "voltage_mv", 53100}, /* of twice as many cells */
