@@ -494,9 +494,15 @@ const char *pb_uom_symbol(enum pb_uom uom);
 
 /** What is known of a field's range beyond the catalogue, e.g. of one maker's boards. */
 struct pb_bound {
-	const char *field; /**< name in the catalogue; NULL ends a list */
+	uint16_t offset; /**< as of its struct pb_field; 0 ends a list */
 	int64_t min, max;
 };
+
+/** The bound of a member of struct pb_sample. */
+#define PB_BOUND(member, min, max)                                                                 \
+	{                                                                                          \
+		offsetof(struct pb_battery, sample.member), min, max                               \
+	}
 
 /** What a refused value disagrees with. */
 enum pb_against {
@@ -536,7 +542,7 @@ struct pb_refusals {
  * twice against itself. Values that cannot be are taken out of @sample: they are absent then. One
  * of a vital field (voltage, current, SoC, cells) makes the whole reading impossible. To be called
  * before pb_sample_derive(). Bounds and their reasons: docs/protocols/README.md.
- * @bounds: the codec's own, ended by a row without name; may be NULL.
+ * @bounds: the codec's own, ended by a row of zeros; may be NULL.
  * @refusals: what was refused is added; may be NULL.
  * @return 0; -EPROTO: no reading (what is left of @sample is possible, each by itself).
  */

@@ -677,22 +677,20 @@ static void a5_explain(const uint8_t *buf, size_t len, int reason, const struct 
 
 /* Raw currents count from 30000, so 0 and FFFF are -3000.0 and 3553.5 A. */
 #define DALY_BOUNDS                                                                                \
-	{"current_ma", -2000000, 2000000}, {"cell_mv", 0, 6500},                                   \
-		{"temperature_mc", -40000, 150000},                                                \
-	{                                                                                          \
-		"mos_temperature_mc", -40000, 150000                                               \
-	}
+	PB_BOUND(current_ma, -2000000, 2000000), PB_BOUND(cell_mv, 0, 6500),                       \
+		PB_BOUND(temperature_mc, -40000, 150000),                                          \
+		PB_BOUND(mos_temperature_mc, -40000, 150000)
 
 static const struct pb_bound d2_bounds[] = {
 	DALY_BOUNDS,
-	{"cell_count", 1, D2_CELLS},
-	{"temperature_count", 0, PROBES},
+	PB_BOUND(cell_count, 1, D2_CELLS),
+	PB_BOUND(temperature_count, 0, PROBES),
 	{0},
 };
 
 static const struct pb_bound p81_bounds[] = {
 	DALY_BOUNDS,
-	{"temperature_count", 0, PROBES},
+	PB_BOUND(temperature_count, 0, PROBES),
 	{0},
 };
 

@@ -295,9 +295,9 @@ static void jbd_explain(const uint8_t *buf, size_t len, int reason, const struct
 }
 
 static const struct pb_bound bounds[] = {
-	{"current_ma", -2000000, 2000000},
-	{"cell_mv", 0, 6500},
-	{"temperature_mc", PROBE_MIN_MC, 150000},
+	PB_BOUND(current_ma, -2000000, 2000000),
+	PB_BOUND(cell_mv, 0, 6500),
+	PB_BOUND(temperature_mc, PROBE_MIN_MC, 150000),
 	{0},
 };
 

@@ -496,10 +496,10 @@ static void jk_explain(const uint8_t *buf, size_t len, int reason, const struct 
 }
 
 static const struct pb_bound bounds[] = {
-	{"current_ma", -2000000, 2000000},
-	{"cell_mv", 0, 6500},
-	{"temperature_mc", -60000, 150000},
-	{"mos_temperature_mc", -60000, 150000},
+	PB_BOUND(current_ma, -2000000, 2000000),
+	PB_BOUND(cell_mv, 0, 6500),
+	PB_BOUND(temperature_mc, -60000, 150000),
+	PB_BOUND(mos_temperature_mc, -60000, 150000),
 	{0},
 };
 

@@ -16,11 +16,12 @@
 enum {
 	SUM_PERCENT = 20, /* the pack's voltage may be so far from the sum of its cells */
 	SUM_LEAST_MV = 1000,
+	CELL_MOST_MV = 20000,
 	FULL_PERCENT = 125, /* of the full capacity, what is left at most */
 };
 
 /* Of all makers; the catalogue has 0 for banks' sake. */
-static const struct pb_bound common[] = {{"cell_count", 1, PB_CELLS_MAX}, {0}};
+static const struct pb_bound common[] = {PB_BOUND(cell_count, 1, PB_CELLS_MAX), {0}};
 
 _Static_assert(offsetof(struct pb_battery, sample) == 0, "a sample is read as a battery's fields");
 
@@ -30,6 +31,11 @@ struct check {
 	struct pb_refusals *refusals;
 	bool spoilt;
 };
+
+static bool has(const struct pb_sample *s, enum pb_has what)
+{
+	return s->has & PB_HAS(what);
+}
 
 static bool same(const struct pb_refusal *a, const struct pb_refusal *b)
 {
@@ -103,8 +109,8 @@ static void take_out_value(struct pb_sample *s, const struct pb_field *field, un
 
 static void tighten(struct pb_refusal *range, const struct pb_bound *bound)
 {
-	for (; bound && bound->field; bound++) {
-		if (strcmp(bound->field, range->field->name) != 0)
+	for (; bound && bound->offset; bound++) {
+		if (bound->offset != range->field->offset)
 			continue;
 		if (bound->min > range->min)
 			range->min = bound->min;
@@ -119,6 +125,8 @@ static void check_field(struct check *check, const struct pb_field *field)
 	bool refused = false;
 	int64_t value;
 
+	if (field->has >= 0 && !has(check->sample, (enum pb_has)field->has))
+		return;
 	tighten(&refusal, common);
 	tighten(&refusal, check->bounds);
 	for (unsigned int i = 0; i < field->count; i++) {
@@ -147,11 +155,6 @@ static void check_ranges(struct check *check)
 }
 
 /* ---- what is said twice ---- */
-
-static bool has(const struct pb_sample *s, enum pb_has what)
-{
-	return s->has & PB_HAS(what);
-}
 
 static void refuse_value(struct check *check, const char *name, enum pb_against against,
 			 int64_t value, int64_t min, int64_t max)
@@ -224,12 +227,17 @@ static void allow_one_wrong(struct pb_refusal *range, const struct cells *cells)
 		allow(range, below_max + below_max / others);
 }
 
+/* All at 0 mV is a board without cells; some of them, broken wires. */
 static void check_voltage(struct check *check)
 {
 	const struct pb_sample *s = check->sample;
 	struct pb_refusal range = {.min = INT64_MAX, .max = INT64_MIN};
 	struct cells cells = measure(s);
 
+	if (cells.count > 0 && cells.max == 0) {
+		refuse_value(check, "cell_mv", PB_AGAINST_RANGE, 0, 1, CELL_MOST_MV);
+		return;
+	}
 	if (!has(s, PB_HAS_VOLTAGE) || cells.count == 0)
 		return;
 	allow(&range, cells.sum);
@@ -337,7 +345,7 @@ void pb_refusal_text(const struct pb_refusal *refusal, char *out, size_t cap)
 	if (field->indexed)
 		snprintf(index, sizeof(index), "[%u]", refusal->index);
 	if (refusal->against == PB_AGAINST_RANGE && refusal->value == 0 &&
-	    strcmp(field->name, "cell_count") == 0)
+	    field->has == PB_HAS_CELLS)
 		against = "the BMS sees no cells";
 	else if (refusal->min == refusal->max)
 		snprintf(limits, sizeof(limits), " %" PRId64, refusal->min);

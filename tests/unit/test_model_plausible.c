@@ -11,10 +11,10 @@
 #include <string.h>
 
 static const struct pb_bound bounds[] = {
-	{"current_ma", -2000000, 2000000},
-	{"temperature_mc", -40000, 150000},
-	{"cell_mv", 0, 6500},
-	{"voltage_mv", -5, 9999999}, /* never wider than the catalogue */
+	PB_BOUND(current_ma, -2000000, 2000000),
+	PB_BOUND(temperature_mc, -40000, 150000),
+	PB_BOUND(cell_mv, 0, 6500),
+	PB_BOUND(voltage_mv, -5, 9999999), /* never wider than the catalogue */
 	{0},
 };
 
@@ -30,8 +30,8 @@ static struct range range_of(const struct pb_field *field, const struct pb_bound
 
 	if (strcmp(field->name, "cell_count") == 0)
 		range.min = 1;
-	for (; bound && bound->field && strcmp(field->name, "voltage_mv") != 0; bound++)
-		if (strcmp(bound->field, field->name) == 0)
+	for (; bound && bound->offset && strcmp(field->name, "voltage_mv") != 0; bound++)
+		if (bound->offset == field->offset)
 			range = (struct range){bound->min, bound->max};
 	return range;
 }
@@ -80,12 +80,18 @@ static void refuses(const struct pb_field *field, unsigned int index, int64_t va
 		ck_assert(!pb_field_get(field, &data, index, &got));
 }
 
+/* Of a single cell, 0 mV is all cells at 0 mV. */
+static int64_t least(const struct pb_field *field, int64_t min)
+{
+	return strcmp(field->name, "cell_mv") == 0 ? 1 : min;
+}
+
 static void try_field(const struct pb_field *field, const struct pb_bound *bound)
 {
 	struct range range = range_of(field, bound);
 
 	for (unsigned int i = 0; i<field->count; i += field->count> 1 ? field->count - 1 : 1) {
-		takes(field, i, range.min, bound);
+		takes(field, i, least(field, range.min), bound);
 		takes(field, i, range.max, bound);
 		refuses(field, i, range.min - 1, bound);
 		refuses(field, i, range.max + 1, bound);
@@ -158,7 +164,6 @@ static const struct {
 	{"an edited capture", 14000, true, 4, {4127, 4137, 4147, 4157}},
 	{"a board that wakes", 0, false, 4, {3320, 3320, 3320, 3320}},
 	{"another pack's cells", 13280, false, 8, {3320, 3320, 3320, 3320, 3320, 3320, 3320, 3320}},
-	{"cells of nothing", 13280, false, 4, {0, 0, 0, 0}},
 	{"30 % more", 17300, false, 4, {3320, 3320, 3320, 3320}},
 	{"30 % less", 9290, false, 4, {3320, 3320, 3320, 3320}},
 	{"half of it", 6640, false, 4, {3320, 3320, 3320, 3320}},
@@ -187,6 +192,23 @@ START_TEST(cells_and_voltage)
 	ck_assert_msg(r == (packs[_i].possible ? 0 : -EPROTO), "%s", packs[_i].what);
 	if (!packs[_i].possible)
 		ck_assert_str_eq(refusals.rows[refusals.last].field->name, "voltage_mv");
+}
+END_TEST
+
+/* All at 0 mV: a board without cells, whatever its voltage. */
+START_TEST(all_at_zero)
+{
+	static const int32_t voltages[] = {0, 13280}, cells[4];
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(voltages); i++) {
+		struct pb_sample s = pack_of(voltages[i], 4, cells);
+		struct pb_refusals refusals = {0};
+		char text[PB_REFUSAL_TEXT_MAX];
+
+		ck_assert_int_eq(pb_sample_check(&s, NULL, &refusals), -EPROTO);
+		pb_refusal_text(&refusals.rows[refusals.last], text, sizeof(text));
+		ck_assert_str_eq(text, "cell_mv[0] is 0, the BMS sees no cells");
+	}
 }
 END_TEST
 
@@ -267,6 +289,7 @@ START_TEST(balance)
 	ck_assert_int_eq(pb_sample_check(&s, NULL, NULL), 0);
 	ck_assert(s.has & PB_HAS(PB_HAS_BALANCE)); /* no cell is known yet */
 	s.cell_has = 0x0F;
+	s.cell_mv[0] = 3300;
 	s.balance_mask = 0x0F;
 	ck_assert_int_eq(pb_sample_check(&s, NULL, NULL), 0);
 	ck_assert(s.has & PB_HAS(PB_HAS_BALANCE));
@@ -333,6 +356,7 @@ int main(void)
 	tcase_add_test(tcase, every_field);
 	tcase_add_test(tcase, nothing_follows_from_it);
 	tcase_add_loop_test(tcase, cells_and_voltage, 0, PB_ARRAY_SIZE(packs));
+	tcase_add_test(tcase, all_at_zero);
 	tcase_add_loop_test(tcase, one_wire, 0, 2);
 	tcase_add_test(tcase, count);
 	tcase_add_test(tcase, charge);
