@@ -106,6 +106,7 @@ static void begin(const struct pb_codec *codec, uint8_t first, uint8_t second)
 	};
 
 	pb_session_init(&session, &config);
+	session.requests.count = 0; /* nobody else has asked anything */
 	now = 1000000;
 	sends = publishes = closes = steps = 0;
 	said[1] = first;
