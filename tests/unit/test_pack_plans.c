@@ -202,8 +202,7 @@ static void begin(const struct pb_codec *codec)
 	};
 
 	pb_session_init(&session, &config);
-	session.requests.count =
-		0; /* as after the first connection; test_pack_age.c has that one */
+	session.requests.count = 0; /* nobody else has asked anything */
 	now = 1000000;
 	sends = publishes = closes = 0;
 	event((struct pb_session_event){.type = PB_SESSION_START});

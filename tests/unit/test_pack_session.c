@@ -52,7 +52,8 @@ struct world {
 	const struct pb_advert *advert; /* of the radio module; NULL: a wire */
 	bool locked;			/* silent until the password was given */
 	bool wrong;			/* it does not like that */
-	size_t warnings;
+	bool no_counters;		/* it does not answer AA any more */
+	size_t warnings, loud;		/* loud: more than debug */
 	/* what was seen */
 	uint64_t sent_at[64], opened_at[64], published_at;
 	uint8_t sent[64];
@@ -93,6 +94,8 @@ static void answer(struct world *w, uint16_t command)
 		w->wake--;
 		return;
 	}
+	if (w->no_counters && command == 0xAA)
+		return;
 	switch (w->board) {
 	case BOARD_GOOD:
 		queue(w, w->reply_ms, PB_SESSION_DATA, hex);
@@ -170,6 +173,7 @@ static void step(struct world *w, struct pb_session_event event)
 		ck_assert_uint_gt(strlen(w->session.note), 0);
 		w->logs++;
 		w->warnings += w->session.note_level <= PB_LOG_WARNING;
+		w->loud += w->session.note_level <= PB_LOG_INFO;
 	}
 	if (todo & PB_DO_CLOSE) {
 		w->link_open = false;
@@ -257,8 +261,7 @@ static struct world world(void)
 	};
 
 	pb_session_init(&w.session, &config);
-	w.session.requests.count =
-		0; /* as after the first connection; test_pack_age.c has that one */
+	w.session.requests.count = 0; /* nobody else has asked anything */
 	return w;
 }
 
@@ -923,6 +926,123 @@ START_TEST(finds_the_protocol)
 }
 END_TEST
 
+/* ---- what others have asked, and what was kept ---- */
+
+/* Nobody knows what an earlier program asked: two replies to a marker prove that all is new. */
+START_TEST(first_connection)
+{
+	static const uint8_t expected[] = {5, 5, 3, 4, 0xAA};
+	struct world w = world();
+
+	pb_session_init(&w.session, &(struct pb_session_config){.codec = &pb_codec_jbd,
+								.poll_ms = 5000,
+								.gap_ms = 500,
+								.reply_timeout_ms = 1000,
+								.tries = 3,
+								.stale_after_s = 15});
+	start(&w);
+	/* its replies come as if they were ours */
+	queue(&w, 60, PB_SESSION_DATA, reply_basic);
+	queue(&w, 61, PB_SESSION_DATA, reply_cells);
+	run(&w, 4000);
+	ck_assert_mem_eq(w.sent, expected, sizeof(expected));
+	ck_assert_uint_eq(w.publishes, 1);
+	ck_assert_uint_eq(w.session.status.sampled_ms, w.sent_at[2]);
+	ck_assert_uint_eq(w.session.status.unsolicited, 0);
+}
+END_TEST
+
+/* The far end kept the reply of a request over a broken connection: it is as old as that one. */
+START_TEST(kept_reply)
+{
+	struct world w = world();
+	uint64_t broken;
+
+	start(&w);
+	run(&w, 4000);
+	w.board = BOARD_SILENT;
+	run(&w, 1400); /* a request is out */
+	broken = w.now;
+	queue(&w, 0, PB_SESSION_DOWN, NULL);
+	w.connects = false;
+	run(&w, 10000);
+	w.board = BOARD_GOOD;
+	w.publishes = 0;
+	queue(&w, 0, PB_SESSION_UP, NULL);
+	queue(&w, 301, PB_SESSION_DATA, reply_basic); /* just behind the request */
+	run(&w, 3000);
+	ck_assert_uint_ge(w.publishes, 1);
+	ck_assert_uint_gt(w.session.status.sampled_ms, broken + 10000);
+	ck_assert_uint_eq(w.session.status.last_error, PB_ERROR_LINK_LOST);
+}
+END_TEST
+
+/* Counters change by themselves: not answered for stale_after_s, they are absent; a name stays. */
+START_TEST(counters_get_old)
+{
+	struct world w = world();
+
+	start(&w);
+	run(&w, 12000);
+	ck_assert(w.session.sample.has & PB_HAS(PB_HAS_COUNTERS));
+	ck_assert_uint_le(w.now - w.session.status.details_ms, 12000);
+	w.no_counters = true;
+	run(&w, 30000);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert(!(w.session.sample.has & PB_HAS(PB_HAS_COUNTERS)));
+	ck_assert(w.session.sample.has & PB_HAS(PB_HAS_DEVICE_NAME));
+	w.no_counters = false;
+	run(&w, 16000);
+	ck_assert(w.session.sample.has & PB_HAS(PB_HAS_COUNTERS));
+}
+END_TEST
+
+/* ---- what comes and goes ---- */
+
+/* A pack that hangs up after each reading: at once at first, then rarely; and hardly a word. */
+START_TEST(hangs_up_after_each_reading)
+{
+	struct world w = world();
+	uint64_t end;
+
+	start(&w);
+	for (end = w.now + 600000; w.now < end;) {
+		size_t publishes = w.publishes;
+
+		run(&w, 10);
+		if (w.publishes != publishes)
+			queue(&w, 0, PB_SESSION_DOWN, NULL);
+	}
+	ck_assert_uint_ge(w.opens, 600 / 8);
+	ck_assert_uint_le(w.opens, 600 / 5);
+	/* two lines a minute: that it is lost, and that it is back */
+	ck_assert_uint_le(w.warnings, 11);
+	ck_assert_uint_le(w.loud, 2 * 11 + 1);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	/* a connection that lasts ends it */
+	run(&w, 60000);
+	queue(&w, 0, PB_SESSION_DOWN, NULL);
+	run(&w, 100);
+	ck_assert_uint_eq(w.opened_at[(w.opens - 1) % 64], w.now - 100);
+}
+END_TEST
+
+/* What was found does not answer any more, because another pack is there now. */
+START_TEST(looks_again)
+{
+	static const struct pb_codec *const codecs[] = {&other_codec, &pb_codec_jbd, NULL};
+	struct world w = world();
+
+	w.session.config.others = codecs;
+	w.session.codec = w.session.read_codec = &other_codec;
+	w.session.codec_known = true;
+	start(&w);
+	run(&w, 60000);
+	ck_assert_str_eq(w.session.codec->name, "jbd");
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("session");
@@ -956,5 +1076,10 @@ int main(void)
 	tcase_add_test(tcase, password_without_login);
 	tcase_add_test(tcase, silence_on_radio_is_named);
 	tcase_add_test(tcase, finds_the_protocol);
+	tcase_add_test(tcase, first_connection);
+	tcase_add_test(tcase, kept_reply);
+	tcase_add_test(tcase, counters_get_old);
+	tcase_add_test(tcase, hangs_up_after_each_reading);
+	tcase_add_test(tcase, looks_again);
 	return pb_run_suite("pack/session", tcase);
 }
