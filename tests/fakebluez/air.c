@@ -278,6 +278,23 @@ static void answer(struct device *device)
 	}
 }
 
+static void tell_outside(const struct pack *pack, const uint8_t *bytes, size_t len)
+{
+	printf("wrote %s ", pack->mac);
+	for (size_t i = 0; i < len; i++)
+		printf("%02X", bytes[i]);
+	putchar('\n');
+}
+
+void air_say(struct pack *pack, const char *hex)
+{
+	uint8_t bytes[VALUE_MAX];
+	int len = pb_hex_parse(hex, bytes, sizeof(bytes));
+
+	if (pack->link && len > 0)
+		notify(pack->link, bytes, (size_t)len);
+}
+
 void air_write(struct device *device, const struct gatt_part *part, const uint8_t *bytes,
 	       size_t len, char type)
 {
@@ -290,6 +307,10 @@ void air_write(struct device *device, const struct gatt_part *part, const uint8_
 		return;
 	if (pack->passkey >= 0 && !device->paired) {
 		notify(device, bytes, len);
+		return;
+	}
+	if (pack->outside) {
+		tell_outside(pack, bytes, len);
 		return;
 	}
 	if (pack->in_len + len > sizeof(pack->in))
@@ -385,6 +406,8 @@ void air_drop(struct device *device, unsigned int signals_ms)
 	if (pack->link == device) {
 		pack->link = NULL;
 		device->adapter->links--;
+		if (pack->outside)
+			printf("down %s\n", pack->mac);
 	}
 	device->ghost = false;
 	close_fds(device);

@@ -75,6 +75,7 @@ struct pack {
 	char dead;	  /* 'c' or 'r': writes of this type are lost */
 	char password[8];
 	int passkey;
+	bool outside; /* its board is on the other side of stdin and stdout */
 	int counting; /* 0: the model's own values */
 	int counted;
 	/* the board and its module */
@@ -129,6 +130,8 @@ int air_acquire_notify(struct device *device);
 int air_acquire_write(struct device *device);
 void air_write(struct device *device, const struct gatt_part *part, const uint8_t *bytes,
 	       size_t len, char type);
+/** A pack whose board is outside sends these bytes, if it is connected. */
+void air_say(struct pack *pack, const char *hex);
 void air_moved(struct pack *pack);
 void air_advertise(struct pack *pack);
 void air_ghost(struct device *device);

@@ -16,9 +16,13 @@
  *	still MAC		it sends nothing by itself until it is asked again
  *	forget MAC		likewise, and it has forgotten all that it was asked before
  *	fail MAC N		the next N connects fail
+ *	notify MAC HEX		a pack with outside=y sends that
  *	ghost MAC hci0		shown as connected although it is not
  *	linger MAC hci0		really connected, by a program that is gone
  *	stats			counters
+ *
+ * The board of a pack with outside=y is not here: a line "wrote MAC HEX" tells what it is sent,
+ * and "down MAC" that its connection has ended.
  */
 #include "fake.h"
 
@@ -152,6 +156,8 @@ static bool set_option(struct pack *pack, char *word)
 		pack->maker = value[0] == 'n' ? '\0' : value[0];
 	else if (strcmp(word, "unannounced") == 0)
 		pack->unannounced = value[0] == 'y';
+	else if (strcmp(word, "outside") == 0)
+		pack->outside = value[0] == 'y';
 	else if (strcmp(word, "noname") == 0)
 		pack->no_name = value[0] == 'y';
 	else if (strcmp(word, "password") == 0)
@@ -291,6 +297,8 @@ static const char *pack_command(char **words)
 			pack->talk = (struct pb_sim_talk){0};
 	} else if (strcmp(word, "fail") == 0 && words[2]) {
 		pack->fails = (unsigned int)atoi(words[2]);
+	} else if (strcmp(word, "notify") == 0 && words[2]) {
+		air_say(pack, words[2]);
 	} else if (strcmp(word, "ghost") == 0 && device) {
 		air_ghost(device);
 	} else if (strcmp(word, "linger") == 0 && device) {

@@ -7,4 +7,4 @@ cd "$(dirname "$0")/../.."
 minutes=${1:?expected MINUTES}
 cmake --preset dev >/dev/null
 cmake --build --preset dev >/dev/null
-exec /usr/bin/python3 tests/soak/soak.py "${PROGRAM:-build/dev/packbridge}" build/dev/tests/fake_bluez "$minutes" "${2:-1}"
+exec /usr/bin/python3 -B tests/soak/soak.py "${PROGRAM:-build/dev/packbridge}" build/dev/tests/fake_bluez "$minutes" "${2:-1}"
