@@ -10,6 +10,7 @@ One request reads quality, age and the values of a unit. Of each reply with a go
 at the moment before the request went out. A line on which fresh values can come must have them: a share of its
 replies is good. docs/reliability.md has what was seen."""
 import asyncio
+import collections
 import os
 import random
 import re
@@ -21,7 +22,7 @@ import sys
 import tempfile
 
 from air import Air, run
-from clock import A5, BLOCK, D2, P81, Jbd, Jk, now_ms
+from clock import A5, BLOCK, D2, P81, Jbd, Jk, look, now_ms
 from lines import Ble, Line, Serial, Tcp
 
 PROGRAM, FAKE, MINUTES = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -31,7 +32,6 @@ SETTLE_S = 8      # from the start to the first reply that counts
 PAUSE_S = 0.06    # between two looks at all units
 CLOCK_MS = 5      # clocks are whole milliseconds: ours, the board's, the daemon's
 HEALTHY = 0.8     # a line without faults: the least share of good replies
-RARELY_S = 0      # how much older than stale_after_s a value may be that is not asked at each poll
 dice = random.Random(SEED)
 folder = tempfile.mkdtemp(prefix="packbridge-age-")
 violations, kinds = [], set()
@@ -176,8 +176,7 @@ class Row:
         else:
             self.front = Tcp(self.line)
         self.stale_s = int(re.search(r"stale_after_s: (\d+)", settings).group(1)) if settings else None
-        self.replies, self.good, self.ages, self.young, self.old, self.other = 0, 0, [], 0, 0, 0
-        self.rarely = 0
+        self.replies, self.good, self.ages, self.faults = 0, 0, [], collections.Counter()
 
     def config(self):
         return "  - {name: p%d, link: '%s', unit: %d, protocol: %s%s}" % (
@@ -195,33 +194,19 @@ class Row:
         self.replies += 1
         if pdu[0] & 0x80:
             if pdu[1] != 0x0B:
-                self.other += 1
+                self.faults["other"] += 1
                 violate("%s: exception %02X" % (self.name(), pdu[1]))
             return
         self.good += 1
         words = struct.unpack(">%dH" % BLOCK, pdu[2:])
-        quality, age_s, stale_s = words[1], words[3], words[7]
-        clocks = self.board.clocks(words, now_ms())
-        if quality != 1 or age_s >= stale_s or (self.stale_s and stale_s != self.stale_s):
-            self.other += 1
-            violate("%s: values with quality %d, age %d s, stale_after_s %d" % (self.name(), quality, age_s, stale_s))
-        if not clocks or None in (at_ms for _, at_ms, _ in clocks):
-            self.other += 1
-            violate("%s: values that are no time: %s" % (self.name(), clocks))
-            return
-        for what, at_ms, each_poll in clocks:
-            if not each_poll and asked_ms - at_ms >= 1000 * (stale_s + RARELY_S) + CLOCK_MS:
-                self.rarely += 1
-                violate("%s: %s are of %.2f s ago, stale_after_s %d" % (self.name(), what, (asked_ms - at_ms) / 1000, stale_s))
-        oldest_ms, oldest = min((at_ms, what) for what, at_ms, each_poll in clocks if each_poll)
-        real_ms = asked_ms - oldest_ms
-        self.ages.append(real_ms)
-        if real_ms > 1000 * (age_s + 1) + CLOCK_MS:
-            self.young += 1
-            violate("%s: shown age %d s, %s is of %.2f s ago" % (self.name(), age_s, oldest, real_ms / 1000))
-        if real_ms >= 1000 * stale_s + CLOCK_MS:
-            self.old += 1
-            violate("%s: %s is of %.2f s ago, stale_after_s %d" % (self.name(), oldest, real_ms / 1000, stale_s))
+        if self.stale_s and words[7] != self.stale_s:
+            violate("%s: stale_after_s %d, configured is %d" % (self.name(), words[7], self.stale_s))
+        real_ms, faults = look(self.board, words, asked_ms, CLOCK_MS)
+        for kind, what in faults:
+            self.faults[kind] += 1
+            violate("%s: %s" % (self.name(), what))
+        if real_ms is not None:
+            self.ages.append(real_ms)
 
     def line_of_table(self):
         ages = sorted(self.ages) or [0]
@@ -230,8 +215,8 @@ class Row:
             violate("%s: live for %.0f %% of the time, expected %.0f %%" % (self.name(), 100 * share, 100 * self.least))
         return "| %s | %s | %s | %d | %d | %.0f | %.1f / %.1f / %.1f | %d | %d | %d |" % (
             self.kind, self.what, "%d s" % self.stale_s if self.stale_s else "default", self.replies, self.good,
-            100 * share, ages[len(ages) // 2] / 1000, ages[len(ages) * 95 // 100] / 1000, ages[-1] / 1000, self.young,
-            self.old, self.rarely)
+            100 * share, ages[len(ages) // 2] / 1000, ages[len(ages) * 95 // 100] / 1000, ages[-1] / 1000,
+            self.faults["young"], self.faults["old"], self.faults["rarely"])
 
 
 # ---- the daemon, and who reads it ----
@@ -326,10 +311,11 @@ async def main():
     for row in stopped:
         print(row.line_of_table())
     every = all_rows + stopped
-    print("\n%d replies, %d of them with good readings; too young %d, older than stale_after_s %d, rarely asked %d, other %d; slowest answer "
-          "of %d units at once %d ms; seed %d" % (
-              sum(r.replies for r in every), sum(r.good for r in every), sum(r.young for r in every),
-              sum(r.old for r in every), sum(r.rarely for r in every), sum(r.other for r in every), len(all_rows), daemons[0].slowest_ms, SEED))
+    faults = sum((row.faults for row in every), collections.Counter())
+    print("\n%d replies, %d of them with good readings; too young %d, older than stale_after_s %d, rarely asked %d, other %d; "
+          "slowest answer of %d units at once %d ms; seed %d" % (
+              sum(row.replies for row in every), sum(row.good for row in every), faults["young"], faults["old"],
+              faults["rarely"], faults["other"], len(all_rows), daemons[0].slowest_ms, SEED))
     print("violations: %d" % len(violations))
     for row in every:
         row.line.stop()

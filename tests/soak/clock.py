@@ -43,6 +43,7 @@ class Clock:
 
 CELLS = Clock(1, *[(250, 3200)] * 4)  # 49 days
 BLOCK = 125  # registers from 0 on: what a client reads at once
+RARELY_S = 0  # how much older than stale_after_s a value may be that is not asked at each poll
 
 
 def word(words, at, none=0xFFFF):
@@ -263,3 +264,29 @@ class A5(Board):
             return []
         frames = [bytes([0xA5, 1, command, 8]) + d for d in data]
         return [f + bytes([sum(f) & 0xFF]) for f in frames]
+
+
+def look(board, words, asked_ms, slack_ms):
+    """Is the age of a good reading honest? @words: registers 0 to BLOCK of the map packbridge, as a request that was
+    made at @asked_ms has brought them.
+    @return (how old the oldest value was then, ms; None: unknown), [(kind of fault, what)]"""
+    quality, age_s, stale_s = words[1], words[3], words[7]
+    clocks = board.clocks(words, now_ms())
+    faults = []
+    if quality != 1 or age_s >= stale_s:
+        faults.append(("other", "values with quality %d, age %d s, stale_after_s %d" % (quality, age_s, stale_s)))
+    for what, at_ms, each_poll in clocks:
+        if at_ms is None:
+            faults.append(("other", "values of %s are those of no reading" % what))
+        elif not each_poll and asked_ms - at_ms >= 1000 * (stale_s + RARELY_S) + slack_ms:
+            faults.append(("rarely", "%s are of %.2f s ago, stale_after_s %d" % (what, (asked_ms - at_ms) / 1000, stale_s)))
+    times = [(at_ms, what) for what, at_ms, each_poll in clocks if each_poll and at_ms is not None]
+    if not times:
+        return None, faults + [("other", "a good reading without values")]
+    oldest_ms, what = min(times)
+    real_ms = asked_ms - oldest_ms
+    if real_ms > 1000 * (age_s + 1) + slack_ms:
+        faults.append(("young", "age %d s is shown, %s is of %.2f s ago" % (age_s, what, real_ms / 1000)))
+    if real_ms >= 1000 * stale_s + slack_ms:
+        faults.append(("old", "%s is of %.2f s ago, stale_after_s %d" % (what, real_ms / 1000, stale_s)))
+    return real_ms, faults

@@ -3,34 +3,66 @@
 
 Packs count their readings: every value of reading n of pack p follows from n and p, and when n was sent is
 written down. So whatever a client reads tells which reading it came from, whether two readings were mixed, and
-how old it really was. What is shown as good must be younger than the pack's stale_after_s at the moment the
-request went out."""
+how old it really was. Other packs send their clock as values (clock.py), over lines with bad days of their own
+(lines.py). What is shown as good must be younger than the pack's stale_after_s at the moment the request went
+out."""
 import asyncio
 import collections
-import functools
+import fcntl
 import json
 import os
 import random
 import resource
+import select
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tty
+
+from air import Air, run
+from clock import A5, BLOCK, D2, P81, Jbd, Jk, crc16, look, now_ms
+from forger import Forger
+from lines import Line, Tcp
 
 PROGRAM, FAKE, MINUTES, SEED = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
 TCP_PACKS, SIM_PACKS, BLE_PACKS = 30, 5, 5
 TCP_CLIENTS, RTU_LINES = 18, 2
 POLL_S, STALE_S = 0.5, 3
 SLACK_S = 0.3  # from our clock at sending to the daemon's at asking: it asked before
+ANSWER_S = 2   # a Modbus client waits no longer, unless the daemon is stopped
+FORGED = 60000  # readings from this one on are sent by nobody
+# a short run has room for all kinds of faults: how long one lasts, between two, behind the last
+LONGEST_S, PAUSE_S, CALM_S = (8, 16, 10) if MINUTES > 1 else (3, 1.5, 4)
 dice = random.Random(SEED)
 folder = tempfile.mkdtemp(prefix="packbridge-soak-")
 counts, faults, violations = collections.Counter(), collections.Counter(), []
-stopped = False  # the daemon is, by SIGSTOP
-# they end with us, however we do
-run = functools.partial(asyncio.create_subprocess_exec, "setpriv", "--pdeathsig", "KILL")
+answers = []  # how long Modbus clients have waited, s
+
+
+class Stops:
+    """When the daemon was stopped, by SIGSTOP: what a client waits then is not the daemon's fault."""
+
+    def __init__(self):
+        self.since, self.total = None, 0
+
+    def begin(self):
+        self.since = now()
+
+    def end(self):
+        self.total += now() - self.since
+        self.since = None
+
+    def seconds(self):
+        return self.total + (now() - self.since if self.since else 0)
+
+
+stops = Stops()
 
 
 def now():
@@ -58,6 +90,12 @@ def values(p, n):
 def jbd(register, payload):
     body = bytes([0, len(payload)]) + payload
     return b"\xDD" + bytes([register]) + body + struct.pack(">H", -sum(body) & 0xFFFF) + b"\x77"
+
+
+def basic(v):
+    return struct.pack(
+        ">HhHHHHHHHBBBBBHH", v["voltage_mv"] // 10, v["current_ma"] // 10, v["remaining_mah"] // 10, 10000, v["cycles"],
+        0x2A6F, 0, 0, 0, 0x10, v["soc_permille"] // 10, 3, 4, 2, 2981, 2990)
 
 
 class Pack:
@@ -94,9 +132,7 @@ class TcpPack(Pack):
         if register == 0x03:
             self.tell(self.n + 1, now())
             v = values(self.p, self.n)
-            return jbd(3, struct.pack(
-                ">HhHHHHHHHBBBBBHH", v["voltage_mv"] // 10, v["current_ma"] // 10, v["remaining_mah"] // 10, 10000,
-                v["cycles"], 0x2A6F, 0, 0, 0, 0x10, v["soc_permille"] // 10, 3, 4, 2, 2981, 2990))
+            return jbd(3, basic(v))
         if register == 0x04:
             return jbd(4, struct.pack(">4H", *(3200 + self.n % 100 + i for i in range(4))))
         if register == 0x05:
@@ -151,54 +187,77 @@ class TcpPack(Pack):
             writer.transport.abort()
 
 
+    def flood(self, seconds):
+        """Sends rubbish as fast as the daemon takes it, whatever it connects."""
+        rubbish = dice.choice((b"\xDD" * 65536, bytes(65536), os.urandom(65536), b"\xD2\x03\x7C" * 20000))
+        until = now() + seconds
+        poll = select.poll()
+        held = {}
+
+        def pour():
+            while now() < until:
+                writer = next(iter(self.writers), None)
+                ours = writer and writer.get_extra_info("socket")
+                if not ours or ours.fileno() < 0:
+                    threading.Event().wait(0.01)
+                    continue
+                with socket.socket(fileno=os.dup(ours.fileno())) as line:
+                    poll.register(line, select.POLLOUT)
+                    try:
+                        while now() < until:
+                            if poll.poll(100):
+                                held["bytes"] = held.get("bytes", 0) + line.send(rubbish, socket.MSG_DONTWAIT)
+                    except BlockingIOError:
+                        pass
+                    except OSError:
+                        threading.Event().wait(0.01)
+                    poll.unregister(line)
+            counts["rubbish, MB"] += held.get("bytes", 0) // 1000000
+
+        threading.Thread(target=pour, daemon=True).start()
+
+
 class BlePack(Pack):
     def __init__(self, p, unit):
         super().__init__(p, unit)
         self.mac = "A4:C1:38:00:00:%02X" % p
 
+    def told(self, n, when_ms):
+        self.tell(n, when_ms / 1000)
 
-class Air:
-    """fake_bluez on a bus of its own."""
 
-    def __init__(self, packs):
-        self.packs = {pack.mac: pack for pack in packs}
-        self.bus_address = "unix:path=%s/bus" % folder
+class ClockPack:
+    """Its values are the time of their measuring; its line has bad days."""
 
-    async def start(self):
-        config = folder + "/bus.conf"
-        with open(config, "w") as out:
-            out.write("<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth><policy context='default'>"
-                      "<allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/><allow own='*'/>"
-                      "<allow user='*'/></policy></busconfig>" % self.bus_address)
-        self.bus = await run("dbus-daemon", "--config-file", config, "--nofork", "--nopidfile", "--print-address",
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        await self.bus.stdout.readline()
-        environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus_address)
-        self.fake = await run(FAKE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        assert (await self.fake.stdout.readline()).strip() == b"ready"
-        self.listener = asyncio.create_task(self.listen())
-        self.say("adapter hci0 00:11:22:33:44:55")
-        for pack in self.packs.values():
-            self.say("pack %s JBD-%d lfp-4s counting=%d" % (pack.mac, pack.p, pack.p))
+    def __init__(self, unit, board):
+        self.unit, self.board = unit, board
+        self.line = Line(board, dice)
+        self.front = Tcp(self.line)
 
-    def say(self, line):
-        self.fake.stdin.write(line.encode() + b"\n")
+    def suffer(self):
+        what = dice.choice(("slow", "late", "stalls", "breaks", "keeps", "loses"))
+        line = self.line
+        if what == "slow":
+            line.rate = dice.choice((25, 100, 340, 480, 960))
+        elif what == "late":
+            line.down_ms = dice.choice((300, 900, 2500, 6000, 12000))
+        elif what == "stalls":
+            line.stalled_until = now_ms() + dice.randrange(500, 8000)
+        elif what == "loses":
+            line.lose = dice.choice((0.05, 0.3))
+        else:
+            line.keeps = what == "keeps"
+            line.break_for_ms = dice.randrange(100, 8000)
+        asyncio.get_running_loop().call_later(dice.uniform(2, 15), self.heal)
+        return what
 
-    async def listen(self):
-        while True:
-            line = (await self.fake.stdout.readline()).decode().split()
-            if not line:
-                return
-            if line[0] == "told":
-                self.packs[line[1]].tell(int(line[2]), int(line[3]) / 1000)
-            elif line[0] == "error":
-                sys.exit("fake_bluez: " + " ".join(line))
+    def heal(self):
+        self.line.rate = self.line.down_ms = self.line.lose = 0
 
-    async def stop(self):
-        self.fake.stdin.write(b"quit\n")
-        await self.fake.wait()
-        self.bus.terminate()
-        await self.bus.wait()
+    def health(self):
+        """Without what is still on its way, too."""
+        self.heal()
+        self.line.keeps, self.line.break_for_ms, self.line.stalled_until = False, 0, 0
 
 
 # ---- the map ----
@@ -230,9 +289,10 @@ def number(row, words):
 # ---- what clients see ----
 
 class Checker:
-    def __init__(self, packs, sims):
+    def __init__(self, packs, sims, clocks):
         self.rows = load_map()
         self.packs = {pack.unit: pack for pack in packs}
+        self.clocks = {pack.unit: pack for pack in clocks}
         self.sims = sims
         self.last = {}
 
@@ -276,19 +336,21 @@ class Checker:
         if not any((3200 + n % 100) == first and asked - when < STALE_S + SLACK_S for n, when in reversed(pack.sent)):
             violate("unit %d: cells %d were not sent within %d s" % (unit, first, STALE_S))
 
+    def clock(self, unit, words, asked):
+        counts["good clocks"] += 1
+        for _, what in look(self.clocks[unit].board, words, 1000 * asked, 1000 * SLACK_S)[1]:
+            violate("unit %d: %s" % (unit, what))
+
+    def answered(self, unit, asked, stopped_s):
+        took = now() - asked - (stops.seconds() - stopped_s)
+        answers.append(took)
+        if took > ANSWER_S:
+            violate("unit %d: answered after %.2f s" % (unit, took))
+
     def refused(self, unit, code):
         counts["exception %02X" % code] += 1
         if code not in (0x0A, 0x0B):
             violate("unit %d: exception %02X" % (unit, code))
-
-
-def crc16(data):
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-    return struct.pack("<H", crc)
 
 
 def judge(checker, unit, what, pdu, asked):
@@ -300,12 +362,16 @@ def judge(checker, unit, what, pdu, asked):
         checker.data(unit, words, asked)
     elif what == "cells":
         checker.cells(unit, words, asked)
+    elif what == "clock":
+        checker.clock(unit, words, asked)
     else:
         counts["status"] += 1
 
 
 def choose(checker, units):
     unit = dice.choice(units)
+    if unit in checker.clocks:
+        return unit, "clock", struct.pack(">BHH", dice.choice((3, 4)), 0, BLOCK)
     what = dice.choice(("data", "data", "cells", "status"))
     if what == "cells":
         return unit, what, struct.pack(">BHH", 3, checker.rows[("cell_mv", 0)]["address"], 4)
@@ -326,11 +392,12 @@ async def tcp_client(checker, units, port):
             for _ in range(dice.randrange(20, 400)):
                 unit, what, pdu = choose(checker, units)
                 transaction = (transaction + 1) % 65536
-                asked = now()
+                asked, stopped_s = now(), stops.seconds()
                 writer.write(struct.pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu)
                 head = await asyncio.wait_for(reader.readexactly(7), 20)
                 reply = await reader.readexactly(struct.unpack(">H", head[4:6])[0] - 1)
                 counts["reads"] += 1
+                checker.answered(unit, asked, stopped_s)
                 if struct.unpack(">HHHB", head) != (transaction, 0, len(reply) + 1, unit):
                     violate("unit %d: a reply to something else" % unit)
                     break
@@ -350,7 +417,7 @@ async def tcp_client(checker, units, port):
         except (asyncio.IncompleteReadError, ConnectionError):
             counts["connection lost"] += 1
         except asyncio.TimeoutError:
-            if not stopped:
+            if not stops.since:
                 violate("no reply within 20 s")
         finally:
             writer.transport.abort()
@@ -372,7 +439,7 @@ async def rtu_client(checker, units, master):
     while True:
         if late:
             await asyncio.sleep(1)
-            late = stopped
+            late = stops.since is not None
             continue
         unit, what, pdu = choose(checker, units)
         frame = bytes([unit]) + pdu
@@ -385,7 +452,7 @@ async def rtu_client(checker, units, master):
                 await asyncio.wait_for(woken.wait(), 1)
             length = 5 if held[1] & 0x80 else 5 + held[2]
             reply = bytes(held[:length])
-            if stopped:
+            if stops.since:
                 late = True
             elif crc16(reply[:-2]) != reply[-2:] or reply[0] != unit:
                 violate("unit %d: a wrong frame on the serial line" % unit)
@@ -404,15 +471,77 @@ async def rtu_client(checker, units, master):
 
 # ---- the daemon ----
 
+class Log:
+    """What the daemon says, by a pipe that is not read, or has no reader, for a while."""
+
+    def __init__(self):
+        self.path, self.text = folder + "/log", b""
+        os.mkfifo(self.path)
+        self.listen()
+
+    def listen(self):
+        self.reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)
+        asyncio.get_running_loop().add_reader(self.reader, self.take)
+
+    def take(self):
+        try:
+            self.text = (self.text + os.read(self.reader, 65536).replace(b"(filler)\n", b""))[-20000:]
+        except BlockingIOError:
+            pass
+
+    def ignore(self):
+        """From now on it is full, and nobody reads it."""
+        asyncio.get_running_loop().remove_reader(self.reader)
+        writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            while True:
+                os.write(writer, b"(filler)\n")
+        except BlockingIOError:
+            os.close(writer)
+
+    def hear(self):
+        """Reads it again, if it did not."""
+        if self.reader is None:
+            self.listen()
+        asyncio.get_running_loop().add_reader(self.reader, self.take)
+
+    def leave(self):
+        asyncio.get_running_loop().remove_reader(self.reader)
+        os.close(self.reader)
+        self.reader = None
+
+    def said(self):
+        self.take()
+        return self.text.decode(errors="replace")
+
+
+class Deck:
+    """Each of some things once, in any order, and again: so that a short run has all of them."""
+
+    def __init__(self, *things):
+        self.things, self.left = things, []
+
+    def draw(self):
+        if not self.left:
+            self.left = dice.sample(self.things, len(self.things))
+        return self.left.pop()
+
+
 class Daemon:
-    def __init__(self, packs, air, slaves):
+    troubles = Deck("reload", "wrong configuration", "hangup signal", "stopped", "no descriptors", "log not read",
+                    "log without reader")
+
+    def __init__(self, packs, clocks, air, slaves):
+        self.clocks = clocks
         self.packs, self.air, self.slaves, self.variant = packs, air, slaves, 0
-        self.config, self.log = folder + "/packbridge.yaml", folder + "/log"
+        self.config, self.log = folder + "/packbridge.yaml", Log()
 
     def write(self, wrong=False):
         """Variants differ in what a site changes: a pack more or less, an interval, a limit, a unit of the bank."""
         v = self.variant
-        lines = ["control: %s/control" % folder, "status: %s/status" % folder,
+        lines = ["control: %s/control" % folder, "status: %s/status" % folder, "http: 127.0.0.1:%d" % (self.port + 1),
+                 "bluetooth: {max_connections: 8}",
                  "limits: {charge_max_a: %d}" % (50 + v), "packs:"]
         for pack in self.packs:
             if v % 3 == 1 and pack.unit in (3, 4):
@@ -421,6 +550,10 @@ class Daemon:
             poll = 700 if v % 2 and pack.unit % 5 == 0 else int(1000 * POLL_S)
             lines.append("  - {name: p%d, link: '%s', unit: %d, poll_ms: %d, gap_ms: 20, settle_ms: 0, reply_timeout_ms: 400,"
                          " stale_after_s: %d}" % (pack.unit, link, pack.unit, poll, STALE_S))
+        for pack in self.clocks:
+            lines.append("  - {name: c%d, link: '%s', unit: %d, protocol: %s, poll_ms: 500, gap_ms: 20, settle_ms: %d,"
+                         " reply_timeout_ms: 400, stale_after_s: %d}" % (
+                             pack.unit, pack.front.link, pack.unit, pack.board.protocol, pack.unit % 2 * 300, STALE_S))
         for i in range(SIM_PACKS):
             lines.append("  - {name: s%d, link: 'sim:lfp-4s,seed=%d,lost=5,bad=2,chunk=20,silent=20+9', unit: %d, poll_ms: 500,"
                          " gap_ms: 20, settle_ms: 0, reply_timeout_ms: 400, stale_after_s: %d}" % (i, i, 100 + i, STALE_S))
@@ -437,9 +570,10 @@ class Daemon:
         self.port = port
         self.write()
         environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.air.bus_address)
-        with open(self.log, "wb") as log:
+        with open(self.log.path, "wb") as log:
             self.process = await run(PROGRAM, "run", "-c", self.config, stderr=log, env=environment)
         self.pid = self.process.pid
+        self.most = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
 
     def pss_kib(self):
         with open("/proc/%d/smaps_rollup" % self.pid) as rollup:
@@ -456,43 +590,130 @@ class Daemon:
             counts["reload not done"] += 1  # no descriptor left, for one
 
     async def trouble(self):
-        global stopped
-        what = dice.choice(("reload", "reload", "wrong configuration", "hangup signal", "stopped", "no descriptors", "full disk"))
+        what = self.troubles.draw()
         faults["daemon: " + what] += 1
         if what in ("reload", "hangup signal"):
-            self.variant += 1
-            self.write()
-            if what == "reload":
-                await self.reload(False)
-            else:
-                os.kill(self.pid, signal.SIGHUP)
+            await self.change(what == "reload")
         elif what == "wrong configuration":
             self.write(wrong=True)
             await self.reload(True)
             self.write()
         elif what == "stopped":
-            stopped = True
+            stops.begin()
             os.kill(self.pid, signal.SIGSTOP)
-            await asyncio.sleep(dice.uniform(0.5, 8))
+            await asyncio.sleep(dice.uniform(0.5, LONGEST_S))
             os.kill(self.pid, signal.SIGCONT)
-            stopped = False
+            stops.end()
         elif what == "no descriptors":
             before = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
             resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (self.descriptors() + 1, before[1]))
-            await asyncio.sleep(dice.uniform(1, 6))
+            await asyncio.gather(asyncio.sleep(dice.uniform(1, LONGEST_S)), *(self.knock(4) for _ in range(4)))
             resource.prlimit(self.pid, resource.RLIMIT_NOFILE, before)
-        elif what == "full disk":  # the log can't grow
-            before = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (max(os.path.getsize(self.log), 1), before[1]))
-            await asyncio.sleep(dice.uniform(1, 10))
-            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, before)
+        elif what == "log not read":
+            self.log.ignore()
+            await asyncio.gather(asyncio.sleep(dice.uniform(1, LONGEST_S)), self.change(True))
+            self.log.hear()
+        elif what == "log without reader":
+            self.log.leave()
+            await asyncio.gather(asyncio.sleep(dice.uniform(1, LONGEST_S)), self.change(True))
+            self.log.hear()
+
+    async def change(self, by_command):
+        self.variant += 1
+        self.write()
+        if by_command:
+            await self.reload(False)
+        else:
+            os.kill(self.pid, signal.SIGHUP)
+
+    async def knock(self, seconds):
+        """At the status socket and at the page, again and again; sometimes nothing is asked or the answer is left."""
+        until = now() + seconds
+        while now() < until:
+            page = dice.random() < 0.5
+            writer = None
+            try:
+                reader, writer = await (asyncio.open_connection("127.0.0.1", self.port + 1) if page else
+                                        asyncio.open_unix_connection(folder + "/status"))
+                writer.write(b"GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" % dice.choice(
+                    (b"/metrics", b"/status.json", b"/registers.json?unit=1", b"/")) if page else
+                             dice.choice((b"status\n", b"metrics\n")))
+                if dice.random() < 0.8:
+                    await asyncio.wait_for(reader.read(), 3)
+                    counts["answers of the page" if page else "answers of the status socket"] += 1
+            except (OSError, asyncio.TimeoutError):
+                counts["knocks without an answer"] += 1
+                await asyncio.sleep(0.05)
+            finally:
+                if writer:
+                    writer.transport.abort()
+
+
+class Outside:
+    """What the world does to the daemon."""
+
+    troubles = Deck("floods from two packs", "crowd at status and page", "forged readings", "forged disconnections",
+                    "forged end of bluetoothd")
+
+    def __init__(self, daemon, packs, ble):
+        self.daemon, self.packs, self.ble = daemon, packs, ble
+
+    async def victim(self):
+        """The daemon's name on the bus."""
+        listed = await run("busctl", "--address=" + self.daemon.air.bus_address, "list", "--unique", "--no-legend",
+                           "--no-pager", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        text, _ = await listed.communicate()
+        names = [line.split() for line in text.decode().splitlines()]
+        return next((name[0] for name in names if name[1] == str(self.daemon.pid)), None)
+
+    def forge(self, forger, what):
+        for pack in self.ble:
+            device = "/org/bluez/hci0/dev_" + pack.mac.replace(":", "_")
+            if what == "forged disconnections":
+                dice.choice((forger.disconnected, forger.removed))(device)
+                continue
+            v = values(pack.p, FORGED)
+            frame = jbd(3, basic(v))
+            for service in range(0x0E, 0x0E + 6 * 8, 6):  # it may have moved
+                forger.value("%s/service%04x/char%04x" % (device, service, service + 1), frame)
+        if what == "forged disconnections":
+            forger.powered_off("/org/bluez/hci0")
+        if what == "forged end of bluetoothd":
+            forger.gone()
+
+    async def trouble(self):
+        what = self.troubles.draw()
+        faults["outside: " + what] += 1
+        seconds = dice.uniform(1, LONGEST_S / 2)
+        if what == "floods from two packs":
+            for pack in dice.sample(self.packs, 2):
+                pack.mode = "mute"
+                pack.flood(seconds)
+                asyncio.get_running_loop().call_later(seconds, setattr, pack, "mode", "good")
+            await asyncio.sleep(seconds)
+        elif what == "crowd at status and page":
+            await asyncio.gather(*(self.daemon.knock(seconds) for _ in range(24)))
+        else:
+            victim = await self.victim()
+            if not victim:
+                counts["no victim on the bus"] += 1
+                return
+            forger = Forger(folder + "/bus", victim)
+            until = now() + seconds
+            while now() < until:
+                self.forge(forger, what)
+                counts["forgeries"] += 1
+                await asyncio.sleep(0.01 if what == "forged readings" else seconds)
+            forger.close()
 
 
 async def pack_troubles(packs, air):
     while True:
         await asyncio.sleep(dice.expovariate(2))
         pack = dice.choice(packs)
-        if isinstance(pack, TcpPack):
+        if isinstance(pack, ClockPack):
+            faults["line: " + pack.suffer()] += 1
+        elif isinstance(pack, TcpPack):
             mode = dice.choice(("mute", "bad", "garbage", "half", "pieces", "refuse", "hangs up"))
             faults["tcp pack: " + mode] += 1
             if mode in ("refuse", "hangs up"):
@@ -513,10 +734,10 @@ async def pack_troubles(packs, air):
                 air.say("%s %s%s" % (what, pack.mac, " 1" if what == "fail" else ""))
 
 
-async def daemon_troubles(daemon):
+async def troubles_of(whom):
     while True:
-        await asyncio.sleep(dice.uniform(4, 16))
-        await daemon.trouble()
+        await asyncio.sleep(dice.uniform(0.5, PAUSE_S))
+        await whom.trouble()
 
 
 async def all_good(units, seconds):
@@ -539,37 +760,44 @@ async def all_good(units, seconds):
 async def main():
     packs = [TcpPack(p, p) for p in range(1, TCP_PACKS + 1)]
     ble = [BlePack(p, p) for p in range(TCP_PACKS + 1, TCP_PACKS + BLE_PACKS + 1)]
+    clocks = [ClockPack(unit, board) for unit, board in enumerate(
+        (Jk(500), Jk(200), Jk(500), Jbd(), Jbd(), D2(), P81(), A5()), 61)]
     for pack in packs:
         await pack.start()
-    air = Air(ble)
+    for pack in clocks:
+        await pack.front.start()
+    air = Air(FAKE, folder)
     await air.start()
+    for pack in ble:
+        air.add(pack, "counting=%d" % pack.p)
     lines = []
     for _ in range(RTU_LINES):
         master, slave = os.openpty()
         tty.setraw(slave)
         os.set_blocking(master, False)
         lines.append((master, os.ttyname(slave), slave))
-    checker = Checker(packs + ble, range(100, 100 + SIM_PACKS))
+    checker = Checker(packs + ble, range(100, 100 + SIM_PACKS), clocks)
     last = max(row["address"] + row["words"] for (field, _), row in checker.rows.items()
                if field in ("sequence", "age_s", "quality", "voltage_mv", "current_ma", "remaining_mah", "cycles", "soc_permille"))
     checker.width = last
-    units = [pack.unit for pack in packs + ble] + list(checker.sims)
-    daemon = Daemon(packs + ble, air, [name for _, name, _ in lines])
+    units = [pack.unit for pack in packs + ble + clocks] + list(checker.sims)
+    daemon = Daemon(packs + ble, clocks, air, [name for _, name, _ in lines])
     await daemon.start(20000 + os.getpid() % 20000)
     settled = await all_good(units, 60)
     if settled is None:
-        sys.exit("FAILED: not all packs came up: " + open(daemon.log).read()[-2000:])
+        sys.exit("FAILED: not all packs came up: " + daemon.log.said()[-2000:])
     tasks = [asyncio.create_task(tcp_client(checker, units, daemon.port)) for _ in range(TCP_CLIENTS)]
     tasks += [asyncio.create_task(rtu_client(checker, units, master)) for master, _, _ in lines]
     await asyncio.sleep(min(20, MINUTES * 10))
     first = daemon.pss_kib(), daemon.descriptors()
-    troubles = [asyncio.create_task(pack_troubles(packs + ble, air)), asyncio.create_task(daemon_troubles(daemon))]
+    troubles = [asyncio.create_task(pack_troubles(packs + ble + clocks + clocks, air)),
+                asyncio.create_task(troubles_of(daemon)), asyncio.create_task(troubles_of(Outside(daemon, packs, ble)))]
     end = now() + 60 * MINUTES
     while now() < end:
         await asyncio.sleep(min(60, max(0.1, end - now())))
         if daemon.process.returncode is not None:
             sys.exit("FAILED: the daemon ended with %d: %s\n%s" % (
-                daemon.process.returncode, open(daemon.log).read()[-2000:], faults))
+                daemon.process.returncode, daemon.log.said()[-2000:], faults))
         print("%4.1f min: %d reads, %d faults, %d violations, %d KiB, %d descriptors" % (
             (now() - begun) / 60, counts["reads"] + counts["reads by RTU"], sum(faults.values()), len(violations),
             daemon.pss_kib(), daemon.descriptors()), flush=True)
@@ -580,10 +808,12 @@ async def main():
         task.cancel()
     await asyncio.gather(*troubles, return_exceptions=True)
     os.kill(daemon.pid, signal.SIGCONT)
-    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (1024, 4096))
-    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, daemon.most)
+    daemon.log.hear()
     for pack in packs:
         pack.mode = "good"
+    for pack in clocks:
+        pack.health()
     for pack in ble:
         for line in ("mute %s off", "phone %s off", "in %s"):
             air.say(line % pack.mac)
@@ -594,7 +824,7 @@ async def main():
     if back is None:
         violate("not all packs came back within 90 s after the last fault")
     before = counts["good"]
-    await asyncio.sleep(10)
+    await asyncio.sleep(CALM_S)
     calm = counts["good"] - before
     last_size = daemon.pss_kib(), daemon.descriptors()
     for task in tasks:
@@ -605,16 +835,20 @@ async def main():
     if status != 0:
         violate("the daemon ended with %d" % status)
     await air.stop()
-    print("\n%d packs (%d tcp, %d sim, %d ble), %d clients (%d TCP, %d RTU), %.1f min, seed %d" % (
-        len(units), TCP_PACKS, SIM_PACKS, BLE_PACKS, TCP_CLIENTS + RTU_LINES, TCP_CLIENTS, RTU_LINES, MINUTES, SEED))
+    print("\n%d packs (%d tcp, %d sim, %d ble, %d with a clock), %d clients (%d TCP, %d RTU), %.1f min, seed %d" % (
+        len(units), TCP_PACKS, SIM_PACKS, BLE_PACKS, len(clocks), TCP_CLIENTS + RTU_LINES, TCP_CLIENTS, RTU_LINES, MINUTES, SEED))
     print("operations: " + ", ".join("%s %d" % pair for pair in sorted(counts.items())))
     print("faults: %d; " % sum(faults.values()) + ", ".join("%s %d" % pair for pair in sorted(faults.items())))
-    print("all packs back %s after the last fault; %d good reads in 10 s of calm" % (
-        "never" if back is None else "%.1f s" % back, calm))
+    print("all packs back %s after the last fault; %d good reads in %d s of calm" % (
+        "never" if back is None else "%.1f s" % back, calm, CALM_S))
+    answers.sort()
+    print("a Modbus client has waited %.1f ms, 99 %% of them no longer than %.0f ms, the longest %.0f ms" % tuple(
+        1000 * answers[min(len(answers) - 1, int(len(answers) * part))] for part in (0.5, 0.99, 1)))
     print("PSS %d -> %d KiB, descriptors %d -> %d" % (first[0], last_size[0], first[1], last_size[1]))
     print("violations: %d" % len(violations))
     for line in violations[:20]:
         print("  " + line)
+    shutil.rmtree(folder)
     return 1 if violations else 0
 
 
