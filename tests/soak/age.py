@@ -22,7 +22,7 @@ import sys
 import tempfile
 
 from air import Air, run
-from clock import A5, BLOCK, D2, P81, Jbd, Jk, look, now_ms
+from clock import A5, BLOCK, D2, P81, STALE_AFTER, Jbd, Jk, look, now_ms
 from lines import Ble, Line, Serial, Tcp
 
 PROGRAM, FAKE, MINUTES = sys.argv[1], sys.argv[2], float(sys.argv[3])
@@ -55,16 +55,21 @@ DEFAULTS = ""
 PATIENT = ", reply_timeout_ms: 3000"
 
 
-def breaks(line):
-    line.break_for_ms = dice.randrange(100, dice.choice((1500, 8000)))
+def breaks(line, longest_ms=8000):
+    if line.connected:
+        line.break_for_ms = dice.randrange(100, dice.choice((1500, longest_ms)))
+
+
+def short_breaks(line):
+    breaks(line, 1600)
 
 
 def long_breaks(line):
-    line.break_for_ms = dice.randrange(100, 25000)
+    breaks(line, 25000)
 
 
 def stalls(line):
-    line.stalled_until = now_ms() + dice.randrange(500, 9000)
+    line.stalled_until = now_ms() + dice.randrange(500, 6000)
 
 
 def drifts(line):
@@ -90,11 +95,11 @@ def rows():
     yield "JK 2/s, 340 B/s", Tcp, Jk(500), dict(rate=340), DEFAULTS, None, 0
     yield "JK 5/s, 960 B/s", Tcp, Jk(200), dict(rate=960), DEFAULTS, None, 0
     yield "JK 2/s", Tcp, Jk(500), dict(), DEFAULTS, None, HEALTHY
-    yield "JK 2/s, stalls", Tcp, Jk(500), dict(), fast(), stalls, 0.2
+    yield "JK 2/s, stalls", Tcp, Jk(500), dict(), fast(), stalls, 0.1
     yield "JK 2/s, loses a tenth", Tcp, Jk(500), dict(lose=0.1), fast(), None, 0.5
     yield "JK 2/s, 0.8 s late", Tcp, Jk(500), dict(down_ms=800), fast(), None, 0.5
     yield "JK 2/s, 0 to 12 s late", Tcp, Jk(500), dict(), fast(15), drifts, 0
-    yield "JK 2/s, breaks, keeps", Tcp, Jk(500), dict(keeps=True), fast(), breaks, 0.05
+    yield "JK 2/s, breaks, keeps", Tcp, Jk(500), dict(keeps=True), fast(), breaks, 0.1
     yield "JK 2/s, 960 B/s, breaks, keeps", Tcp, Jk(500), dict(keeps=True, rate=960), fast(), breaks, 0
 
     yield "JBD", Tcp, Jbd(), dict(), fast(), None, HEALTHY
@@ -103,7 +108,7 @@ def rows():
     yield "JBD, 25 B/s", Tcp, Jbd(), dict(rate=25), fast(), None, 0
     yield "JBD, loses a tenth", Tcp, Jbd(), dict(lose=0.1), fast(), None, 0.5
     yield "JBD, loses a third", Tcp, Jbd(), dict(lose=0.3), fast(), None, 0
-    yield "JBD, stalls", Tcp, Jbd(), dict(), fast(), stalls, 0.2
+    yield "JBD, stalls", Tcp, Jbd(), dict(), fast(), stalls, 0.1
     yield "JBD, 0.7 s late", Tcp, Jbd(), dict(down_ms=700), fast(), None, 0.5
     yield "JBD, 6 s late", Tcp, Jbd(), dict(down_ms=6000), fast(), None, 0
     yield "JBD, 12 s late", Tcp, Jbd(), dict(down_ms=12000), fast(15), None, 0
@@ -113,37 +118,37 @@ def rows():
     yield "JBD, 12 s late, keeps", Tcp, Jbd(), dict(down_ms=12000, keeps=True), fast(15), None, 0
     yield "JBD, 0 to 12 s late", Tcp, Jbd(), dict(), fast(), drifts, 0
     yield "JBD, 0 to 12 s late, waits 3 s, loses", Tcp, Jbd(), dict(lose=0.05), fast(15) + PATIENT, drifts, 0
-    yield "JBD, breaks", Tcp, Jbd(), dict(), fast(), breaks, 0.05
-    yield "JBD, breaks, keeps", Tcp, Jbd(), dict(keeps=True), fast(), breaks, 0.05
-    yield "JBD, breaks, keeps, settle 0", Tcp, Jbd(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
+    yield "JBD, breaks", Tcp, Jbd(), dict(), fast(), breaks, 0.1
+    yield "JBD, breaks, keeps", Tcp, Jbd(), dict(keeps=True), fast(), breaks, 0.1
+    yield "JBD, breaks, keeps, settle 0", Tcp, Jbd(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.1
     yield "JBD, breaks, keeps, 0.4 s late", Tcp, Jbd(), dict(keeps=True, down_ms=400), DEFAULTS, long_breaks, 0
 
     yield "Daly D2", Tcp, D2(), dict(), fast(), None, HEALTHY
     yield "Daly D2, loses a tenth", Tcp, D2(), dict(lose=0.1), fast(), None, 0.5
-    yield "Daly D2, breaks, keeps", Tcp, D2(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
-    yield "Daly D2, stalls", Tcp, D2(), dict(), fast(), stalls, 0.2
+    yield "Daly D2, breaks, keeps", Tcp, D2(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.1
+    yield "Daly D2, stalls", Tcp, D2(), dict(), fast(), stalls, 0.1
     yield "Daly D2, 0 to 12 s late, waits 3 s", Tcp, D2(), dict(), fast(15) + PATIENT, drifts, 0
     yield "Daly P81", Tcp, P81(), dict(), fast(), None, HEALTHY
-    yield "Daly P81, breaks, keeps", Tcp, P81(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
+    yield "Daly P81, breaks, keeps", Tcp, P81(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.1
     yield "Daly A5", Tcp, A5(), dict(), fast(), None, HEALTHY
     yield "Daly A5, loses a tenth", Tcp, A5(), dict(lose=0.1), fast(), None, 0.1
-    yield "Daly A5, breaks, keeps", Tcp, A5(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
-    yield "Daly A5, stalls", Tcp, A5(), dict(), fast(), stalls, 0.2
+    yield "Daly A5, breaks, keeps", Tcp, A5(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.1
+    yield "Daly A5, stalls", Tcp, A5(), dict(), fast(), stalls, 0.1
     yield "Daly A5, 0 to 12 s late, waits 3 s", Tcp, A5(), dict(), fast(15) + PATIENT, drifts, 0
 
     yield "JK 2/s, 960 B/s", Serial, Jk(500), dict(rate=960), DEFAULTS, None, HEALTHY
     yield "JK 5/s, 960 B/s", Serial, Jk(200), dict(rate=960), DEFAULTS, None, 0
     yield "JK 2/s, 480 B/s", Serial, Jk(500), dict(rate=480), fast(), None, 0
     yield "JBD, 960 B/s", Serial, Jbd(), dict(rate=960), fast(), None, HEALTHY
-    yield "JBD, plugged out, keeps", Serial, Jbd(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
+    yield "JBD, plugged out, keeps", Serial, Jbd(), dict(keeps=True), fast() + ", settle_ms: 0", short_breaks, 0.1
     yield "Daly A5, 960 B/s", Serial, A5(), dict(rate=960), fast(), None, HEALTHY
 
     yield "JK 2/s", Ble, Jk(500), dict(), fast(), None, HEALTHY
     yield "JK 2/s, 480 B/s", Ble, Jk(500), dict(rate=480), fast(), None, 0
     yield "JBD", Ble, Jbd(), dict(), fast(), None, HEALTHY
-    yield "JBD, breaks, keeps", Ble, Jbd(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
+    yield "JBD, breaks, keeps", Ble, Jbd(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.1
     yield "Daly A5", Ble, A5(), dict(), fast(), None, HEALTHY
-    yield "Daly D2, breaks, keeps", Ble, D2(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.05
+    yield "Daly D2, breaks, keeps", Ble, D2(), dict(keeps=True), fast() + ", settle_ms: 0", breaks, 0.1
 
 
 def stopped_rows():
@@ -184,7 +189,7 @@ class Row:
 
     async def suffer(self):
         while self.fault:
-            await asyncio.sleep(dice.uniform(4, 12))
+            await asyncio.sleep(dice.uniform(5, 15))
             self.fault(self.line)
 
     def name(self):
@@ -199,8 +204,8 @@ class Row:
             return
         self.good += 1
         words = struct.unpack(">%dH" % BLOCK, pdu[2:])
-        if self.stale_s and words[7] != self.stale_s:
-            violate("%s: stale_after_s %d, configured is %d" % (self.name(), words[7], self.stale_s))
+        if self.stale_s and words[STALE_AFTER] != self.stale_s:
+            violate("%s: stale_after_s %d, configured is %d" % (self.name(), words[STALE_AFTER], self.stale_s))
         real_ms, faults = look(self.board, words, asked_ms, CLOCK_MS)
         for kind, what in faults:
             self.faults[kind] += 1
@@ -240,9 +245,11 @@ class Daemon:
             self.process = await run(PROGRAM, "run", "-c", base + ".yaml", stderr=log, env=environment)
         for _ in range(1000):
             found = re.search(r"port (\d+)\n", open(self.log).read())
-            if found:
+            if found or self.process.returncode is not None:
                 break
             await asyncio.sleep(0.01)
+        if not found:
+            sys.exit("FAILED: no listener: " + open(self.log).read()[-2000:])
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", int(found.group(1)))
 
     async def look(self, counts):
@@ -303,7 +310,7 @@ async def main():
     for daemon in daemons:
         await daemon.end()
     await air.stop()
-    print("\n| link | line | stale after | replies | good | live % | real age, s: median / 95 % / most | too young | too old | rarely asked, too old |")
+    print("\n| link | line | stale after | replies | good | live % | real age, s: median / 95 % / most | too young | too old | asked rarely, too young |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for row in all_rows:
         print(row.line_of_table())
@@ -312,7 +319,7 @@ async def main():
         print(row.line_of_table())
     every = all_rows + stopped
     faults = sum((row.faults for row in every), collections.Counter())
-    print("\n%d replies, %d of them with good readings; too young %d, older than stale_after_s %d, rarely asked %d, other %d; "
+    print("\n%d replies, %d of them with good readings; too young %d, older than stale_after_s %d, asked rarely %d, other %d; "
           "slowest answer of %d units at once %d ms; seed %d" % (
               sum(row.replies for row in every), sum(row.good for row in every), faults["young"], faults["old"],
               faults["rarely"], faults["other"], len(all_rows), daemons[0].slowest_ms, SEED))

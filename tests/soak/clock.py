@@ -42,8 +42,11 @@ class Clock:
 
 
 CELLS = Clock(1, *[(250, 3200)] * 4)  # 49 days
+# when a frame is asked for: at each poll, and without it there is no reading; at each poll; now and then
+NEEDED, POLLED, RARELY = range(3)
 BLOCK = 125  # registers from 0 on: what a client reads at once
-RARELY_S = 0  # how much older than stale_after_s a value may be that is not asked at each poll
+# registers of the map packbridge
+QUALITY, AGE, STALE_AFTER, DETAILS_AGE = 1, 3, 7, 54  # the last: of what is asked now and then
 
 
 def word(words, at, none=0xFFFF):
@@ -53,6 +56,14 @@ def word(words, at, none=0xFFFF):
 def long(words, at):
     value = words[at] << 16 | words[at + 1]
     return None if value in (0xFFFFFFFF, 0x80000000) else value
+
+
+def per(units, value):
+    return None if value is None else value // units
+
+
+def cells_at(first, count):
+    return lambda words: [word(words, at) for at in range(first, first + count)]
 
 
 def crc16(data):
@@ -65,7 +76,8 @@ def crc16(data):
 
 
 class Board:
-    """Takes requests, whole or in pieces, and gives the frames that it answers by."""
+    """Takes requests, whole or in pieces, and gives the frames that it answers by. @shown: what becomes of its clocks
+    in a reply of the map packbridge, (what, clock, its digits in registers 0 to BLOCK, when it is asked for)."""
 
     due_ms = 1 << 62  # when it sends by itself next
 
@@ -87,21 +99,15 @@ class Board:
             self.held = self.held[length:]
         return requests
 
-    def clocks(self, words, by_ms):
-        """What a good reply of the map packbridge shows: [(what, the latest time it may be of, whether it is asked at
-        each poll)]. A value that is not available has no time; a time of None is no time that a board has sent."""
-        return [(what, clock.latest(values(words), by_ms), each_poll)
-                for what, clock, values, each_poll in self.shown if None not in values(words)]
-
 
 class Jbd(Board):
     protocol, start = "jbd", 0xDD
     basic = Clock(1, (60000, 0), (400, 0))  # cycles and current, 6.7 hours
     counters = Clock(1, (60000, 0), (60000, 0))
     shown = [
-        ("basic", basic, lambda w: [w[23], long(w, 18) // 10], True),
-        ("cells", CELLS, lambda w: w[100:104], True),
-        ("counters", counters, lambda w: [word(w, 72), word(w, 73)], False),
+        ("basic", basic, lambda w: [word(w, 23), per(10, long(w, 18))], NEEDED),
+        ("cells", CELLS, cells_at(100, 4), NEEDED),
+        ("counters", counters, lambda w: [word(w, 72), word(w, 73)], RARELY),
     ]
 
     def length(self, held):
@@ -120,7 +126,7 @@ class Jbd(Board):
         elif register == 0xAA:
             body = struct.pack(">12H", *self.counters.values(t), *[0] * 10)
         else:
-            return [b"\xDD" + bytes([register]) + b"\x80\x00\x00\x00\x77"]
+            return [b"\xDD" + bytes([register]) + b"\x80\x00\xFF\x80\x77"]
         body = bytes([0, len(body)]) + body
         return [b"\xDD" + bytes([register]) + body + struct.pack(">H", -sum(body) & 0xFFFF) + b"\x77"]
 
@@ -130,7 +136,7 @@ class Jk(Board):
     @restarts: the next 02 is a whole period later then."""
 
     protocol, start = "jk", 0xAA
-    shown = [("cells", CELLS, lambda w: w[100:104], True)]
+    shown = [("cells", CELLS, cells_at(100, 4), NEEDED)]
 
     def __init__(self, period_ms, restarts=False):
         super().__init__()
@@ -192,8 +198,8 @@ class D2(Words):
     protocol, start, replies = "daly", 0xD2, 0xD2
     balance = Clock(1000, (50, 20), (16, 0))  # transistors' temperature and which cells: 800 s
     shown = [
-        ("cells", CELLS, lambda w: w[100:104], True),
-        ("balance", balance, lambda w: [None if word(w, 53, 0x8000) is None else w[53] // 10, long(w, 46)], True),
+        ("cells", CELLS, cells_at(100, 4), NEEDED),
+        ("balance", balance, lambda w: [per(10, word(w, 53, 0x8000)), long(w, 46)], POLLED),
     ]
 
     def block(self, register):
@@ -210,8 +216,8 @@ class P81(Words):
     protocol, start, replies = "daly", 0x81, 0x51
     cycles = Clock(100, (60000, 0))  # 100 minutes
     shown = [
-        ("cells", CELLS, lambda w: w[100:104], True),
-        ("status", cycles, lambda w: [word(w, 23)], True),
+        ("cells", CELLS, cells_at(100, 4), NEEDED),
+        ("status", cycles, lambda w: [word(w, 23)], NEEDED),
     ]
 
     def block(self, register):
@@ -228,14 +234,14 @@ class A5(Board):
     cycles = Clock(100, (60000, 0))
     cells = Clock(1, *[(250, 3200)] * 3)  # a frame: 4.3 hours
     remaining = Clock(100, (20000, 40000))  # 33 minutes
-    probes = Clock(1000, (20, 10), (20, 30))  # the first is the colder one: 400 s
+    probes = Clock(1000, (15, 8), (15, 23))  # the first is the colder one: 225 s
     shown = [
-        ("90", pack, lambda w: [word(w, 17), None if long(w, 18) is None else long(w, 18) // 100], True),
-        ("94", cycles, lambda w: [word(w, 23)], True),
-        ("95, frame 1", cells, lambda w: w[100:103], True),
-        ("95, frame 2", cells, lambda w: w[103:106], True),
-        ("93", remaining, lambda w: [long(w, 24)], True),
-        ("96", probes, lambda w: [None if word(w, at, 0x8000) is None else w[at] // 10 for at in (37, 38)], True),
+        ("90", pack, lambda w: [word(w, 17), per(100, long(w, 18))], NEEDED),
+        ("94", cycles, lambda w: [word(w, 23)], NEEDED),
+        ("95, frame 1", cells, cells_at(100, 3), NEEDED),
+        ("95, frame 2", cells, cells_at(103, 3), NEEDED),
+        ("93", remaining, lambda w: [long(w, 24)], POLLED),
+        ("96", probes, lambda w: [per(10, word(w, at, 0x8000)) for at in (37, 38)], POLLED),
     ]
 
     def length(self, held):
@@ -270,19 +276,24 @@ def look(board, words, asked_ms, slack_ms):
     """Is the age of a good reading honest? @words: registers 0 to BLOCK of the map packbridge, as a request that was
     made at @asked_ms has brought them.
     @return (how old the oldest value was then, ms; None: unknown), [(kind of fault, what)]"""
-    quality, age_s, stale_s = words[1], words[3], words[7]
-    clocks = board.clocks(words, now_ms())
-    faults = []
+    quality, age_s, stale_s, details_s = (words[at] for at in (QUALITY, AGE, STALE_AFTER, DETAILS_AGE))
+    faults, times = [], []
     if quality != 1 or age_s >= stale_s:
         faults.append(("other", "values with quality %d, age %d s, stale_after_s %d" % (quality, age_s, stale_s)))
-    for what, at_ms, each_poll in clocks:
+    for what, clock, digits, asked_for in board.shown:
+        values = digits(words)
+        at_ms = None if None in values else clock.latest(values, now_ms())
         if at_ms is None:
-            faults.append(("other", "values of %s are those of no reading" % what))
-        elif not each_poll and asked_ms - at_ms >= 1000 * (stale_s + RARELY_S) + slack_ms:
-            faults.append(("rarely", "%s are of %.2f s ago, stale_after_s %d" % (what, (asked_ms - at_ms) / 1000, stale_s)))
-    times = [(at_ms, what) for what, at_ms, each_poll in clocks if each_poll and at_ms is not None]
+            if asked_for == NEEDED or None not in values:
+                faults.append(("other", "a good reading with %s %s" % (what, values)))
+        elif asked_for != RARELY:
+            times.append((at_ms, what))
+        elif asked_ms - at_ms > 1000 * min(details_s + 1, 2 * stale_s) + slack_ms:
+            # young enough when the reading came, and as long as that is young enough
+            faults.append(("rarely", "age %d s is shown, %s are of %.2f s ago, stale_after_s %d" % (
+                details_s, what, (asked_ms - at_ms) / 1000, stale_s)))
     if not times:
-        return None, faults + [("other", "a good reading without values")]
+        return None, faults
     oldest_ms, what = min(times)
     real_ms = asked_ms - oldest_ms
     if real_ms > 1000 * (age_s + 1) + slack_ms:

@@ -2,6 +2,7 @@
 """Somebody on the bus who is not bluetoothd and sends the daemon signals in its name, straight to its unique name.
 
 D-Bus by hand, as far as signals need it: the tests' tools would send one a process."""
+import os
 import socket
 import struct
 
@@ -51,16 +52,41 @@ class Writer:
 
 
 class Forger:
-    def __init__(self, path, victim):
-        """@path: of the bus's socket; @victim: the daemon's unique name."""
-        self.victim, self.serial = victim, 0
+    def __init__(self, path, pid):
+        """@path: of the bus's socket; @pid: of the daemon. Without it on the bus, @victim is None."""
+        self.victim, self.serial, self.held = None, 0, b""
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
-        self.socket.sendall(b"\0AUTH EXTERNAL " + b"0".hex().encode() + b"\r\n")
+        self.socket.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
         assert self.socket.recv(200).startswith(b"OK")
         self.socket.sendall(b"BEGIN\r\n")
-        self.send(1, "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello", "", b"", "org.freedesktop.DBus")
+        own = int(self.ask("Hello", "", b"").split(b":1.")[1].rstrip(b"\0"))
+        for number in range(own):
+            body = Writer()
+            body.string(":1.%d" % number)
+            answer = self.ask("GetConnectionUnixProcessID", "s", bytes(body.bytes))
+            if answer and struct.unpack("<I", answer)[0] == pid:
+                self.victim = ":1.%d" % number
         self.socket.setblocking(False)
+
+    def ask(self, member, signature, body):
+        """@return the body of the bus's answer; None: it is an error."""
+        self.send(1, "/org/freedesktop/DBus", "org.freedesktop.DBus", member, signature, body, "org.freedesktop.DBus")
+        while True:
+            kind, answer = self.message()
+            if kind in (2, 3):
+                return answer if kind == 2 else None
+
+    def message(self):
+        while True:
+            if len(self.held) >= 16:
+                body, fields = struct.unpack("<I4xI", self.held[4:16])
+                begin = (16 + fields + 7) // 8 * 8
+                if len(self.held) >= begin + body:
+                    kind, answer = self.held[1], self.held[begin:begin + body]
+                    self.held = self.held[begin + body:]
+                    return kind, answer
+            self.held += self.socket.recv(65536)
 
     def send(self, kind, path, interface, member, signature, body, destination):
         self.serial += 1
@@ -79,12 +105,12 @@ class Forger:
         head.array(8, [writes(*field) for field in fields])
         head.align(8)
         self.socket.sendall(bytes(head.bytes) + body)
+
+    def signal(self, path, interface, member, signature, body):
         try:
             self.socket.recv(65536)  # what the bus says does not matter
         except BlockingIOError:
             pass
-
-    def signal(self, path, interface, member, signature, body):
         self.send(4, path, interface, member, signature, bytes(body.bytes), self.victim)
 
     def changed(self, path, interface, name, kind, value):

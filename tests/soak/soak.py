@@ -658,22 +658,13 @@ class Outside:
     def __init__(self, daemon, packs, ble):
         self.daemon, self.packs, self.ble = daemon, packs, ble
 
-    async def victim(self):
-        """The daemon's name on the bus."""
-        listed = await run("busctl", "--address=" + self.daemon.air.bus_address, "list", "--unique", "--no-legend",
-                           "--no-pager", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        text, _ = await listed.communicate()
-        names = [line.split() for line in text.decode().splitlines()]
-        return next((name[0] for name in names if name[1] == str(self.daemon.pid)), None)
-
     def forge(self, forger, what):
         for pack in self.ble:
             device = "/org/bluez/hci0/dev_" + pack.mac.replace(":", "_")
             if what == "forged disconnections":
                 dice.choice((forger.disconnected, forger.removed))(device)
                 continue
-            v = values(pack.p, FORGED)
-            frame = jbd(3, basic(v))
+            frame = jbd(3, basic(values(pack.p, FORGED)))
             for service in range(0x0E, 0x0E + 6 * 8, 6):  # it may have moved
                 forger.value("%s/service%04x/char%04x" % (device, service, service + 1), frame)
         if what == "forged disconnections":
@@ -694,13 +685,9 @@ class Outside:
         elif what == "crowd at status and page":
             await asyncio.gather(*(self.daemon.knock(seconds) for _ in range(24)))
         else:
-            victim = await self.victim()
-            if not victim:
-                counts["no victim on the bus"] += 1
-                return
-            forger = Forger(folder + "/bus", victim)
+            forger = Forger(folder + "/bus", self.daemon.pid)
             until = now() + seconds
-            while now() < until:
+            while forger.victim and now() < until:
                 self.forge(forger, what)
                 counts["forgeries"] += 1
                 await asyncio.sleep(0.01 if what == "forged readings" else seconds)
@@ -757,6 +744,14 @@ async def all_good(units, seconds):
     return None
 
 
+async def end_all(tasks):
+    """wait_for() may swallow a cancellation (Python before 3.12), so it is repeated."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1)
+
+
 async def main():
     packs = [TcpPack(p, p) for p in range(1, TCP_PACKS + 1)]
     ble = [BlePack(p, p) for p in range(TCP_PACKS + 1, TCP_PACKS + BLE_PACKS + 1)]
@@ -782,7 +777,7 @@ async def main():
     checker.width = last
     units = [pack.unit for pack in packs + ble + clocks] + list(checker.sims)
     daemon = Daemon(packs + ble, clocks, air, [name for _, name, _ in lines])
-    await daemon.start(20000 + os.getpid() % 20000)
+    await daemon.start(12000 + 2 * (os.getpid() % 10000))  # and the next: below those that the kernel chooses
     settled = await all_good(units, 60)
     if settled is None:
         sys.exit("FAILED: not all packs came up: " + daemon.log.said()[-2000:])
@@ -804,10 +799,10 @@ async def main():
         for task in tasks + troubles:
             if task.done() and task.exception():
                 raise task.exception()
-    for task in troubles:
-        task.cancel()
-    await asyncio.gather(*troubles, return_exceptions=True)
+    await end_all(troubles)
     os.kill(daemon.pid, signal.SIGCONT)
+    if stops.since:
+        stops.end()
     resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, daemon.most)
     daemon.log.hear()
     for pack in packs:
@@ -827,9 +822,7 @@ async def main():
     await asyncio.sleep(CALM_S)
     calm = counts["good"] - before
     last_size = daemon.pss_kib(), daemon.descriptors()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_all(tasks)
     daemon.process.terminate()
     status = await asyncio.wait_for(daemon.process.wait(), 10)
     if status != 0:
