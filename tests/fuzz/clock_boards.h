@@ -15,7 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLOCK_MAX_MS = 9900000, CLOCK_FRAME_MAX = 300 };
+enum {
+	CLOCK_MAX_MS = 9900000,
+	CLOCK_FRAME_MAX = 300,
+	CLOCK_CELLS = 24, /**< of Daly boards: as many as a balance mask needs for the time */
+};
 
 /** A board sends a frame. */
 typedef void clock_send(void *userdata, const uint8_t *bytes, size_t len);
@@ -178,12 +182,12 @@ static inline void clock_words_send(uint8_t address, const uint8_t *block, unsig
 static inline void clock_words_pack(uint8_t *block, unsigned int at, unsigned int counts,
 				    uint32_t ms)
 {
-	for (unsigned int i = 0; i < 4; i++)
-		clock_word(block, i, clock_cell(ms, 18 - 6 * i));
-	clock_word(block, at, 133);
+	for (unsigned int i = 0; i < CLOCK_CELLS; i++)
+		clock_word(block, i, i < 4 ? clock_cell(ms, 18 - 6 * i) : 3330);
+	clock_word(block, at, CLOCK_CELLS * 333 / 10);
 	clock_word(block, at + 1, 30000);
 	clock_word(block, at + 2, 500);
-	clock_word(block, counts, 4);
+	clock_word(block, counts, CLOCK_CELLS);
 	clock_word(block, counts + 1, 0);
 }
 
@@ -262,7 +266,8 @@ static inline bool clock_p81_answer(const uint8_t *request, size_t len, uint32_t
 static inline void clock_p81_oldest(const struct pb_sample *s, uint32_t *poll_ms, uint32_t *rare_ms)
 {
 	clock_older(poll_ms, clock_cells(s, 0, 4));
-	clock_older(poll_ms, s->balance_mask);
+	if (clock_has(s, PB_HAS_BALANCE))
+		clock_older(poll_ms, s->balance_mask);
 	if (clock_has(s, PB_HAS_NOMINAL))
 		clock_older(rare_ms, (uint64_t)s->nominal_mah - 1);
 	clock_text(s->firmware, clock_has(s, PB_HAS_FIRMWARE), rare_ms);
@@ -288,7 +293,7 @@ static inline bool clock_a5_answer_host(uint8_t host, const uint8_t *request, si
 		return false;
 	switch (request[2]) {
 	case 0x90:
-		clock_be(p, 2, 199);
+		clock_be(p, 2, CLOCK_CELLS * 333 / 10);
 		clock_be(p + 4, 2, 30000 + (ms >> 5 & 1023)); /* current */
 		clock_be(p + 6, 2, ms >> 15 & 511);	      /* SoC */
 		break;
@@ -297,18 +302,17 @@ static inline bool clock_a5_answer_host(uint8_t host, const uint8_t *request, si
 		clock_be(p + 4, 4, ms); /* remaining */
 		break;
 	case 0x94:
-		p[0] = p[1] = 6;
+		p[0] = CLOCK_CELLS;
+		p[1] = 6;
 		clock_be(p + 5, 2, ms >> 8); /* cycles */
 		break;
-	case 0x95: /* two frames of three cells */
-		for (p[0] = 1; p[0] <= 2; p[0]++) {
+	case 0x95: /* eight frames of three cells */
+		for (p[0] = 1; p[0] <= CLOCK_CELLS / 3; p[0]++) {
 			for (unsigned int i = 0; i < 3; i++)
 				clock_be(p + 1 + 2 * i, 2, clock_cell(ms, 18 - 6 * i));
-			if (p[0] == 1)
-				clock_a5_send(0x95, p, send, userdata);
+			clock_a5_send(0x95, p, send, userdata);
 		}
-		p[0] = 2;
-		break;
+		return false;
 	case 0x96: /* four bits a probe */
 		p[0] = 1;
 		for (unsigned int i = 0; i < 6; i++)
@@ -349,8 +353,8 @@ static inline void clock_a5_oldest(const struct pb_sample *s, uint32_t *poll_ms,
 		poll_ms,
 		clock_upper((uint64_t)s->soc_permille << 10 | (uint64_t)(-s->current_ma / 100), 5));
 	clock_older(poll_ms, clock_upper((uint64_t)s->cycles, 8));
-	clock_older(poll_ms, clock_upper(clock_cells(s, 0, 3), 6));
-	clock_older(poll_ms, clock_upper(clock_cells(s, 3, 3), 6));
+	for (unsigned int i = 0; i < CLOCK_CELLS; i += 3)
+		clock_older(poll_ms, clock_upper(clock_cells(s, i, 3), 6));
 	if (clock_has(s, PB_HAS_REMAINING))
 		clock_older(poll_ms, (uint64_t)s->remaining_mah);
 	if (clock_has(s, PB_HAS_BALANCE))

@@ -319,6 +319,7 @@ static void must_recover(void)
 	w.rate = 0;
 	w.lose_reply = w.lose_request = false;
 	w.back_ms = 0;
+	line_is_back();
 	SAY("all is well again");
 	for (int i = 0; i < 60; i++) {
 		run(10000);
