@@ -528,9 +528,9 @@ static const struct pb_query *query_at(const struct pb_session *s, size_t step)
 	size_t count = s->codec->query_count, index = step % count;
 	const struct pb_query *query = &s->codec->queries[index];
 
-	if (rounds[step / count] == PB_ONCE_BEFORE && query == s->marker)
+	if (query->when == rounds[step / count] && !(s->done >> index & 1))
 		return query;
-	return query->when == rounds[step / count] && !(s->done >> index & 1) ? query : NULL;
+	return rounds[step / count] == PB_ONCE_BEFORE && query == s->marker ? query : NULL;
 }
 
 static unsigned int next_codec(struct pb_session *s, uint64_t now);
