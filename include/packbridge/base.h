@@ -172,3 +172,11 @@ void pb_log_set_sink(void (*sink)(enum pb_log_level level, const struct pb_log_a
 void pb_log_about(enum pb_log_level level, const struct pb_log_about *about, const char *format,
 		  ...) PB_PRINTF(3, 4);
 void pb_log(enum pb_log_level level, const char *format, ...) PB_PRINTF(2, 3);
+
+/* ---- the service manager ---- */
+
+/**
+ * Tells systemd something ("READY=1"), as sd_notify() does; nothing when it does not listen. The
+ * socket is opened by the first call and kept: later ones need no descriptor, and none ever waits.
+ */
+void pb_notify(const char *format, ...) PB_PRINTF(1, 2);

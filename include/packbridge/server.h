@@ -149,7 +149,7 @@ struct pb_control_backend {
  * replaced.
  * @return 0; negative errno, -EADDRINUSE when somebody listens there.
  */
-int pb_control_new(struct pb_control **ret, sd_event *event, const char *path, uint32_t mode,
+int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
 		   const struct pb_control_backend *backend, void *userdata);
 /** Removes the socket's file, too. */
 struct pb_control *pb_control_free(struct pb_control *control);
@@ -176,7 +176,7 @@ struct pb_http_backend {
  * Listens on HOST:PORT, as pb_server_tcp_new() takes it.
  * @return 0; negative errno with the reason in @why, -ENOENT when the library is not there.
  */
-int pb_http_new(struct pb_http **ret, sd_event *event, const char *address,
+int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
 		const struct pb_http_backend *backend, void *userdata, char *why, size_t why_cap);
 struct pb_http *pb_http_free(struct pb_http *http);
 PB_DEFINE_FREEP(struct pb_http, pb_http_free)

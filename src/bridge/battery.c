@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 static const char *kind_of(const struct source *source)
@@ -193,7 +192,7 @@ static void say_state(struct fleet *fleet, uint64_t now_ms)
 	if (good == fleet->good)
 		return;
 	fleet->good = good;
-	sd_notifyf(false, "STATUS=%zu of %zu packs with a good reading", good, fleet->pack_count);
+	pb_notify("STATUS=%zu of %zu packs with a good reading", good, fleet->pack_count);
 }
 
 void source_changed(struct source *source, const struct pb_sample *sample,

@@ -178,7 +178,7 @@ static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
 {
 	const struct pb_socket_config *socket = &config->sockets[which];
 	char why[PB_CONFIG_LINK + 64];
-	int r = pb_control_new(ret, bridge->event, socket->path, socket_kinds[which].mode,
+	int r = pb_control_new(ret, bridge->hub, socket->path, socket_kinds[which].mode,
 			       &socket_kinds[which].backend, bridge);
 
 	if (r >= 0)
@@ -232,7 +232,7 @@ static int make_http(struct pb_bridge *bridge, const struct pb_config *config, s
 
 	if (!config->http[0])
 		return 0;
-	r = pb_http_new(ret, bridge->event, config->http, &http_backend, bridge, why, sizeof(why));
+	r = pb_http_new(ret, bridge->hub, config->http, &http_backend, bridge, why, sizeof(why));
 	if (r < 0)
 		mark_error(report, config, config->http_mark, why);
 	else

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
@@ -25,8 +24,6 @@ int pb_cli_event_new(sd_event **ret)
 	for (size_t i = 0; r >= 0 && i < PB_ARRAY_SIZE(signals); i++)
 		r = sd_event_add_signal(event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, NULL,
 					NULL);
-	if (r >= 0)
-		r = sd_event_set_watchdog(event, true);
 	if (r < 0) {
 		sd_event_unref(event);
 		return r;
@@ -80,7 +77,7 @@ static void reload(void *userdata, FILE *answer)
 	struct pb_report report = {0};
 	int r;
 
-	sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_us());
+	pb_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_us());
 	r = pb_cli_config_read(daemon->file, &config, &maps, &report);
 	if (r >= 0)
 		r = pb_bridge_reload(daemon->bridge, config, maps, &report);
@@ -103,7 +100,7 @@ static void reload(void *userdata, FILE *answer)
 		pb_log(PB_LOG_ERR, "%s", report.lines[i]);
 	pb_report_clear(&report);
 	malloc_trim(0);
-	sd_notify(false, "READY=1");
+	pb_notify("READY=1");
 }
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -144,10 +141,10 @@ static int serve(sd_event *event, struct daemon *daemon)
 	malloc_trim(0); /* what files were parsed in is not needed again */
 	r = pb_bridge_start(daemon->bridge);
 	if (r >= 0) {
-		sd_notify(false, "READY=1");
+		pb_notify("READY=1");
 		r = pb_bridge_run(daemon->bridge);
 	}
-	sd_notify(false, "STOPPING=1");
+	pb_notify("STOPPING=1");
 	if (r < 0)
 		pb_log(PB_LOG_ERR, "ended: %s", strerror(-r));
 	return r;

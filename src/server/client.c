@@ -14,8 +14,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { NOTICE_PAUSE_MS = 60000 };
-
 /*
  * ---- clients, in the order in which they would make way for others ----
  *
@@ -68,17 +66,6 @@ static int set_blocked(struct client *client, bool blocked)
 			 true);
 }
 
-bool tcp_notice_is_due(struct notice *notice, uint64_t now_ms)
-{
-	if (notice->logged && now_ms - notice->logged_ms < NOTICE_PAUSE_MS) {
-		notice->left_out++;
-		return false;
-	}
-	notice->logged = true;
-	notice->logged_ms = now_ms;
-	return true;
-}
-
 const char *tcp_client_peer(const struct client *client, char *host, size_t cap)
 {
 	struct sockaddr_storage address;
@@ -98,7 +85,7 @@ static void log_malformed(struct pb_server *server, const struct client *client,
 	char host[64], hex[3 * PB_MBAP_LEN + 1];
 	size_t len = client->in_len < PB_MBAP_LEN ? client->in_len : PB_MBAP_LEN;
 
-	if (!tcp_notice_is_due(notice, now_ms))
+	if (!notice_is_due(notice, now_ms))
 		return;
 	pb_hex_print(hex, sizeof(hex), client->in, len, ' ');
 	pb_log(PB_LOG_WARNING,

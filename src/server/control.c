@@ -3,9 +3,7 @@
  * A Unix stream socket that answers questions: one line in, a text out, then it is closed. Who may
  * use it is a matter of the file's permissions and of its folder's.
  */
-#include "packbridge/server.h"
-
-#include "packbridge/base.h"
+#include "door.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +19,7 @@
 
 enum {
 	CLIENTS_MAX = 8,
+	BACKLOG = 8,
 	LINE_MAX_LEN = 256,
 	PATIENCE_US = 2000000, /* for the line to come, and for the answer to be taken */
 };
@@ -40,8 +39,7 @@ struct pb_control {
 	void *userdata;
 	sd_event *event;
 	mode_t mode;
-	int fd;
-	sd_event_source *io;
+	struct door door;
 	struct sockaddr_un address;
 	struct client clients[CLIENTS_MAX];
 };
@@ -121,30 +119,29 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static struct client *free_client(struct pb_control *control)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (control->clients[i].fd < 0)
+			return &control->clients[i];
+	return NULL;
+}
+
+static void on_client(void *userdata, int fd)
 {
 	struct pb_control *control = userdata;
-	struct client *client = NULL;
-	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *client = free_client(control);
 
-	(void)source;
-	(void)revents;
-	if (peer < 0)
-		return 0;
-	for (size_t i = 0; !client && i < CLIENTS_MAX; i++)
-		if (control->clients[i].fd < 0)
-			client = &control->clients[i];
 	if (!client) {
-		close(peer);
-		return 0;
+		close(fd);
+		return;
 	}
-	client->fd = peer;
+	client->fd = fd;
 	client->len = client->answer_at = client->answer_len = 0;
-	if (sd_event_add_io(control->event, &client->io, peer, EPOLLIN, on_line, client) < 0 ||
+	if (sd_event_add_io(control->event, &client->io, fd, EPOLLIN, on_line, client) < 0 ||
 	    sd_event_add_time_relative(control->event, &client->timer, CLOCK_BOOTTIME, PATIENCE_US,
 				       0, on_late, client) < 0)
 		end(client);
-	return 0;
 }
 
 /* @return true when a socket file is there that nobody listens on: a crash left it behind. */
@@ -177,25 +174,25 @@ static int bind_path(int fd, const struct sockaddr_un *address, mode_t mode)
 	return chmod(address->sun_path, mode) < 0 ? -errno : 0;
 }
 
-static int start(struct pb_control *control)
+static int start(struct pb_control *control, struct pb_hub *hub)
 {
-	int r;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
 
-	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (control->fd < 0)
+	if (fd < 0)
 		return -errno;
-	r = bind_path(control->fd, &control->address, control->mode);
-	if (r < 0) {
+	r = bind_path(fd, &control->address, control->mode);
+	if (r < 0)
 		control->address.sun_path[0] = '\0'; /* not ours to remove */
+	else if (listen(fd, BACKLOG) < 0)
+		r = -errno;
+	if (r < 0) {
+		close(fd);
 		return r;
 	}
-	if (listen(control->fd, CLIENTS_MAX) < 0)
-		return -errno;
-	return sd_event_add_io(control->event, &control->io, control->fd, EPOLLIN, on_client,
-			       control);
+	return door_open(&control->door, hub, fd, control->address.sun_path, on_client, control);
 }
 
-int pb_control_new(struct pb_control **ret, sd_event *event, const char *path, uint32_t mode,
+int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
 		   const struct pb_control_backend *backend, void *userdata)
 {
 	PB_CLEANUP(pb_control_freep) struct pb_control *control = NULL;
@@ -206,15 +203,16 @@ int pb_control_new(struct pb_control **ret, sd_event *event, const char *path, u
 	control = calloc(1, sizeof(*control));
 	if (!control)
 		return -ENOMEM;
+	control->door.fd = -1;
 	control->backend = backend;
 	control->mode = mode;
 	control->userdata = userdata;
-	control->event = sd_event_ref(event);
+	control->event = sd_event_ref(hub_event(hub));
 	control->address.sun_family = AF_UNIX;
 	strcpy(control->address.sun_path, path);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		control->clients[i] = (struct client){.control = control, .fd = -1};
-	r = start(control);
+	r = start(control, hub);
 	if (r < 0)
 		return r;
 	*ret = control;
@@ -228,9 +226,7 @@ struct pb_control *pb_control_free(struct pb_control *control)
 		return NULL;
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		end(&control->clients[i]);
-	sd_event_source_disable_unref(control->io);
-	if (control->fd >= 0)
-		close(control->fd);
+	door_close(&control->door);
 	if (control->address.sun_path[0])
 		unlink(control->address.sun_path);
 	sd_event_unref(control->event);

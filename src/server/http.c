@@ -7,6 +7,7 @@
 #include "packbridge/server.h"
 
 #include "address.h"
+#include "door.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +24,7 @@ enum {
 	CONNECTIONS_PER_ADDRESS = 16,
 	IDLE_S = 15,		  /* a connection without a request */
 	CONNECTION_BYTES = 16384, /* for the request's head */
+	SEND_BYTES = 131072,
 };
 
 /* What is used of the library. */
@@ -31,6 +33,7 @@ static struct library {
 	__typeof__(&MHD_start_daemon) start_daemon;
 	__typeof__(&MHD_stop_daemon) stop_daemon;
 	__typeof__(&MHD_run) run;
+	__typeof__(&MHD_add_connection) add_connection;
 	__typeof__(&MHD_get_timeout) get_timeout;
 	__typeof__(&MHD_get_daemon_info) get_daemon_info;
 	__typeof__(&MHD_lookup_connection_value) lookup_connection_value;
@@ -43,7 +46,8 @@ static struct library {
 /* One socket of it. */
 struct listener {
 	struct pb_http *http;
-	int fd;
+	int fd; /* until its door has it */
+	struct door door;
 	struct MHD_Daemon *daemon;
 	sd_event_source *io, *timer;
 };
@@ -51,7 +55,7 @@ struct listener {
 struct pb_http {
 	const struct pb_http_backend *backend;
 	void *userdata;
-	sd_event *event;
+	struct pb_hub *hub;
 	uint16_t port;
 	size_t listener_count;
 	struct listener listeners[PB_ADDRESS_SOCKETS];
@@ -74,7 +78,7 @@ static bool load_library(void)
 	mhd.handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
 #define LOAD(name) load_symbol("MHD_" #name, &mhd.name, sizeof(mhd.name))
 	return mhd.handle && LOAD(start_daemon) && LOAD(stop_daemon) && LOAD(run) &&
-	       LOAD(get_timeout) && LOAD(get_daemon_info) && LOAD(lookup_connection_value) &&
+	       LOAD(add_connection) && LOAD(get_timeout) && LOAD(get_daemon_info) && LOAD(lookup_connection_value) &&
 	       LOAD(create_response_from_buffer) && LOAD(add_response_header) &&
 	       LOAD(queue_response) && LOAD(destroy_response);
 #undef LOAD
@@ -152,11 +156,20 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 
 /* ---- the loop ---- */
 
+static unsigned int connections(const struct listener *listener)
+{
+	const union MHD_DaemonInfo *info = mhd.get_daemon_info(
+		listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info ? info->num_connections : 0;
+}
+
 static int run(struct listener *listener)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	mhd.run(listener->daemon);
+	door_hold(&listener->door, connections(listener) >= CONNECTIONS_MAX);
 	if (mhd.get_timeout(listener->daemon, &ms) != MHD_YES) {
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
 		return 0;
@@ -181,21 +194,36 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return run(userdata);
 }
 
+/* The library itself would try for ever while there is no descriptor. */
+static void on_client(void *userdata, int fd)
+{
+	struct listener *listener = userdata;
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof(address);
+
+	/* what it is sent in one go is bounded by what the kernel takes */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BYTES}, sizeof(int));
+	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0)
+		close(fd);
+	else /* closes it when it has too many */
+		mhd.add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
+	run(listener);
+}
+
 static int open_listener(struct listener *listener)
 {
 	const union MHD_DaemonInfo *info;
-	sd_event *event = listener->http->event;
+	sd_event *event = hub_event(listener->http->hub);
 	int r;
 
 	listener->daemon = mhd.start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, listener->http, MHD_OPTION_LISTEN_SOCKET,
-		listener->fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, listener->http,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_PER_ADDRESS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_END);
 	if (!listener->daemon)
 		return -ENOMEM;
-	listener->fd = -1; /* it is the library's now */
 	info = mhd.get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
 		return -ENOTSUP;
@@ -203,10 +231,17 @@ static int open_listener(struct listener *listener)
 	if (r >= 0)
 		r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, UINT64_MAX, 0,
 				      on_timer, listener);
-	return r < 0 ? r : sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	r = door_open(&listener->door, listener->http->hub, listener->fd, "status page", on_client,
+		      listener);
+	listener->fd = -1;
+	return r;
 }
 
-int pb_http_new(struct pb_http **ret, sd_event *event, const char *address,
+int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
 		const struct pb_http_backend *backend, void *userdata, char *why, size_t why_cap)
 {
 	PB_CLEANUP(pb_http_freep) struct pb_http *http = NULL;
@@ -233,7 +268,8 @@ int pb_http_new(struct pb_http **ret, sd_event *event, const char *address,
 			close(fds[i]);
 		else
 			http->listeners[http->listener_count++] =
-				(struct listener){.http = http, .fd = fds[i]};
+				(struct listener){
+					.http = http, .fd = fds[i], .door.fd = -1};
 	}
 	snprintf(why, why_cap, "%s: out of memory or descriptors", address);
 	if (!http)
@@ -241,7 +277,7 @@ int pb_http_new(struct pb_http **ret, sd_event *event, const char *address,
 	http->port = port;
 	http->backend = backend;
 	http->userdata = userdata;
-	http->event = sd_event_ref(event);
+	http->hub = hub;
 	for (size_t i = 0; i < http->listener_count; i++) {
 		r = open_listener(&http->listeners[i]);
 		if (r < 0)
@@ -259,6 +295,7 @@ struct pb_http *pb_http_free(struct pb_http *http)
 	for (size_t i = 0; i < http->listener_count; i++) {
 		struct listener *listener = &http->listeners[i];
 
+		door_close(&listener->door);
 		sd_event_source_disable_unref(listener->io);
 		sd_event_source_disable_unref(listener->timer);
 		if (listener->daemon)
@@ -266,7 +303,6 @@ struct pb_http *pb_http_free(struct pb_http *http)
 		if (listener->fd >= 0)
 			close(listener->fd);
 	}
-	sd_event_unref(http->event);
 	free(http);
 	return NULL;
 }

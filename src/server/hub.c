@@ -4,23 +4,38 @@
  * pb_hub_run() runs, sd-event's own descriptor is a member of that set: a client's turn costs one
  * epoll_wait() and not also sd-event's. At other times it is the other way round, the set is a
  * source of the event loop.
+ *
+ * sd-event may have something ready without end: packs that flood, people who ask. So a turn is at
+ * most one thing of its, and then the sockets. The watchdog is fed behind that, and only there: a
+ * daemon that does not come to its sockets any more is restarted.
  */
 #include "hub.h"
+#include "door.h"
 #include "tcp.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64 /* ready sockets a turn of the loop */ };
+enum {
+	BATCH = 64, /* ready sockets a turn of the loop */
+	PINGS = 3,  /* in the time that the watchdog waits for one */
+};
 
 struct pb_hub {
 	sd_event *event;
 	sd_event_source *source; /* the set, for the event loop */
 	int fd;
-	bool stirred; /* sd-event has to look at its timers before we wait */
+	bool stirred; /* sd-event has to be looked at before we wait */
+	int reserve;  /* a descriptor to be given up when there is no other */
+	sd_event_source *ping;
+	uint64_t ping_us; /* between pings */
+	bool ping_is_due;
 };
 
 sd_event *hub_event(const struct pb_hub *hub)
@@ -76,44 +91,96 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 	return 0;
 }
 
-/* ---- the loop ---- */
+/* ---- the descriptor in reserve ---- */
 
-/* @return 1 when sd-event is ready to be waited for, 0 after it had work at once, negative errno */
-static int prepare(struct pb_hub *hub)
+int hub_turn_away(struct pb_hub *hub, int listener)
 {
-	int r = sd_event_prepare(hub->event);
+	int fd;
 
-	if (r > 0)
-		r = sd_event_dispatch(hub->event);
-	else if (r == 0) {
-		hub->stirred = false;
-		return 1;
-	}
-	return r < 0 ? r : 0;
+	if (hub->reserve >= 0)
+		close(hub->reserve);
+	fd = door_take(listener);
+	if (fd >= 0)
+		close(fd);
+	hub->reserve = eventfd(0, EFD_CLOEXEC);
+	return fd < 0 ? fd : 0;
 }
 
+/* ---- the watchdog ---- */
+
+/* Only notes that a ping is due: who sends it has served the sockets before. */
+static int on_ping_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pb_hub *hub = userdata;
+	int r;
+
+	(void)usec;
+	hub->ping_is_due = true;
+	r = sd_event_source_set_time_relative(source, hub->ping_us);
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int start_watchdog(struct pb_hub *hub)
+{
+	uint64_t limit_us;
+	int r = sd_watchdog_enabled(false, &limit_us);
+
+	if (r <= 0)
+		return r;
+	hub->ping_us = limit_us / PINGS;
+	return sd_event_add_time_relative(hub->event, &hub->ping, CLOCK_BOOTTIME, hub->ping_us, 0,
+					  on_ping_due, hub);
+}
+
+static void ping(struct pb_hub *hub)
+{
+	if (!hub->ping_is_due)
+		return;
+	hub->ping_is_due = false;
+	pb_notify("WATCHDOG=1");
+}
+
+/* ---- the loop ---- */
+
+/*
+ * At most one thing of sd-event's.
+ * @return 1: it did one, and there may be more; 0: there is none, and its descriptor wakes us for
+ *         the next; negative errno.
+ */
+static int dispatch_one(struct pb_hub *hub)
+{
+	int r = 0;
+
+	if (!hub->stirred)
+		return 0;
+	/* armed, it has to be waited for before it can be prepared anew: timers are set there */
+	if (sd_event_get_state(hub->event) == SD_EVENT_ARMED)
+		r = sd_event_wait(hub->event, 0);
+	if (r == 0)
+		r = sd_event_prepare(hub->event);
+	if (r > 0)
+		r = sd_event_dispatch(hub->event);
+	else if (r == 0)
+		return 0;
+	return r < 0 ? r : 1;
+}
+
+/* The sockets get their turn after every single thing of sd-event's, whatever else is ready. */
 static int turn(struct pb_hub *hub)
 {
 	struct epoll_event events[BATCH];
-	bool other;
-	int count, r = 1;
+	int busy = dispatch_one(hub), count;
 
-	if (hub->stirred)
-		r = prepare(hub);
-	if (r <= 0)
-		return r;
-	count = epoll_wait(hub->fd, events, BATCH, -1);
+	if (busy < 0)
+		return busy;
+	hub->stirred = busy;
+	count = epoll_wait(hub->fd, events, BATCH, busy ? 0 : -1);
 	if (count < 0 && errno != EINTR)
 		return -errno;
-	other = take_turns(events, count);
-	if (!other && !hub->stirred)
-		return 0;
-	/* also when only timers were set: this is the way back to where they are looked at */
-	hub->stirred = true;
-	r = sd_event_wait(hub->event, 0);
-	if (r > 0)
-		r = sd_event_dispatch(hub->event);
-	return r < 0 ? r : 0;
+	if (take_turns(events, count))
+		hub->stirred = true;
+	ping(hub);
+	return 0;
 }
 
 int pb_hub_run(struct pb_hub *hub)
@@ -148,9 +215,12 @@ int pb_hub_new(struct pb_hub **ret, sd_event *event)
 		return -ENOMEM;
 	hub->event = sd_event_ref(event);
 	hub->fd = epoll_create1(EPOLL_CLOEXEC);
-	if (hub->fd < 0)
+	hub->reserve = eventfd(0, EFD_CLOEXEC);
+	if (hub->fd < 0 || hub->reserve < 0)
 		return -errno;
 	r = sd_event_add_io(event, &hub->source, hub->fd, EPOLLIN, on_ready, hub);
+	if (r >= 0)
+		r = start_watchdog(hub);
 	if (r < 0)
 		return r;
 	*ret = hub;
@@ -163,8 +233,11 @@ struct pb_hub *pb_hub_free(struct pb_hub *hub)
 	if (!hub)
 		return NULL;
 	sd_event_source_disable_unref(hub->source);
+	sd_event_source_disable_unref(hub->ping);
 	if (hub->fd >= 0)
 		close(hub->fd);
+	if (hub->reserve >= 0)
+		close(hub->reserve);
 	sd_event_unref(hub->event);
 	free(hub);
 	return NULL;

@@ -18,8 +18,7 @@ enum {
 	MAX_CLIENTS = 4096,
 	FRAME_TIMEOUT_MS = 5000,
 	GAP_MS = 100,
-	SWEEPS = 4,		/* in the shortest timeout */
-	ACCEPT_PAUSE_MS = 1000, /* when there is no descriptor, and no client to take one from */
+	SWEEPS = 4, /* in the shortest timeout */
 };
 
 /* ---- clients whose time is over ---- */
@@ -93,7 +92,7 @@ static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
 	if (is_allowed(server, fd))
 		return true;
 	server->service.stats.refused++;
-	if (tcp_notice_is_due(&server->refused, now_ms)) {
+	if (notice_is_due(&server->refused, now_ms)) {
 		const char *peer = tcp_client_peer(&nobody, host, sizeof(host));
 
 		pb_log_about(
@@ -112,7 +111,7 @@ static void evict_oldest(struct pb_server *server, const char *cause, uint64_t n
 	struct notice *notice = &server->evicted;
 	char host[64];
 
-	if (tcp_notice_is_due(notice, now_ms)) {
+	if (notice_is_due(notice, now_ms)) {
 		pb_log(PB_LOG_WARNING,
 		       "%s: %s: client %s, one of %u, %s for %.1f s, closed for a new one (%u more "
 		       "since the last such line)",
@@ -145,15 +144,32 @@ static int accept_again(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* The connection that waits would wake us at once again: the listeners rest. */
-static void pause_accepting(struct pb_server *server, int error)
+static void say_full(struct pb_server *server, int error, const char *what, uint64_t now_ms)
 {
-	pb_log(PB_LOG_ERR, "%s: no room for a new client (%s), trying again in %.1f s",
-	       server->name, strerror(error), (double)ACCEPT_PAUSE_MS / 1000);
+	if (!notice_is_due(&server->full, now_ms))
+		return;
+	pb_log(PB_LOG_ERR, "%s: no room for a new client (%s), %s (%u more since the last such line)",
+	       server->name, strerror(-error), what, server->full.left_out);
+	server->full.left_out = 0;
+}
+
+/* The connection that waits would wake us at once again: the listeners rest. */
+static void pause_accepting(struct pb_server *server, int error, uint64_t now_ms)
+{
+	say_full(server, error, "trying again in 1 s", now_ms);
 	hub_stir(server->hub);
-	if (sd_event_source_set_time(server->pause, (pb_now_ms() + ACCEPT_PAUSE_MS) * 1000) >= 0 &&
+	if (sd_event_source_set_time(server->pause, (pb_now_ms() + DOOR_PAUSE_MS) * 1000) >= 0 &&
 	    sd_event_source_set_enabled(server->pause, SD_EVENT_ONESHOT) >= 0)
 		watch_listeners(server, 0, true);
+}
+
+/* There is no client of ours to take a descriptor from, and none of any other kind. */
+static void turn_away(struct pb_server *server, int listener, int error, uint64_t now_ms)
+{
+	if (hub_turn_away(server->hub, listener) < 0)
+		pause_accepting(server, error, now_ms);
+	else
+		say_full(server, error, "closed", now_ms);
 }
 
 /*
@@ -162,16 +178,15 @@ static void pause_accepting(struct pb_server *server, int error)
  */
 void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 {
-	const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = accept4(listener, NULL, NULL, flags), r;
+	int fd = door_take(listener), r;
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && server->oldest) {
+	if ((fd == -EMFILE || fd == -ENFILE) && server->oldest) {
 		evict_oldest(server, "no file descriptor left", now_ms);
-		fd = accept4(listener, NULL, NULL, flags);
+		fd = door_take(listener);
 	}
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_accepting(server, errno);
+		if (door_lacks_room(fd))
+			turn_away(server, listener, fd, now_ms);
 		return; /* else the client has given up already */
 	}
 	if (!may_connect(server, fd, now_ms)) {
@@ -183,7 +198,7 @@ void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 	r = tcp_client_new(server, fd, now_ms);
 	if (r < 0) {
 		close(fd);
-		pause_accepting(server, -r);
+		pause_accepting(server, r, now_ms);
 	} else if (server->idle_timeout_ms) {
 		tcp_sweep_later(server);
 	}

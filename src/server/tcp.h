@@ -6,21 +6,12 @@
 
 #include "address.h"
 #include "allow.h"
-#include "hub.h"
+#include "door.h"
 #include "service.h"
-
-typedef struct sd_event_source sd_event_source;
 
 enum {
 	IN_MAX = 520,	/**< two of the largest frames, or 43 reads: a client's share of a turn */
 	OUT_MAX = 3400, /**< 13 of the largest replies; a client fits a page of memory */
-};
-
-/** A message that clients can cause at will is logged once a minute, with the number left out. */
-struct notice {
-	bool logged;
-	uint64_t logged_ms;
-	uint32_t left_out;
 };
 
 struct client {
@@ -59,7 +50,7 @@ struct pb_server {
 	size_t allow_count;
 	struct client *oldest, *newest;
 	struct client *last_new; /* the last of those that never asked; NULL: none */
-	struct notice malformed, evicted, refused;
+	struct notice malformed, evicted, refused, full;
 	char name[128];
 };
 
@@ -79,6 +70,3 @@ void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms);
 void tcp_sweep_later(struct pb_server *server);
 /** Its address for messages, in @host or behind its start. */
 const char *tcp_client_peer(const struct client *client, char *host, size_t cap);
-
-/** @return whether to log now; if not, it is counted in left_out. */
-bool tcp_notice_is_due(struct notice *notice, uint64_t now_ms);

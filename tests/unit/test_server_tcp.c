@@ -684,6 +684,42 @@ START_TEST(fair)
 }
 END_TEST
 
+/* ---- beside what is always ready ---- */
+
+static int others_had; /* turns */
+
+/* Ends the loop when the client at @userdata has its reply, or after too many turns without. */
+static int always_ready(sd_event_source *source, void *userdata)
+{
+	uint8_t reply[REPLY_LEN];
+
+	(void)source;
+	if (recv(*(int *)userdata, reply, sizeof(reply), MSG_PEEK) == REPLY_LEN ||
+	    ++others_had == 1000)
+		sd_event_exit(event, 0);
+	return 0;
+}
+
+/* Packs that flood, people who ask: the sockets have their turn behind each single thing. */
+START_TEST(served_whatever_else_is_ready)
+{
+	sd_event_source *others[4];
+	int fd = connect_client();
+
+	others_had = 0;
+	for (int i = 0; i < _i; i++) {
+		ck_assert_int_ge(sd_event_add_defer(event, &others[i], always_ready, &fd), 0);
+		ck_assert_int_ge(sd_event_source_set_enabled(others[i], SD_EVENT_ON), 0);
+	}
+	put_request(fd, 1, 125);
+	ck_assert_int_eq(pb_hub_run(hub), 0);
+	ck_assert_int_le(others_had, 2);
+	for (int i = 0; i < _i; i++)
+		sd_event_source_disable_unref(others[i]);
+	close(fd);
+}
+END_TEST
+
 START_TEST(longest_idle_is_evicted)
 {
 	int a, b, c, d;
@@ -927,19 +963,27 @@ START_TEST(out_of_descriptors)
 }
 END_TEST
 
-/* with nobody to evict the server looks away for a moment instead of spinning */
+/* with nobody to evict, the descriptor in reserve lets the newcomer know, again and again */
 START_TEST(out_of_descriptors_without_clients)
 {
-	int fd = prepared_socket(), turns = 0;
-	struct rlimit old = exhaust_descriptors();
+	int fds[3] = {prepared_socket(), prepared_socket(), prepared_socket()}, last, turns = 0;
+	struct rlimit old;
 
-	connect_prepared(fd);
+	last = prepared_socket();
+	old = exhaust_descriptors();
+	for (int i = 0; i < 3; i++) {
+		connect_prepared(fds[i]);
+		expect_closed(fds[i]);
+	}
 	while (turn())
 		ck_assert_int_lt(++turns, 10);
 	ck_assert_uint_eq(stats().accepted, 0);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
-	check_served(fd);
-	close(fd);
+	connect_prepared(last);
+	check_served(last);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	close(last);
 }
 END_TEST
 
@@ -1196,6 +1240,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, half_closed_slow_reader);
 	tcase_add_test(tcase, many_clients_one_turn);
 	tcase_add_test(tcase, fair);
+	tcase_add_loop_test(tcase, served_whatever_else_is_ready, 1, 5);
 	tcase_add_test(tcase, longest_idle_is_evicted);
 	tcase_add_test(tcase, a_storm_pushes_itself_out);
 	tcase_add_test(tcase, half_a_request_has_its_time);
