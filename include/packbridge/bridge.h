@@ -61,6 +61,13 @@ int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **re
 
 struct pb_bridge;
 
+/** Descriptors that a configuration may come to need, at the most. */
+struct pb_descriptors {
+	size_t all, packs, clients, others; /**< all: the sum of the rest */
+};
+
+struct pb_descriptors pb_bridge_descriptors(const struct pb_config *config);
+
 /**
  * Checks what the configuration alone cannot know: links, codecs, maps, scopes, addresses.
  * @return 0, or -EINVAL with every error in @report.

@@ -139,6 +139,8 @@ void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
 /** A Unix socket that takes questions for the daemon: one line in, an answer out. */
 struct pb_control;
 
+enum { PB_CONTROL_CLIENTS = 8, PB_CONTROL_DESCRIPTORS = 1 + PB_CONTROL_CLIENTS };
+
 struct pb_control_backend {
 	/** Answers the question @line, which is without its newline. */
 	void (*command)(void *userdata, const char *line, FILE *answer);
@@ -159,6 +161,8 @@ PB_DEFINE_FREEP(struct pb_control, pb_control_free)
 
 /** Pages over HTTP, to be read only. */
 struct pb_http;
+
+enum { PB_HTTP_CLIENTS = 32, PB_HTTP_DESCRIPTORS = 2 * (4 + PB_HTTP_CLIENTS) };
 
 struct pb_http_backend {
 	/**

@@ -2,6 +2,7 @@
 #include "check_probe.h"
 #include "cli.h"
 #include "configfile.h"
+#include "descriptors.h"
 #include "options.h"
 
 #include "packbridge/yaml.h"
@@ -188,6 +189,7 @@ int pb_cli_check(int argc, char **argv)
 	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
 	const char *file = PB_CONFIG_FILE;
 	bool probe = false;
+	char text[256];
 	const struct option_row rows[] = {
 		{"config", 'c', OPTION_TEXT, &file, 0, 0},
 		{"probe", 'p', OPTION_FLAG, &probe, 0, 0},
@@ -207,6 +209,8 @@ int pb_cli_check(int argc, char **argv)
 	if (config->http[0])
 		printf("page    http://%s\n", config->http);
 	print_all_limits(config);
+	if (pb_cli_lacks_descriptors(config, text, sizeof(text)))
+		printf("\nwarning: %s\n", text);
 	printf("\n%s: good\n", file);
 	fflush(stdout);
 	return probe && pb_cli_check_probe(config) != 0 ? 1 : 0;

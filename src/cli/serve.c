@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "configfile.h"
+#include "descriptors.h"
 #include "journal.h"
 
 #include <errno.h>
@@ -60,6 +61,14 @@ __attribute__((format(printf, 3, 4))) static void say(FILE *answer, enum pb_log_
 		fprintf(answer, "%s: %s\n", level == PB_LOG_ERR ? "error" : "ok", text);
 }
 
+static void say_descriptors(const struct pb_config *config)
+{
+	char text[256];
+
+	if (pb_cli_lacks_descriptors(config, text, sizeof(text)))
+		pb_log(PB_LOG_WARNING, "%s", text);
+}
+
 static uint64_t monotonic_us(void)
 {
 	struct timespec now;
@@ -95,6 +104,7 @@ static void reload(void *userdata, FILE *answer)
 		say(answer, PB_LOG_INFO, "%s is loaded: %zu packs, %zu banks, %zu listeners",
 		    daemon->file, config->pack_count, config->bank_count, config->listen_count);
 		say_listeners(daemon);
+		say_descriptors(config);
 	}
 	for (size_t i = 0; i < report.count; i++)
 		pb_log(PB_LOG_ERR, "%s", report.lines[i]);
@@ -136,6 +146,7 @@ static int serve(sd_event *event, struct daemon *daemon)
 	if (daemon->file)
 		pb_bridge_on_reload(daemon->bridge, reload, daemon);
 	say_listeners(daemon);
+	say_descriptors(daemon->config);
 	if (daemon->ready)
 		daemon->ready(daemon->config, daemon->bridge);
 	malloc_trim(0); /* what files were parsed in is not needed again */
@@ -157,6 +168,7 @@ int pb_cli_serve(struct daemon *daemon)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow any more is not our end */
+	pb_cli_raise_descriptors();
 	pb_cli_journal();
 	r = pb_cli_event_new(&event);
 	if (r < 0)

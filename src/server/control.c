@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum {
-	CLIENTS_MAX = 8,
 	BACKLOG = 8,
 	LINE_MAX_LEN = 256,
 	PATIENCE_US = 2000000, /* for the line to come, and for the answer to be taken */
@@ -41,7 +40,7 @@ struct pb_control {
 	mode_t mode;
 	struct door door;
 	struct sockaddr_un address;
-	struct client clients[CLIENTS_MAX];
+	struct client clients[PB_CONTROL_CLIENTS];
 };
 
 static void end(struct client *client)
@@ -121,7 +120,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 
 static struct client *free_client(struct pb_control *control)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
+	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd < 0)
 			return &control->clients[i];
 	return NULL;
@@ -210,7 +209,7 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 	control->event = sd_event_ref(hub_event(hub));
 	control->address.sun_family = AF_UNIX;
 	strcpy(control->address.sun_path, path);
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
+	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
 		control->clients[i] = (struct client){.control = control, .fd = -1};
 	r = start(control, hub);
 	if (r < 0)
@@ -224,7 +223,7 @@ struct pb_control *pb_control_free(struct pb_control *control)
 {
 	if (!control)
 		return NULL;
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
+	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
 		end(&control->clients[i]);
 	door_close(&control->door);
 	if (control->address.sun_path[0])

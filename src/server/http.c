@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-	CONNECTIONS_MAX = 32,
 	CONNECTIONS_PER_ADDRESS = 16,
 	IDLE_S = 15,		  /* a connection without a request */
 	CONNECTION_BYTES = 16384, /* for the request's head */
@@ -78,9 +77,9 @@ static bool load_library(void)
 	mhd.handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
 #define LOAD(name) load_symbol("MHD_" #name, &mhd.name, sizeof(mhd.name))
 	return mhd.handle && LOAD(start_daemon) && LOAD(stop_daemon) && LOAD(run) &&
-	       LOAD(add_connection) && LOAD(get_timeout) && LOAD(get_daemon_info) && LOAD(lookup_connection_value) &&
-	       LOAD(create_response_from_buffer) && LOAD(add_response_header) &&
-	       LOAD(queue_response) && LOAD(destroy_response);
+	       LOAD(add_connection) && LOAD(get_timeout) && LOAD(get_daemon_info) &&
+	       LOAD(lookup_connection_value) && LOAD(create_response_from_buffer) &&
+	       LOAD(add_response_header) && LOAD(queue_response) && LOAD(destroy_response);
 #undef LOAD
 }
 
@@ -158,8 +157,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 
 static unsigned int connections(const struct listener *listener)
 {
-	const union MHD_DaemonInfo *info = mhd.get_daemon_info(
-		listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+	const union MHD_DaemonInfo *info =
+		mhd.get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
 
 	return info ? info->num_connections : 0;
 }
@@ -169,7 +168,7 @@ static int run(struct listener *listener)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	mhd.run(listener->daemon);
-	door_hold(&listener->door, connections(listener) >= CONNECTIONS_MAX);
+	door_hold(&listener->door, connections(listener) >= PB_HTTP_CLIENTS);
 	if (mhd.get_timeout(listener->daemon, &ms) != MHD_YES) {
 		sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
 		return 0;
@@ -218,7 +217,7 @@ static int open_listener(struct listener *listener)
 
 	listener->daemon = mhd.start_daemon(
 		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, listener->http,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)PB_HTTP_CLIENTS,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_PER_ADDRESS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_END);
@@ -268,8 +267,7 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
 			close(fds[i]);
 		else
 			http->listeners[http->listener_count++] =
-				(struct listener){
-					.http = http, .fd = fds[i], .door.fd = -1};
+				(struct listener){.http = http, .fd = fds[i], .door.fd = -1};
 	}
 	snprintf(why, why_cap, "%s: out of memory or descriptors", address);
 	if (!http)

@@ -148,7 +148,8 @@ static void say_full(struct pb_server *server, int error, const char *what, uint
 {
 	if (!notice_is_due(&server->full, now_ms))
 		return;
-	pb_log(PB_LOG_ERR, "%s: no room for a new client (%s), %s (%u more since the last such line)",
+	pb_log(PB_LOG_ERR,
+	       "%s: no room for a new client (%s), %s (%u more since the last such line)",
 	       server->name, strerror(-error), what, server->full.left_out);
 	server->full.left_out = 0;
 }

@@ -126,6 +126,17 @@ expect 1 'no register A5 is known' "$program" decode DDA5001B13780000000003e8000
 expect 1 'no bytes' sh -c "'$program' decode </dev/null"
 expect 2 'is not hex' "$program" decode DD0
 
+# more clients than there can be descriptors
+write crowd.yaml <<-'END'
+	listen: [{tcp: '127.0.0.1:0', max_clients: 4096}]
+	packs: [{name: a, link: 'sim:lfp-4s', unit: 1}]
+END
+expect 0 'warning: up to 4150 descriptors .* clients 4096, .* limit is 1000: lower max_clients, or raise LimitNOFILE=' \
+	sh -c "ulimit -n 1000; '$program' check -c '$folder/crowd.yaml'"
+if (ulimit -n 5000) 2>/dev/null; then
+	expect 0 'good' sh -c "ulimit -n 5000; ! '$program' check -c '$folder/crowd.yaml' | grep warning && echo good"
+fi
+
 # each command has --help, on stdout, and says how it is used
 for command in run demo check decode map; do
 	expect 0 "^Usage: packbridge $command" "$program" "$command" --help
