@@ -89,24 +89,34 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_confi
  */
 int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, struct pb_maps *maps,
 		     struct pb_report *report);
-/**
- * What the command `reload` of the control socket calls; it calls pb_bridge_reload() in turn. It
- * writes "ok: ..." or "error: ..." to @answer. Without one, there is nothing to be loaded anew.
- */
-void pb_bridge_on_reload(struct pb_bridge *bridge, void (*reload)(void *userdata, FILE *answer),
+struct pb_asker;
+
+/** What loads the configuration anew, and calls pb_bridge_reload() in turn. */
+struct pb_reloader {
+	/** Answers @asker ("ok: ..." or "error: ...") at once or later. */
+	void (*reload)(void *userdata, struct pb_asker *asker);
+	/** @asker, which has no answer yet, has gone. */
+	void (*forget)(void *userdata, struct pb_asker *asker);
+};
+
+/** What the command `reload` of the control socket asks; without one, it is refused. */
+void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *reloader,
 			 void *userdata);
 /**
- * Does what a line from the control socket says ("release house 600", "take house", "reset",
- * "reload"), and writes "ok: ..." or "error: ..." to @answer.
+ * Does what a line from the control socket says ("release house 600", "take house", "reset"), and
+ * writes "ok: ..." or "error: ..." to @answer.
  */
 void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer);
 /**
- * Answers a line from the status socket: "status" or nothing, all that there is to see as one JSON
- * object and a newline (docs/operations.md lists it); "metrics", the same in the text format of
- * Prometheus, version 0.0.4.
+ * Answers a line as the status socket does: "status" or nothing, all that there is to see as one
+ * JSON object and a newline (docs/operations.md lists it); "metrics", the same in the text format
+ * of Prometheus, version 0.0.4. At once, for tests: the socket makes it in pieces.
  */
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer);
-/** A page over HTTP; see struct pb_http_backend. */
+/**
+ * Writes what stands at @path of the page, at once, for tests. @return the status of HTTP: 200;
+ * 400 and 404, with nothing written.
+ */
 unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
 			    const char *(*argument)(void *query, const char *name), void *query,
 			    FILE *out, const char **ret_type);

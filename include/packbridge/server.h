@@ -103,8 +103,12 @@ struct pb_client_info {
 	uint32_t requests, exceptions;
 };
 
-/** Calls @each for every client, the longest idle first. @info is borrowed. */
-void pb_server_clients(const struct pb_server *server, uint64_t now_ms,
+/**
+ * Calls @each for up to @count clients, the longest idle first, and goes on from there the next
+ * time; @first: begins anew. None is told twice. @info is borrowed.
+ * @return whether there may be more.
+ */
+bool pb_server_clients(struct pb_server *server, bool first, size_t count, uint64_t now_ms,
 		       void (*each)(void *userdata, const struct pb_client_info *info),
 		       void *userdata);
 /** The port that it really listens on (for port 0 in tests). */
@@ -136,19 +140,50 @@ void pb_line_set_userdata(struct pb_line *line, void *userdata);
 /** clients: 1 while the line is open. */
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
 
+/* ---- questions and their answers ---- */
+
+/** An answer, of all who asked for it at the same time. Its bytes do not change. */
+struct pb_answer {
+	unsigned int users;
+	unsigned int status; /**< as HTTP has it: 200, 400, 404, 503 */
+	const char *type;    /**< Content-Type; static storage */
+	char *bytes;
+	size_t len;
+	void (*freed)(void *userdata, size_t len); /**< NULL: nobody has to know */
+	void *userdata;
+};
+
+/**
+ * Takes @bytes, which malloc() gave.
+ * @return one user's; NULL: no memory, and @bytes are freed.
+ */
+struct pb_answer *pb_answer_new(unsigned int status, const char *type, char *bytes, size_t len);
+struct pb_answer *pb_answer_ref(struct pb_answer *answer);
+struct pb_answer *pb_answer_unref(struct pb_answer *answer);
+
+/** Somebody who waits for an answer. */
+struct pb_asker {
+	struct pb_asker *next; /**< whoever owes the answer may use it */
+	/** Called once at the most. @answer: borrowed; NULL: there will be none. */
+	void (*answer)(struct pb_asker *asker, struct pb_answer *answer);
+};
+
 /** A Unix socket that takes questions for the daemon: one line in, an answer out. */
 struct pb_control;
 
 enum { PB_CONTROL_CLIENTS = 8, PB_CONTROL_DESCRIPTORS = 1 + PB_CONTROL_CLIENTS };
 
 struct pb_control_backend {
-	/** Answers the question @line, which is without its newline. */
-	void (*command)(void *userdata, const char *line, FILE *answer);
+	/** Answers the question @line, which is without its newline, at once or later. */
+	void (*ask)(void *userdata, struct pb_asker *asker, const char *line);
+	/** @asker, which has no answer yet, has gone. */
+	void (*forget)(void *userdata, struct pb_asker *asker);
 };
 
 /**
  * Listens on the Unix socket @path with the file mode @mode. A file that a crash left there is
- * replaced.
+ * replaced. More than PB_CONTROL_CLIENTS wait in the kernel's queue. A client has 2 s for its
+ * question, and 2 s to take the answer.
  * @return 0; negative errno, -EADDRINUSE when somebody listens there.
  */
 int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
@@ -166,18 +201,18 @@ enum { PB_HTTP_CLIENTS = 32, PB_HTTP_DESCRIPTORS = 2 * (4 + PB_HTTP_CLIENTS) };
 
 struct pb_http_backend {
 	/**
-	 * Writes what stands at @path, "/" and so on.
+	 * Answers what is asked for at @path, "/" and so on, at once or later.
 	 * @argument: the value of ?NAME=..., with its first argument @query; NULL: not given.
-	 * @ret_type: Content-Type of it.
-	 * @return 200; 400 and 404, with nothing written.
 	 */
-	unsigned int (*get)(void *userdata, const char *path,
-			    const char *(*argument)(void *query, const char *name), void *query,
-			    FILE *out, const char **ret_type);
+	void (*get)(void *userdata, struct pb_asker *asker, const char *path,
+		    const char *(*argument)(void *query, const char *name), void *query);
+	/** @asker, which has no answer yet, has gone. */
+	void (*forget)(void *userdata, struct pb_asker *asker);
 };
 
 /**
- * Listens on HOST:PORT, as pb_server_tcp_new() takes it.
+ * Listens on HOST:PORT, as pb_server_tcp_new() takes it. More than PB_HTTP_CLIENTS wait in the
+ * kernel's queue. A client has 15 s without any progress, and 60 s for the whole of its answer.
  * @return 0; negative errno with the reason in @why, -ENOENT when the library is not there.
  */
 int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,

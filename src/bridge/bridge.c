@@ -4,6 +4,7 @@
  * from one configuration to the next.
  */
 #include "listeners.h"
+#include "teller.h"
 #include "web.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ struct pb_bridge {
 	struct pb_control *old_sockets[PB_SOCKETS]; /* going: one may be what asked for that */
 	sd_event_source *bury;
 	struct pb_http *http; /* NULL: no status page */
-	void (*reload)(void *userdata, FILE *answer);
+	struct teller *teller;
+	const struct pb_reloader *reloader; /* NULL: there is nothing to be loaded anew */
 	void *userdata;
 };
 
@@ -93,14 +95,6 @@ static void reset_alarms(struct pb_bridge *bridge, const char *name, FILE *answe
 			*name ? name : "all packs and banks");
 }
 
-static void reload(struct pb_bridge *bridge, FILE *answer)
-{
-	if (bridge->reload)
-		bridge->reload(bridge->userdata, answer);
-	else
-		fputs("error: there is no file to be loaded again\n", answer);
-}
-
 static void let_go(struct pb_bridge *bridge, const char *pack, unsigned int seconds, FILE *answer)
 {
 	if (pb_bridge_release(bridge, pack, seconds * 1000) < 0)
@@ -121,7 +115,7 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 	if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
 		reset_alarms(bridge, pack, answer);
 	else if (strcmp(word, "reload") == 0 && count == 1)
-		reload(bridge, answer);
+		fputs("error: there is no file to be loaded again\n", answer);
 	else if (strcmp(word, "take") == 0 && count == 2)
 		let_go(bridge, pack, 0, answer);
 	else if (strcmp(word, "release") != 0 || count != 3)
@@ -136,41 +130,102 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 
 /* ---- what there is to see ---- */
 
-static struct shown shown(const struct pb_bridge *bridge)
+static struct shown shown(const void *userdata)
 {
+	const struct pb_bridge *bridge = userdata;
+
 	return (struct shown){bridge->site->config, bridge->site, &bridge->listeners, pb_now_ms()};
 }
 
+/* @return NULL: that is no question */
+static const struct telling_kind *kind_of_text(const char *line)
+{
+	if (!*line || strcmp(line, "status") == 0)
+		return &telling_status;
+	return strcmp(line, "metrics") == 0 ? &telling_metrics : NULL;
+}
+
+static const char no_question[] = "error: expected 'status' or 'metrics'\n";
+
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
+	const struct telling_kind *kind = kind_of_text(line);
 	struct shown all = shown(bridge);
 
-	if (!*line || strcmp(line, "status") == 0)
-		status_write(&all, answer);
-	else if (strcmp(line, "metrics") == 0)
-		metrics_write(&all, answer);
+	if (kind)
+		telling_all(kind, 0, &all, answer);
 	else
-		fputs("error: expected 'status' or 'metrics'\n", answer);
+		fputs(no_question, answer);
 }
 
 /* ---- the sockets ---- */
 
-static void command(void *userdata, const char *line, FILE *answer)
+/* An answer that is there already. */
+static void answer_at_once(struct pb_asker *asker, unsigned int status, const char *type,
+			   const char *text, size_t len)
 {
-	pb_bridge_command(userdata, line, answer);
+	char *bytes = malloc(len + 1);
+	struct pb_answer *answer = NULL;
+
+	if (bytes) {
+		memcpy(bytes, text, len);
+		answer = pb_answer_new(status, type, bytes, len);
+	}
+	asker->answer(asker, answer);
+	pb_answer_unref(answer);
 }
 
-static void tell(void *userdata, const char *line, FILE *answer)
+static void order(void *userdata, struct pb_asker *asker, const char *line)
 {
-	pb_bridge_tell(userdata, line, answer);
+	struct pb_bridge *bridge = userdata;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out;
+
+	if (bridge->reloader && strcmp(line, "reload") == 0) {
+		bridge->reloader->reload(bridge->userdata, asker);
+		return;
+	}
+	out = open_memstream(&text, &len);
+	if (out) {
+		pb_bridge_command(bridge, line, out);
+		fclose(out);
+	}
+	answer_at_once(asker, 200, "", text ? text : "", len);
+	free(text);
+}
+
+static void forget_order(void *userdata, struct pb_asker *asker)
+{
+	const struct pb_bridge *bridge = userdata;
+
+	bridge->reloader->forget(bridge->userdata, asker);
+}
+
+static void tell(void *userdata, struct pb_asker *asker, const char *line)
+{
+	struct pb_bridge *bridge = userdata;
+	const struct telling_kind *kind = kind_of_text(line);
+
+	if (kind)
+		teller_ask(bridge->teller, kind, 0, asker);
+	else
+		answer_at_once(asker, 200, "", no_question, strlen(no_question));
+}
+
+static void forget(void *userdata, struct pb_asker *asker)
+{
+	const struct pb_bridge *bridge = userdata;
+
+	teller_forget(bridge->teller, asker);
 }
 
 static const struct {
 	struct pb_control_backend backend;
 	uint32_t mode;
 } socket_kinds[PB_SOCKETS] = {
-	[PB_SOCKET_CONTROL] = {{command}, 0660}, [PB_SOCKET_STATUS] = {{tell}, 0666}, /* it takes no
-											 orders */
+	[PB_SOCKET_CONTROL] = {{order, forget_order}, 0660},
+	[PB_SOCKET_STATUS] = {{tell, forget}, 0666}, /* it takes no orders */
 };
 
 static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
@@ -211,18 +266,37 @@ unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
 			    FILE *out, const char **ret_type)
 {
 	struct shown all = shown(bridge);
+	struct web_page page;
+	unsigned int status = web_find(path, argument, query, &page);
 
-	return web_get(&all, path, argument, query, out, ret_type);
+	if (status == 200 && page.text)
+		fwrite(page.text, 1, page.len, out);
+	else if (status == 200)
+		status = telling_all(page.kind, page.unit, &all, out);
+	if (status == 200)
+		*ret_type = page.text ? page.type : page.kind->type;
+	return status;
 }
 
-static unsigned int get_page(void *userdata, const char *path,
-			     const char *(*argument)(void *query, const char *name), void *query,
-			     FILE *out, const char **ret_type)
+static void get_page(void *userdata, struct pb_asker *asker, const char *path,
+		     const char *(*argument)(void *query, const char *name), void *query)
 {
-	return pb_bridge_page(userdata, path, argument, query, out, ret_type);
+	struct pb_bridge *bridge = userdata;
+	struct web_page page;
+	unsigned int status = web_find(path, argument, query, &page);
+	char text[16];
+
+	if (status != 200) {
+		snprintf(text, sizeof(text), "%u\n", status);
+		answer_at_once(asker, status, "text/plain; charset=utf-8", text, strlen(text));
+	} else if (page.text) {
+		answer_at_once(asker, status, page.type, page.text, page.len);
+	} else {
+		teller_ask(bridge->teller, page.kind, page.unit, asker);
+	}
 }
 
-static const struct pb_http_backend http_backend = {.get = get_page};
+static const struct pb_http_backend http_backend = {.get = get_page, .forget = forget};
 
 static int make_http(struct pb_bridge *bridge, const struct pb_config *config, struct pb_http **ret,
 		     struct pb_report *report)
@@ -271,6 +345,8 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	struct site_setup site;
 	int r = pb_hub_new(&bridge->hub, bridge->event);
 
+	if (r >= 0)
+		r = teller_new(&bridge->teller, bridge->event, shown, bridge);
 	if (r >= 0)
 		r = sd_event_add_defer(bridge->event, &bridge->bury, bury_sockets, bridge);
 	if (r >= 0)
@@ -379,6 +455,7 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	const struct pb_config *before = bridge->site->config, *config = next->site->config;
 	struct pb_bluez_config bluez = bluez_config(config, next->limits);
 
+	teller_restart(bridge->teller);
 	site_take(next->site, bridge->site);
 	listeners_take(&next->listeners, &listeners, next->site, &bridge->listeners, report);
 	bridge->listeners = next->listeners;
@@ -419,10 +496,10 @@ int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, s
 	return 0;
 }
 
-void pb_bridge_on_reload(struct pb_bridge *bridge, void (*on_reload)(void *userdata, FILE *answer),
+void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *reloader,
 			 void *userdata)
 {
-	bridge->reload = on_reload;
+	bridge->reloader = reloader;
 	bridge->userdata = userdata;
 }
 
@@ -446,6 +523,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	}
 	sd_event_source_disable_unref(bridge->bury);
 	pb_http_free(bridge->http);
+	teller_free(bridge->teller);
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);
 	site_free(bridge->site);

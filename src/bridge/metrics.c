@@ -6,7 +6,10 @@
 #include "status.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { UNAVAILABLE = 503 };
 
 /* How a unit of the catalogue is called, and how many of it make one. */
 static const struct {
@@ -63,33 +66,60 @@ static void print_value(const struct pb_field *field, int64_t value, FILE *out)
 			whole % 1000);
 }
 
-static void print_field(const struct shown *shown, const struct pb_field *field, FILE *out)
+/* All values of a scrape are of the same readings, however many pieces it takes. */
+struct readings {
+	size_t count;
+	struct reading {
+		struct pb_battery data;
+		bool bank, old;
+	} all[];
+};
+
+static struct readings *take_readings(const struct shown *shown)
 {
 	const struct fleet *fleet = &shown->site->show.fleet;
-	bool begun = false;
+	size_t count = fleet->pack_count + fleet->bank_count;
+	struct readings *readings = malloc(sizeof(*readings) + count * sizeof(readings->all[0]));
+
+	if (!readings)
+		return NULL;
+	readings->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct source *source = &fleet->sources[i];
+		struct reading *reading = &readings->all[i];
+
+		show_clock(&shown->site->show, source, shown->now_ms);
+		reading->old = source_is_old(source, shown->now_ms);
+		reading->bank = source->bank != NULL;
+		reading->data = source->data;
+	}
+	return readings;
+}
+
+/* @return whether the head of the field has been printed */
+static bool print_reading(const struct reading *reading, const struct pb_field *field, bool begun,
+			  FILE *out)
+{
 	char name[96];
 
 	metric_name(field, "packbridge_", name, sizeof(name));
-	for (size_t i = 0; i < fleet->pack_count + fleet->bank_count; i++) {
-		struct source *source = &fleet->sources[i];
-		bool old = source_is_old(source, shown->now_ms);
+	for (unsigned int n = 0; n < field->count; n++) {
+		int64_t value;
 
-		for (unsigned int n = 0; n < field->count; n++) {
-			int64_t value;
-
-			if ((old && field->data) || !pb_field_get(field, &source->data, n, &value))
-				continue;
-			if (!begun)
-				print_head(field, name, out);
-			begun = true;
-			fprintf(out, "%s{%s=\"%s\"", name, source->bank ? "bank" : "pack",
-				source->data.name);
-			if (field->indexed)
-				fprintf(out, ",index=\"%u\"", n + 1);
-			fputc('}', out);
-			print_value(field, value, out);
-		}
+		if ((reading->old && field->data) ||
+		    !pb_field_get(field, &reading->data, n, &value))
+			continue;
+		if (!begun)
+			print_head(field, name, out);
+		begun = true;
+		fprintf(out, "%s{%s=\"%s\"", name, reading->bank ? "bank" : "pack",
+			reading->data.name);
+		if (field->indexed)
+			fprintf(out, ",index=\"%u\"", n + 1);
+		fputc('}', out);
+		print_value(field, value, out);
 	}
+	return begun;
 }
 
 static void print_gateway(const struct shown *shown, FILE *out)
@@ -126,57 +156,93 @@ static void print_quoted(const char *text, FILE *out)
 	}
 }
 
-static void print_listeners(const struct shown *shown, FILE *out)
+static const struct {
+	const char *name, *help;
+	size_t offset;
+	bool gauge;
+} listener_rows[] = {
+#define ROW(member, help, gauge)                                                                   \
+	{                                                                                          \
+#member, help, offsetof(struct pb_server_stats, member), gauge                     \
+	}
+	ROW(clients, "clients connected now; of a serial line 1 while it is open", true),
+	ROW(requests, "requests taken", false),
+	ROW(exceptions, "requests answered by an exception", false),
+	ROW(malformed, "connections closed over their bytes, frames with a wrong CRC", false),
+	ROW(evicted, "idle clients closed to let a new one in", false),
+	ROW(refused, "connections that `allow` does not have", false),
+	ROW(timeouts, "clients closed because their time was over", false),
+};
+
+static void print_listeners(const struct shown *shown, size_t r, FILE *out)
 {
-	static const struct {
-		const char *name, *help;
-		size_t offset;
-		bool gauge;
-	} rows[] = {
-#define ROW(member, help, gauge) {#member, help, offsetof(struct pb_server_stats, member), gauge}
-		ROW(clients, "clients connected now; of a serial line 1 while it is open", true),
-		ROW(requests, "requests taken", false),
-		ROW(exceptions, "requests answered by an exception", false),
-		ROW(malformed, "connections closed over their bytes, frames with a wrong CRC",
-		    false),
-		ROW(evicted, "idle clients closed to let a new one in", false),
-		ROW(refused, "connections that `allow` does not have", false),
-		ROW(timeouts, "clients closed because their time was over", false),
-	};
+	const char *end = listener_rows[r].gauge ? "" : "_total";
 
-	for (size_t r = 0; r < PB_ARRAY_SIZE(rows); r++) {
-		const char *end = rows[r].gauge ? "" : "_total";
+	fprintf(out, "# HELP packbridge_listener_%s%s %s\n# TYPE packbridge_listener_%s%s %s\n",
+		listener_rows[r].name, end, listener_rows[r].help, listener_rows[r].name, end,
+		listener_rows[r].gauge ? "gauge" : "counter");
+	for (size_t i = 0; i < shown->config->listen_count; i++) {
+		struct pb_server_stats stats;
+		char name[PB_CONFIG_LINK + 16];
+		uint32_t value;
 
-		fprintf(out,
-			"# HELP packbridge_listener_%s%s %s\n# TYPE packbridge_listener_%s%s %s\n",
-			rows[r].name, end, rows[r].help, rows[r].name, end,
-			rows[r].gauge ? "gauge" : "counter");
-		for (size_t i = 0; i < shown->config->listen_count; i++) {
-			struct pb_server_stats stats;
-			char name[PB_CONFIG_LINK + 16];
-			uint32_t value;
-
-			listener_stats(&shown->listeners->all[i], &stats);
-			memcpy(&value, (const char *)&stats + rows[r].offset, sizeof(value));
-			status_listener_name(&shown->config->listens[i], name, sizeof(name));
-			fprintf(out, "packbridge_listener_%s%s{listener=\"", rows[r].name, end);
-			print_quoted(name, out);
-			fprintf(out, "\"} %u\n", value);
-		}
+		listener_stats(&shown->listeners->all[i], &stats);
+		memcpy(&value, (const char *)&stats + listener_rows[r].offset, sizeof(value));
+		status_listener_name(&shown->config->listens[i], name, sizeof(name));
+		fprintf(out, "packbridge_listener_%s%s{listener=\"", listener_rows[r].name, end);
+		print_quoted(name, out);
+		fprintf(out, "\"} %u\n", value);
 	}
 }
 
-void metrics_write(const struct shown *shown, FILE *out)
+/* ---- piece by piece ---- */
+
+enum part { PART_BEGIN, PART_FIELDS, PART_GATEWAY, PART_LISTENERS };
+
+/* telling->at: the place of a field and a reading; telling->sub: its head has been printed */
+static bool tell_field(struct telling *telling)
 {
-	const struct fleet *fleet = &shown->site->show.fleet;
-	size_t count;
+	const struct readings *readings = telling->kept;
+	size_t count, f = telling->at / readings->count, i = telling->at % readings->count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_BATTERY, &count);
 
-	for (size_t i = 0; i < fleet->pack_count + fleet->bank_count; i++)
-		show_clock(&shown->site->show, &fleet->sources[i], shown->now_ms);
-	for (size_t i = 0; i < count; i++)
-		if (fields[i].kind != PB_KIND_TEXT && fields[i].kind != PB_KIND_DATE)
-			print_field(shown, &fields[i], out);
-	print_gateway(shown, out);
-	print_listeners(shown, out);
+	if (f == count) {
+		telling->part = PART_GATEWAY;
+		return true;
+	}
+	if (i == 0)
+		telling->sub = false;
+	if (fields[f].kind == PB_KIND_TEXT || fields[f].kind == PB_KIND_DATE) {
+		telling->at += readings->count;
+		return true;
+	}
+	telling->sub =
+		print_reading(&readings->all[i], &fields[f], telling->sub != 0, telling->out);
+	telling->at++;
+	return true;
 }
+
+static bool metrics_step(struct telling *telling)
+{
+	switch ((enum part)telling->part) {
+	case PART_BEGIN:
+		telling->kept = take_readings(&telling->shown);
+		telling->part = PART_FIELDS;
+		telling->status = telling->kept ? telling->status : UNAVAILABLE;
+		return telling->kept != NULL;
+	case PART_FIELDS:
+		return tell_field(telling);
+	case PART_GATEWAY:
+		print_gateway(&telling->shown, telling->out);
+		telling->part = PART_LISTENERS;
+		telling->at = 0;
+		return true;
+	case PART_LISTENERS:
+		print_listeners(&telling->shown, telling->at, telling->out);
+		return ++telling->at < PB_ARRAY_SIZE(listener_rows);
+	}
+	return false;
+}
+
+const struct telling_kind telling_metrics = {"text/plain; version=0.0.4; charset=utf-8",
+					     metrics_step};

@@ -3,7 +3,10 @@
 
 #include "packbridge/json.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+enum { CLIENTS_A_PIECE = 8 };
 
 static const char *const kind_names[PB_LISTEN_KINDS] = {
 	[PB_LISTEN_TCP] = "tcp",
@@ -107,15 +110,6 @@ static json_t *json_bank(const struct shown *shown, size_t index)
 	return bank;
 }
 
-static void add_client(void *userdata, const struct pb_client_info *info)
-{
-	json_array_append_new(userdata, json_pack("{s:s, s:I, s:I, s:I, s:I}", "peer", info->peer,
-						  "connected_s", (json_int_t)info->connected_s,
-						  "idle_s", (json_int_t)info->idle_s, "requests",
-						  (json_int_t)info->requests, "exceptions",
-						  (json_int_t)info->exceptions));
-}
-
 static json_t *json_units(const struct pb_listen_config *listen)
 {
 	json_t *units = json_array();
@@ -131,12 +125,13 @@ static json_t *json_units(const struct pb_listen_config *listen)
 	return units;
 }
 
+/* Without its connections and units, which come behind it. */
 static json_t *json_listener(const struct shown *shown, size_t index)
 {
 	const struct pb_listen_config *listen = &shown->config->listens[index];
 	const struct listener *listener = &shown->listeners->all[index];
 	struct pb_server_stats stats;
-	json_t *object, *clients = json_array();
+	json_t *object;
 
 	listener_stats(listener, &stats);
 	object = json_pack(
@@ -145,31 +140,145 @@ static json_t *json_listener(const struct shown *shown, size_t index)
 		(json_int_t)stats.requests, "exceptions", (json_int_t)stats.exceptions, "malformed",
 		(json_int_t)stats.malformed, "evicted", (json_int_t)stats.evicted, "refused",
 		(json_int_t)stats.refused, "timeouts", (json_int_t)stats.timeouts);
-	if (listener->server) {
+	if (listener->server)
 		json_object_set_new(object, "port", json_integer(pb_server_port(listener->server)));
-		pb_server_clients(listener->server, shown->now_ms, add_client, clients);
-	}
-	json_object_set_new(object, "connections", clients);
-	if (listen->unit_count)
-		json_object_set_new(object, "units", json_units(listen));
 	return object;
 }
 
-void status_write(const struct shown *shown, FILE *out)
+static json_t *json_head(const struct shown *shown)
 {
 	const struct pb_gateway *gateway = show_gateway(&shown->site->show, shown->now_ms);
-	json_t *packs = json_array(), *banks = json_array(), *listeners = json_array(), *all;
 
-	for (size_t i = 0; i < shown->config->pack_count; i++)
-		json_array_append_new(packs, json_pack_of(shown, i));
-	for (size_t i = 0; i < shown->config->bank_count; i++)
-		json_array_append_new(banks, json_bank(shown, i));
-	for (size_t i = 0; i < shown->config->listen_count; i++)
-		json_array_append_new(listeners, json_listener(shown, i));
-	all = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "version", gateway->version, "uptime_s",
-			(json_int_t)gateway->uptime_s, "gateway", pb_json_gateway(gateway), "packs",
-			packs, "banks", banks, "listeners", listeners);
-	json_dumpf(all, out, JSON_COMPACT);
-	fputc('\n', out);
-	json_decref(all);
+	return json_pack("{s:s, s:I, s:o}", "version", gateway->version, "uptime_s",
+			 (json_int_t)gateway->uptime_s, "gateway", pb_json_gateway(gateway));
 }
+
+/* ---- piece by piece ---- */
+
+enum part {
+	PART_HEAD,
+	PART_PACKS,
+	PART_BANKS,
+	PART_LISTENERS,
+	PART_CONNECTIONS, /* of the listener at telling->at */
+	PART_END,
+};
+
+/* Takes @value, which is an object that is @closed, or one to which more members come. */
+static void write_value(struct telling *telling, json_t *value, bool closed)
+{
+	char *text = json_dumps(value, JSON_COMPACT);
+
+	if (text)
+		fwrite(text, 1, strlen(text) - !closed, telling->out);
+	free(text);
+	json_decref(value);
+}
+
+static bool go_to(struct telling *telling, enum part part, const char *text)
+{
+	fputs(text, telling->out);
+	telling->part = part;
+	telling->at = 0;
+	return true;
+}
+
+static void begin_element(struct telling *telling)
+{
+	if (telling->at++ > 0)
+		fputc(',', telling->out);
+}
+
+static bool tell_packs(struct telling *telling)
+{
+	size_t index = telling->at;
+
+	if (index == telling->shown.config->pack_count)
+		return go_to(telling, PART_BANKS, "],\"banks\":[");
+	begin_element(telling);
+	write_value(telling, json_pack_of(&telling->shown, index), true);
+	return true;
+}
+
+static bool tell_banks(struct telling *telling)
+{
+	size_t index = telling->at;
+
+	if (index == telling->shown.config->bank_count)
+		return go_to(telling, PART_LISTENERS, "],\"listeners\":[");
+	begin_element(telling);
+	write_value(telling, json_bank(&telling->shown, index), true);
+	return true;
+}
+
+static bool tell_listeners(struct telling *telling)
+{
+	size_t index = telling->at;
+
+	if (index == telling->shown.config->listen_count)
+		return go_to(telling, PART_END, "]}\n");
+	begin_element(telling);
+	write_value(telling, json_listener(&telling->shown, index), false);
+	fputs(",\"connections\":[", telling->out);
+	telling->part = PART_CONNECTIONS;
+	telling->sub = 0;
+	return true;
+}
+
+static void tell_client(void *userdata, const struct pb_client_info *info)
+{
+	struct telling *telling = userdata;
+
+	if (telling->sub++ > 1)
+		fputc(',', telling->out);
+	write_value(telling,
+		    json_pack("{s:s, s:I, s:I, s:I, s:I}", "peer", info->peer, "connected_s",
+			      (json_int_t)info->connected_s, "idle_s", (json_int_t)info->idle_s,
+			      "requests", (json_int_t)info->requests, "exceptions",
+			      (json_int_t)info->exceptions),
+		    true);
+}
+
+/* telling->sub: 0 before the first, then 1 + how many were told */
+static bool tell_connections(struct telling *telling)
+{
+	const struct shown *shown = &telling->shown;
+	size_t index = telling->at - 1;
+	struct pb_server *server = shown->listeners->all[index].server;
+	bool first = telling->sub == 0;
+
+	telling->sub += first;
+	if (server &&
+	    pb_server_clients(server, first, CLIENTS_A_PIECE, shown->now_ms, tell_client, telling))
+		return true;
+	fputc(']', telling->out);
+	if (shown->config->listens[index].unit_count) {
+		fputs(",\"units\":", telling->out);
+		write_value(telling, json_units(&shown->config->listens[index]), true);
+	}
+	fputc('}', telling->out);
+	telling->part = PART_LISTENERS;
+	return true;
+}
+
+static bool status_step(struct telling *telling)
+{
+	switch ((enum part)telling->part) {
+	case PART_HEAD:
+		write_value(telling, json_head(&telling->shown), false);
+		return go_to(telling, PART_PACKS, ",\"packs\":[");
+	case PART_PACKS:
+		return tell_packs(telling);
+	case PART_BANKS:
+		return tell_banks(telling);
+	case PART_LISTENERS:
+		return tell_listeners(telling);
+	case PART_CONNECTIONS:
+		return tell_connections(telling);
+	case PART_END:
+		break;
+	}
+	return false;
+}
+
+const struct telling_kind telling_status = {"application/json", status_step};

@@ -3,6 +3,7 @@
 
 #include "packbridge/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* page.html, as it is. */
@@ -13,7 +14,7 @@ __asm__(".section .rodata\n"
 extern const uint32_t web_page_size;
 extern const char web_page[];
 
-enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404 };
+enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404, UNAVAILABLE = 503 };
 
 /* ---- registers ---- */
 
@@ -92,65 +93,134 @@ static json_t *json_row(const struct pb_map *map, size_t index, const struct pb_
 	return object;
 }
 
-static unsigned int write_registers(const struct shown *shown, const char *text, FILE *out)
-{
-	struct view *view = &shown->site->views[0];
-	const struct pb_image *image;
+/* The image as it was when the text was begun. */
+struct registers {
 	const struct pb_map *map;
-	json_t *rows = json_array(), *all;
-	int64_t unit;
+	struct pb_image image;
+	struct pb_block blocks[];
+};
 
-	if (!text || pb_int_parse(text, 0, PB_UNITS_MAX, &unit) < 0) {
-		json_decref(rows);
-		return BAD_REQUEST;
-	}
-	image = view_unit(view, (uint8_t)unit, shown->now_ms);
-	if (!image) {
-		json_decref(rows);
-		return NOT_FOUND;
-	}
-	map = unit == 0 ? shown->site->show.gateway_map : view->by_id[unit]->map;
-	for (size_t i = 0; i < pb_map_row_count(map); i++) {
-		json_t *row = json_row(map, i, image);
+static size_t block_bytes(const struct pb_block *block)
+{
+	bool bits = block->tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE);
 
-		if (row)
-			json_array_append_new(rows, row);
-	}
-	all = json_pack("{s:I, s:s, s:s, s:s, s:o}", "unit", (json_int_t)unit, "name",
-			image->name ? image->name : "", "map", pb_map_name(map), "title",
-			pb_map_title(map), "rows", rows);
-	json_dumpf(all, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
-	json_decref(all);
-	return OK;
+	return bits ? (block->count + 7) / 8 : 2 * (size_t)block->count;
 }
+
+static struct registers *copy_image(const struct pb_image *image, const struct pb_map *map)
+{
+	size_t size = 0;
+	struct registers *copy;
+	uint8_t *bytes;
+
+	for (size_t i = 0; i < image->block_count; i++)
+		size += block_bytes(&image->blocks[i]);
+	copy = malloc(sizeof(*copy) + image->block_count * sizeof(copy->blocks[0]) + size);
+	if (!copy)
+		return NULL;
+	copy->map = map;
+	copy->image = *image;
+	copy->image.blocks = copy->blocks;
+	bytes = (uint8_t *)(copy->blocks + image->block_count);
+	for (size_t i = 0; i < image->block_count; i++) {
+		copy->blocks[i] = image->blocks[i];
+		copy->blocks[i].bytes =
+			memcpy(bytes, image->blocks[i].bytes, block_bytes(&image->blocks[i]));
+		bytes += block_bytes(&image->blocks[i]);
+	}
+	return copy;
+}
+
+static void write_head(struct telling *telling, const struct registers *registers)
+{
+	json_t *head =
+		json_pack("{s:I, s:s, s:s, s:s}", "unit", (json_int_t)telling->unit, "name",
+			  registers->image.name ? registers->image.name : "", "map",
+			  pb_map_name(registers->map), "title", pb_map_title(registers->map));
+	char *text = json_dumps(head, JSON_COMPACT);
+
+	if (text)
+		fprintf(telling->out, "%.*s,\"rows\":[", (int)strlen(text) - 1, text);
+	free(text);
+	json_decref(head);
+}
+
+/* @return false: there is nothing of it */
+static bool begin_registers(struct telling *telling)
+{
+	struct view *view = &telling->shown.site->views[0];
+	const struct pb_image *image =
+		view_unit(view, (uint8_t)telling->unit, telling->shown.now_ms);
+	const struct pb_map *map;
+
+	telling->status = NOT_FOUND;
+	if (!image)
+		return false;
+	map = telling->unit == 0 ? telling->shown.site->show.gateway_map
+				 : view->by_id[telling->unit]->map;
+	telling->status = UNAVAILABLE;
+	telling->kept = copy_image(image, map);
+	if (!telling->kept)
+		return false;
+	telling->status = OK;
+	write_head(telling, telling->kept);
+	return true;
+}
+
+static void tell_row(struct telling *telling, const struct registers *registers)
+{
+	json_t *row = json_row(registers->map, telling->at, &registers->image);
+
+	if (!row)
+		return;
+	if (telling->sub++ > 0)
+		fputc(',', telling->out);
+	json_dumpf(row, telling->out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(row);
+}
+
+static bool registers_step(struct telling *telling)
+{
+	const struct registers *registers = telling->kept;
+
+	if (!registers)
+		return begin_registers(telling);
+	if (telling->at == pb_map_row_count(registers->map)) {
+		fputs("]}", telling->out);
+		return false;
+	}
+	tell_row(telling, registers);
+	telling->at++;
+	return true;
+}
+
+const struct telling_kind telling_registers = {"application/json", registers_step};
 
 /* ---- pages ---- */
 
-unsigned int web_get(const struct shown *shown, const char *path,
-		     const char *(*argument)(void *query, const char *name), void *query, FILE *out,
-		     const char **ret_type)
+unsigned int web_find(const char *path, const char *(*argument)(void *query, const char *name),
+		      void *query, struct web_page *ret)
 {
+	*ret = (struct web_page){0};
 	if (strcmp(path, "/") == 0) {
-		*ret_type = "text/html; charset=utf-8";
-		fwrite(web_page, 1, web_page_size, out);
+		ret->text = web_page;
+		ret->len = web_page_size;
+		ret->type = "text/html; charset=utf-8";
 		return OK;
 	}
-	if (strcmp(path, "/metrics") == 0) {
-		*ret_type = "text/plain; version=0.0.4; charset=utf-8";
-		metrics_write(shown, out);
-		return OK;
-	}
-	if (strcmp(path, "/status.json") == 0) {
-		*ret_type = "application/json";
-		status_write(shown, out);
-		return OK;
-	}
-	if (strcmp(path, "/registers.json") == 0) {
-		unsigned int status = write_registers(shown, argument(query, "unit"), out);
+	if (strcmp(path, "/metrics") == 0)
+		ret->kind = &telling_metrics;
+	else if (strcmp(path, "/status.json") == 0)
+		ret->kind = &telling_status;
+	else if (strcmp(path, "/registers.json") == 0)
+		ret->kind = &telling_registers;
+	else
+		return NOT_FOUND;
+	if (ret->kind == &telling_registers) {
+		const char *unit = argument(query, "unit");
 
-		if (status == OK)
-			*ret_type = "application/json";
-		return status;
+		if (!unit || pb_int_parse(unit, 0, PB_UNITS_MAX, &ret->unit) < 0)
+			return BAD_REQUEST;
 	}
-	return NOT_FOUND;
+	return OK;
 }

@@ -4,16 +4,15 @@
 #include "configfile.h"
 #include "descriptors.h"
 #include "journal.h"
+#include "reload.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 
 int pb_cli_event_new(sd_event **ret)
 {
@@ -46,21 +45,6 @@ static void say_listeners(const struct daemon *daemon)
 
 /* ---- another configuration ---- */
 
-/* Whoever asked is told what the log is told. */
-__attribute__((format(printf, 3, 4))) static void say(FILE *answer, enum pb_log_level level,
-						      const char *format, ...)
-{
-	char text[PATH_MAX + 128];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	pb_log(level, "%s", text);
-	if (answer)
-		fprintf(answer, "%s: %s\n", level == PB_LOG_ERR ? "error" : "ok", text);
-}
-
 static void say_descriptors(const struct pb_config *config)
 {
 	char text[256];
@@ -69,49 +53,27 @@ static void say_descriptors(const struct pb_config *config)
 		pb_log(PB_LOG_WARNING, "%s", text);
 }
 
-static uint64_t monotonic_us(void)
+static void loaded(struct daemon *daemon)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	say_listeners(daemon);
+	say_descriptors(daemon->config);
 }
 
-/* @answer: NULL when nobody waits for one. */
-static void reload(void *userdata, FILE *answer)
+static void reload(void *userdata, struct pb_asker *asker)
 {
-	struct daemon *daemon = userdata;
-	struct pb_config *config = NULL;
-	struct pb_maps *maps = NULL;
-	struct pb_report report = {0};
-	int r;
+	const struct daemon *daemon = userdata;
 
-	pb_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_us());
-	r = pb_cli_config_read(daemon->file, &config, &maps, &report);
-	if (r >= 0)
-		r = pb_bridge_reload(daemon->bridge, config, maps, &report);
-	if (r < 0) {
-		say(answer, PB_LOG_ERR, "%s is not loaded, what runs goes on:", daemon->file);
-		if (answer)
-			pb_report_print(&report, answer);
-		pb_config_free(config);
-		pb_maps_free(maps);
-	} else {
-		pb_config_free(daemon->config);
-		pb_maps_free(daemon->maps);
-		daemon->config = config;
-		daemon->maps = maps;
-		say(answer, PB_LOG_INFO, "%s is loaded: %zu packs, %zu banks, %zu listeners",
-		    daemon->file, config->pack_count, config->bank_count, config->listen_count);
-		say_listeners(daemon);
-		say_descriptors(config);
-	}
-	for (size_t i = 0; i < report.count; i++)
-		pb_log(PB_LOG_ERR, "%s", report.lines[i]);
-	pb_report_clear(&report);
-	malloc_trim(0);
-	pb_notify("READY=1");
+	reload_ask(daemon->reload, asker);
 }
+
+static void forget(void *userdata, struct pb_asker *asker)
+{
+	const struct daemon *daemon = userdata;
+
+	reload_forget(daemon->reload, asker);
+}
+
+static const struct pb_reloader reloader = {.reload = reload, .forget = forget};
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
@@ -119,8 +81,8 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 	(void)source;
 	(void)info;
-	if (daemon->file)
-		reload(userdata, NULL);
+	if (daemon->reload)
+		reload_ask(daemon->reload, NULL);
 	else
 		pb_log(PB_LOG_INFO, "SIGHUP: there is no file to be loaded again");
 	return 0;
@@ -143,10 +105,13 @@ static int serve(sd_event *event, struct daemon *daemon)
 	pb_report_clear(&report);
 	if (r < 0)
 		return r;
-	if (daemon->file)
-		pb_bridge_on_reload(daemon->bridge, reload, daemon);
-	say_listeners(daemon);
-	say_descriptors(daemon->config);
+	if (daemon->file) {
+		r = reload_new(&daemon->reload, event, daemon, loaded);
+		if (r < 0)
+			return r;
+		pb_bridge_on_reload(daemon->bridge, &reloader, daemon);
+	}
+	loaded(daemon);
 	if (daemon->ready)
 		daemon->ready(daemon->config, daemon->bridge);
 	malloc_trim(0); /* what files were parsed in is not needed again */
@@ -176,6 +141,7 @@ int pb_cli_serve(struct daemon *daemon)
 	else
 		r = serve(event, daemon);
 	daemon->bridge = pb_bridge_free(daemon->bridge);
+	daemon->reload = reload_free(daemon->reload);
 	daemon->config = pb_config_free(daemon->config);
 	daemon->maps = pb_maps_free(daemon->maps);
 	sd_event_unref(event);

@@ -11,6 +11,7 @@ struct daemon {
 	/** Called once the listeners are open; NULL: nothing to be done then. */
 	void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge);
 	struct pb_bridge *bridge; /**< while it runs */
+	struct reload *reload;	  /**< NULL: there is no file */
 };
 
 /**

@@ -25,6 +25,8 @@ static void list_remove(struct pb_server *server, struct client *client)
 {
 	if (server->last_new == client)
 		server->last_new = client->older;
+	if (server->next_told == client)
+		server->next_told = client->newer;
 	*(client->older ? &client->older->newer : &server->oldest) = client->newer;
 	*(client->newer ? &client->newer->older : &server->newest) = client->older;
 }

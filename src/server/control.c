@@ -18,19 +18,27 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 8,
+	BACKLOG = 64,
 	LINE_MAX_LEN = 256,
-	PATIENCE_US = 2000000, /* for the line to come, and for the answer to be taken */
+	SEND_MAX = 65536,      /* a turn */
+	PATIENCE_US = 2000000, /* for the line to come, and again for the answer to be taken */
 };
 
+/*
+ *	READING --a line--> ASKING --the backend's answer--> ANSWERING --all is taken--> free
+ */
+enum client_state { CLIENT_READING, CLIENT_ASKING, CLIENT_ANSWERING };
+
 struct client {
+	struct pb_asker asker; /* the first member: it is this client */
 	struct pb_control *control;
+	enum client_state state;
 	int fd; /* -1: free */
 	sd_event_source *io, *timer;
 	size_t len;
 	char line[LINE_MAX_LEN];
-	char *answer; /* NULL: not asked yet */
-	size_t answer_at, answer_len;
+	struct pb_answer *answer;
+	size_t answer_at;
 };
 
 struct pb_control {
@@ -45,68 +53,104 @@ struct pb_control {
 
 static void end(struct client *client)
 {
+	struct pb_control *control = client->control;
+
+	if (client->fd < 0)
+		return;
+	if (client->state == CLIENT_ASKING)
+		control->backend->forget(control->userdata, &client->asker);
 	client->io = sd_event_source_disable_unref(client->io);
 	client->timer = sd_event_source_disable_unref(client->timer);
-	if (client->fd >= 0)
-		close(client->fd);
-	free(client->answer);
-	client->answer = NULL;
+	close(client->fd);
+	client->answer = pb_answer_unref(client->answer);
 	client->fd = -1;
+	door_hold(&control->door, false);
 }
 
+/* One send: what does not go in waits for the next turn. */
 static void send_answer(struct client *client)
 {
-	ssize_t n = send(client->fd, client->answer + client->answer_at,
-			 client->answer_len - client->answer_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+	const struct pb_answer *answer = client->answer;
+	size_t rest = answer->len - client->answer_at;
+	ssize_t n = send(client->fd, answer->bytes + client->answer_at,
+			 rest < SEND_MAX ? rest : SEND_MAX, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n > 0)
 		client->answer_at += (size_t)n;
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		client->answer_at = client->answer_len; /* a client that is gone */
-	if (client->answer_at == client->answer_len)
+		client->answer_at = answer->len; /* a client that is gone */
+	if (client->answer_at == answer->len)
 		end(client);
 	else
 		sd_event_source_set_io_events(client->io, EPOLLOUT);
 }
 
-static void answer(struct client *client)
+static void set_patience(struct client *client)
 {
-	FILE *out = open_memstream(&client->answer, &client->answer_len);
+	sd_event_source_set_time_relative(client->timer, PATIENCE_US);
+	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
+}
 
-	if (!out) {
+static void on_answer(struct pb_asker *asker, struct pb_answer *answer)
+{
+	struct client *client = (struct client *)asker;
+
+	client->state = CLIENT_ANSWERING;
+	client->answer = pb_answer_ref(answer);
+	if (!answer) {
 		end(client);
 		return;
 	}
-	client->line[strcspn(client->line, "\r\n")] = '\0';
-	client->control->backend->command(client->control->userdata, client->line, out);
-	if (fclose(out) != 0)
-		end(client);
-	else
-		send_answer(client);
+	set_patience(client);
+	send_answer(client);
 }
 
-static int on_line(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void ask(struct client *client)
 {
-	struct client *client = userdata;
-	ssize_t n;
+	struct pb_control *control = client->control;
 
-	(void)source;
-	(void)revents;
-	if (client->answer) {
-		send_answer(client);
-		return 0;
-	}
-	n = recv(fd, client->line + client->len, sizeof(client->line) - 1 - client->len,
-		 MSG_DONTWAIT);
+	client->line[strcspn(client->line, "\r\n")] = '\0';
+	client->state = CLIENT_ASKING;
+	/* it is the backend's time that runs now; an end of the other side's is still heard of */
+	sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
+	sd_event_source_set_io_events(client->io, 0);
+	control->backend->ask(control->userdata, &client->asker, client->line);
+}
+
+static void read_line(struct client *client)
+{
+	ssize_t n = recv(client->fd, client->line + client->len,
+			 sizeof(client->line) - 1 - client->len, MSG_DONTWAIT);
+
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
+		return;
 	if (n > 0)
 		client->len += (size_t)n;
 	client->line[client->len] = '\0';
 	if (strchr(client->line, '\n'))
-		answer(client);
+		ask(client);
 	else if (n <= 0 || client->len == sizeof(client->line) - 1)
 		end(client);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct client *client = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	switch (client->state) {
+	case CLIENT_READING:
+		read_line(client);
+		break;
+	case CLIENT_ASKING: /* only an end can be */
+		end(client);
+		break;
+	case CLIENT_ANSWERING:
+		send_answer(client);
+		break;
+	}
 	return 0;
 }
 
@@ -131,16 +175,14 @@ static void on_client(void *userdata, int fd)
 	struct pb_control *control = userdata;
 	struct client *client = free_client(control);
 
-	if (!client) {
-		close(fd);
-		return;
-	}
-	client->fd = fd;
-	client->len = client->answer_at = client->answer_len = 0;
-	if (sd_event_add_io(control->event, &client->io, fd, EPOLLIN, on_line, client) < 0 ||
+	*client = (struct client){
+		.asker.answer = on_answer, .control = control, .fd = fd, .state = CLIENT_READING};
+	if (sd_event_add_io(control->event, &client->io, fd, EPOLLIN, on_io, client) < 0 ||
 	    sd_event_add_time_relative(control->event, &client->timer, CLOCK_BOOTTIME, PATIENCE_US,
 				       0, on_late, client) < 0)
 		end(client);
+	else if (!free_client(control)) /* the next ones wait, in their order */
+		door_hold(&control->door, true);
 }
 
 /* @return true when a socket file is there that nobody listens on: a crash left it behind. */
@@ -223,9 +265,9 @@ struct pb_control *pb_control_free(struct pb_control *control)
 {
 	if (!control)
 		return NULL;
+	door_close(&control->door);
 	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
 		end(&control->clients[i]);
-	door_close(&control->door);
 	if (control->address.sun_path[0])
 		unlink(control->address.sun_path);
 	sd_event_unref(control->event);

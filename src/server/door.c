@@ -109,6 +109,8 @@ void door_close(struct door *door)
 
 void door_hold(struct door *door, bool hold)
 {
+	if (door->fd < 0)
+		return;
 	sd_event_source_set_enabled(door->pause, SD_EVENT_OFF);
 	sd_event_source_set_enabled(door->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
 }

@@ -23,7 +23,10 @@ enum {
 	CONNECTIONS_PER_ADDRESS = 16,
 	IDLE_S = 15,		  /* a connection without a request */
 	CONNECTION_BYTES = 16384, /* for the request's head */
-	SEND_BYTES = 131072,
+	SEND_BYTES = 131072,	  /* what the kernel takes of an answer */
+	BLOCK_BYTES = 32768,	  /* of an answer, a turn */
+	WHOLE_S = 60,		  /* for a request and its answer */
+	SWEEP_US = 5000000,
 };
 
 /* What is used of the library. */
@@ -36,7 +39,10 @@ static struct library {
 	__typeof__(&MHD_get_timeout) get_timeout;
 	__typeof__(&MHD_get_daemon_info) get_daemon_info;
 	__typeof__(&MHD_lookup_connection_value) lookup_connection_value;
-	__typeof__(&MHD_create_response_from_buffer) create_response_from_buffer;
+	__typeof__(&MHD_get_connection_info) get_connection_info;
+	__typeof__(&MHD_suspend_connection) suspend_connection;
+	__typeof__(&MHD_resume_connection) resume_connection;
+	__typeof__(&MHD_create_response_from_callback) create_response_from_callback;
 	__typeof__(&MHD_add_response_header) add_response_header;
 	__typeof__(&MHD_queue_response) queue_response;
 	__typeof__(&MHD_destroy_response) destroy_response;
@@ -48,7 +54,19 @@ struct listener {
 	int fd; /* until its door has it */
 	struct door door;
 	struct MHD_Daemon *daemon;
-	sd_event_source *io, *timer;
+	struct request *requests;
+	sd_event_source *io, *timer, *sweep;
+};
+
+/* One request, from its head to the last byte of its answer. */
+struct request {
+	struct pb_asker asker; /* the first member: it is this request */
+	struct listener *listener;
+	struct request *next; /* of the listener */
+	struct MHD_Connection *connection;
+	bool whole, asking, suspended;
+	struct pb_answer *answer;
+	uint64_t until_ms; /* then it is over, however slowly it is read */
 };
 
 struct pb_http {
@@ -78,25 +96,41 @@ static bool load_library(void)
 #define LOAD(name) load_symbol("MHD_" #name, &mhd.name, sizeof(mhd.name))
 	return mhd.handle && LOAD(start_daemon) && LOAD(stop_daemon) && LOAD(run) &&
 	       LOAD(add_connection) && LOAD(get_timeout) && LOAD(get_daemon_info) &&
-	       LOAD(lookup_connection_value) && LOAD(create_response_from_buffer) &&
-	       LOAD(add_response_header) && LOAD(queue_response) && LOAD(destroy_response);
+	       LOAD(lookup_connection_value) && LOAD(get_connection_info) &&
+	       LOAD(suspend_connection) && LOAD(resume_connection) &&
+	       LOAD(create_response_from_callback) && LOAD(add_response_header) &&
+	       LOAD(queue_response) && LOAD(destroy_response);
 #undef LOAD
 }
 
 /* ---- one request ---- */
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned int status,
-			       const char *type, void *bytes, size_t len)
+static ssize_t read_answer(void *userdata, uint64_t at, char *out, size_t cap)
 {
-	struct MHD_Response *response =
-		mhd.create_response_from_buffer(len, bytes, MHD_RESPMEM_MUST_FREE);
+	const struct pb_answer *answer = userdata;
+	size_t rest = answer->len - (size_t)at, len = rest < cap ? rest : cap;
+
+	memcpy(out, answer->bytes + at, len);
+	return (ssize_t)len;
+}
+
+static void free_answer(void *userdata)
+{
+	pb_answer_unref(userdata);
+}
+
+static enum MHD_Result respond(struct request *request)
+{
+	struct pb_answer *answer = request->answer;
+	struct MHD_Response *response = mhd.create_response_from_callback(
+		answer->len, BLOCK_BYTES, read_answer, pb_answer_ref(answer), free_answer);
 	enum MHD_Result r;
 
 	if (!response) {
-		free(bytes);
+		pb_answer_unref(answer);
 		return MHD_NO;
 	}
-	mhd.add_response_header(response, "Content-Type", type);
+	mhd.add_response_header(response, "Content-Type", answer->type);
 	mhd.add_response_header(response, "Cache-Control", "no-store");
 	mhd.add_response_header(response, "X-Content-Type-Options", "nosniff");
 	mhd.add_response_header(response, "X-Frame-Options", "DENY");
@@ -105,9 +139,9 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned int s
 				"default-src 'none'; style-src 'unsafe-inline'; "
 				"script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
 				"base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		mhd.add_response_header(response, "Allow", "GET, HEAD");
-	r = mhd.queue_response(connection, status, response);
+	r = mhd.queue_response(request->connection, answer->status, response);
 	mhd.destroy_response(response);
 	return r;
 }
@@ -117,40 +151,112 @@ static const char *argument(void *userdata, const char *name)
 	return mhd.lookup_connection_value(userdata, MHD_GET_ARGUMENT_KIND, name);
 }
 
+static void on_answer(struct pb_asker *asker, struct pb_answer *answer)
+{
+	struct request *request = (struct request *)asker;
+
+	request->asking = false;
+	request->answer = pb_answer_ref(answer);
+	if (!request->suspended)
+		return;
+	/* in its next run the library calls on_request() again */
+	request->suspended = false;
+	mhd.resume_connection(request->connection);
+	sd_event_source_set_time_relative(request->listener->timer, 0);
+	sd_event_source_set_enabled(request->listener->timer, SD_EVENT_ONESHOT);
+}
+
+static struct pb_answer *method_not_allowed(void)
+{
+	char *text = strdup("405\n");
+
+	return text ? pb_answer_new(MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", text,
+				    strlen(text))
+		    : NULL;
+}
+
+static enum MHD_Result begin_request(struct listener *listener, struct MHD_Connection *connection,
+				     void **state)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return MHD_NO;
+	request->asker.answer = on_answer;
+	request->listener = listener;
+	request->connection = connection;
+	request->until_ms = pb_now_ms() + 1000 * WHOLE_S;
+	request->next = listener->requests;
+	listener->requests = request;
+	sd_event_source_set_enabled(listener->sweep, SD_EVENT_ONESHOT);
+	*state = request;
+	return MHD_YES;
+}
+
+static void forget(struct request *request)
+{
+	struct pb_http *http = request->listener->http;
+
+	if (request->asking)
+		http->backend->forget(http->userdata, &request->asker);
+	request->asking = false;
+}
+
+static void end_request(void *userdata, struct MHD_Connection *connection, void **state,
+			enum MHD_RequestTerminationCode code)
+{
+	struct request *request = *state, **at;
+
+	(void)userdata;
+	(void)connection;
+	(void)code;
+	if (!request)
+		return;
+	forget(request);
+	for (at = &request->listener->requests; *at != request; at = &(*at)->next)
+		;
+	*at = request->next;
+	pb_answer_unref(request->answer);
+	free(request);
+	*state = NULL;
+}
+
+static void ask(struct request *request, const char *url, const char *method)
+{
+	struct pb_http *http = request->listener->http;
+
+	request->whole = true;
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+		request->answer = method_not_allowed();
+		return;
+	}
+	request->asking = true;
+	http->backend->get(http->userdata, &request->asker, url, argument, request->connection);
+	if (!request->asking)
+		return;
+	request->suspended = true;
+	mhd.suspend_connection(request->connection);
+}
+
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
 				  const char *url, const char *method, const char *version,
 				  const char *upload, size_t *upload_len, void **state)
 {
-	static int seen;
-	struct pb_http *http = userdata;
-	const char *type = "text/plain; charset=utf-8";
-	unsigned int status = MHD_HTTP_METHOD_NOT_ALLOWED;
-	char *bytes = NULL;
-	size_t len = 0;
-	FILE *out;
+	struct request *request = *state;
 
 	(void)version;
 	(void)upload;
-	if (!*state) { /* only the head is there: the answer is for the next call */
-		*state = &seen;
-		return MHD_YES;
-	}
+	if (!request) /* only the head is there: the answer is for the next call */
+		return begin_request(userdata, connection, state);
 	if (*upload_len) { /* nobody has asked for it */
 		*upload_len = 0;
 		return MHD_YES;
 	}
-	out = open_memstream(&bytes, &len);
-	if (!out)
-		return MHD_NO;
-	if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
-		status = http->backend->get(http->userdata, url, argument, connection, out, &type);
-	if (status != MHD_HTTP_OK)
-		fprintf(out, "%u\n", status);
-	if (fclose(out) != 0) {
-		free(bytes);
-		return MHD_NO;
-	}
-	return respond(connection, status, type, bytes, len);
+	if (!request->whole)
+		ask(request, url, method);
+	if (request->answer)
+		return respond(request);
+	return request->suspended ? MHD_YES : MHD_NO;
 }
 
 /* ---- the loop ---- */
@@ -193,6 +299,25 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return run(userdata);
 }
 
+/* Who reads a little now and then is ended as well: it holds an answer. */
+static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct listener *listener = userdata;
+	uint64_t now_ms = pb_now_ms();
+
+	(void)usec;
+	for (struct request *request = listener->requests; request; request = request->next) {
+		const union MHD_ConnectionInfo *info = mhd.get_connection_info(
+			request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		if (now_ms >= request->until_ms && info)
+			shutdown(info->connect_fd, SHUT_RDWR); /* the library will notice */
+	}
+	sd_event_source_set_time_relative(source, SWEEP_US);
+	return sd_event_source_set_enabled(source,
+					   listener->requests ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
 /* The library itself would try for ever while there is no descriptor. */
 static void on_client(void *userdata, int fd)
 {
@@ -216,7 +341,8 @@ static int open_listener(struct listener *listener)
 	int r;
 
 	listener->daemon = mhd.start_daemon(
-		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, listener->http,
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+		on_request, listener, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)PB_HTTP_CLIENTS,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_PER_ADDRESS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
@@ -232,6 +358,11 @@ static int open_listener(struct listener *listener)
 				      on_timer, listener);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &listener->sweep, CLOCK_BOOTTIME, SWEEP_US, 0,
+					       on_sweep, listener);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(listener->sweep, SD_EVENT_OFF);
 	if (r < 0)
 		return r;
 	r = door_open(&listener->door, listener->http->hub, listener->fd, "status page", on_client,
@@ -286,6 +417,17 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
 	return 0;
 }
 
+/* A suspended connection can not be ended by the library. */
+static void let_go(struct listener *listener)
+{
+	for (struct request *request = listener->requests; request; request = request->next) {
+		forget(request);
+		if (request->suspended)
+			mhd.resume_connection(request->connection);
+		request->suspended = false;
+	}
+}
+
 struct pb_http *pb_http_free(struct pb_http *http)
 {
 	if (!http)
@@ -296,6 +438,8 @@ struct pb_http *pb_http_free(struct pb_http *http)
 		door_close(&listener->door);
 		sd_event_source_disable_unref(listener->io);
 		sd_event_source_disable_unref(listener->timer);
+		sd_event_source_disable_unref(listener->sweep);
+		let_go(listener);
 		if (listener->daemon)
 			mhd.stop_daemon(listener->daemon);
 		if (listener->fd >= 0)

@@ -364,23 +364,40 @@ void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret
 	*ret = server->service.stats;
 }
 
-void pb_server_clients(const struct pb_server *server, uint64_t now_ms,
+static void tell_client(const struct client *client, uint64_t now_ms,
+			void (*each)(void *userdata, const struct pb_client_info *info),
+			void *userdata)
+{
+	struct pb_client_info info = {
+		.connected_s = (uint32_t)((now_ms - client->since_ms) / 1000),
+		.idle_s = (uint32_t)((now_ms - client->active_ms) / 1000),
+		.requests = client->requests,
+		.exceptions = client->exceptions,
+	};
+	char host[sizeof(info.peer)];
+
+	snprintf(info.peer, sizeof(info.peer), "%s", tcp_client_peer(client, host, sizeof(host)));
+	each(userdata, &info);
+}
+
+bool pb_server_clients(struct pb_server *server, bool first, size_t count, uint64_t now_ms,
 		       void (*each)(void *userdata, const struct pb_client_info *info),
 		       void *userdata)
 {
-	for (const struct client *client = server->oldest; client; client = client->newer) {
-		struct pb_client_info info = {
-			.connected_s = (uint32_t)((now_ms - client->since_ms) / 1000),
-			.idle_s = (uint32_t)((now_ms - client->active_ms) / 1000),
-			.requests = client->requests,
-			.exceptions = client->exceptions,
-		};
-		char host[sizeof(info.peer)];
-
-		snprintf(info.peer, sizeof(info.peer), "%s",
-			 tcp_client_peer(client, host, sizeof(host)));
-		each(userdata, &info);
+	if (first) {
+		server->told_round++;
+		server->next_told = server->oldest;
 	}
+	while (count-- > 0 && server->next_told) {
+		struct client *client = server->next_told;
+
+		server->next_told = client->newer;
+		/* those who asked meanwhile have moved to the end, and come by again */
+		if (client->told != server->told_round)
+			tell_client(client, now_ms, each, userdata);
+		client->told = server->told_round;
+	}
+	return server->next_told != NULL;
 }
 
 uint16_t pb_server_port(const struct pb_server *server)

@@ -25,6 +25,7 @@ struct client {
 	uint16_t in_len;
 	uint16_t out_at, out_len;
 	uint32_t requests, exceptions; /* answered, and of them so */
+	uint32_t told;		       /* in which round of pb_server_clients() */
 	uint8_t in[IN_MAX];
 	uint8_t out[OUT_MAX];
 	struct client_rtu { /* one, when frames are as on a serial line; else none */
@@ -49,6 +50,8 @@ struct pb_server {
 	struct allow *allow;
 	size_t allow_count;
 	struct client *oldest, *newest;
+	struct client *next_told; /* pb_server_clients() goes on there; NULL: it is through */
+	uint32_t told_round;
 	struct client *last_new; /* the last of those that never asked; NULL: none */
 	struct notice malformed, evicted, refused, full;
 	char name[128];
