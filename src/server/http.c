@@ -354,7 +354,7 @@ static int open_listener(struct listener *listener)
 		return -ENOTSUP;
 	r = sd_event_add_io(event, &listener->io, info->listen_fd, EPOLLIN, on_io, listener);
 	if (r >= 0)
-		r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, UINT64_MAX, 0,
+		r = sd_event_add_time(event, &listener->timer, CLOCK_BOOTTIME, UINT64_MAX, 1,
 				      on_timer, listener);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(listener->timer, SD_EVENT_OFF);
