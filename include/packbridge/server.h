@@ -27,7 +27,7 @@ struct pb_server_backend {
 struct pb_server_stats {
 	uint32_t clients; /**< connected now */
 	uint32_t accepted;
-	uint32_t evicted;    /**< closed, longest idle, to let a new client in */
+	uint32_t evicted;    /**< closed to let a new client in */
 	uint32_t requests;   /**< whole frames taken */
 	uint32_t exceptions; /**< of them answered by an exception */
 	uint32_t malformed;  /**< connections closed because their bytes were no Modbus TCP; of RTU,
@@ -55,8 +55,8 @@ struct pb_server;
 struct pb_server_config {
 	const char *address;  /**< HOST:PORT, [HOST]:PORT, *:PORT; a numeric port and address,
 				 or localhost; [::] and * take IPv4 and IPv6 */
-	uint32_t max_clients; /**< 1..4096; above it one that never asked, or else the longest idle,
-				 is closed for a new one */
+	uint32_t max_clients; /**< 1..4096; above it one that never asked, or else the longest idle
+				 of the address that has the most, is closed for a new one */
 	uint32_t frame_timeout_ms; /**< for the rest of a request that has begun, and for a client
 				      to take its replies; 0: 5000 */
 	uint32_t idle_timeout_ms;  /**< without a request; 0: for ever */

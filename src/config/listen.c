@@ -39,7 +39,7 @@ static const struct pb_yaml_row listen_rows[] = {
 	{"units", PB_YAML_NODE, NODE(units),
 	 .doc = "list of {unit: 1, pack: house, map: packbridge} or {unit: 1, bank: all, map: pace}: what this listener shows instead of the usual units"},
 	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
-	 .doc = "connections at a time; one more closes one that never asked, or else the longest idle"},
+	 .doc = "connections at a time; one more closes one that never asked, or else the longest idle of the address that has the most"},
 	{"allow", PB_YAML_NODE, NODE(allow),
 	 .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
 	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",

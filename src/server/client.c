@@ -18,7 +18,8 @@
  * ---- clients, in the order in which they would make way for others ----
  *
  * First those that never asked anything, by age, then the others, the longest idle first: a storm
- * of connections pushes itself out, and nobody who works.
+ * of connections pushes itself out, and nobody who works. Of those that work it is one of the
+ * address that has the most (who_makes_way() in tcp.c).
  */
 
 static void list_remove(struct pb_server *server, struct client *client)
@@ -54,6 +55,7 @@ void tcp_client_close(struct client *client)
 	/* closed over unread bytes, TCP resets, and replies on their way would be lost with it */
 	recv(client->socket.fd, client->out, OUT_MAX, MSG_DONTWAIT);
 	list_remove(server, client);
+	peers_leave(&server->peers, client->peer);
 	server->service.stats.clients--;
 	close(client->socket.fd); /* this takes it out of the epoll set as well */
 	free(client);
@@ -97,7 +99,7 @@ static void log_malformed(struct pb_server *server, const struct client *client,
 	notice->left_out = 0;
 }
 
-int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
+int tcp_client_new(struct client **ret, struct pb_server *server, int fd, uint64_t now_ms)
 {
 	struct client *client =
 		malloc(sizeof(*client) + (server->rtu ? sizeof(client->rtu[0]) : 0));
@@ -112,8 +114,10 @@ int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
 	if (server->rtu)
 		client->rtu[0] = (struct client_rtu){
 			.framer = {.ours = service_owns, .userdata = &server->service}};
-	r = hub_watch(server->hub, &client->socket, EPOLLIN, false);
+	client->peer = peers_join(&server->peers, fd);
+	r = client->peer ? hub_watch(server->hub, &client->socket, EPOLLIN, false) : -ENOMEM;
 	if (r < 0) {
+		peers_leave(&server->peers, client->peer);
 		free(client);
 		return r;
 	}
@@ -121,6 +125,7 @@ int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms)
 	server->last_new = client;
 	server->service.stats.clients++;
 	server->service.stats.accepted++;
+	*ret = client;
 	return 0;
 }
 

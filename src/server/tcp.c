@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Modbus over TCP: the listeners of a server, and which clients it has. When there are too many,
- * the longest idle makes way.
+ * one of the address with the most of them makes way.
  */
 #include "tcp.h"
 
@@ -105,9 +105,29 @@ static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
 	return false;
 }
 
-static void evict_oldest(struct pb_server *server, const char *cause, uint64_t now_ms)
+/*
+ * One that never asked, or the longest idle of the address that has the most: so a machine with
+ * many busy clients takes nobody's place but its own.
+ * @newcomer: not that one; NULL: there is none
+ */
+static struct client *who_makes_way(const struct pb_server *server, const struct client *newcomer)
 {
 	struct client *client = server->oldest;
+	uint32_t most = peers_most(server->peers);
+
+	if (client == newcomer)
+		client = client->newer;
+	if (client->requests == 0)
+		return client;
+	while (client == newcomer || client->peer->clients < most)
+		client = client->newer;
+	return client;
+}
+
+static void evict(struct pb_server *server, const struct client *newcomer, const char *cause,
+		  uint64_t now_ms)
+{
+	struct client *client = who_makes_way(server, newcomer);
 	struct notice *notice = &server->evicted;
 	char host[64];
 
@@ -116,7 +136,7 @@ static void evict_oldest(struct pb_server *server, const char *cause, uint64_t n
 		       "%s: %s: client %s, one of %u, %s for %.1f s, closed for a new one (%u more "
 		       "since the last such line)",
 		       server->name, cause, tcp_client_peer(client, host, sizeof(host)),
-		       server->service.stats.clients,
+		       server->service.stats.clients - (newcomer != NULL),
 		       client->requests ? "idle" : "connected without a request",
 		       (double)(now_ms - client->active_ms) / 1000, notice->left_out);
 		notice->left_out = 0;
@@ -179,10 +199,11 @@ static void turn_away(struct pb_server *server, int listener, int error, uint64_
  */
 void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 {
+	struct client *client;
 	int fd = door_take(listener), r;
 
 	if ((fd == -EMFILE || fd == -ENFILE) && server->oldest) {
-		evict_oldest(server, "no file descriptor left", now_ms);
+		evict(server, NULL, "no file descriptor left", now_ms);
 		fd = door_take(listener);
 	}
 	if (fd < 0) {
@@ -194,15 +215,16 @@ void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 		close(fd);
 		return;
 	}
-	if (server->service.stats.clients >= server->max_clients)
-		evict_oldest(server, "max_clients reached", now_ms);
-	r = tcp_client_new(server, fd, now_ms);
+	r = tcp_client_new(&client, server, fd, now_ms);
 	if (r < 0) {
 		close(fd);
 		pause_accepting(server, r, now_ms);
-	} else if (server->idle_timeout_ms) {
-		tcp_sweep_later(server);
+		return;
 	}
+	if (server->service.stats.clients > server->max_clients)
+		evict(server, client, "max_clients reached", now_ms);
+	if (server->idle_timeout_ms)
+		tcp_sweep_later(server);
 }
 
 /* ---- opening ---- */

@@ -7,6 +7,7 @@
 #include "address.h"
 #include "allow.h"
 #include "door.h"
+#include "peers.h"
 #include "service.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 struct client {
 	struct socket socket;
 	struct client *older, *newer; /* client.c says in which order */
+	struct peer *peer;	      /* its address */
 	bool blocked;	    /* its replies do not go out: waiting for EPOLLOUT, not reading */
 	bool ended;	    /* nothing more is read: it finished, or its stream broke */
 	uint64_t since_ms;  /* of the connect */
@@ -49,6 +51,7 @@ struct pb_server {
 	uint32_t gap_ms; /* rtu */
 	struct allow *allow;
 	size_t allow_count;
+	struct peer *peers;
 	struct client *oldest, *newest;
 	struct client *next_told; /* pb_server_clients() goes on there; NULL: it is through */
 	uint32_t told_round;
@@ -61,7 +64,7 @@ struct pb_server {
  * Makes a client of an accepted socket, which it takes when it succeeds.
  * @return 0; -ENOMEM and other errnos.
  */
-int tcp_client_new(struct pb_server *server, int fd, uint64_t now_ms);
+int tcp_client_new(struct client **ret, struct pb_server *server, int fd, uint64_t now_ms);
 void tcp_client_close(struct client *client);
 /** Serves a client whose socket is ready, a bounded amount. May close it. */
 void tcp_client_turn(struct client *client, uint32_t events, uint64_t now_ms);

@@ -774,6 +774,70 @@ START_TEST(a_storm_pushes_itself_out)
 }
 END_TEST
 
+static int connect_from(const char *host)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET},
+			   to = {.sin_family = AF_INET, .sin_port = htons(pb_server_port(server))};
+	uint32_t accepted = stats().accepted;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_eq(inet_pton(AF_INET, host, &from.sin_addr), 1);
+	ck_assert_int_eq(inet_pton(AF_INET, "127.0.0.1", &to.sin_addr), 1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		ck_assert_int_eq(errno, EINPROGRESS);
+	while (stats().accepted == accepted)
+		sd_event_run(event, TURN_US);
+	return fd;
+}
+
+/* A machine with more busy clients than there are places takes them from itself only. */
+START_TEST(many_of_one_address)
+{
+	int quiet[2], busy[12];
+
+	server = pb_server_free(server);
+	open_server("127.0.0.1:0", 6);
+	for (int i = 0; i < 2; i++) {
+		quiet[i] = connect_from(i ? "127.0.0.2" : "127.0.0.3");
+		check_served(quiet[i]);
+	}
+	for (int i = 0; i < 12; i++) {
+		busy[i] = connect_from("127.0.0.1");
+		check_served(busy[i]);
+	}
+	ck_assert_uint_eq(stats().evicted, 12 - 4);
+	for (int i = 0; i < 12 - 4; i++)
+		expect_closed(busy[i]);
+	for (int i = 0; i < 2; i++) {
+		check_served(quiet[i]);
+		close(quiet[i]);
+	}
+	for (int i = 0; i < 12; i++)
+		close(busy[i]);
+}
+END_TEST
+
+/* With places as few as addresses, who comes back takes nobody's but its own. */
+START_TEST(one_that_comes_back_again_and_again)
+{
+	int quiet, busy[8];
+
+	server = pb_server_free(server);
+	open_server("127.0.0.1:0", 2);
+	quiet = connect_from("127.0.0.2");
+	check_served(quiet);
+	for (int i = 0; i < 8; i++) {
+		busy[i] = connect_from("127.0.0.1");
+		check_served(busy[i]);
+	}
+	check_served(quiet);
+	for (int i = 0; i < 8; i++)
+		close(busy[i]);
+	close(quiet);
+}
+END_TEST
+
 static void open_with(struct pb_server_config config)
 {
 	char why[512] = "";
@@ -1243,6 +1307,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_loop_test(tcase, served_whatever_else_is_ready, 1, 5);
 	tcase_add_test(tcase, longest_idle_is_evicted);
 	tcase_add_test(tcase, a_storm_pushes_itself_out);
+	tcase_add_test(tcase, many_of_one_address);
+	tcase_add_test(tcase, one_that_comes_back_again_and_again);
 	tcase_add_test(tcase, half_a_request_has_its_time);
 	tcase_add_test(tcase, replies_not_taken_have_their_time);
 	tcase_add_test(tcase, idle_clients_have_their_time);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many clients each address has.
+ */
+#pragma once
+
+#include "packbridge/base.h"
+
+/** An address with clients: of IPv6 the network of 64 bits, all of which one machine may have. */
+struct peer {
+	struct peer *next;
+	uint32_t clients;
+	uint8_t address[16]; /**< IPv4 as ::ffff:a.b.c.d */
+};
+
+/** One more client, at the other end of @fd. @return its address's; NULL: no memory. */
+struct peer *peers_join(struct peer **peers, int fd);
+/** One less; frees it with the last. */
+void peers_leave(struct peer **peers, struct peer *peer);
+/** @return the most clients that one address has; 0: none. */
+uint32_t peers_most(const struct peer *peers);
