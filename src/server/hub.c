@@ -32,7 +32,8 @@ struct pb_hub {
 	sd_event_source *source; /* the set, for the event loop */
 	int fd;
 	bool stirred; /* sd-event has to be looked at before we wait */
-	int reserve;  /* a descriptor to be given up when there is no other */
+	struct pb_server *servers;
+	int reserve; /* a descriptor to be given up when there is no other */
 	sd_event_source *ping;
 	uint64_t ping_us; /* between pings */
 	bool ping_is_due;
@@ -41,6 +42,11 @@ struct pb_hub {
 sd_event *hub_event(const struct pb_hub *hub)
 {
 	return hub->event;
+}
+
+struct pb_server **hub_servers(struct pb_hub *hub)
+{
+	return &hub->servers;
 }
 
 void hub_stir(struct pb_hub *hub)
@@ -128,8 +134,8 @@ static int start_watchdog(struct pb_hub *hub)
 	if (r <= 0)
 		return r;
 	hub->ping_us = limit_us / PINGS;
-	return sd_event_add_time_relative(hub->event, &hub->ping, CLOCK_BOOTTIME, hub->ping_us, 0,
-					  on_ping_due, hub);
+	return sd_event_add_time_relative(hub->event, &hub->ping, CLOCK_BOOTTIME, hub->ping_us,
+					  hub->ping_us / 10, on_ping_due, hub);
 }
 
 static void ping(struct pb_hub *hub)

@@ -18,6 +18,8 @@ int hub_watch(struct pb_hub *hub, struct socket *socket, uint32_t events, bool a
 sd_event *hub_event(const struct pb_hub *hub);
 /** To be called by whoever sets a timer in a socket's turn. */
 void hub_stir(struct pb_hub *hub);
+/** The servers of this hub, one after the other by pb_server.next. */
+struct pb_server **hub_servers(struct pb_hub *hub);
 /**
  * Takes the next connection of @listener by the descriptor that is kept in reserve, and closes it.
  * @return 0; negative errno, also when there is nobody.

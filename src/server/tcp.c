@@ -145,6 +145,17 @@ static void evict(struct pb_server *server, const struct client *newcomer, const
 	tcp_client_close(client);
 }
 
+/* Descriptors are of all servers alike: the one that has the most clients gives one. */
+static struct pb_server *fullest(struct pb_hub *hub)
+{
+	struct pb_server *full = *hub_servers(hub);
+
+	for (struct pb_server *server = full; server; server = server->next)
+		if (server->service.stats.clients > full->service.stats.clients)
+			full = server;
+	return full;
+}
+
 static int watch_listeners(struct pb_server *server, uint32_t events, bool again)
 {
 	int r = 0;
@@ -200,10 +211,11 @@ static void turn_away(struct pb_server *server, int listener, int error, uint64_
 void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 {
 	struct client *client;
+	struct pb_server *full = fullest(server->hub);
 	int fd = door_take(listener), r;
 
-	if ((fd == -EMFILE || fd == -ENFILE) && server->oldest) {
-		evict(server, NULL, "no file descriptor left", now_ms);
+	if ((fd == -EMFILE || fd == -ENFILE) && full->oldest) {
+		evict(full, NULL, "no file descriptor left", now_ms);
 		fd = door_take(listener);
 	}
 	if (fd < 0) {
@@ -271,6 +283,8 @@ static int make_server(struct pb_server **ret, struct pb_hub *hub, const struct 
 	if (!server)
 		return -ENOMEM;
 	server->hub = hub;
+	server->next = *hub_servers(hub);
+	*hub_servers(hub) = server;
 	snprintf(server->name, sizeof(server->name), "Modbus %s %s",
 		 config->rtu ? "RTU over TCP" : "TCP", config->address);
 	r = make_listeners(server, address, config->address, why, why_cap);
@@ -363,8 +377,13 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 
 struct pb_server *pb_server_free(struct pb_server *server)
 {
+	struct pb_server **at;
+
 	if (!server)
 		return NULL;
+	for (at = hub_servers(server->hub); *at != server; at = &(*at)->next)
+		;
+	*at = server->next;
 	while (server->oldest)
 		tcp_client_close(server->oldest);
 	sd_event_source_disable_unref(server->pause);

@@ -40,6 +40,7 @@ struct client {
 struct pb_server {
 	struct service service;
 	struct pb_hub *hub;
+	struct pb_server *next; /* of the hub */
 	sd_event_source *pause; /* accepts again */
 	struct socket listeners[PB_ADDRESS_SOCKETS];
 	size_t listener_count;

@@ -1027,6 +1027,43 @@ START_TEST(out_of_descriptors)
 }
 END_TEST
 
+/* who fills one listener takes no client of another */
+START_TEST(out_of_descriptors_at_another_listener)
+{
+	struct pb_server *first = server;
+	int quiet = connect_client(), crowd[5], last[3];
+	struct rlimit old;
+
+	check_served(quiet);
+	server = NULL;
+	open_server("127.0.0.1:0", 64);
+	for (int i = 0; i < 5; i++)
+		crowd[i] = connect_client();
+	for (int i = 0; i < 5; i++)
+		check_served(crowd[i]);
+	for (int i = 0; i < 3; i++)
+		last[i] = prepared_socket();
+	old = exhaust_descriptors();
+	for (int i = 0; i < 3; i++) {
+		struct pb_server *second = server;
+
+		server = first;
+		connect_prepared(last[i]);
+		check_served(last[i]);
+		check_served(quiet);
+		server = second;
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_uint_ge(stats().evicted, 2);
+	for (int i = 0; i < 5; i++)
+		close(crowd[i]);
+	for (int i = 0; i < 3; i++)
+		close(last[i]);
+	close(quiet);
+	pb_server_free(first);
+}
+END_TEST
+
 /* with nobody to evict, the descriptor in reserve lets the newcomer know, again and again */
 START_TEST(out_of_descriptors_without_clients)
 {
@@ -1315,6 +1352,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, allow_lists);
 	tcase_add_test(tcase, come_and_go);
 	tcase_add_test(tcase, out_of_descriptors);
+	tcase_add_test(tcase, out_of_descriptors_at_another_listener);
 	tcase_add_test(tcase, out_of_descriptors_without_clients);
 }
 
