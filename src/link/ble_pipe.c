@@ -19,6 +19,7 @@ enum {
 	ATT_HEAD = 3,	    /* of a write, part of the MTU */
 	ATT_MTU_LEAST = 23, /* what every device has */
 	READ_MAX = 512,	    /* the longest attribute value */
+	DRAIN_MAX = 64,	    /* packets that are taken of a connection which has ended */
 	/* of one write to the pack: longer than a connection lives on which nothing is answered,
 	 * 0.4 s unless the pack asks for more, which is 6 s at most */
 	ACQUIRE_MS = 6000,
@@ -146,8 +147,10 @@ void ble_pipe_drain(struct ble_link *ble)
 	uint8_t bytes[READ_MAX];
 	ssize_t n = 1;
 
-	/* the owner may close the link meanwhile */
-	while (ble->state == BLE_UP && ble->notify_fd >= 0 && n > 0) {
+	/* the owner may close the link meanwhile; one that sends without end is not listened to so
+	 */
+	for (int i = 0; i < DRAIN_MAX && ble->state == BLE_UP && ble->notify_fd >= 0 && n > 0;
+	     i++) {
 		n = read(ble->notify_fd, bytes, sizeof(bytes));
 		if (n > 0)
 			ble_value(ble, bytes, (size_t)n);

@@ -5,15 +5,18 @@
  *(victims_abuses.c) do their worst; against packbridge and against an echo server with no Modbus in
  *it (victims_echo.c), in turn in one run.
  *
- *	bench_victims PROGRAM [SECONDS_PER_ABUSE [ROUNDS [NAME]]]	3 s, 3 rounds: 10 minutes
+ *	bench_victims PROGRAM [SECONDS_PER_ABUSE [ROUNDS [NAME]]]	3 s, 3 rounds: 15 minutes
  *
- * NAME limits it to the abuses whose names have it in them.
+ * NAME limits it to the abuses whose names have it in them. Abuses of other things than Modbus
+ * sockets (victims_sources.c) are done to a daemon each, without an echo server beside it; it needs
+ * PACKBRIDGE_MAPS, and dbus-daemon for one of them.
  *
  * An answer's time counts from when its request was due, so that none is hidden by waiting for the
  * one before. Servers are on processor 1, victim and abusers on 0; with the right to, the victim
  * goes before the abusers (SCHED_FIFO), and the servers before what else runs on 1 (nice), for it
  *is the servers that are measured. Figures are medians of the rounds' slowest answers, the slowest
- *of all in brackets. Loopback only; ends all that it starts.
+ *of all in brackets. Pings are those of the watchdog, a second, while the abuse goes on; 10 are
+ * due. Loopback only; ends all that it starts.
  */
 #include "victims.h"
 
@@ -32,18 +35,20 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { ECHO, PACKBRIDGE, SERVERS };
 enum { BEFORE, DURING, GRACE, AFTER, PHASES };
-enum { ROUNDS_MAX = 31, ABUSES_MAX = 32, NEWCOMERS_MAX = 64, IN_FLIGHT_MAX = 1024 };
+enum { ROUNDS_MAX = 31, ABUSES_MAX = 64, NEWCOMERS_MAX = 64, IN_FLIGHT_MAX = 1024 };
 enum { REQUESTS = 8, EXCEPTIONS = 10, MALFORMED = 12, EVICTED = 14, REFUSED = 40, TIMEOUTS = 42 };
 
 static const double calm_s = 0.8, grace_s = 0.2, drain_s = 2, ask_s = 0.01, newcomer_s = 0.1;
 static const double in_time_s = 0.1;
 static const long pss_slack_kb = 128;
+static const double pings_least = 3.4; /* a second, of the 10 that are due: the watchdog's 0.3 s */
 /* below it, what twice as slow as another is says more about the machine than about the server */
 static const double noise_s = 0.001;
 
@@ -56,14 +61,27 @@ struct result {
 	struct phase victim[PHASES], newcomer;
 	unsigned int cut; /* times that the victim lost its connection, or got a wrong answer */
 	double load;	  /* of the processor, by the server */
+	double pings;	  /* a second */
 	struct tally abusers;
 };
 
 struct server {
-	pid_t pid;
+	pid_t pid, bus; /* bus: dbus-daemon; 0: none */
 	uint16_t port, exhaustible_port;
-	int log; /* what it says, read now and then lest it waits for us */
+	int log;     /* what it says, read now and then lest it waits for us; -1: nobody reads it */
+	int manager; /* the service manager's end; -1: none */
 };
+
+/* All of them, those of Modbus clients first. */
+static const struct abuse *abuse_at(int index)
+{
+	return index < abuse_count ? &abuses[index] : &source_abuses[index - abuse_count];
+}
+
+static int all_abuses(void)
+{
+	return abuse_count + source_abuse_count;
+}
 
 static struct server servers[SERVERS];
 static struct result results[SERVERS][ABUSES_MAX][ROUNDS_MAX];
@@ -103,22 +121,30 @@ static struct timespec span(double s)
 
 /* ---- servers ---- */
 
-static pid_t start_process(const char *program, const char *config, int listener, int log)
+struct start {
+	const char *program, *config;
+	int listener; /* of the echo server; -1: it is packbridge */
+	int log, descriptors;
+	bool verbose;
+};
+
+static pid_t start_process(const struct start *start)
 {
 	pid_t pid = fork();
+	rlim_t limit = (rlim_t)start->descriptors;
 
 	if (pid != 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	run_on(1);
 	setpriority(PRIO_PROCESS, 0, -15); /* may be forbidden, then not */
-	setrlimit(RLIMIT_NOFILE,
-		  &(struct rlimit){.rlim_cur = DESCRIPTORS, .rlim_max = DESCRIPTORS});
-	if (listener >= 0)
-		echo_serve(listener);
-	dup2(log, STDERR_FILENO);
-	execl(program, program, "run", "-c", config, (char *)NULL);
-	die(program);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = limit, .rlim_max = limit});
+	if (start->listener >= 0)
+		echo_serve(start->listener);
+	dup2(start->log, STDERR_FILENO);
+	execl(start->program, start->program, "run", "-c", start->config,
+	      start->verbose ? "-v" : (char *)NULL, (char *)NULL);
+	die(start->program);
 }
 
 static void start_echo(struct server *server)
@@ -126,38 +152,133 @@ static void start_echo(struct server *server)
 	int listener = echo_listen(&server->port);
 
 	server->exhaustible_port = server->port;
-	server->log = -1;
-	server->pid = start_process(NULL, NULL, listener, -1);
+	server->log = server->manager = -1;
+	server->pid = start_process(
+		&(struct start){.listener = listener, .log = -1, .descriptors = DESCRIPTORS});
 	close(listener);
 }
 
-static uint16_t port_in(const char **text)
+static uint16_t port_behind(const char **text, const char *what)
 {
-	const char *at = strstr(*text, ", port ");
+	const char *at = strstr(*text, what);
 
+	at = at ? strstr(at, ", port ") : NULL;
 	if (!at)
 		die("packbridge's port");
 	*text = at + 1;
 	return (uint16_t)atoi(at + 7);
 }
 
-/* One listener as it comes, and one where descriptors are what is short. */
-static void start_packbridge(struct server *server, const char *program)
+/* Systemd's end of the notification socket, for the next daemon to be started. */
+static int be_the_manager(const char *folder)
 {
-	char text[8192] = "", path[] = "/tmp/bench-victims-XXXXXX";
-	int file = mkstemp(path), ends[2];
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", folder);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die("notify");
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	setenv("WATCHDOG_USEC", "300000", 1);
+	return fd;
+}
+
+static unsigned int take_pings(const struct server *server)
+{
+	unsigned int count = 0;
+	char text[256];
+	ssize_t len;
+
+	while ((len = recv(server->manager, text, sizeof(text) - 1, 0)) > 0) {
+		text[len] = '\0';
+		count += strcmp(text, "WATCHDOG=1") == 0;
+	}
+	return count;
+}
+
+/* A bus of its own, at scene.bus. */
+static pid_t start_bus(const char *folder)
+{
+	char path[96];
+	pid_t pid;
+	FILE *file;
+
+	snprintf(scene.bus, sizeof(scene.bus), "unix:path=%s/bus", folder);
+	snprintf(path, sizeof(path), "%s/bus.conf", folder);
+	file = fopen(path, "w");
+	if (!file)
+		die(path);
+	fprintf(file,
+		"<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth>"
+		"<policy context='default'><allow send_destination='*' eavesdrop='true'/><allow "
+		"eavesdrop='true'/><allow own='*'/>"
+		"<allow user='*'/></policy></busconfig>",
+		scene.bus);
+	fclose(file);
+	setenv("DBUS_SYSTEM_BUS_ADDRESS", scene.bus, 1);
+	pid = fork();
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	run_on(0);
+	dup2(open("/dev/null", O_WRONLY | O_CLOEXEC),
+	     STDERR_FILENO); /* it can't raise its limits */
+	snprintf(path, sizeof(path), "--config-file=%s/bus.conf", folder);
+	execlp("dbus-daemon", "dbus-daemon", path, "--nofork", (char *)NULL);
+	die("dbus-daemon");
+}
+
+/* One listener as it comes, and one where descriptors are what is short. */
+static void write_config(const struct stage *stage, const char *path, const char *folder)
+{
+	FILE *file = fopen(path, "w");
+
+	if (!file)
+		die(path);
+	snprintf(scene.status, sizeof(scene.status), "%s/status", folder);
+	snprintf(scene.control, sizeof(scene.control), "%s/control", folder);
+	fprintf(file,
+		"control: %s\nstatus: %s\nhttp: 127.0.0.1:0\nlisten:\n  - {tcp: '127.0.0.1:0'}\n"
+		"  - {tcp: 'localhost:0', max_clients: 4096}\npacks:\n"
+		"  - {name: a, link: 'sim:lfp-16s', unit: 1}\n",
+		scene.control, scene.status);
+	for (int i = 0; i < stage->floods; i++) {
+		uint16_t port;
+
+		scene.floods[i] = echo_listen(&port);
+		fprintf(file,
+			"  - {name: f%d, link: 'tcp:127.0.0.1:%u', protocol: jbd, unit: %d, "
+			"settle_ms: 0}\n",
+			i, port, 241 + i);
+	}
+	for (int i = 2; i <= stage->packs; i++)
+		fprintf(file, "  - {name: p%d, link: 'sim:lfp-16s,seed=%d', unit: %d}\n", i, i, i);
+	if (stage->bus)
+		fputs("  - {name: b, link: 'ble:A5:C2:37:00:00:01', unit: 240}\n", file);
+	fclose(file);
+}
+
+static void start_packbridge(struct server *server, const char *program, const struct stage *stage)
+{
+	static char text[65536];
+	char folder[] = "/tmp/bench-victims-XXXXXX", path[64];
 	const char *at = text;
+	int ends[2];
 	size_t len = 0;
 
-	if (file < 0 || pipe2(ends, O_CLOEXEC) < 0)
+	if (!mkdtemp(folder) || pipe2(ends, O_CLOEXEC) < 0)
 		die("files");
-	dprintf(file,
-		"control: %s.control\nlisten:\n  - {tcp: '127.0.0.1:0'}\n"
-		"  - {tcp: '127.0.0.1:0', max_clients: 4096}\npacks:\n"
-		"  - {name: a, link: 'sim:lfp-16s', unit: 1}\n",
-		path);
-	close(file);
-	server->pid = start_process(program, path, -1, ends[1]);
+	snprintf(path, sizeof(path), "%s/yaml", folder);
+	server->bus = stage->bus ? start_bus(folder) : 0;
+	write_config(stage, path, folder);
+	server->manager = be_the_manager(folder);
+	server->pid = start_process(&(struct start){
+		.program = program,
+		.config = path,
+		.listener = -1,
+		.log = ends[1],
+		.descriptors = stage->descriptors ? stage->descriptors : DESCRIPTORS,
+		.verbose = stage->blocked_log});
 	close(ends[1]);
 	while (len + 1 < sizeof(text) && !strstr(text, "first reading")) {
 		ssize_t n = read(ends[0], text + len, sizeof(text) - 1 - len);
@@ -167,11 +288,31 @@ static void start_packbridge(struct server *server, const char *program)
 		len += (size_t)n;
 		text[len] = '\0';
 	}
-	unlink(path);
-	server->port = port_in(&at);
-	server->exhaustible_port = port_in(&at);
+	scene.page = port_behind(&at, "status page on");
+	at = text;
+	server->port = port_behind(&at, "Modbus TCP on");
+	server->exhaustible_port = port_behind(&at, "Modbus TCP on");
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	server->log = ends[0];
+	memset(text, 0, len);
+}
+
+static void end_process(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void end_stage(struct server *server, const struct stage *stage)
+{
+	end_process(server->pid);
+	end_process(server->bus);
+	close(server->log);
+	close(server->manager);
+	for (int i = 0; i < stage->floods; i++)
+		close(scene.floods[i]);
 }
 
 static void drain_log(const struct server *server)
@@ -483,7 +624,8 @@ static bool is_waiting(const struct watch *watch)
 	return waiting;
 }
 
-static void measure(const struct abuse *abuse, int server, double seconds, struct result *ret)
+static void measure(const struct abuse *abuse, const struct server *server, double seconds,
+		    struct result *ret)
 {
 	static struct watch watch;
 	double start = now() + 0.02, last, used = 0;
@@ -495,22 +637,27 @@ static void measure(const struct abuse *abuse, int server, double seconds, struc
 	watch.begin = start + calm_s;
 	watch.end = watch.begin + seconds;
 	watch.asks = watch.knocks = start;
-	watch.port = abuse->exhausts ? servers[server].exhaustible_port : servers[server].port;
+	watch.port = abuse->exhausts ? server->exhaustible_port : server->port;
 	watch.victim.fd = -1;
 	for (int i = 0; i < NEWCOMERS_MAX; i++)
 		watch.newcomers[i].fd = -1;
-	start_abusers(abuse, watch.port, watch.begin, pids);
+	start_abusers(abuse, abuse->stage ? server->exhaustible_port : watch.port, watch.begin,
+		      pids);
 	last = watch.end + grace_s + calm_s;
 	while (now() < last) {
 		do_what_is_due(&watch);
 		wait_for_more(&watch, over ? last : begun ? watch.end : watch.begin);
+		/* taken all along: the kernel holds ten */
+		ret->pings += over ? 0 : take_pings(server);
 		if (!begun && now() >= watch.begin) {
 			begun = true;
-			used = seconds_used(servers[server].pid);
+			ret->pings = 0;
+			used = seconds_used(server->pid);
 		}
 		if (!over && now() >= watch.end) {
 			over = true;
-			ret->load = (seconds_used(servers[server].pid) - used) / seconds;
+			ret->load = (seconds_used(server->pid) - used) / seconds;
+			ret->pings /= seconds;
 			end_abusers(abuse, pids, &ret->abusers);
 		}
 	}
@@ -522,7 +669,8 @@ static void measure(const struct abuse *abuse, int server, double seconds, struc
 	for (int i = 0; i < NEWCOMERS_MAX; i++)
 		if (watch.newcomers[i].fd >= 0)
 			hang_up(&watch.newcomers[i]);
-	drain_log(&servers[server]);
+	if (!abuse->stage || !abuse->stage->blocked_log)
+		drain_log(server);
 }
 
 /* ---- the table, and the verdict ---- */
@@ -547,7 +695,7 @@ static double median(const double *values, int n)
 struct sum {
 	struct phase victim[PHASES], newcomer; /* slowest of all */
 	double slowest[PHASES];		       /* the median of the rounds' slowest */
-	double load;
+	double load, pings;		       /* medians */
 	unsigned int cut;
 	struct tally abusers;
 };
@@ -562,7 +710,7 @@ static void add(struct phase *to, const struct phase *from)
 
 static void sum_up(const struct result *rounds, int n, struct sum *ret)
 {
-	double slowest[ROUNDS_MAX], load[ROUNDS_MAX];
+	double slowest[ROUNDS_MAX], load[ROUNDS_MAX], pings[ROUNDS_MAX];
 
 	*ret = (struct sum){0};
 	for (int i = 0; i < n; i++) {
@@ -571,8 +719,10 @@ static void sum_up(const struct result *rounds, int n, struct sum *ret)
 		ret->abusers.done += rounds[i].abusers.done;
 		ret->abusers.wrong += rounds[i].abusers.wrong;
 		load[i] = rounds[i].load;
+		pings[i] = rounds[i].pings;
 	}
 	ret->load = median(load, n);
+	ret->pings = median(pings, n);
 	for (int p = 0; p < PHASES; p++) {
 		for (int i = 0; i < n; i++) {
 			add(&ret->victim[p], &rounds[i].victim[p]);
@@ -582,7 +732,7 @@ static void sum_up(const struct result *rounds, int n, struct sum *ret)
 	}
 }
 
-enum { IN_TIME, KEPT, TWICE, NEWCOMERS, AS_BEFORE, MANNERS, LEAKS, CRITERIA };
+enum { IN_TIME, KEPT, TWICE, NEWCOMERS, AS_BEFORE, MANNERS, PINGS, LEAKS, CRITERIA };
 
 static const char *const criteria[CRITERIA] = {
 	[IN_TIME] = "every answer in 100 ms",
@@ -591,6 +741,7 @@ static const char *const criteria[CRITERIA] = {
 	[NEWCOMERS] = "every newcomer served",
 	[AS_BEFORE] = "0.2 s later as before",
 	[MANNERS] = "abusers answered as they should",
+	[PINGS] = "watchdog fed",
 	[LEAKS] = "nothing leaks",
 };
 
@@ -605,11 +756,13 @@ static void judge(const struct sum *sum, const struct sum *echo, bool *failed)
 
 	failed[IN_TIME] = during->in_time < during->asked;
 	failed[KEPT] = sum->cut > 0;
-	failed[TWICE] = is_slower(sum->slowest[DURING], echo->slowest[DURING]);
+	failed[TWICE] = echo->victim[DURING].asked > 0 &&
+			is_slower(sum->slowest[DURING], echo->slowest[DURING]);
 	failed[NEWCOMERS] = sum->newcomer.answered < sum->newcomer.asked;
 	failed[AS_BEFORE] = after->in_time < after->asked ||
 			    is_slower(sum->slowest[AFTER], sum->slowest[BEFORE]);
 	failed[MANNERS] = sum->abusers.wrong > 0;
+	failed[PINGS] = sum->pings < pings_least;
 	failed[LEAKS] = false;
 }
 
@@ -617,14 +770,18 @@ static void print_row(const struct abuse *abuse, const struct sum *sum, const st
 {
 	const struct phase *during = &sum->victim[DURING];
 
-	printf("%-20s %5.1f%% %7.2f (%6.2f) %7.2f (%6.2f) %5.2f  %4u/%-4u %7.2f  %5.2f -> %5.2f "
-	       "(%5.2f) %4.0f%% %10llu%s\n",
-	       abuse->name, 100.0 * during->in_time / during->asked, sum->slowest[DURING] * 1e3,
-	       during->slowest * 1e3, echo->slowest[DURING] * 1e3,
-	       echo->victim[DURING].slowest * 1e3, sum->slowest[DURING] / echo->slowest[DURING],
+	printf("%-20s %5.1f%% %7.2f (%6.2f) ", abuse->name, 100.0 * during->in_time / during->asked,
+	       sum->slowest[DURING] * 1e3, during->slowest * 1e3);
+	if (echo->victim[DURING].asked)
+		printf("%7.2f (%6.2f) %5.2f", echo->slowest[DURING] * 1e3,
+		       echo->victim[DURING].slowest * 1e3,
+		       sum->slowest[DURING] / echo->slowest[DURING]);
+	else
+		printf("%22s", "");
+	printf("  %4u/%-4u %7.2f  %5.2f -> %5.2f (%5.2f) %4.0f%% %5.1f %10llu%s\n",
 	       sum->newcomer.answered, sum->newcomer.asked, sum->newcomer.slowest * 1e3,
 	       sum->slowest[BEFORE] * 1e3, sum->slowest[AFTER] * 1e3,
-	       sum->victim[AFTER].slowest * 1e3, sum->load * 100,
+	       sum->victim[AFTER].slowest * 1e3, sum->load * 100, sum->pings,
 	       (unsigned long long)sum->abusers.done,
 	       sum->abusers.wrong ? ", some not as expected" : "");
 	if (sum->cut > 0)
@@ -636,16 +793,17 @@ static bool report(int rounds, bool leaks)
 {
 	bool failed[CRITERIA], all[CRITERIA] = {[LEAKS] = leaks}, good = true;
 
-	printf("%-20s %6s %16s %16s %5s  %9s %7s  %22s %5s %10s\n", "ms", "100 ms", "packbridge",
-	       "echo", "ratio", "newcomers", "slowest", "before -> after", "load", "abuses");
-	for (int a = 0; a < abuse_count; a++) {
+	printf("%-20s %6s %16s %16s %5s  %9s %7s  %22s %5s %5s %10s\n", "ms", "100 ms",
+	       "packbridge", "echo", "ratio", "newcomers", "slowest", "before -> after", "load",
+	       "pings", "abuses");
+	for (int a = 0; a < all_abuses(); a++) {
 		struct sum sums[SERVERS];
 
-		if (!strstr(abuses[a].name, wanted))
+		if (!strstr(abuse_at(a)->name, wanted))
 			continue;
 		for (int s = 0; s < SERVERS; s++)
 			sum_up(results[s][a], rounds, &sums[s]);
-		print_row(&abuses[a], &sums[PACKBRIDGE], &sums[ECHO]);
+		print_row(abuse_at(a), &sums[PACKBRIDGE], &sums[ECHO]);
 		judge(&sums[PACKBRIDGE], &sums[ECHO], failed);
 		for (int c = 0; c < CRITERIA; c++)
 			all[c] = all[c] || failed[c];
@@ -692,14 +850,40 @@ static void take_the_lead(void)
 		printf("no right to SCHED_FIFO: the victim waits for the abusers, too\n");
 }
 
-static void run_rounds(int rounds, double seconds, struct cost *first, struct cost *last)
+static void run_staged(const struct abuse *abuse, const char *program, double seconds,
+		       struct result *ret)
+{
+	struct server server;
+
+	start_packbridge(&server, program, abuse->stage);
+	measure(abuse, &server, seconds, ret);
+	end_stage(&server, abuse->stage);
+}
+
+static void run_round(const char *program, int r, double seconds)
+{
+	for (int a = 0; a < all_abuses(); a++) {
+		const struct abuse *abuse = abuse_at(a);
+
+		if (!strstr(abuse->name, wanted))
+			continue;
+		if (abuse->stage) {
+			run_staged(abuse, program, seconds, &results[PACKBRIDGE][a][r]);
+			continue;
+		}
+		for (int s = 0; s < SERVERS; s++)
+			measure(abuse, &servers[s], seconds, &results[s][a][r]);
+	}
+}
+
+static void run_rounds(const char *program, int rounds, double seconds, struct cost *first,
+		       struct cost *last)
 {
 	for (int r = 0; r < rounds; r++) {
 		char when[32];
 
-		for (int a = 0; a < abuse_count; a++)
-			for (int s = 0; s < SERVERS && strstr(abuses[a].name, wanted); s++)
-				measure(&abuses[a], s, seconds, &results[s][a][r]);
+		run_round(program, r, seconds);
+		take_pings(&servers[PACKBRIDGE]);
 		snprintf(when, sizeof(when), "after round %d", r + 1);
 		read_cost_at_rest(last);
 		print_cost(when, last);
@@ -718,11 +902,11 @@ int main(int argc, char **argv)
 
 	wanted = argc > 4 ? argv[4] : wanted;
 	if (argc < 2 || seconds < 0.1 || rounds < 1 || rounds > ROUNDS_MAX ||
-	    abuse_count > ABUSES_MAX)
+	    all_abuses() > ABUSES_MAX)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	start_echo(&servers[ECHO]);
-	start_packbridge(&servers[PACKBRIDGE], argv[1]);
+	start_packbridge(&servers[PACKBRIDGE], argv[1], &(struct stage){.packs = 1});
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max; /* the abusers need more than the servers have */
 	setrlimit(RLIMIT_NOFILE, &limit);
@@ -733,7 +917,7 @@ int main(int argc, char **argv)
 	take_the_lead();
 	read_cost_at_rest(&before);
 	print_cost("before", &before);
-	run_rounds(rounds, seconds, &first, &last);
+	run_rounds(argv[1], rounds, seconds, &first, &last);
 	good = report(rounds, last.descriptors != before.descriptors ||
 				      last.pss_kb > first.pss_kb + pss_slack_kb);
 	for (int s = 0; s < SERVERS; s++) {

@@ -24,8 +24,7 @@ void make_request(uint8_t request[REQUEST], uint16_t id)
 	       REQUEST);
 }
 
-/* @return a socket whose calls end after PATIENCE_MS; -1: the server did not let us in */
-static int try_connect(uint16_t port)
+int try_connect(uint16_t port)
 {
 	static const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
 	struct sockaddr_in address = {.sin_family = AF_INET,
