@@ -649,6 +649,8 @@ static void measure(const struct abuse *abuse, const struct server *server, doub
 		wait_for_more(&watch, over ? last : begun ? watch.end : watch.begin);
 		/* taken all along: the kernel holds ten */
 		ret->pings += over ? 0 : take_pings(server);
+		if (!abuse->stage || !abuse->stage->blocked_log)
+			drain_log(server);
 		if (!begun && now() >= watch.begin) {
 			begun = true;
 			ret->pings = 0;
@@ -669,8 +671,6 @@ static void measure(const struct abuse *abuse, const struct server *server, doub
 	for (int i = 0; i < NEWCOMERS_MAX; i++)
 		if (watch.newcomers[i].fd >= 0)
 			hang_up(&watch.newcomers[i]);
-	if (!abuse->stage || !abuse->stage->blocked_log)
-		drain_log(server);
 }
 
 /* ---- the table, and the verdict ---- */
