@@ -252,7 +252,9 @@ static void write_config(const struct stage *stage, const char *path, const char
 			i, port, 241 + i);
 	}
 	for (int i = 2; i <= stage->packs; i++)
-		fprintf(file, "  - {name: p%d, link: 'sim:lfp-16s,seed=%d', unit: %d}\n", i, i, i);
+		fprintf(file,
+			"  - {name: p%d, link: 'sim:lfp-16s,seed=%d', unit: %d, poll_ms: %d}\n", i,
+			i, i, stage->blocked_log ? 500 : 5000);
 	if (stage->bus)
 		fputs("  - {name: b, link: 'ble:A5:C2:37:00:00:01', unit: 240}\n", file);
 	fclose(file);
@@ -293,6 +295,8 @@ static void start_packbridge(struct server *server, const char *program, const s
 	server->port = port_behind(&at, "Modbus TCP on");
 	server->exhaustible_port = port_behind(&at, "Modbus TCP on");
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	if (stage->blocked_log)
+		fcntl(ends[0], F_SETPIPE_SZ, 4096);
 	server->log = ends[0];
 	memset(text, 0, len);
 }

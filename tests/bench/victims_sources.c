@@ -38,6 +38,8 @@ static void rest_ms(long ms)
 /* The far ends of the packs of one process, one or all. */
 static void flood_packs(const struct abuse *abuse, uint16_t port, struct tally *tally)
 {
+	static const uint8_t frame[] = {0xDD, 0x04, 0x00, 0x08, 0x0D, 0x01, 0x0D, 0x01,
+					0x0D, 0x02, 0x0D, 0x03, 0xFF, 0xBE, 0x77};
 	static uint8_t rubbish[CHUNK];
 	int fds[FLOODS_MAX] = {-1, -1, -1, -1}, count = abuse->stage->floods;
 	size_t len = (size_t)(abuse->rate ? abuse->rate / 1000 : CHUNK);
@@ -46,6 +48,9 @@ static void flood_packs(const struct abuse *abuse, uint16_t port, struct tally *
 
 	(void)port;
 	memset(rubbish, 0xDD, sizeof(rubbish));
+	if (abuse->again) /* a frame now and then, so that the flood is not ended for bringing none
+			   */
+		memcpy(rubbish + CHUNK - sizeof(frame), frame, sizeof(frame));
 	for (;; turns++) {
 		/* with a rate, a thousandth of it each millisecond */
 		while (abuse->rate && now() - begin < (double)turns / 1000)
@@ -213,6 +218,7 @@ static const struct stage two = {.floods = 2, .packs = 1}, four = {.floods = 4, 
 const struct abuse source_abuses[] = {
 	{"2 packs that flood", flood_packs, 1, .stage = &two},
 	{"4 packs that flood", flood_packs, 1, .stage = &four},
+	{"2 packs, with frames", flood_packs, 1, .stage = &two, .again = true},
 	{"2 packs, 20 MB/s", flood_packs, 1, .stage = &two, .rate = 20000000},
 	{"2 packs, 2 MB/s", flood_packs, 1, .stage = &two, .rate = 2000000},
 	{"2 packs that drip", flood_packs, 1, .stage = &two, .rate = 1000},

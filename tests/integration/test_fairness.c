@@ -6,9 +6,12 @@
 #include "daemon.h"
 #include "suite.h"
 
+#include "packbridge/base.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <modbus.h>
 #include <poll.h>
 #include <signal.h>
@@ -94,10 +97,14 @@ static int listen_anywhere(uint16_t *ret_port)
 
 static _Noreturn void flood(int listener)
 {
+	/* a frame now and then, so that the flood is not ended for bringing none */
+	static const uint8_t frame[] = {0xDD, 0x04, 0x00, 0x08, 0x0D, 0x01, 0x0D, 0x01,
+					0x0D, 0x02, 0x0D, 0x03, 0xFF, 0xBE, 0x77};
 	static uint8_t rubbish[65536];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memset(rubbish, 0xDD, sizeof(rubbish));
+	memcpy(rubbish + sizeof(rubbish) - sizeof(frame), frame, sizeof(frame));
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
 
@@ -153,7 +160,8 @@ static uint64_t slowest_of(modbus_t *client, int count)
 
 static void start(const char *packs)
 {
-	char path[128], text[2048];
+	static char text[65536];
+	char path[128];
 
 	snprintf(text, sizeof(text),
 		 "control: %s/control\nstatus: %s/status\nhttp: 127.0.0.1:0\n"
@@ -320,6 +328,130 @@ START_TEST(descriptors_that_are_all_in_use)
 }
 END_TEST
 
+/* ---- hundreds of packs ---- */
+
+static void start_crowd(void)
+{
+	static char packs[32768];
+	size_t len = 0;
+
+	for (int i = 1; i <= 240; i++)
+		len += (size_t)snprintf(packs + len, sizeof(packs) - len,
+					"  - {name: p%d, link: 'sim:lfp-16s,seed=%d', unit: %d, "
+					"poll_ms: 10000}\n",
+					i, i, i);
+	start(packs);
+}
+
+/* Takes an answer to its end. @return it, ended by NUL; to be freed */
+static char *whole_answer(int fd)
+{
+	struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+	char *text = NULL, bytes[65536];
+	size_t size = 0;
+	ssize_t len;
+	FILE *out = open_memstream(&text, &size);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	while ((len = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+		fwrite(bytes, 1, (size_t)len, out);
+	ck_assert_int_eq(len, 0);
+	fclose(out);
+	close(fd);
+	return text;
+}
+
+static void check_status(char *text)
+{
+	json_error_t error;
+	json_t *all = json_loads(text, 0, &error);
+
+	ck_assert_msg(all != NULL, "%s at %d of %.60s", error.text, error.position, text);
+	ck_assert_uint_eq(json_array_size(json_object_get(all, "packs")), 240);
+	ck_assert_uint_eq(json_array_size(json_object_get(all, "listeners")), 1);
+	json_decref(all);
+	free(text);
+}
+
+/* More ask at once than there are places: each gets the whole, Modbus clients wait for none. */
+START_TEST(status_of_hundreds_of_packs)
+{
+	int fds[16];
+	modbus_t *client;
+
+	start_crowd();
+	client = connect_client(daemon_port(&packbridge, "127.0.0.1:0"));
+	for (int turn = 0; turn < 5; turn++) {
+		for (size_t i = 0; i < PB_ARRAY_SIZE(fds); i++) {
+			fds[i] = connect_socket("status");
+			ck_assert_int_eq(send(fds[i], "status\n", 7, MSG_NOSIGNAL), 7);
+		}
+		ck_assert_uint_lt(slowest_of(client, 200), SLOWEST_MS);
+		for (size_t i = 0; i < PB_ARRAY_SIZE(fds); i++)
+			check_status(whole_answer(fds[i]));
+	}
+	forget_pings();
+	await_pings(2);
+	modbus_close(client);
+	modbus_free(client);
+	daemon_stop(&packbridge);
+}
+END_TEST
+
+/* Who never reads is ended, and those behind it get theirs. */
+START_TEST(answers_that_nobody_takes)
+{
+	int idle[16];
+
+	start_crowd();
+	daemon_port(&packbridge, "127.0.0.1:0");
+	for (size_t i = 0; i < PB_ARRAY_SIZE(idle); i++) {
+		idle[i] = connect_socket("status");
+		ck_assert_int_eq(send(idle[i], "metrics\n", 8, MSG_NOSIGNAL), 8);
+	}
+	for (int i = 0; i < 2; i++) {
+		int fd = connect_socket("status");
+
+		ck_assert_int_eq(send(fd, "status\n", 7, MSG_NOSIGNAL), 7);
+		check_status(whole_answer(fd));
+	}
+	for (size_t i = 0; i < PB_ARRAY_SIZE(idle); i++)
+		close(idle[i]);
+	daemon_stop(&packbridge);
+}
+END_TEST
+
+/* Reloads that come while one is read are one more, behind it; texts under way stay whole. */
+START_TEST(reloads_while_others_ask)
+{
+	int orders[6], fd;
+	modbus_t *client;
+
+	start_crowd();
+	client = connect_client(daemon_port(&packbridge, "127.0.0.1:0"));
+	for (int turn = 0; turn < 5; turn++) {
+		for (size_t i = 0; i < PB_ARRAY_SIZE(orders); i++) {
+			orders[i] = connect_socket("control");
+			ck_assert_int_eq(send(orders[i], "reload\n", 7, MSG_NOSIGNAL), 7);
+			ck_assert_int_eq(kill(packbridge.pid, SIGHUP), 0);
+		}
+		fd = connect_socket("status");
+		ck_assert_int_eq(send(fd, "status\n", 7, MSG_NOSIGNAL), 7);
+		ck_assert_uint_lt(slowest_of(client, 100), SLOWEST_MS);
+		check_status(whole_answer(fd));
+		for (size_t i = 0; i < PB_ARRAY_SIZE(orders); i++) {
+			char *text = whole_answer(orders[i]);
+
+			ck_assert_msg(strncmp(text, "ok: ", 4) == 0, "%s", text);
+			free(text);
+		}
+	}
+	modbus_close(client);
+	modbus_free(client);
+	daemon_stop(&packbridge);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("fairness");
@@ -328,5 +460,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, packs_that_flood, 2, 5);
 	tcase_add_test(tcase, descriptors_that_are_all_in_use);
+	tcase_add_test(tcase, status_of_hundreds_of_packs);
+	tcase_add_test(tcase, answers_that_nobody_takes);
+	tcase_add_test(tcase, reloads_while_others_ask);
 	return pb_run_suite("fairness", tcase);
 }
