@@ -115,7 +115,7 @@ static struct client *who_makes_way(const struct pb_server *server, const struct
 	struct client *client = server->oldest;
 	uint32_t most = peers_most(server->peers);
 
-	if (client == newcomer)
+	if (newcomer && client == newcomer)
 		client = client->newer;
 	if (client->requests == 0)
 		return client;

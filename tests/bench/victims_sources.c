@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-bus.h>
@@ -35,38 +37,47 @@ static void rest_ms(long ms)
 
 /* ---- packs ---- */
 
-/* The far ends of the packs of one process, one or all. */
+/* @return the number of the pack that this process is the far end of: each has its own */
+static int share_packs(int count)
+{
+	for (int i = 1; i < count; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (pid > 0)
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		return i;
+	}
+	return 0;
+}
+
+/* The far ends of packs, which send rubbish as fast as they can, or at a rate. */
 static void flood_packs(const struct abuse *abuse, uint16_t port, struct tally *tally)
 {
 	static const uint8_t frame[] = {0xDD, 0x04, 0x00, 0x08, 0x0D, 0x01, 0x0D, 0x01,
 					0x0D, 0x02, 0x0D, 0x03, 0xFF, 0xBE, 0x77};
 	static uint8_t rubbish[CHUNK];
-	int fds[FLOODS_MAX] = {-1, -1, -1, -1}, count = abuse->stage->floods;
 	size_t len = (size_t)(abuse->rate ? abuse->rate / 1000 : CHUNK);
-	double begin = now();
-	uint64_t turns = 0;
+	int listener = scene.floods[share_packs(abuse->stage->floods)];
 
 	(void)port;
 	memset(rubbish, 0xDD, sizeof(rubbish));
 	if (abuse->again) /* a frame now and then, so that the flood is not ended for bringing none
 			   */
 		memcpy(rubbish + CHUNK - sizeof(frame), frame, sizeof(frame));
-	for (;; turns++) {
-		/* with a rate, a thousandth of it each millisecond */
-		while (abuse->rate && now() - begin < (double)turns / 1000)
-			rest_ms(1);
-		for (int i = 0; i < count; i++) {
-			if (fds[i] < 0)
-				fds[i] = accept4(scene.floods[i], NULL, NULL, SOCK_NONBLOCK);
-			if (fds[i] < 0)
-				continue;
-			if (send(fds[i], rubbish, len ? len : 1, MSG_NOSIGNAL) > 0) {
-				tally->done++;
-			} else if (errno != EAGAIN) {
-				close(fds[i]);
-				fds[i] = -1;
-			}
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+		double begin = now();
+
+		for (uint64_t turn = 1; send(fd, rubbish, len, MSG_NOSIGNAL) > 0; turn++) {
+			tally->done++;
+			/* with a rate, a thousandth of it each millisecond */
+			while (abuse->rate && now() - begin < (double)turn / 1000)
+				rest_ms(1);
 		}
+		close(fd);
 	}
 }
 
