@@ -25,7 +25,7 @@ enum {
 	CONNECTION_BYTES = 16384, /* for the request's head */
 	SEND_BYTES = 131072,	  /* what the kernel takes of an answer */
 	BLOCK_BYTES = 32768,	  /* of an answer, a turn */
-	WHOLE_S = 60,		  /* for a request and its answer */
+	WHOLE_MS = 60000,	  /* for a request and its answer */
 	SWEEP_US = 5000000,
 };
 
@@ -185,7 +185,7 @@ static enum MHD_Result begin_request(struct listener *listener, struct MHD_Conne
 	request->asker.answer = on_answer;
 	request->listener = listener;
 	request->connection = connection;
-	request->until_ms = pb_now_ms() + 1000 * WHOLE_S;
+	request->until_ms = pb_now_ms() + WHOLE_MS;
 	request->next = listener->requests;
 	listener->requests = request;
 	sd_event_source_set_enabled(listener->sweep, SD_EVENT_ONESHOT);

@@ -112,16 +112,12 @@ static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
  */
 static struct client *who_makes_way(const struct pb_server *server, const struct client *newcomer)
 {
-	struct client *client = server->oldest;
 	uint32_t most = peers_most(server->peers);
 
-	if (newcomer && client == newcomer)
-		client = client->newer;
-	if (client->requests == 0)
-		return client;
-	while (client == newcomer || client->peer->clients < most)
-		client = client->newer;
-	return client;
+	for (struct client *client = server->oldest; client; client = client->newer)
+		if (client != newcomer && (client->requests == 0 || client->peer->clients >= most))
+			return client;
+	return NULL; /* there is only the newcomer */
 }
 
 static void evict(struct pb_server *server, const struct client *newcomer, const char *cause,
@@ -131,6 +127,8 @@ static void evict(struct pb_server *server, const struct client *newcomer, const
 	struct notice *notice = &server->evicted;
 	char host[64];
 
+	if (!client)
+		return;
 	if (notice_is_due(notice, now_ms)) {
 		pb_log(PB_LOG_WARNING,
 		       "%s: %s: client %s, one of %u, %s for %.1f s, closed for a new one (%u more "
