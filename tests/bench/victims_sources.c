@@ -56,17 +56,12 @@ static int share_packs(int count)
 /* The far ends of packs, which send rubbish as fast as they can, or at a rate. */
 static void flood_packs(const struct abuse *abuse, uint16_t port, struct tally *tally)
 {
-	static const uint8_t frame[] = {0xDD, 0x04, 0x00, 0x08, 0x0D, 0x01, 0x0D, 0x01,
-					0x0D, 0x02, 0x0D, 0x03, 0xFF, 0xBE, 0x77};
 	static uint8_t rubbish[CHUNK];
 	size_t len = (size_t)(abuse->rate ? abuse->rate / 1000 : CHUNK);
 	int listener = scene.floods[share_packs(abuse->stage->floods)];
 
 	(void)port;
 	memset(rubbish, 0xDD, sizeof(rubbish));
-	if (abuse->again) /* a frame now and then, so that the flood is not ended for bringing none
-			   */
-		memcpy(rubbish + CHUNK - sizeof(frame), frame, sizeof(frame));
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
 		double begin = now();
@@ -229,7 +224,6 @@ static const struct stage two = {.floods = 2, .packs = 1}, four = {.floods = 4, 
 const struct abuse source_abuses[] = {
 	{"2 packs that flood", flood_packs, 1, .stage = &two},
 	{"4 packs that flood", flood_packs, 1, .stage = &four},
-	{"2 packs, with frames", flood_packs, 1, .stage = &two, .again = true},
 	{"2 packs, 20 MB/s", flood_packs, 1, .stage = &two, .rate = 20000000},
 	{"2 packs, 2 MB/s", flood_packs, 1, .stage = &two, .rate = 2000000},
 	{"2 packs that drip", flood_packs, 1, .stage = &two, .rate = 1000},

@@ -29,6 +29,7 @@ enum {
 	FLOODS_MAX = 4,
 	GATEWAY = 255,
 	PATIENCE_MS = 10000,
+
 	SLOWEST_MS = 500,
 	CROWD = 100,
 	CROWD_ROOM = 60
@@ -97,14 +98,10 @@ static int listen_anywhere(uint16_t *ret_port)
 
 static _Noreturn void flood(int listener)
 {
-	/* a frame now and then, so that the flood is not ended for bringing none */
-	static const uint8_t frame[] = {0xDD, 0x04, 0x00, 0x08, 0x0D, 0x01, 0x0D, 0x01,
-					0x0D, 0x02, 0x0D, 0x03, 0xFF, 0xBE, 0x77};
 	static uint8_t rubbish[65536];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memset(rubbish, 0xDD, sizeof(rubbish));
-	memcpy(rubbish + sizeof(rubbish) - sizeof(frame), frame, sizeof(frame));
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
 
