@@ -148,6 +148,7 @@ struct pb_session {
 	uint64_t said_ms; /**< when a lost connection was last told */
 	uint32_t unsaid;  /**< lost connections since then */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
+	uint32_t unframed_bytes;	     /**< since the last frame, or since it connected */
 	enum pb_error cycle_error;
 	bool trouble;	   /**< said in the log, so the end of it is said too */
 	bool wanted;	   /**< others wait for the link's place */

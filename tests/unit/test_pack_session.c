@@ -554,6 +554,61 @@ START_TEST(link_lost_in_the_middle_of_a_frame)
 }
 END_TEST
 
+/* @return how many bytes it took of rubbish, @len at a time, until it hung up, or @most */
+static size_t flood(struct world *w, size_t len, size_t most)
+{
+	static uint8_t rubbish[4096];
+	size_t taken = 0, closes = w->closes;
+
+	memset(rubbish, 0xDD, sizeof(rubbish));
+	while (w->closes == closes && taken < most) {
+		step(w, (struct pb_session_event){
+				.type = PB_SESSION_DATA, .bytes = rubbish, .len = len});
+		taken += len;
+	}
+	return taken;
+}
+
+/* A far end that sends without end and never a frame is left alone, longer each time. */
+START_TEST(floods_end_the_connection)
+{
+	struct world w = world();
+	uint64_t waits[4];
+
+	w.board = BOARD_SILENT;
+	start(&w);
+	for (int i = 0; i < 4; i++) {
+		run(&w, 60);
+		ck_assert(w.session.status.connected);
+		ck_assert_uint_eq(flood(&w, 4096, SIZE_MAX), 1024 * 1024 + 4096);
+		ck_assert(!w.session.status.connected);
+		ck_assert_int_eq(w.session.status.last_error, PB_ERROR_GARBAGE);
+		ck_assert_uint_gt(w.session.status.garbage_bytes, 0);
+		waits[i] = w.deadline - w.now;
+		w.now = w.deadline;
+		step(&w, (struct pb_session_event){.type = PB_SESSION_TIME});
+	}
+	ck_assert_uint_eq(waits[0], 0);
+	ck_assert_uint_gt(waits[3], 2 * waits[1]);
+}
+END_TEST
+
+/* Noise between good replies never adds up to that, however long it lasts. */
+START_TEST(noise_between_replies_does_not)
+{
+	struct world w = world();
+
+	start(&w);
+	for (int i = 0; i < 20; i++) {
+		run(&w, 5000);
+		flood(&w, 512, 1000 * 1024);
+		w.now += 400; /* the silence in front of the next frame */
+	}
+	ck_assert_uint_eq(w.closes, 0);
+	ck_assert_uint_ge(w.publishes, 19);
+}
+END_TEST
+
 START_TEST(bytes_in_any_state_do_no_harm)
 {
 	struct world w = world();
@@ -1062,6 +1117,8 @@ int main(void)
 	tcase_add_test(tcase, refused_cells_leave_the_rest);
 	tcase_add_test(tcase, unsolicited_replies_make_no_reading);
 	tcase_add_test(tcase, link_lost_in_the_middle_of_a_frame);
+	tcase_add_test(tcase, floods_end_the_connection);
+	tcase_add_test(tcase, noise_between_replies_does_not);
 	tcase_add_test(tcase, bytes_in_any_state_do_no_harm);
 	tcase_add_test(tcase, sequence_skips_zero);
 	tcase_add_loop_test(tcase, weeks, 0, 4);
