@@ -170,14 +170,14 @@ struct pb_session {
 	uint32_t markers_left;	       /**< how often it may be sent */
 	bool quiet;		       /**< the running trouble is not told loudly */
 	bool in_parts;		       /**< more frames of the reply are to come */
-	uint32_t strangers;	  /**< polls that can't be trusted, after an unsolicited reply */
-	uint32_t failed_connects; /**< in a row */
-	uint64_t first_ms;	  /**< when the first request of this poll was sent; 0: not yet */
-	uint32_t unclear_polls;	  /**< in a row: it was not clear which request was answered */
-	bool may_prove;		  /**< this poll may still begin anew behind a marker */
-	uint64_t ever;		  /**< set of queries that this codec's pack has ever answered */
-	uint64_t mute;		  /**< set of queries that were not answered as markers */
-	uint64_t muted_ms;	  /**< when that last happened */
+	uint32_t strangers; /**< polls that can't be trusted, after an unsolicited reply */
+	uint32_t flaps;	    /**< connections lost in a row that brought readings and did not last */
+	uint64_t first_ms;  /**< when the first request of this poll was sent; 0: not yet */
+	uint32_t unclear_polls; /**< in a row: it was not clear which request was answered */
+	bool may_prove;		/**< this poll may still begin anew behind a marker */
+	uint64_t ever;		/**< set of queries that this codec's pack has ever answered */
+	uint64_t mute;		/**< set of queries that were not answered as markers */
+	uint64_t muted_ms;	/**< when that last happened */
 	const struct pb_codec *read_codec; /**< of the last reading */
 	bool drain;			   /**< let the line fall silent before the first request */
 };

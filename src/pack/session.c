@@ -164,10 +164,10 @@ static unsigned int connect_link(struct pb_session *s, uint64_t now)
 	return PB_DO_OPEN;
 }
 
-static uint32_t backoff_ms(struct pb_session *s)
+static uint32_t backoff_ms(struct pb_session *s, uint32_t attempt)
 {
 	size_t last = PB_ARRAY_SIZE(backoff_s) - 1;
-	uint32_t ms = backoff_s[s->attempt < last ? s->attempt : last] * 1000;
+	uint32_t ms = backoff_s[attempt < last ? attempt : last] * 1000;
 
 	/* packs that were lost together must not come back together */
 	return ms / 100 *
@@ -205,13 +205,19 @@ static const char *unsaid(struct pb_session *s, char *out, size_t cap)
 	return out;
 }
 
-/* A link that worked is not left alone for longer than its readings stay live. */
-static uint32_t wait_to_connect(struct pb_session *s, bool worked)
+/*
+ * A link that worked and is lost has not failed to connect yet: it is made anew at once, and later
+ * each time that it did not last, but not so much later that its readings get stale.
+ */
+static uint32_t wait_after_loss(struct pb_session *s, uint64_t now)
 {
 	uint32_t most_ms = s->config.poll_ms > RETRY_CYCLE_MS ? s->config.poll_ms : RETRY_CYCLE_MS;
-	uint32_t wait_ms = backoff_ms(s);
+	uint32_t wait_ms;
 
-	return worked && wait_ms > most_ms ? most_ms : wait_ms;
+	if (now - s->up_ms >= LASTED_MS)
+		s->flaps = 0;
+	wait_ms = backoff_ms(s, s->flaps++);
+	return wait_ms < most_ms ? wait_ms : most_ms;
 }
 
 /* The link is down or given up: try again later. */
@@ -221,13 +227,13 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 	bool worked = s->read_here && error == PB_ERROR_LINK_LOST;
 	bool known = s->trouble && s->attempt > 0 && error == s->status.last_error;
 	/* no alarm before the second try */
-	bool first = error == PB_ERROR_CONNECT && s->failed_connects++ == 0;
+	bool first = error == PB_ERROR_CONNECT && s->attempt == 0;
 	enum pb_log_level level = PB_LOG_DEBUG;
 	char more[64];
 	uint32_t wait_ms;
 
-	wait_ms = wait_to_connect(s, worked);
-	s->attempt++;
+	wait_ms = worked ? wait_after_loss(s, now) : backoff_ms(s, s->attempt);
+	s->attempt += !worked;
 	s->read_here = false;
 	s->turned = false;
 	if (!first) {
@@ -329,7 +335,7 @@ static unsigned int park(struct pb_session *s, uint64_t due_ms)
 {
 	s->wanted = false;
 	s->turned = true;
-	s->attempt = 0;
+	s->flaps = 0;
 	s->status.connected = false;
 	enter(s, PB_STATE_PARKED, due_ms);
 	return PB_DO_CLOSE | PB_DO_STATUS;
@@ -507,8 +513,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	s->status.sampled_ms = s->work_ms;
 	s->stale_ms = s->work_ms + (uint64_t)s->status.stale_after_s * 1000;
 	s->failed_cycles = 0;
-	if (now - s->up_ms >= LASTED_MS)
-		s->attempt = 0;
+	s->attempt = 0;
 	s->trouble = false;
 	copy_counters(s);
 	if (first)
@@ -1124,7 +1129,6 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	s->again_ms = now;
 	s->received_ms = s->up_ms = now;
 	s->streamed_ms = 0;
-	s->failed_connects = 0;
 	s->drain |= is_hopeless(s);
 	s->failed_cycles = 0;
 	s->wakes_left = WAKES;

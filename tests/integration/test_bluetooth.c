@@ -506,8 +506,9 @@ static unsigned int requests_to(const char *mac)
 
 static const char *const streams[] = {"service=ffe0", "service=ffe0-two acquire=no"};
 
-/* A board that sends by itself is not asked. When it stops, it is, in the same connection; also
- * when it has forgotten what it was told at first. */
+/* A board that sends by itself is asked at each poll, as a proof that its frames are new. When it
+ * stops, it is asked in the same connection; also when it has forgotten what it was told at first.
+ */
 START_TEST(a_stream_that_ends)
 {
 	unsigned int requests;
@@ -521,11 +522,12 @@ START_TEST(a_stream_that_ends)
 	requests = requests_to(JK);
 	for (int i = 0; i < 3; i++)
 		await_reading(1, RECOVERY_MS);
-	ck_assert_uint_eq(requests_to(JK), requests);
+	ck_assert_uint_ge(requests_to(JK), requests);
+	requests = requests_to(JK);
 	bluetooth_say(&bt, "still " JK);
-	await_trouble(1, RECOVERY_MS);
 	await_reading(1, RECOVERY_MS);
-	ck_assert_uint_eq(requests_to(JK), requests + 1);
+	await_reading(1, RECOVERY_MS);
+	ck_assert_uint_gt(requests_to(JK), requests);
 	bluetooth_say(&bt, "forget " JK);
 	await_trouble(1, RECOVERY_MS);
 	await_reading(1, RECOVERY_MS);

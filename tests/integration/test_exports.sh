@@ -110,7 +110,7 @@ echo "$lines lines of mbpoll were answered"
 import json, pathlib, sys
 folder = pathlib.Path(sys.argv[1])
 natives = {k: json.loads((folder / f"{k}.native").read_text())["fields"] for k in ("pack", "bank")}
-moving = {"age_s", "heartbeat"}
+moving = {"age_s", "details_age_s", "heartbeat"}
 # how coarse the coarsest row of a map shows a field, in the catalogue's unit
 fine = {"soc_permille": 0.5, "soh_permille": 5, "temperature": 500, "cell": 50, "voltage": 50, "current": 500,
         "power": 5000, "mah": 500, "mwh": 5000, "time_to_empty_s": 50, "charge_max_ma": 500, "max_mw": 5000}

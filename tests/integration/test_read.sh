@@ -54,7 +54,7 @@ for file in tcp rtu; do
 		assert fields["name"] == "house" and fields["soc_permille"] == 640, fields
 		assert len(fields["cell_mv"]) == fields["cell_count"] == 4, fields
 		assert fields["soh_permille"] is None and fields["charge_fet"] is True, fields
-		for live in ("heartbeat", "age_s", "rssi_dbm"):
+		for live in ("heartbeat", "age_s", "details_age_s", "rssi_dbm"):
 		    del fields[live]
 		print(json.dumps(fields, sort_keys=True))
 	END
