@@ -180,3 +180,33 @@ void pb_log(enum pb_log_level level, const char *format, ...) PB_PRINTF(2, 3);
  * socket is opened by the first call and kept: later ones need no descriptor, and none ever waits.
  */
 void pb_notify(const char *format, ...) PB_PRINTF(1, 2);
+
+/* ---- messages that repeat ---- */
+
+enum { PB_REPEAT_MS = 60000, PB_REPEAT_KEYS = 64 };
+
+/**
+ * Keeps a state that flaps from filling the log. The first message of each key is said at once,
+ * the same again within a minute is only counted; when the minute is over, the caller says once how
+ * many were left out. As long as a key goes on repeating, it is only summed up, once a minute.
+ * Zero it to start. Pure: the caller brings the time (any clock that is never set back).
+ */
+struct pb_repeat {
+	uint64_t until_ms; /**< when the running minute ends; 0: none runs */
+	uint64_t said;	   /**< bit set of keys: said in this minute, or repeating since the last */
+	uint64_t repeated; /**< bit set of keys: left out in this minute */
+	uint32_t left_out; /**< messages of this minute that were not said */
+};
+
+/**
+ * To be asked before a message is said. @key: what it says, 0..63; the caller's own numbers.
+ * @return true: say it; false: it was counted, see pb_repeat_due_ms().
+ */
+bool pb_repeat_say(struct pb_repeat *repeat, unsigned int key, uint64_t now_ms);
+/** @return when pb_repeat_sum() has something to be said; UINT64_MAX: never, as it stands. */
+uint64_t pb_repeat_due_ms(const struct pb_repeat *repeat);
+/**
+ * @return how many messages were left out in the minute that is over, to be said in one line; 0:
+ *         none, or the minute is not over.
+ */
+uint32_t pb_repeat_sum(struct pb_repeat *repeat, uint64_t now_ms);

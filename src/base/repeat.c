@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "packbridge/base.h"
+
+#include <assert.h>
+
+bool pb_repeat_say(struct pb_repeat *repeat, unsigned int key, uint64_t now_ms)
+{
+	uint64_t bit = UINT64_C(1) << key;
+
+	assert(key < PB_REPEAT_KEYS);
+	if (now_ms >= repeat->until_ms && !repeat->left_out)
+		*repeat = (struct pb_repeat){.until_ms = now_ms + PB_REPEAT_MS};
+	if (!(repeat->said & bit)) {
+		repeat->said |= bit;
+		return true;
+	}
+	repeat->repeated |= bit;
+	repeat->left_out++;
+	return false;
+}
+
+uint64_t pb_repeat_due_ms(const struct pb_repeat *repeat)
+{
+	return repeat->left_out ? repeat->until_ms : UINT64_MAX;
+}
+
+uint32_t pb_repeat_sum(struct pb_repeat *repeat, uint64_t now_ms)
+{
+	uint32_t left_out = repeat->left_out;
+
+	if (!left_out || now_ms < repeat->until_ms)
+		return 0;
+	*repeat = (struct pb_repeat){
+		.until_ms = now_ms + PB_REPEAT_MS,
+		.said = repeat->repeated,
+	};
+	return left_out;
+}
