@@ -126,6 +126,17 @@ uint32_t pb_random_below(struct pb_random *random, uint32_t below);
  */
 const char *pb_nearest(const char *word, const char *const *words);
 
+/* ---- files ---- */
+
+/**
+ * Reads a whole regular file of at most @max bytes. Never waits for another program: a FIFO, a
+ * device, a socket or a folder is refused, and not even opened.
+ * @return 0 and the bytes (@ret, with a NUL behind them; free() it); -ENOENT and other errnos;
+ *         -ENODEV no regular file; -EISDIR a folder; -EFBIG; with the reason in @why.
+ */
+int pb_file_read(const char *path, size_t max, char **ret, size_t *ret_len, char *why,
+		 size_t why_cap);
+
 /* ---- radio ---- */
 
 enum { PB_ADVERT_NAME = 64, PB_ADVERT_UUIDS = 16, PB_ADVERT_MAKER = 32 };

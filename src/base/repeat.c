@@ -5,7 +5,7 @@
 
 bool pb_repeat_say(struct pb_repeat *repeat, unsigned int key, uint64_t now_ms)
 {
-	uint64_t bit = UINT64_C(1) << key;
+	uint64_t bit = UINT64_C(1) << (key % PB_REPEAT_KEYS);
 
 	assert(key < PB_REPEAT_KEYS);
 	if (now_ms >= repeat->until_ms && !repeat->left_out)

@@ -161,24 +161,15 @@ int recording_parse(struct recording *ret, const char *text, size_t len, char *w
 
 int recording_load(struct recording *ret, const char *path, char *why, size_t why_cap)
 {
-	FILE *file = fopen(path, "re");
-	char *text = malloc(RECORDING_TEXT_MAX + 1), reason[160];
-	size_t len = 0;
-	int r = 0;
+	char *text = NULL, reason[160];
+	size_t len;
+	int r = pb_file_read(path, RECORDING_TEXT_MAX, &text, &len, reason, sizeof(reason));
 
 	*ret = (struct recording){0};
-	if (file && text)
-		len = fread(text, 1, RECORDING_TEXT_MAX + 1, file);
-	if (!file || !text || ferror(file)) {
-		r = errno ? -errno : -EIO;
-		snprintf(why, why_cap, "recording %.200s: %s", path, strerrordesc_np(-r));
-	} else {
+	if (r == 0)
 		r = recording_parse(ret, text, len, reason, sizeof(reason));
-		if (r < 0)
-			snprintf(why, why_cap, "recording %.200s: %s", path, reason);
-	}
-	if (file)
-		fclose(file);
+	if (r < 0)
+		snprintf(why, why_cap, "recording %.200s: %s", path, reason);
 	free(text);
 	return r;
 }
