@@ -54,7 +54,13 @@ PB_DEFINE_FREEP(struct pb_yaml, pb_yaml_free)
 const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key);
 /** @return number of items or members. */
 size_t pb_yaml_count(const struct pb_yaml *node);
-/** An error at @node. */
+/**
+ * Where an error about @key stands: at the member of @node, or at @node itself when that member is
+ * not there, since the value came from elsewhere (a preset, another key, a file) or is missing.
+ * @return never NULL.
+ */
+const struct pb_yaml *pb_yaml_at(const struct pb_yaml *node, const char *key);
+/** An error at @node; NULL, a place that nobody knows: without one. */
 void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
 	PB_PRINTF(3, 4);
 

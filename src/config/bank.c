@@ -53,7 +53,7 @@ const struct pb_yaml_row *pb_config_bank_rows(void)
 static void taken(const struct pb_yaml *node, const char *key, const char *of, const char *name,
 		  struct pb_report *report)
 {
-	const struct pb_yaml *member = pb_yaml_get(node, key);
+	const struct pb_yaml *member = pb_yaml_at(node, key);
 
 	pb_yaml_error(report, member, "%s '%s' is taken by %s '%s', expected another", key,
 		      member->text, of, name);
@@ -149,11 +149,11 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 									    : PB_MISSING_EXCLUDE;
 	bank->setup.missing = (enum pb_missing)source.missing;
 	if (bank->setup.topology == PB_TOPOLOGY_SERIES && bank->setup.missing == PB_MISSING_EXCLUDE)
-		pb_yaml_error(report, pb_yaml_get(node, "missing"),
+		pb_yaml_error(report, pb_yaml_at(node, "missing"),
 			      "missing 'exclude' in series, expected fault: without one of its "
 			      "packs, nobody knows a string's voltage");
 	if (!config_good_name(bank->name))
-		pb_yaml_error(report, pb_yaml_get(node, "name"),
+		pb_yaml_error(report, pb_yaml_at(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", bank->name);
 	check_unique(config, index, node, report);
 	read_members(config, bank, source.packs, report);

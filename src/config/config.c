@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6 };
+enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6, PASSWORD_FILE_MAX = 4096 };
 
 #define PACK(member)                                                                               \
 	offsetof(struct pack, config.member), sizeof(((struct pb_pack_config *)0)->member)
@@ -132,11 +132,9 @@ const struct pb_yaml_row *pb_config_bluetooth_rows(void)
 
 struct pb_mark config_mark(const struct pb_yaml *node, const char *key)
 {
-	const struct pb_yaml *member = pb_yaml_get(node, key);
+	const struct pb_yaml *at = pb_yaml_at(node, key);
 
-	if (!member)
-		member = node;
-	return (struct pb_mark){member->line, member->col};
+	return (struct pb_mark){at->line, at->col};
 }
 
 void *config_items(const struct pb_yaml *node, size_t size, size_t *ret_count, const char *what,
@@ -174,63 +172,101 @@ static void check_unique(const struct pb_config *config, size_t count, const str
 		if (!*other->name || !other->unit) /* it has errors of its own */
 			continue;
 		if (strcmp(other->name, pack->name) == 0)
-			pb_yaml_error(report, pb_yaml_get(node, "name"),
+			pb_yaml_error(report, pb_yaml_at(node, "name"),
 				      "name '%s' is taken by pack %zu, expected another",
 				      pack->name, i + 1);
 		if (other->unit == pack->unit)
-			pb_yaml_error(report, pb_yaml_get(node, "unit"),
+			pb_yaml_error(report, pb_yaml_at(node, "unit"),
 				      "unit %d already shows pack '%s', expected another",
 				      pack->unit, other->name);
 		/* a pack talks to one of us at a time; simulated ones come as often as asked for */
 		if (strcmp(other->link, pack->link) == 0 && strncmp(pack->link, "sim:", 4) != 0)
-			pb_yaml_error(report, pb_yaml_get(node, "link"),
+			pb_yaml_error(report, pb_yaml_at(node, "link"),
 				      "link '%s' already leads to pack '%s', expected another",
 				      pack->link, other->name);
 	}
 }
 
+/* Where a pack's password comes from, which is where errors in it stand. */
+static const struct pb_yaml *password_at(const struct pb_pack_config *pack,
+					 const struct pb_yaml *node)
+{
+	return pb_yaml_at(node, pack->password_file[0] ? "password_file" : "password");
+}
+
+/* What a radio module takes. The password itself is nobody's business: no message shows it. */
+static int check_password(struct pb_pack_config *pack, const char *text, size_t len,
+			  const struct pb_yaml *node, struct pb_report *report)
+{
+	const struct pb_yaml *at = password_at(pack, node);
+
+	if (len < 1 || len > PASSWORD_MAX) {
+		pb_yaml_error(report, at, "a password of %zu characters, expected 1 to %d", len,
+			      PASSWORD_MAX);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] > ' ' && text[i] <= '~')
+			continue;
+		pb_yaml_error(report, at,
+			      "a password with %s as character %zu, expected letters, digits and "
+			      "signs of ASCII",
+			      text[i] == ' '		     ? "a blank"
+			      : (unsigned char)text[i] < ' ' ? "a control character"
+							     : "a foreign character",
+			      i + 1);
+		return -EINVAL;
+	}
+	memmove(pack->password, text, len);
+	pack->password[len] = '\0';
+	return 0;
+}
+
 /* The first line of a file, which others should not be able to read. */
+static void read_password_file(struct pb_pack_config *pack, const struct pb_yaml *node,
+			       struct pb_report *report)
+{
+	static const char mark[] = "\xEF\xBB\xBF";
+	const struct pb_yaml *at = password_at(pack, node);
+	char *text = NULL, why[160];
+	size_t len, line = 0;
+
+	if (pb_file_read(pack->password_file, PASSWORD_FILE_MAX, &text, &len, why, sizeof(why)) <
+	    0) {
+		pb_yaml_error(report, at, "'%s' %s, expected a regular file with a password",
+			      pack->password_file, why);
+		return;
+	}
+	if (len >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
+		pb_yaml_error(report, at, "'%s' begins with a byte order mark, expected plain text",
+			      pack->password_file);
+	} else {
+		while (line < len && text[line] != '\n')
+			line++;
+		if (line > 0 && text[line - 1] == '\r')
+			line--;
+		check_password(pack, text, line, node, report);
+	}
+	explicit_bzero(text, len);
+	free(text);
+}
+
 static void read_password(struct pb_pack_config *pack, const struct pb_yaml *node,
 			  struct pb_report *report)
 {
-	const struct pb_yaml *member = pb_yaml_get(node, "password_file");
-	FILE *file;
-	char line[128];
-
-	if (pack->password[0]) {
-		pb_yaml_error(report, member, "password and password_file, expected one of them");
+	if (pack->password_file[0] && pack->password[0])
+		pb_yaml_error(report, password_at(pack, node),
+			      "password and password_file, expected one of them");
+	else if (pack->password_file[0])
+		read_password_file(pack, node, report);
+	else if (pack->password[0])
+		check_password(pack, pack->password, strlen(pack->password), node, report);
+	else if (pack->passkey < 0)
 		return;
-	}
-	file = fopen(pack->password_file, "re");
-	if (!file || !fgets(line, sizeof(line), file)) {
-		pb_yaml_error(report, member,
-			      "can't read '%s' (%s), expected a file with a password",
-			      pack->password_file, file ? "it is empty" : strerror(errno));
-	} else {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (strlen(line) < sizeof(pack->password))
-			strcpy(pack->password, line);
-		else
-			pb_yaml_error(report, member,
-				      "a password of %zu characters, expected at most %d",
-				      strlen(line), PASSWORD_MAX);
-	}
-	if (file)
-		fclose(file);
-}
-
-static void check_password(const struct pb_pack_config *pack, const struct pb_yaml *node,
-			   struct pb_report *report)
-{
-	if (strlen(pack->password) > PASSWORD_MAX)
-		pb_yaml_error(report, pb_yaml_get(node, "password"),
-			      "a password of %zu characters, expected at most %d",
-			      strlen(pack->password), PASSWORD_MAX);
-	if ((pack->password[0] || pack->passkey >= 0) && strncmp(pack->link, "ble:", 4) != 0)
+	if (strncmp(pack->link, "ble:", 4) != 0)
 		pb_yaml_error(report,
-			      pb_yaml_get(node, pack->passkey >= 0	 ? "passkey"
-						: pack->password_file[0] ? "password_file"
-									 : "password"),
+			      pack->passkey >= 0 ? pb_yaml_at(node, "passkey")
+						 : password_at(pack, node),
 			      "link %s has no radio module to log in to, expected a ble: link",
 			      pack->link);
 }
@@ -260,11 +296,9 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 		return;
 	*pack = source.config;
 	if (!config_good_name(pack->name))
-		pb_yaml_error(report, pb_yaml_get(node, "name"),
+		pb_yaml_error(report, pb_yaml_at(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", pack->name);
-	if (pack->password_file[0])
-		read_password(pack, node, report);
-	check_password(pack, node, report);
+	read_password(pack, node, report);
 	/* a poll is two requests, and the next one keeps its distance, too */
 	if (!pb_yaml_get(node, "gap_ms") && pack->gap_ms > pack->poll_ms / 4)
 		pack->gap_ms = pack->poll_ms / 4;
@@ -272,7 +306,7 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	if (pack->stale_after_s == 0)
 		pack->stale_after_s = default_stale_s(pack->poll_ms);
 	else if ((uint64_t)pack->stale_after_s * 1000 <= pack->poll_ms)
-		pb_yaml_error(report, pb_yaml_get(node, "stale_after_s"),
+		pb_yaml_error(report, pb_yaml_at(node, "stale_after_s"),
 			      "stale_after_s %u, expected more than one poll interval (%u ms)",
 			      pack->stale_after_s, pack->poll_ms);
 	pack->link_mark = config_mark(node, "link");
@@ -344,7 +378,7 @@ static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_
 			continue;
 		for (size_t i = 0; i < index; i++)
 			if (strcmp(bluetooth->adapters[i].name, adapter->name) == 0)
-				pb_yaml_error(report, pb_yaml_get(item, "name"),
+				pb_yaml_error(report, pb_yaml_at(item, "name"),
 					      "'%s' stands twice, expected another adapter",
 					      adapter->name);
 	}

@@ -162,7 +162,7 @@ static void check_twice(const struct pb_config *config, size_t index, const stru
 
 		if ((other->kind == PB_LISTEN_RTU) == line && !free_port(listen) &&
 		    strcmp(other->address, listen->address) == 0)
-			pb_yaml_error(report, pb_yaml_get(item, kinds[listen->kind]),
+			pb_yaml_error(report, pb_yaml_at(item, kinds[listen->kind]),
 				      "'%s' stands twice, expected another %s", listen->address,
 				      line ? "line" : "address");
 	}
@@ -205,7 +205,7 @@ static void find_pack(const struct pb_config *config, struct pb_show_config *sho
 		return;
 	}
 	names = config_pack_names(config);
-	config_no_such(pb_yaml_get(item, "pack"), "pack", show->pack, names, report);
+	config_no_such(pb_yaml_at(item, "pack"), "pack", show->pack, names, report);
 	free(names);
 }
 
@@ -225,7 +225,7 @@ static void find_bank(const struct pb_config *config, struct pb_show_config *sho
 		free(names);
 		return;
 	}
-	config_no_such(pb_yaml_get(item, "bank"), "bank", show->bank, names, report);
+	config_no_such(pb_yaml_at(item, "bank"), "bank", show->bank, names, report);
 	free(names);
 }
 
@@ -261,7 +261,7 @@ static int read_units(const struct pb_config *config, struct pb_listen_config *l
 		find_battery(config, show, item, report);
 		for (size_t i = 0; i < index; i++)
 			if (listen->units[i].unit == show->unit)
-				pb_yaml_error(report, pb_yaml_get(item, "unit"),
+				pb_yaml_error(report, pb_yaml_at(item, "unit"),
 					      "unit %d already shows '%s' here, expected another",
 					      show->unit,
 					      listen->units[i].pack[0] ? listen->units[i].pack

@@ -155,7 +155,7 @@ static int compile_shown(struct compiler *c, const struct pb_yaml *item,
 {
 	static const char *const of_numbers[] = {"unit", "scale", "saturate", "values", "absent"};
 
-	ret->field = compile_find_field(c, pb_yaml_get(item, "field"), entry->field);
+	ret->field = compile_find_field(c, pb_yaml_at(item, "field"), entry->field);
 	if (!ret->field || check_element(c, item, ret->field, entry->index) < 0)
 		return -EINVAL;
 	ret->index = (uint16_t)(entry->index < 0 ? 0 : entry->index);
@@ -164,7 +164,7 @@ static int compile_shown(struct compiler *c, const struct pb_yaml *item,
 	for (size_t i = 0; i < PB_ARRAY_SIZE(of_numbers); i++) {
 		if (!pb_yaml_get(item, of_numbers[i]))
 			continue;
-		pb_yaml_error(c->report, pb_yaml_get(item, of_numbers[i]),
+		pb_yaml_error(c->report, pb_yaml_at(item, of_numbers[i]),
 			      "%s is for numbers, expected a width too", of_numbers[i]);
 		return -EINVAL;
 	}

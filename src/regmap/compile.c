@@ -180,22 +180,22 @@ static void check_block(struct compiler *c, const struct block *block, const str
 	uint32_t max = table_is_bits(block->tables) ? BLOCK_BITS_MAX : BLOCK_WORDS_MAX;
 
 	if (block->count > max)
-		pb_yaml_error(c->report, pb_yaml_get(block->node, "count"),
+		pb_yaml_error(c->report, pb_yaml_at(block->node, "count"),
 			      "%u, expected at most %u, so that one request reads the block",
 			      block->count, max);
 	if (block->addr + block->count > 65536)
-		pb_yaml_error(c->report, pb_yaml_get(block->node, "count"),
+		pb_yaml_error(c->report, pb_yaml_at(block->node, "count"),
 			      "the block ends at %u, expected at most 65535",
 			      block->addr + block->count - 1);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(others[i].name, block->name) == 0)
-			pb_yaml_error(c->report, pb_yaml_get(block->node, "name"),
+			pb_yaml_error(c->report, pb_yaml_at(block->node, "name"),
 				      "block '%s' stands twice, expected another name",
 				      block->name);
 		if ((others[i].tables & block->tables) &&
 		    others[i].addr < block->addr + block->count &&
 		    block->addr < others[i].addr + others[i].count)
-			pb_yaml_error(c->report, pb_yaml_get(block->node, "addr"),
+			pb_yaml_error(c->report, pb_yaml_at(block->node, "addr"),
 				      "addresses %u to %u overlap block '%s' (%u to %u)",
 				      block->addr, block->addr + block->count - 1, others[i].name,
 				      others[i].addr, others[i].addr + others[i].count - 1);
@@ -411,7 +411,7 @@ static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *
 	if (file_name && *map->name &&
 	    (strncmp(map->name, file_name, strlen(file_name)) != 0 ||
 	     strcspn(map->name, "+") != strlen(file_name)))
-		pb_yaml_error(report, pb_yaml_get(root, "map"),
+		pb_yaml_error(report, pb_yaml_at(root, "map"),
 			      "map '%s', expected '%s' as the file's name says", map->name,
 			      file_name);
 	if (report->count > before)

@@ -77,9 +77,7 @@ const struct limits row_limits[] = {
 
 const struct pb_yaml *compile_at(const struct source *s, const char *key)
 {
-	const struct pb_yaml *node = pb_yaml_get(s->node, key);
-
-	return node ? node : s->node;
+	return pb_yaml_at(s->node, key);
 }
 
 const struct pb_field *compile_find_field(struct compiler *c, const struct pb_yaml *node,

@@ -8,10 +8,13 @@
 
 void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
 {
+	static const struct pb_yaml nowhere = {.file = "configuration"};
 	char *text;
 	va_list args;
 	int r;
 
+	if (!node)
+		node = &nowhere;
 	va_start(args, format);
 	r = vasprintf(&text, format, args);
 	va_end(args);

@@ -2,11 +2,8 @@
 #include "packbridge/yaml.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
 enum { DEPTH_MAX = 32, SIZE_MAX_BYTES = 1 << 20 };
@@ -311,41 +308,15 @@ int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size
 	return 0;
 }
 
-static int read_all(int fd, char **ret, size_t *ret_len)
-{
-	char *text = malloc(SIZE_MAX_BYTES + 1);
-	size_t len = 0;
-	ssize_t got = 1;
-
-	if (!text)
-		return -ENOMEM;
-	while (got > 0 && len <= SIZE_MAX_BYTES) {
-		got = read(fd, text + len, SIZE_MAX_BYTES + 1 - len);
-		if (got < 0) {
-			int r = -errno;
-
-			free(text);
-			return r;
-		}
-		len += (size_t)got;
-	}
-	*ret = text;
-	*ret_len = len;
-	return 0;
-}
-
 int pb_yaml_load(struct pb_yaml **ret, const char *path, struct pb_report *report)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *text = NULL;
+	char *text = NULL, why[160];
 	size_t len = 0;
-	int r = fd < 0 ? -errno : read_all(fd, &text, &len);
+	int r = pb_file_read(path, SIZE_MAX_BYTES, &text, &len, why, sizeof(why));
 
-	if (fd >= 0)
-		close(fd);
 	if (r < 0) {
-		pb_report_add(report, path, 0, 0, "%s, expected a file that can be read",
-			      strerror(-r));
+		pb_report_add(report, path, 0, 0, "%s, expected %s", why,
+			      r == -EFBIG ? "at most 1 MiB" : "a regular file that can be read");
 		return r;
 	}
 	r = pb_yaml_parse(ret, path, text, len, report);
@@ -374,6 +345,13 @@ const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key)
 		if (member->key && strcmp(member->key, key) == 0)
 			return member;
 	return NULL;
+}
+
+const struct pb_yaml *pb_yaml_at(const struct pb_yaml *node, const char *key)
+{
+	const struct pb_yaml *member = pb_yaml_get(node, key);
+
+	return member ? member : node;
 }
 
 size_t pb_yaml_count(const struct pb_yaml *node)

@@ -2,7 +2,11 @@
 #include "packbridge/config.h"
 #include "suite.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int parse(struct pb_config **ret, const char *text, struct pb_report *report)
 {
@@ -245,6 +249,100 @@ START_TEST(missing_file)
 }
 END_TEST
 
+/* What may stand in a password's file; @says NULL: it is good. */
+static const struct {
+	const char *bytes;
+	size_t len;
+	const char *says;
+} password_files[] = {
+#define BYTES(text) text, sizeof(text) - 1
+	{BYTES("123456"), NULL},
+	{BYTES("123456\n"), NULL},
+	{BYTES("1\r\nsecond line"), NULL},
+	{BYTES(""), "a password of 0 characters"},
+	{BYTES("\n123456\n"), "a password of 0 characters"},
+	{BYTES("\r\n"), "a password of 0 characters"},
+	{BYTES("1234567"), "a password of 7 characters"}, /* 7 to 15 once crashed */
+	{BYTES("123456789012345"), "a password of 15 characters"},
+	{BYTES("1234567890123456\n"), "a password of 16 characters"},
+	{BYTES("12345 \n"), "a blank as character 6"},
+	{BYTES(" 12345\n"), "a blank as character 1"},
+	{BYTES("1234\t\n"), "a control character as character 5"},
+	{BYTES("1234\0\n"), "a control character as character 5"},
+	{BYTES("\0\0\0\0\0\0\0\0\0"), "a password of 9 characters"},
+	{BYTES("123\xC3\xA4"), "a foreign character as character 4"},
+	{BYTES("\xEF\xBB\xBF"
+	       "123456\n"),
+	 "byte order mark"},
+	{BYTES("\xFF\xFE"
+	       "1\0"),
+	 "a foreign character as character 1"},
+};
+
+static int parse_pack(struct pb_report *report, struct pb_config **ret, const char *keys)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "packs: [{name: a, link: 'ble:A4:C1:38:12:34:56', unit: 1, %s}]\n", keys);
+	return parse(ret, text, report);
+}
+
+START_TEST(a_password_from_a_file)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+	char path[] = "/tmp/packbridge-password-XXXXXX", keys[96];
+	const char *says = password_files[_i].says;
+	int fd = mkstemp(path), r;
+
+	ck_assert_int_eq(write(fd, password_files[_i].bytes, password_files[_i].len),
+			 (ssize_t)password_files[_i].len);
+	close(fd);
+	snprintf(keys, sizeof(keys), "password_file: %s", path);
+	r = parse_pack(&report, &config, keys);
+	unlink(path);
+	ck_assert_int_eq(r, says ? -EINVAL : 0);
+	ck_assert_uint_eq(report.count, says ? 1 : 0);
+	if (says)
+		ck_assert_msg(strncmp(report.lines[0], "test.yaml:1:74: ", 16) == 0 &&
+				      strstr(report.lines[0], says),
+			      "%s, expected '%s'", report.lines[0], says);
+	pb_report_clear(&report);
+}
+END_TEST
+
+/* Every way that a password can be wrong, at the key that it came from. */
+static const struct {
+	const char *keys, *where, *says;
+} passwords[] = {
+	{"password: '1234567'", "1:69: ", "7 characters"},
+	{"password: \"12345\\n\"", "1:69: ", "control character"},
+	{"password: '123', password_file: /dev/null", "1:91: ", "one of them"},
+	{"password_file: /dev/urandom", "1:74: ", "is a device"},
+	{"password_file: /dev/null", "1:74: ", "is a device"},
+	{"password_file: /", "1:74: ", "is a folder"},
+	{"password_file: /nowhere/at/all", "1:74: ", "No such file"},
+	{"password_file: /proc/self/environ", "1:74: ", " expected "},
+	{"password_file: /proc/self/exe", "1:74: ", "has more than 4096 bytes"},
+};
+
+START_TEST(a_wrong_password)
+{
+	struct pb_config *config = NULL;
+	struct pb_report report = {0};
+	char where[32];
+
+	snprintf(where, sizeof(where), "test.yaml:%s", passwords[_i].where);
+	ck_assert_int_lt(parse_pack(&report, &config, passwords[_i].keys), 0);
+	ck_assert_uint_eq(report.count, 1);
+	ck_assert_msg(strncmp(report.lines[0], where, strlen(where)) == 0 &&
+			      strstr(report.lines[0], passwords[_i].says),
+		      "%s, expected at %s '%s'", report.lines[0], where, passwords[_i].says);
+	pb_report_clear(&report);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("load");
@@ -256,5 +354,7 @@ int main(void)
 	tcase_add_test(tcase, views);
 	tcase_add_loop_test(tcase, each_error_has_its_place, 0, PB_ARRAY_SIZE(errors));
 	tcase_add_test(tcase, missing_file);
+	tcase_add_loop_test(tcase, a_password_from_a_file, 0, PB_ARRAY_SIZE(password_files));
+	tcase_add_loop_test(tcase, a_wrong_password, 0, PB_ARRAY_SIZE(passwords));
 	return pb_run_suite("config/load", tcase);
 }
