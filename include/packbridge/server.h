@@ -94,6 +94,15 @@ int pb_server_tcp_check(const char *address, char *why, size_t why_cap);
 struct pb_server *pb_server_free(struct pb_server *server);
 PB_DEFINE_FREEP(struct pb_server, pb_server_free)
 
+/** Closes the listening sockets, for another server to have the port. Clients stay. */
+void pb_server_pause(struct pb_server *server);
+/**
+ * Listens again after pb_server_pause(), on @address, which it had before, and the same port; does
+ * nothing to one that listens.
+ * @return 0; negative errno with the reason in @why.
+ */
+int pb_server_resume(struct pb_server *server, const char *address, char *why, size_t why_cap);
+
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret);
 /** One client of a server. */
 struct pb_client_info {
@@ -181,14 +190,22 @@ struct pb_control_backend {
 };
 
 /**
- * Listens on the Unix socket @path with the file mode @mode. A file that a crash left there is
- * replaced. More than PB_CONTROL_CLIENTS wait in the kernel's queue. A client has 2 s for its
- * question, and 2 s to take the answer.
- * @return 0; negative errno, -EADDRINUSE when somebody listens there.
+ * Listens on the Unix socket @path with the file mode @mode. A socket there that nobody listens on
+ * any more is replaced; nothing else is, and symbolic links are not followed. More than
+ * PB_CONTROL_CLIENTS wait in the kernel's queue. A client has 2 s for its question, and 2 s to take
+ * the answer.
+ * @return 0; negative errno with the reason in @why: -EEXIST what is there is no socket,
+ *         -EADDRINUSE somebody listens there.
  */
 int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
-		   const struct pb_control_backend *backend, void *userdata);
-/** Removes the socket's file, too. */
+		   const struct pb_control_backend *backend, void *userdata, char *why,
+		   size_t why_cap);
+/**
+ * Only looks whether a socket could be made at @path; one that is there may be in use.
+ * @return 0; -EEXIST, -ENAMETOOLONG with the reason in @why.
+ */
+int pb_control_check(const char *path, char *why, size_t why_cap);
+/** Removes the socket's file, too, if it still is the one that was made. */
 struct pb_control *pb_control_free(struct pb_control *control);
 PB_DEFINE_FREEP(struct pb_control, pb_control_free)
 

@@ -232,21 +232,33 @@ static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
 		       enum pb_socket which, struct pb_control **ret, struct pb_report *report)
 {
 	const struct pb_socket_config *socket = &config->sockets[which];
-	char why[PB_CONFIG_LINK + 64];
+	char why[PB_CONFIG_LINK + 256];
 	int r = pb_control_new(ret, bridge->hub, socket->path, socket_kinds[which].mode,
-			       &socket_kinds[which].backend, bridge);
+			       &socket_kinds[which].backend, bridge, why, sizeof(why));
 
 	if (r >= 0)
 		return 0;
-	snprintf(why, sizeof(why), "%s socket %s: %s", pb_socket_name(which), socket->path,
-		 strerror(-r));
 	if (socket->fixed) {
 		mark_error(report, config, socket->mark, why);
 		return r;
 	}
 	/* nobody asked for it: the usual place needs a folder that only an installed unit has */
-	pb_log(r == -ENOENT || r == -EACCES ? PB_LOG_DEBUG : PB_LOG_WARNING, "%s", why);
+	pb_log(r == -ENOENT || r == -EACCES ? PB_LOG_DEBUG : PB_LOG_WARNING, "%s socket %s",
+	       pb_socket_name(which), why);
 	return 0;
+}
+
+/* Another path; or the same, when the socket could not be made there. */
+static bool socket_moves(const struct pb_bridge *bridge, const struct pb_config *config,
+			 enum pb_socket which)
+{
+	return !bridge->sockets[which] ||
+	       strcmp(config->sockets[which].path, bridge->site->config->sockets[which].path) != 0;
+}
+
+static bool page_moves(const struct pb_bridge *bridge, const struct pb_config *config)
+{
+	return !bridge->http || strcmp(config->http, bridge->site->config->http) != 0;
 }
 
 static int bury_sockets(sd_event_source *source, void *userdata)
@@ -410,6 +422,8 @@ struct next {
 	struct pb_adapter_limit *limits;
 	struct site *site;
 	struct listeners listeners;
+	bool moves[PB_SOCKETS],
+		page_moves; /* sockets and http count; else the earlier ones go on */
 	struct pb_control *sockets[PB_SOCKETS];
 	struct pb_http *http;
 };
@@ -429,18 +443,20 @@ static int next_make(struct pb_bridge *bridge, const struct pb_config *config, s
 {
 	struct listeners_setup listeners = listeners_setup(bridge);
 	struct site_setup site = site_setup(bridge, config, maps);
-	const struct pb_config *before = bridge->site->config;
 	int r = pb_bridge_check(config, maps, report);
 
 	if (r >= 0)
 		r = bluez_limits(config, &next->limits);
 	if (r >= 0)
 		r = site_new(&next->site, &site, bridge->site, report);
-	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++)
-		if (strcmp(config->sockets[i].path, before->sockets[i].path) != 0)
+	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++) {
+		next->moves[i] = socket_moves(bridge, config, (enum pb_socket)i);
+		if (next->moves[i])
 			r = make_socket(bridge, config, (enum pb_socket)i, &next->sockets[i],
 					report);
-	if (r >= 0 && strcmp(config->http, before->http) != 0)
+	}
+	next->page_moves = page_moves(bridge, config);
+	if (r >= 0 && next->page_moves)
 		r = make_http(bridge, config, &next->http, report);
 	if (r >= 0)
 		r = listeners_prepare(&next->listeners, &listeners, next->site, &bridge->listeners,
@@ -452,8 +468,7 @@ static int next_make(struct pb_bridge *bridge, const struct pb_config *config, s
 static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_report *report)
 {
 	struct listeners_setup listeners = listeners_setup(bridge);
-	const struct pb_config *before = bridge->site->config, *config = next->site->config;
-	struct pb_bluez_config bluez = bluez_config(config, next->limits);
+	struct pb_bluez_config bluez = bluez_config(next->site->config, next->limits);
 
 	teller_restart(bridge->teller);
 	site_take(next->site, bridge->site);
@@ -464,12 +479,12 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	pb_bluez_configure(bridge->bluez, &bluez);
 	free(bridge->limits);
 	bridge->limits = next->limits;
-	if (strcmp(config->http, before->http) != 0) {
+	if (next->page_moves) {
 		pb_http_free(bridge->http);
 		bridge->http = next->http;
 	}
 	for (int i = 0; i < PB_SOCKETS; i++) {
-		if (strcmp(config->sockets[i].path, before->sockets[i].path) == 0)
+		if (!next->moves[i])
 			continue;
 		pb_control_free(bridge->old_sockets[i]);
 		bridge->old_sockets[i] = bridge->sockets[i];
@@ -478,12 +493,43 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	}
 }
 
+/*
+ * Once more, when an address is in use: perhaps by a listener or a page of ours that goes. These
+ * make room first, and come back if that was not all.
+ */
+static int next_make_room(struct pb_bridge *bridge, const struct pb_config *config,
+			  struct pb_maps *maps, struct next *next, struct pb_report *report)
+{
+	const struct pb_config *before = bridge->site->config;
+	bool page_goes = bridge->http && page_moves(bridge, config);
+	int r = listeners_make_room(&bridge->listeners, config);
+
+	if (r < 0 || (r == 0 && !page_goes))
+		return -EADDRINUSE;
+	if (page_goes)
+		bridge->http = pb_http_free(bridge->http);
+	pb_report_clear(report);
+	next_clear(next);
+	*next = (struct next){0};
+	r = next_make(bridge, config, maps, next, report);
+	if (r >= 0)
+		return r;
+	next_clear(next);
+	*next = (struct next){0};
+	listeners_return(&bridge->listeners);
+	if (page_goes)
+		make_http(bridge, before, &bridge->http, report);
+	return r;
+}
+
 int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, struct pb_maps *maps,
 		     struct pb_report *report)
 {
 	struct next next = {0};
 	int r = next_make(bridge, config, maps, &next, report);
 
+	if (r == -EADDRINUSE)
+		r = next_make_room(bridge, config, maps, &next, report);
 	if (r < 0) {
 		next_clear(&next);
 		return r;

@@ -83,6 +83,23 @@ static void check_listen(const struct pb_config *config, const struct pb_listen_
 			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
 }
 
+/* The usual places are nobody's wish: what is wrong with them is a warning at the start. */
+static void check_sockets(const struct pb_config *config, struct pb_report *report)
+{
+	const struct pb_socket_config *sockets = config->sockets;
+	char why[PB_CONFIG_LINK + 256];
+
+	for (int i = 0; i < PB_SOCKETS; i++)
+		if (sockets[i].fixed && pb_control_check(sockets[i].path, why, sizeof(why)) < 0)
+			mark_error(report, config, sockets[i].mark, why);
+	if (strcmp(sockets[PB_SOCKET_CONTROL].path, sockets[PB_SOCKET_STATUS].path) != 0)
+		return;
+	mark_error(report, config,
+		   sockets[PB_SOCKET_STATUS].fixed ? sockets[PB_SOCKET_STATUS].mark
+						   : sockets[PB_SOCKET_CONTROL].mark,
+		   "control and status are one path, expected two sockets");
+}
+
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
 {
 	char why[512];
@@ -95,6 +112,7 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 	check_map(config, (struct pb_mark){0}, GATEWAY_MAP, PB_SCOPE_GATEWAY, maps, report);
 	for (size_t i = 0; i < config->listen_count; i++)
 		check_listen(config, &config->listens[i], maps, report);
+	check_sockets(config, report);
 	if (config->http[0] && pb_server_tcp_check(config->http, why, sizeof(why)) < 0)
 		mark_error(report, config, config->http_mark, why);
 	return report->count ? -EINVAL : 0;

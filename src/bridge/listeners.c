@@ -62,12 +62,20 @@ static bool goes_on(const struct pb_listen_config *a, const struct pb_listen_con
 		a->echo == b->echo);
 }
 
-static size_t find_kept(const struct listeners *before, const struct pb_listen_config *listen)
+/*
+ * Which listener of @before each of @config goes on from: @ret[i] is 1 + its place, 0 for none.
+ * Each is taken once: several of one address, as port 0 allows, are several sockets.
+ */
+static void find_kept(const struct listeners *before, const struct pb_config *config, size_t *ret)
 {
-	for (size_t i = 0; before && i < before->config->listen_count; i++)
-		if (goes_on(&before->config->listens[i], listen))
-			return i + 1;
-	return 0;
+	for (size_t old = 0; before && old < before->config->listen_count; old++) {
+		for (size_t i = 0; i < config->listen_count; i++) {
+			if (ret[i] || !goes_on(&before->config->listens[old], &config->listens[i]))
+				continue;
+			ret[i] = old + 1;
+			break;
+		}
+	}
 }
 
 int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup,
@@ -75,12 +83,16 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		      struct pb_report *report)
 {
 	const struct pb_config *config = site->config;
+	size_t *kept = calloc(config->listen_count, sizeof(*kept));
 	int r = 0;
 
 	*ret = (struct listeners){.config = config};
 	ret->all = calloc(config->listen_count, sizeof(*ret->all));
-	if (!ret->all)
+	if (!ret->all || !kept) {
+		free(kept);
 		return -ENOMEM;
+	}
+	find_kept(before, config, kept);
 	/* all are tried, so that every one in use is said in one go */
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
@@ -88,7 +100,7 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		struct pb_server_config socket;
 		char why[512];
 
-		listener->kept = find_kept(before, listen);
+		listener->kept = kept[i];
 		if (listener->kept || listen->kind == PB_LISTEN_RTU)
 			continue;
 		socket_config(listen, &socket);
@@ -98,9 +110,45 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		mark_error(report, config, listen->mark, why);
 		r = -EADDRINUSE;
 	}
+	free(kept);
 	if (r < 0)
 		listeners_clear(ret);
 	return r;
+}
+
+int listeners_make_room(const struct listeners *before, const struct pb_config *config)
+{
+	size_t *kept = calloc(config->listen_count, sizeof(*kept));
+	int count = 0;
+
+	if (!kept)
+		return -ENOMEM;
+	find_kept(before, config, kept);
+	for (size_t old = 0; old < before->config->listen_count; old++) {
+		size_t i = 0;
+
+		while (i < config->listen_count && kept[i] != old + 1)
+			i++;
+		if (i < config->listen_count || !before->all[old].server)
+			continue;
+		pb_server_pause(before->all[old].server);
+		count++;
+	}
+	free(kept);
+	return count;
+}
+
+void listeners_return(const struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->config->listen_count; i++) {
+		const struct pb_listen_config *listen = &listeners->config->listens[i];
+		char why[512];
+
+		if (listeners->all[i].server &&
+		    pb_server_resume(listeners->all[i].server, listen->address, why, sizeof(why)) <
+			    0)
+			pb_log(PB_LOG_ERR, "%s", why);
+	}
 }
 
 /* @return 0; negative with the reason in @why, and it goes on with its old settings */

@@ -37,6 +37,14 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		      const struct site *site, const struct listeners *before,
 		      struct pb_report *report);
 /**
+ * Those of @before that @config does not go on from take no more clients, so that their ports are
+ * free for others: 127.0.0.1:502 can become 0.0.0.0:502. Their clients stay for now.
+ * @return how many there are; -ENOMEM.
+ */
+int listeners_make_room(const struct listeners *before, const struct pb_config *config);
+/** The way back from listeners_make_room(); what does not succeed is logged. */
+void listeners_return(const struct listeners *listeners);
+/**
  * Shows @site from now on: takes over from @before (NULL: nothing) what goes on, closes the rest of
  * it, opens the lines.
  */

@@ -164,6 +164,21 @@ int pb_address_parse(struct pb_address *ret, const char *text, char *why, size_t
 	return 0;
 }
 
+static void endpoint_set_port(struct pb_endpoint *endpoint, uint16_t port)
+{
+	if (endpoint->addr.any.sa_family == AF_INET6)
+		endpoint->addr.v6.sin6_port = htons(port);
+	else
+		endpoint->addr.v4.sin_port = htons(port);
+}
+
+void pb_address_set_port(struct pb_address *address, uint16_t port)
+{
+	endpoint_set_port(&address->first, port);
+	if (address->kind != PB_ADDRESS_ONE)
+		endpoint_set_port(&address->second, port);
+}
+
 int pb_server_tcp_check(const char *address, char *why, size_t why_cap)
 {
 	struct pb_address parsed;
@@ -329,7 +344,7 @@ static int listen_second(struct pb_endpoint endpoint, uint16_t port, int *socket
 {
 	int r;
 
-	endpoint.addr.v6.sin6_port = htons(port);
+	endpoint_set_port(&endpoint, port);
 	r = listen_on(&endpoint);
 	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
 		return 0;

@@ -38,6 +38,9 @@ struct pb_address {
  */
 int pb_address_parse(struct pb_address *ret, const char *text, char *why, size_t why_cap);
 
+/** Another port than the one that was parsed. */
+void pb_address_set_port(struct pb_address *address, uint16_t port);
+
 /**
  * Opens listening, non-blocking sockets for @address.
  * @text: the address as configured, for messages.

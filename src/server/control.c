@@ -6,6 +6,7 @@
 #include "door.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 enum {
 	BACKLOG = 64,
 	LINE_MAX_LEN = 256,
+	PATH_MAX_LEN = 94,     /* of 107, with room for a name beside it */
 	SEND_MAX = 65536,      /* a turn */
 	PATIENCE_US = 2000000, /* for the line to come, and again for the answer to be taken */
 };
@@ -48,6 +50,8 @@ struct pb_control {
 	mode_t mode;
 	struct door door;
 	struct sockaddr_un address;
+	bool ours; /* the file was made: */
+	struct stat file;
 	struct client clients[PB_CONTROL_CLIENTS];
 };
 
@@ -185,8 +189,19 @@ static void on_client(void *userdata, int fd)
 		door_hold(&control->door, true);
 }
 
-/* @return true when a socket file is there that nobody listens on: a crash left it behind. */
-static bool left_behind(const struct sockaddr_un *address)
+/* ---- the file ---- */
+
+/* What stands at @path itself: symbolic links are not followed. @return 0; -ENOENT; -EEXIST: it is
+ * no socket. */
+static int look_at(const char *path, struct stat *ret)
+{
+	if (lstat(path, ret) < 0)
+		return -errno;
+	return S_ISSOCK(ret->st_mode) ? 0 : -EEXIST;
+}
+
+/* @return true when nobody listens on the socket: a crash left it behind. */
+static bool is_dead(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool dead = fd >= 0 &&
@@ -198,21 +213,145 @@ static bool left_behind(const struct sockaddr_un *address)
 	return dead;
 }
 
-static int bind_path(int fd, const struct sockaddr_un *address, mode_t mode)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Renames a file, and replaces nothing. @return 0; -EEXIST, -errno. */
+static int move_file(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	/* a file system that can't */
+	return link(from, to) < 0 || unlink(from) < 0 ? -errno : 0;
+}
+
+/*
+ * Removes the file @path if it is the socket @which. Between a look and unlink() another may take
+ * its place: another daemon's, that starts too, or somebody's file. So whatever stands there is
+ * moved aside in one step, looked at, and put back if it is not meant.
+ */
+static int remove_socket(const char *path, const struct stat *which)
+{
+	char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 32];
+	struct stat info;
+	int r = look_at(path, &info);
+
+	if (r == 0 && !is_same(&info, which))
+		r = -EADDRINUSE;
+	if (r < 0)
+		return r;
+	snprintf(aside, sizeof(aside), "%s.going-%d", path, (int)getpid());
+	if (rename(path, aside) < 0)
+		return -errno;
+	r = look_at(aside, &info);
+	if (r == 0 && !is_same(&info, which))
+		r = -EADDRINUSE;
+	if (r == 0)
+		return unlink(aside) < 0 ? -errno : 0;
+	move_file(aside, path); /* where there is something else by now, it stays aside */
+	return r;
+}
+
+int pb_control_check(const char *path, char *why, size_t why_cap)
+{
+	struct stat info;
+
+	if (strlen(path) > PATH_MAX_LEN) {
+		snprintf(why, why_cap, "'%s', expected a path of at most %d characters", path,
+			 PATH_MAX_LEN);
+		return -ENAMETOOLONG;
+	}
+	if (look_at(path, &info) != -EEXIST)
+		return 0;
+	snprintf(why, why_cap,
+		 "%s is there and is no socket, expected a path that is free: remove that file if "
+		 "nobody needs it, or choose another path",
+		 path);
+	return -EEXIST;
+}
+
+static int explain(int r, const char *path, char *why, size_t why_cap)
+{
+	if (r == -EADDRINUSE)
+		snprintf(why, why_cap,
+			 "%s: a program listens there, perhaps another packbridge: stop it, or "
+			 "choose another path",
+			 path);
+	else if (r == -ENOENT)
+		snprintf(why, why_cap, "%s: its folder is not there", path);
+	else
+		snprintf(why, why_cap, "%s: %s", path, strerrordesc_np(-r));
+	return r;
+}
+
+/* Binds to a name that nobody else uses; a process of our number may have died there. */
+static int bind_beside(int fd, const struct sockaddr_un *address)
 {
 	const struct sockaddr *any = (const struct sockaddr *)address;
+	struct stat info;
+	int r;
 
+	if (bind(fd, any, sizeof(*address)) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	r = look_at(address->sun_path, &info);
+	if (r == 0)
+		r = is_dead(address) ? remove_socket(address->sun_path, &info) : -EADDRINUSE;
+	return r < 0 || bind(fd, any, sizeof(*address)) == 0 ? r : -errno;
+}
+
+/* Gives the file its name; what stands there already goes if it is a socket that nobody has. */
+static int publish(const struct pb_control *control, const char *from)
+{
+	const char *path = control->address.sun_path;
+	struct stat info;
+	int r = move_file(from, path);
+
+	if (r != -EEXIST)
+		return r;
+	r = look_at(path, &info);
+	if (r == 0)
+		r = is_dead(&control->address) ? remove_socket(path, &info) : -EADDRINUSE;
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = move_file(from, path);
+	return r == -EEXIST ? -EADDRINUSE : r;
+}
+
+/*
+ * The socket is made under another name and moved when it listens, with its mode: nobody sees it
+ * before, and another daemon that starts at the same time does not take it for dead. Not by
+ * rename(), which would replace whatever has come there.
+ */
+static int make_file(struct pb_control *control, int fd)
+{
+	struct sockaddr_un beside = control->address;
+	int r;
+
+	snprintf(beside.sun_path, sizeof(beside.sun_path), "%.*s.%d", PATH_MAX_LEN,
+		 control->address.sun_path, (int)getpid());
 	/* the file gets the socket's mode less the umask: first too little, then what is meant */
 	if (fchmod(fd, 0600) < 0)
 		return -errno;
-	if (bind(fd, any, sizeof(*address)) < 0) {
-		if (errno != EADDRINUSE || !left_behind(address))
-			return -errno;
-		unlink(address->sun_path);
-		if (bind(fd, any, sizeof(*address)) < 0)
-			return -errno;
-	}
-	return chmod(address->sun_path, mode) < 0 ? -errno : 0;
+	r = bind_beside(fd, &beside);
+	if (r < 0)
+		return r;
+	r = look_at(beside.sun_path, &control->file);
+	if (r == 0 &&
+	    (fchmodat(AT_FDCWD, beside.sun_path, control->mode, AT_SYMLINK_NOFOLLOW) < 0 ||
+	     listen(fd, BACKLOG) < 0))
+		r = -errno;
+	if (r == 0)
+		r = publish(control, beside.sun_path);
+	if (r < 0)
+		unlink(beside.sun_path);
+	control->ours = r == 0;
+	return r;
 }
 
 static int start(struct pb_control *control, struct pb_hub *hub)
@@ -221,11 +360,7 @@ static int start(struct pb_control *control, struct pb_hub *hub)
 
 	if (fd < 0)
 		return -errno;
-	r = bind_path(fd, &control->address, control->mode);
-	if (r < 0)
-		control->address.sun_path[0] = '\0'; /* not ours to remove */
-	else if (listen(fd, BACKLOG) < 0)
-		r = -errno;
+	r = make_file(control, fd);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -234,16 +369,17 @@ static int start(struct pb_control *control, struct pb_hub *hub)
 }
 
 int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
-		   const struct pb_control_backend *backend, void *userdata)
+		   const struct pb_control_backend *backend, void *userdata, char *why,
+		   size_t why_cap)
 {
 	PB_CLEANUP(pb_control_freep) struct pb_control *control = NULL;
-	int r;
+	int r = pb_control_check(path, why, why_cap);
 
-	if (strlen(path) >= sizeof(control->address.sun_path))
-		return -ENAMETOOLONG;
+	if (r < 0)
+		return r;
 	control = calloc(1, sizeof(*control));
 	if (!control)
-		return -ENOMEM;
+		return explain(-ENOMEM, path, why, why_cap);
 	control->door.fd = -1;
 	control->backend = backend;
 	control->mode = mode;
@@ -255,7 +391,7 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 		control->clients[i] = (struct client){.control = control, .fd = -1};
 	r = start(control, hub);
 	if (r < 0)
-		return r;
+		return explain(r, path, why, why_cap);
 	*ret = control;
 	control = NULL;
 	return 0;
@@ -265,11 +401,12 @@ struct pb_control *pb_control_free(struct pb_control *control)
 {
 	if (!control)
 		return NULL;
+	/* while the socket is open, no other file gets its inode's number */
+	if (control->ours)
+		remove_socket(control->address.sun_path, &control->file);
 	door_close(&control->door);
 	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
 		end(&control->clients[i]);
-	if (control->address.sun_path[0])
-		unlink(control->address.sun_path);
 	sd_event_unref(control->event);
 	free(control);
 	return NULL;

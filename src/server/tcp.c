@@ -373,6 +373,28 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 	return 0;
 }
 
+void pb_server_pause(struct pb_server *server)
+{
+	for (size_t i = 0; i < server->listener_count; i++)
+		close(server->listeners[i].fd);
+	server->listener_count = 0;
+}
+
+int pb_server_resume(struct pb_server *server, const char *address, char *why, size_t why_cap)
+{
+	struct pb_address parsed;
+	int r;
+
+	if (server->listener_count)
+		return 0;
+	r = pb_address_parse(&parsed, address, why, why_cap);
+	if (r < 0)
+		return r;
+	pb_address_set_port(&parsed, server->port); /* of port 0, the one that it got */
+	r = make_listeners(server, &parsed, address, why, why_cap);
+	return r < 0 ? r : watch_listeners(server, EPOLLIN, false);
+}
+
 struct pb_server *pb_server_free(struct pb_server *server)
 {
 	struct pb_server **at;

@@ -8,12 +8,14 @@
 
 #include "packbridge/base.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <modbus.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SEQUENCE = 2, SOC = 17, BANK_SOC = 22 };
@@ -116,6 +118,45 @@ static modbus_t *connect_port(uint16_t port)
 static modbus_t *connect_daemon(void)
 {
 	return connect_port(daemon_port(&packbridge, "127.0.0.1:0"));
+}
+
+/* The port of the last listener of that address that was said. */
+static uint16_t last_port(const char *address)
+{
+	char line[64];
+	const char *found = NULL;
+	unsigned int port = 0;
+
+	snprintf(line, sizeof(line), " on %s, port ", address);
+	for (const char *at = packbridge.said; (at = strstr(at, line)); at++)
+		found = at;
+	ck_assert_ptr_nonnull(found);
+	sscanf(found + strlen(line), "%u", &port);
+	return (uint16_t)port;
+}
+
+static int listen_at(const char *host, unsigned int port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+
+	ck_assert_int_eq(inet_pton(AF_INET, host, &address.sin_addr), 1);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(fd, 5), 0);
+	return fd;
+}
+
+/* A port that nobody has, by the kernel's choice. */
+static unsigned int free_port(void)
+{
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+	int fd = listen_at("127.0.0.1", 0);
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	close(fd);
+	return ntohs(address.sin_port);
 }
 
 static int read_one(modbus_t *ctx, int unit, int addr)
@@ -295,6 +336,150 @@ START_TEST(a_control_socket_that_can_not_be)
 }
 END_TEST
 
+/* A socket's path where a file of the user's stands: at a reload, by check, and at the start. */
+START_TEST(a_file_at_the_path_of_a_socket)
+{
+	const char *check[] = {"check", "-c", file, NULL}, *run[] = {"run", "-c", file, NULL};
+	modbus_t *ctx = connect_daemon();
+	char text[1024], messages[1024];
+
+	/* the configuration itself */
+	snprintf(text, sizeof(text), "control: %s\nstatus: %s\npacks:\n%s%s", control, file, HOUSE,
+		 TCP);
+	write_over("reload.yaml", text);
+	ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+	ck_assert_msg(strstr(messages, "reload.yaml:2:9: ") && strstr(messages, "is no socket"),
+		      "%s", messages);
+	ck_assert_int_eq(read_one(ctx, 17, SOC), 400);
+	ck_assert_int_eq(daemon_messages(messages, sizeof(messages), check), 1);
+	ck_assert_ptr_nonnull(strstr(messages, "reload.yaml:2:9: "));
+	ck_assert_int_eq(daemon_messages(messages, sizeof(messages), run), 1);
+	ck_assert_ptr_nonnull(strstr(messages, "reload.yaml:2:9: "));
+	/* it is all there still */
+	write_over("other", text);
+	snprintf(messages, sizeof(messages), "cmp -s %s/other %s", folder, file);
+	ck_assert_int_eq(system(messages), 0); /* NOLINT(cert-env33-c) */
+	modbus_free(ctx);
+}
+END_TEST
+
+/* Two sockets of one address are two, also after a reload. */
+START_TEST(several_listeners_of_port_0)
+{
+	const char *twice = "listen:\n  - tcp: 127.0.0.1:0\n"
+			    "  - tcp: 127.0.0.1:0\n    units: [{unit: 5, pack: store}]\n"
+			    "  - tcp: 127.0.0.3:0\n";
+	modbus_t *first = connect_daemon(), *second;
+
+	write_config(HOUSE STORE, twice);
+	reload();
+	daemon_port(&packbridge, "127.0.0.3:0"); /* it is said last */
+	second = connect_port(last_port("127.0.0.1:0"));
+	ck_assert_int_eq(read_one(first, 1, SOC), 640);
+	ck_assert_int_eq(read_one(second, 5, SOC), 400);
+	ck_assert_int_eq(read_one(second, 1, SOC), -EMBXGPATH);
+	for (int i = 0; i < 3; i++) {
+		reload();
+		ck_assert_int_eq(read_one(first, 1, SOC), 640);
+		ck_assert_int_eq(read_one(second, 5, SOC), 400);
+	}
+	write_config(HOUSE STORE, TCP);
+	reload();
+	ck_assert_int_eq(read_one(first, 1, SOC), 640);
+	ck_assert_int_lt(read_one(second, 5, SOC), 0);
+	modbus_free(first);
+	modbus_free(second);
+}
+END_TEST
+
+/* A listener moves on its own port, in steps that no two of them could stand beside each other. */
+START_TEST(a_listener_moves_on_its_port)
+{
+	static const char *const steps[] = {
+		"tcp: '127.0.0.1",	    "tcp: '0.0.0.0",   "tcp: '*", "tcp: '127.0.0.1",
+		"rtu-over-tcp: '127.0.0.1", "tcp: '127.0.0.1",
+	};
+	unsigned int port = free_port();
+	char listen[128], messages[2048];
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(steps); i++) {
+		modbus_t *ctx;
+
+		snprintf(listen, sizeof(listen), "listen:\n  - %s:%u'\n", steps[i], port);
+		write_config(HOUSE, listen);
+		reload();
+		if (strstr(steps[i], "rtu"))
+			continue;
+		ctx = connect_port((uint16_t)port);
+		ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+		/* with something else wrong, all is as before, and this client stays */
+		snprintf(listen, sizeof(listen),
+			 "listen:\n  - rtu-over-tcp: 127.0.0.1:%u\n  - tcp: 192.0.2.1:1502\n",
+			 port);
+		write_config(HOUSE, listen);
+		ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+		ck_assert_msg(strstr(messages, "192.0.2.1") && !strstr(messages, "127.0.0.1"), "%s",
+			      messages);
+		ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+		modbus_free(ctx);
+		ctx = connect_port((uint16_t)port);
+		ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+		modbus_free(ctx);
+	}
+}
+END_TEST
+
+/* What another program has is still refused, with the old one back in its place. */
+START_TEST(a_port_that_another_program_has)
+{
+	unsigned int port = free_port();
+	char listen[128], messages[2048];
+	modbus_t *ctx;
+	int other;
+
+	snprintf(listen, sizeof(listen), "listen:\n  - tcp: 127.0.0.2:%u\n", port);
+	write_config(HOUSE, listen);
+	reload();
+	other = listen_at("127.0.0.1", port);
+	snprintf(listen, sizeof(listen), "listen:\n  - tcp: 0.0.0.0:%u\n", port);
+	write_config(HOUSE, listen);
+	ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+	ck_assert_msg(strstr(messages, "another program"), "%s", messages);
+	ctx = modbus_new_tcp("127.0.0.2", (int)port);
+	ck_assert_int_eq(modbus_connect(ctx), 0);
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	modbus_free(ctx);
+	close(other);
+}
+END_TEST
+
+/* A page and a listener exchange their ports; and back when that can't be. */
+START_TEST(page_and_listener_exchange_ports)
+{
+	unsigned int a = free_port(), b = free_port();
+	char text[256], messages[2048];
+	modbus_t *ctx;
+
+	snprintf(text, sizeof(text), "http: 127.0.0.1:%u\nlisten:\n  - tcp: 127.0.0.1:%u\n", a, b);
+	write_config(HOUSE, text);
+	reload();
+	snprintf(text, sizeof(text), "http: 127.0.0.1:%u\nlisten:\n  - tcp: 127.0.0.1:%u\n", b, a);
+	write_config(HOUSE, text);
+	reload();
+	ctx = connect_port((uint16_t)a);
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	snprintf(text, sizeof(text),
+		 "http: 127.0.0.1:%u\nlisten:\n  - tcp: 127.0.0.1:%u\n  - tcp: 192.0.2.1:%u\n", a,
+		 b, a);
+	write_config(HOUSE, text);
+	ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
+	modbus_free(ctx);
+	ctx = connect_port((uint16_t)b); /* the page is there again */
+	modbus_free(ctx);
+}
+END_TEST
+
 START_TEST(again_and_again)
 {
 	modbus_t *ctx = connect_daemon();
@@ -321,6 +506,11 @@ int main(void)
 	tcase_add_test(tcase, listeners_come_and_go);
 	tcase_add_test(tcase, the_control_socket_moves);
 	tcase_add_test(tcase, a_control_socket_that_can_not_be);
+	tcase_add_test(tcase, a_file_at_the_path_of_a_socket);
+	tcase_add_test(tcase, several_listeners_of_port_0);
+	tcase_add_test(tcase, a_listener_moves_on_its_port);
+	tcase_add_test(tcase, a_port_that_another_program_has);
+	tcase_add_test(tcase, page_and_listener_exchange_ports);
 	tcase_add_test(tcase, again_and_again);
 	return pb_run_suite("reload", tcase);
 }
