@@ -175,9 +175,26 @@ struct pb_log_about {
 	const char *client;   /**< its address */
 };
 
+/**
+ * Takes one message, its text without a newline at the end.
+ * @return 0; -EAGAIN: it would have to wait, so the message is left out; another negative errno: it
+ *         goes to stderr.
+ */
+typedef int pb_log_sink(enum pb_log_level level, const struct pb_log_about *about,
+			const char *text);
 /** Messages go to @sink from now on, those of the level that is shown; NULL: to stderr. */
-void pb_log_set_sink(void (*sink)(enum pb_log_level level, const struct pb_log_about *about,
-				  const char *text));
+void pb_log_set_sink(pb_log_sink *sink);
+
+/**
+ * For a program that must not stop because nobody reads its stderr: from now on a message that
+ * would have to wait is left out and counted, and the log is told as soon as it takes something
+ * again. Others who share stderr see no difference.
+ */
+void pb_log_never_wait(void);
+/** Tells the log of what was left out, if it takes it by now; each message does that as well. */
+void pb_log_catch_up(void);
+/** Messages left out since the start; wraps at 2^32. */
+uint32_t pb_log_left_out(void);
 
 /** One line, without the newline. Allocates nothing. */
 void pb_log_about(enum pb_log_level level, const struct pb_log_about *about, const char *format,

@@ -406,6 +406,7 @@ struct pb_gateway {
 	uint32_t refused;    /**< clients that the configuration does not allow, wraps */
 	uint32_t timeouts;   /**< clients closed over half a request, replies not taken or idleness,
 				wraps */
+	uint32_t log_left_out;			/**< messages that the log did not take, wraps */
 	uint16_t unit_status[PB_UNITS_MAX + 1]; /**< by unit id: 0 no such unit, else quality + 1 */
 };
 

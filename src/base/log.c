@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "packbridge/base.h"
 
+#include "stderr.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The mutable globals of the program: every room logs, and none should carry a handle for it. */
 static enum pb_log_level shown = PB_LOG_INFO;
-static void (*sink)(enum pb_log_level level, const struct pb_log_about *about, const char *text);
+static pb_log_sink *sink;
+static struct {
+	uint32_t total;
+	uint32_t unsaid; /* of them, those that the log was not told of yet */
+} left_out;
+
+enum { TEXT_MAX = 1024 };
 
 void pb_log_set_level(enum pb_log_level level)
 {
@@ -19,31 +27,65 @@ bool pb_log_enabled(enum pb_log_level level)
 	return level <= shown;
 }
 
-void pb_log_set_sink(void (*new_sink)(enum pb_log_level level, const struct pb_log_about *about,
-				      const char *text))
+void pb_log_set_sink(pb_log_sink *new_sink)
 {
 	sink = new_sink;
+}
+
+void pb_log_never_wait(void)
+{
+	stderr_never_wait();
+}
+
+uint32_t pb_log_left_out(void)
+{
+	return left_out.total;
+}
+
+/* One write a line, so that lines of several processes do not mix. With a sink, stderr is read by
+ * the same journal, which takes a level in front. */
+static int put_stderr(enum pb_log_level level, const char *text)
+{
+	char line[TEXT_MAX + 8];
+	int len = sink ? snprintf(line, sizeof(line), "<%d>%s\n", (int)level, text)
+		       : snprintf(line, sizeof(line), "%s\n", text);
+
+	return len < 0 ? -EINVAL : stderr_line(line, (size_t)len);
+}
+
+static int put(enum pb_log_level level, const struct pb_log_about *about, const char *text)
+{
+	int r = sink ? sink(level, about, text) : -ENOENT;
+
+	return r == 0 || r == -EAGAIN ? r : put_stderr(level, text);
+}
+
+void pb_log_catch_up(void)
+{
+	static const struct pb_log_about nothing;
+	char text[80];
+
+	if (stderr_rest() < 0 || !left_out.unsaid)
+		return;
+	snprintf(text, sizeof(text), "%u messages were left out, since the log took no more",
+		 left_out.unsaid);
+	if (put(PB_LOG_WARNING, &nothing, text) == 0)
+		left_out.unsaid = 0;
 }
 
 static void log_line(enum pb_log_level level, const struct pb_log_about *about, const char *format,
 		     va_list args)
 {
-	char line[1024];
-	int len = vsnprintf(line, sizeof(line) - 1, format, args);
+	char text[TEXT_MAX];
 
-	if (len < 0)
+	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		return;
-	if ((size_t)len > sizeof(line) - 2)
-		len = (int)sizeof(line) - 2;
-	if (sink) {
-		sink(level, about, line);
+	pb_log_catch_up();
+	/* what comes later must not overtake the word that something is missing */
+	if (!left_out.unsaid && put(level, about, text) == 0)
 		return;
-	}
-	line[len] = '\n';
-	/* one write a line, so that lines of several processes do not mix; a full disk is not our
-	 * end */
-	if (write(STDERR_FILENO, line, (size_t)len + 1) < 0)
-		return;
+	left_out.total++;
+	left_out.unsaid++;
 }
 
 void pb_log(enum pb_log_level level, const char *format, ...)

@@ -38,6 +38,7 @@ static void count_clients(void *userdata, struct pb_gateway *gateway)
 
 	gateway->clients = gateway->requests = gateway->exceptions = 0;
 	gateway->malformed = gateway->evicted = gateway->refused = gateway->timeouts = 0;
+	gateway->log_left_out = pb_log_left_out();
 	for (size_t i = 0; i < bridge->site->config->listen_count; i++) {
 		struct pb_server_stats stats;
 

@@ -90,6 +90,15 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* ---- life ---- */
 
+/* After each event: a log that was full is told what it missed, also when nothing more happens. */
+static int on_any(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	(void)userdata;
+	pb_log_catch_up();
+	return 0;
+}
+
 static int serve(sd_event *event, struct daemon *daemon)
 {
 	struct pb_report report = {0};
@@ -97,9 +106,12 @@ static int serve(sd_event *event, struct daemon *daemon)
 				    daemon);
 
 	if (r >= 0)
+		r = sd_event_add_post(event, NULL, on_any, NULL);
+	if (r >= 0)
 		r = pb_bridge_new(&daemon->bridge, event, daemon->config, daemon->maps, PB_VERSION,
 				  &report);
-	pb_report_print(&report, stderr);
+	for (size_t i = 0; i < report.count; i++)
+		pb_log(PB_LOG_ERR, "%s", report.lines[i]);
 	if (r < 0 && report.count == 0)
 		pb_log(PB_LOG_ERR, "can't start: %s", strerror(-r));
 	pb_report_clear(&report);
@@ -134,6 +146,7 @@ int pb_cli_serve(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow any more is not our end */
 	pb_cli_raise_descriptors();
+	pb_log_never_wait();
 	pb_cli_journal();
 	r = pb_cli_event_new(&event);
 	if (r < 0)

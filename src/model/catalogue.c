@@ -278,6 +278,7 @@ static const struct pb_field gateway_fields[] = {
 	GATEWAY(evicted, NUMBER, NONE, 0, UINT32_MAX, "idle clients closed since the start to let a new one in"),
 	GATEWAY(refused, NUMBER, NONE, 0, UINT32_MAX, "connections refused since the start because `allow` does not have them"),
 	GATEWAY(timeouts, NUMBER, NONE, 0, UINT32_MAX, "clients closed since the start over half a request, replies not taken, or idleness"),
+	GATEWAY(log_left_out, NUMBER, NONE, 0, UINT32_MAX, "messages left out of the log since the start because nobody read it"),
 	{
 		.name = "unit_status", .kind = PB_KIND_ENUM, .min = 0, .max = PB_QUALITY_LOST + 1,
 		.offset = offsetof(struct pb_gateway, unit_status), .size = 2, .indexed = true,

@@ -56,14 +56,18 @@ void daemon_start(struct daemon *daemon, const char *const *args)
 {
 	int ends[2];
 
-	*daemon = (struct daemon){0};
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	daemon_start_at(daemon, args, ends[1], ends[0]);
+	close(ends[1]);
+}
+
+void daemon_start_at(struct daemon *daemon, const char *const *args, int err, int heard)
+{
+	*daemon = (struct daemon){.err = heard};
 	daemon->pid = fork();
 	ck_assert_int_ge(daemon->pid, 0);
 	if (daemon->pid == 0)
-		become(args, ends[1], STDERR_FILENO);
-	close(ends[1]);
-	daemon->err = ends[0];
+		become(args, err, STDERR_FILENO);
 }
 
 const char *daemon_wait_for(struct daemon *daemon, const char *needle)

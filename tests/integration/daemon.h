@@ -17,6 +17,8 @@ struct daemon {
 void daemon_write_file(char *path, size_t cap, const char *name, const char *text);
 /** Starts `packbridge ARGS...` (ended by NULL). */
 void daemon_start(struct daemon *daemon, const char *const *args);
+/** The same with its stderr at @err; what it says is read from @heard. */
+void daemon_start_at(struct daemon *daemon, const char *const *args, int err, int heard);
 /** Reads what it says until @needle is among it (at most 10 s). @return where it stands. */
 const char *daemon_wait_for(struct daemon *daemon, const char *needle);
 /** Waits for listener @address ("127.0.0.1:0") and gives its port. */
