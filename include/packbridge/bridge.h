@@ -55,7 +55,10 @@ PB_DEFINE_FREEP(struct pb_maps, pb_maps_free)
 /** Names of all maps in the folders, sorted, ended by NULL; free with pb_maps_names_free(). */
 int pb_maps_names(struct pb_maps *maps, char ***ret);
 char **pb_maps_names_free(char **names);
-/** @return 0; -ENOENT no such map; -EINVAL with the map's errors in @report. */
+/**
+ * @return 0; -ENOENT no such map; -EINVAL with the map's errors in @report, where they stand once
+ *         however often it is asked for.
+ */
 int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **ret,
 		struct pb_report *report);
 

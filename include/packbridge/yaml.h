@@ -9,15 +9,24 @@
 
 #include <stdio.h>
 
-/** Collected errors "file:line:col: what, expected what". Zero it to start. */
+enum { PB_REPORT_MAX = 100 };
+
+/**
+ * Collected errors "file:line:col: what, expected what". Zero it to start. The first PB_REPORT_MAX
+ * are told, then one line says that there are more: nobody reads them, and a small file can have
+ * millions.
+ */
 struct pb_report {
-	size_t count;
-	char **lines; /**< @count of them, each without a newline */
+	size_t count; /**< errors, told or not */
+	size_t told;  /**< lines, at most PB_REPORT_MAX + 1; less when memory has run out */
+	char **lines; /**< each without a newline */
 };
 
 /** Adds one error. @line and @col count from 1; 0 leaves them out. */
 void pb_report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,
 		   const char *format, ...) PB_PRINTF(5, 6);
+/** @return true: further errors are only counted, so nobody needs to look for good advice. */
+bool pb_report_is_full(const struct pb_report *report);
 void pb_report_print(const struct pb_report *report, FILE *stream);
 void pb_report_clear(struct pb_report *report);
 

@@ -36,14 +36,19 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	bool battery = scope == PB_SCOPE_PACK || scope == PB_SCOPE_BANK;
 	const struct pb_map *map;
 	size_t before = report->count;
-	int r = pb_maps_get(maps, name, &map, report);
 	char text[160];
+	int r;
 
+	if (pb_report_is_full(report))
+		return;
+	r = pb_maps_get(maps, name, &map, report);
 	if (r == -ENOENT) {
 		no_map(maps, name, text, sizeof(text));
 		mark_error(report, config, mark, text);
 	} else if (r < 0 && report->count == before) {
-		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name, strerror(-r));
+		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name,
+			 r == -EINVAL ? "it has the errors that are told above"
+				      : strerrordesc_np(-r));
 		mark_error(report, config, mark, text);
 	} else if (r == 0 && pb_map_scope(map) != scope &&
 		   !(battery && pb_map_scope(map) == PB_SCOPE_BATTERY)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Maps by name, from a list of folders; each is loaded when it is first asked for.
+ * Maps by name, from a list of folders; each is loaded when it is first asked for. That one could
+ * not be loaded is kept as well: however many units want to show it, its errors are told once.
  */
 #include "packbridge/bridge.h"
 
@@ -11,9 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NAME_CAP = 64 };
+
 struct entry {
 	struct entry *next;
-	struct pb_map *map;
+	struct pb_map *map; /* NULL: @error */
+	int error;
+	char name[NAME_CAP];
 };
 
 struct pb_maps {
@@ -70,7 +75,7 @@ struct pb_maps *pb_maps_free(struct pb_maps *maps)
 /* A map's name is a file name, so nothing in it may lead out of the folder. */
 static bool good_name(const char *name)
 {
-	return *name && strlen(name) < 64 &&
+	return *name && strlen(name) < NAME_CAP &&
 	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-+")] == '\0';
 }
 
@@ -94,33 +99,35 @@ static int load(struct pb_maps *maps, const char *name, struct pb_map **ret,
 	return -ENOENT;
 }
 
+static int find(struct pb_maps *maps, const char *name, struct entry **ret,
+		struct pb_report *report)
+{
+	struct entry *entry = maps->loaded;
+
+	while (entry && strcmp(entry->name, name) != 0)
+		entry = entry->next;
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return -ENOMEM;
+		strcpy(entry->name, name);
+		entry->error = load(maps, name, &entry->map, report);
+		entry->next = maps->loaded;
+		maps->loaded = entry;
+	}
+	*ret = entry;
+	return entry->error;
+}
+
 int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **ret,
 		struct pb_report *report)
 {
 	struct entry *entry;
-	int r;
+	int r = good_name(name) ? find(maps, name, &entry, report) : -ENOENT;
 
-	for (entry = maps->loaded; entry; entry = entry->next) {
-		if (strcmp(pb_map_name(entry->map), name) == 0) {
-			*ret = entry->map;
-			return 0;
-		}
-	}
-	if (!good_name(name))
-		return -ENOENT;
-
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return -ENOMEM;
-	r = load(maps, name, &entry->map, report);
-	if (r < 0) {
-		free(entry);
-		return r;
-	}
-	entry->next = maps->loaded;
-	maps->loaded = entry;
-	*ret = entry->map;
-	return 0;
+	if (r == 0)
+		*ret = entry->map;
+	return r;
 }
 
 static bool has(char *const *names, size_t count, const char *name)

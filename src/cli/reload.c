@@ -104,7 +104,7 @@ static void say(struct reload *reload, const struct job *job)
 			pb_report_print(&job->report, out);
 		fclose(out);
 	}
-	for (size_t i = 0; i < job->report.count; i++)
+	for (size_t i = 0; i < job->report.told; i++)
 		pb_log(PB_LOG_ERR, "%s", job->report.lines[i]);
 	tell(&reload->now, text ? text : "", len);
 	free(text);

@@ -110,7 +110,7 @@ static int serve(sd_event *event, struct daemon *daemon)
 	if (r >= 0)
 		r = pb_bridge_new(&daemon->bridge, event, daemon->config, daemon->maps, PB_VERSION,
 				  &report);
-	for (size_t i = 0; i < report.count; i++)
+	for (size_t i = 0; i < report.told; i++)
 		pb_log(PB_LOG_ERR, "%s", report.lines[i]);
 	if (r < 0 && report.count == 0)
 		pb_log(PB_LOG_ERR, "can't start: %s", strerror(-r));

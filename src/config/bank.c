@@ -167,8 +167,8 @@ int config_read_banks(struct pb_config *config, const struct pb_yaml *node,
 {
 	size_t index = 0;
 
-	config->banks =
-		config_items(node, sizeof(*config->banks), &config->bank_count, "banks", report);
+	config->banks = config_items(node, sizeof(*config->banks), PB_UNITS_MAX,
+				     &config->bank_count, "banks", report);
 	if (!config->banks)
 		return config->bank_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next)

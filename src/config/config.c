@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STALE_POLLS = 3, STALE_LEAST_S = 15, PASSWORD_MAX = 6, PASSWORD_FILE_MAX = 4096 };
+enum {
+	STALE_POLLS = 3,
+	STALE_LEAST_S = 15,
+	PASSWORD_MAX = 6,
+	PASSWORD_FILE_MAX = 4096,
+	ADAPTERS_MAX = 64
+};
 
 #define PACK(member)                                                                               \
 	offsetof(struct pack, config.member), sizeof(((struct pb_pack_config *)0)->member)
@@ -137,16 +143,23 @@ struct pb_mark config_mark(const struct pb_yaml *node, const char *key)
 	return (struct pb_mark){at->line, at->col};
 }
 
-void *config_items(const struct pb_yaml *node, size_t size, size_t *ret_count, const char *what,
-		   struct pb_report *report)
+void *config_items(const struct pb_yaml *node, size_t size, size_t max, size_t *ret_count,
+		   const char *what, struct pb_report *report)
 {
+	size_t count = pb_yaml_count(node);
+
 	if (node->type != PB_YAML_SEQUENCE || !node->child) {
 		pb_yaml_error(report, node, "%s, expected a list (lines that start with '- ')",
 			      what);
 		return NULL;
 	}
-	*ret_count = pb_yaml_count(node);
-	return calloc(*ret_count, size);
+	if (count > max) {
+		pb_yaml_error(report, node, "%s, %zu in the list, expected at most %zu", what,
+			      count, max);
+		return NULL;
+	}
+	*ret_count = count;
+	return calloc(count, size);
 }
 
 bool config_good_name(const char *name)
@@ -161,30 +174,54 @@ static uint32_t default_stale_s(uint32_t poll_ms)
 	return polls_s > STALE_LEAST_S ? polls_s : STALE_LEAST_S;
 }
 
-static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
-			 struct pb_report *report)
+/* @return the pack before @count that has the same name or unit; @count: none has. */
+static size_t find_same(const struct pb_config *config, size_t count, bool name)
 {
 	const struct pb_pack_config *pack = &config->packs[count];
+	size_t i = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (; i < count; i++) {
 		const struct pb_pack_config *other = &config->packs[i];
 
 		if (!*other->name || !other->unit) /* it has errors of its own */
 			continue;
-		if (strcmp(other->name, pack->name) == 0)
-			pb_yaml_error(report, pb_yaml_at(node, "name"),
-				      "name '%s' is taken by pack %zu, expected another",
-				      pack->name, i + 1);
-		if (other->unit == pack->unit)
-			pb_yaml_error(report, pb_yaml_at(node, "unit"),
-				      "unit %d already shows pack '%s', expected another",
-				      pack->unit, other->name);
-		/* a pack talks to one of us at a time; simulated ones come as often as asked for */
-		if (strcmp(other->link, pack->link) == 0 && strncmp(pack->link, "sim:", 4) != 0)
-			pb_yaml_error(report, pb_yaml_at(node, "link"),
-				      "link '%s' already leads to pack '%s', expected another",
-				      pack->link, other->name);
+		if (name ? strcmp(other->name, pack->name) == 0 : other->unit == pack->unit)
+			break;
 	}
+	return i;
+}
+
+/* A pack talks to one of us at a time; simulated ones come as often as asked for. */
+static size_t find_same_link(const struct pb_config *config, size_t count)
+{
+	const struct pb_pack_config *pack = &config->packs[count];
+	size_t i = strncmp(pack->link, "sim:", 4) == 0 ? count : 0;
+
+	while (i < count && strcmp(config->packs[i].link, pack->link) != 0)
+		i++;
+	return i;
+}
+
+/* Each is told of the first that it collides with. */
+static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
+			 struct pb_report *report)
+{
+	const struct pb_pack_config *pack = &config->packs[count];
+	size_t name = find_same(config, count, true), unit = find_same(config, count, false);
+	size_t link = find_same_link(config, count);
+
+	if (name < count)
+		pb_yaml_error(report, pb_yaml_at(node, "name"),
+			      "name '%s' is taken by pack %zu, expected another", pack->name,
+			      name + 1);
+	if (unit < count)
+		pb_yaml_error(report, pb_yaml_at(node, "unit"),
+			      "unit %d already shows pack '%s', expected another", pack->unit,
+			      config->packs[unit].name);
+	if (link < count)
+		pb_yaml_error(report, pb_yaml_at(node, "link"),
+			      "link '%s' already leads to pack '%s', expected another", pack->link,
+			      config->packs[link].name);
 }
 
 /* Where a pack's password comes from, which is where errors in it stand. */
@@ -317,9 +354,13 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	check_unique(config, index, node, report);
 }
 
-/* Errors in what holds for all are told once, however many packs there are. */
-static void check_defaults(const struct sections *all, struct pb_report *report)
+/*
+ * Errors in what holds for all are told once, however many packs there are; and what has errors is
+ * not read again for each of them.
+ */
+static void check_defaults(struct sections *all, struct pb_report *report)
 {
+	size_t before = report->count;
 	struct pb_limit_setup limits;
 	struct pb_alarm_setup alarms;
 
@@ -327,6 +368,22 @@ static void check_defaults(const struct sections *all, struct pb_report *report)
 	pb_alarm_preset(&alarms, PB_CHEMISTRY_LIFEPO4);
 	config_read_limits(&limits, all->limits, report);
 	config_read_alarms(&alarms, all->alarms, report);
+	if (report->count > before)
+		all->limits = all->alarms = NULL;
+}
+
+/* Each has a unit of its own. */
+static int check_number(const struct sections *all, struct pb_report *report)
+{
+	size_t packs = all->packs ? pb_yaml_count(all->packs) : 0;
+	size_t banks = all->banks ? pb_yaml_count(all->banks) : 0;
+
+	if (packs + banks <= PB_UNITS_MAX)
+		return 0;
+	pb_yaml_error(report, packs > banks ? all->packs : all->banks,
+		      "%zu packs and %zu banks, expected at most %d in all: each is a unit", packs,
+		      banks, PB_UNITS_MAX);
+	return -EINVAL;
 }
 
 static int read_packs(struct pb_config *config, const struct sections *all,
@@ -334,8 +391,8 @@ static int read_packs(struct pb_config *config, const struct sections *all,
 {
 	size_t index = 0;
 
-	config->packs = config_items(all->packs, sizeof(*config->packs), &config->pack_count,
-				     "packs", report);
+	config->packs = config_items(all->packs, sizeof(*config->packs), PB_UNITS_MAX,
+				     &config->pack_count, "packs", report);
 	if (!config->packs)
 		return config->pack_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = all->packs->child; item; item = item->next)
@@ -355,7 +412,7 @@ const char **config_pack_names(const struct pb_config *config)
 void config_no_such(const struct pb_yaml *node, const char *what, const char *name,
 		    const char *const *names, struct pb_report *report)
 {
-	const char *near = names ? pb_nearest(name, names) : NULL;
+	const char *near = names && !pb_report_is_full(report) ? pb_nearest(name, names) : NULL;
 
 	pb_yaml_error(report, node, "no %s '%s', expected %s%s%s%s", what, name,
 		      near ? "'" : "one of `", near ? near : what, near ? "'" : "s:`",
@@ -367,7 +424,7 @@ static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_
 {
 	size_t index = 0;
 
-	bluetooth->adapters = config_items(node, sizeof(*bluetooth->adapters),
+	bluetooth->adapters = config_items(node, sizeof(*bluetooth->adapters), ADAPTERS_MAX,
 					   &bluetooth->adapter_count, "adapters", report);
 	if (!bluetooth->adapters)
 		return bluetooth->adapter_count ? -ENOMEM : 0;
@@ -433,6 +490,8 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 	if (!config->file)
 		return -ENOMEM;
 	pb_yaml_fill(root, file_rows, &sections, report);
+	if (check_number(&sections, report) < 0)
+		return -EINVAL;
 	check_defaults(&sections, report);
 	r = sections.packs ? read_packs(config, &sections, report) : 0;
 	if (r == 0 && sections.banks)

@@ -9,9 +9,12 @@
 
 /** Where @key stands in @node; the node itself when it is missing. */
 struct pb_mark config_mark(const struct pb_yaml *node, const char *key);
-/** @return an array of @size a item of the sequence @node, NULL when it is none or empty. */
-void *config_items(const struct pb_yaml *node, size_t size, size_t *ret_count, const char *what,
-		   struct pb_report *report);
+/**
+ * @return an array of @size a item of the sequence @node; NULL, with the error in @report, when it
+ *         is none, is empty or has more than @max items; NULL with a @ret_count without memory.
+ */
+void *config_items(const struct pb_yaml *node, size_t size, size_t max, size_t *ret_count,
+		   const char *what, struct pb_report *report);
 
 /** Whether a name is of a-z, 0-9 and - only, which names of packs and banks must be. */
 bool config_good_name(const char *name);

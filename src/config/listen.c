@@ -16,6 +16,7 @@
 #define SHOW(member)                                                                               \
 	offsetof(struct pb_show_config, member), sizeof(((struct pb_show_config *)0)->member)
 
+enum { LISTENS_MAX = 100, ALLOW_MAX = 1000 };
 enum { SOCKETS = 1 << PB_LISTEN_TCP | 1 << PB_LISTEN_RTU_TCP, LINES = 1 << PB_LISTEN_RTU };
 
 /* What is filled from the file, before its lists are made arrays. */
@@ -171,8 +172,8 @@ static void check_twice(const struct pb_config *config, size_t index, const stru
 static int read_allow(struct pb_listen_config *listen, const struct pb_yaml *node,
 		      struct pb_report *report)
 {
-	listen->allow =
-		config_items(node, sizeof(*listen->allow), &listen->allow_count, "allow", report);
+	listen->allow = config_items(node, sizeof(*listen->allow), ALLOW_MAX, &listen->allow_count,
+				     "allow", report);
 	if (!listen->allow)
 		return listen->allow_count ? -ENOMEM : 0;
 	listen->allow_count = 0;
@@ -246,8 +247,8 @@ static int read_units(const struct pb_config *config, struct pb_listen_config *l
 {
 	size_t index = 0;
 
-	listen->units =
-		config_items(node, sizeof(*listen->units), &listen->unit_count, "units", report);
+	listen->units = config_items(node, sizeof(*listen->units), PB_UNITS_MAX,
+				     &listen->unit_count, "units", report);
 	if (!listen->units)
 		return listen->unit_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
@@ -299,8 +300,8 @@ static int read_list(struct pb_config *config, const struct pb_yaml *node, struc
 	size_t index = 0;
 	int r = 0;
 
-	config->listens = config_items(node, sizeof(*config->listens), &config->listen_count,
-				       "listen", report);
+	config->listens = config_items(node, sizeof(*config->listens), LISTENS_MAX,
+				       &config->listen_count, "listen", report);
 	if (!config->listens)
 		return config->listen_count ? -ENOMEM : 0;
 	for (const struct pb_yaml *item = node->child; item && r == 0; item = item->next)

@@ -88,7 +88,7 @@ const struct pb_field *compile_find_field(struct compiler *c, const struct pb_ya
 
 	if (field)
 		return field;
-	near = pb_field_nearest(c->map->scope, name);
+	near = pb_report_is_full(c->report) ? NULL : pb_field_nearest(c->map->scope, name);
 	pb_yaml_error(c->report, node, "no field '%s' of a %s, expected %s%s%s", name,
 		      pb_scope_name(c->map->scope), near ? "'" : "one of the catalogue",
 		      near ? near : "", near ? "' perhaps" : "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "packbridge/yaml.h"
+#include "report.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,19 +9,13 @@
 void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
 {
 	static const struct pb_yaml nowhere = {.file = "configuration"};
-	char *text;
 	va_list args;
-	int r;
 
 	if (!node)
 		node = &nowhere;
 	va_start(args, format);
-	r = vasprintf(&text, format, args);
+	report_add(report, node->file, node->line, node->col, format, args);
 	va_end(args);
-	if (r < 0)
-		abort();
-	pb_report_add(report, node->file, node->line, node->col, "%s", text);
-	free(text);
 }
 
 static const struct pb_yaml_row *find_row(const struct pb_yaml_row *rows, const char *key)
@@ -50,7 +44,7 @@ static void unknown_key(const struct pb_yaml *member, const struct pb_yaml_row *
 					       count ? ", " : "", rows[count].key);
 	}
 	keys[count] = NULL;
-	near = pb_nearest(member->key, keys);
+	near = pb_report_is_full(report) ? NULL : pb_nearest(member->key, keys);
 	pb_report_add(report, member->file, member->key_line, member->key_col,
 		      "unknown key '%s', expected %s%s%s", member->key,
 		      near ? "'" : "one of: ", near ? near : all, near ? "' perhaps" : "");

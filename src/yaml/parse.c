@@ -2,6 +2,7 @@
 #include "packbridge/yaml.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -140,25 +141,38 @@ static int parse_sequence(struct parser *p, struct pb_yaml *parent)
 	}
 }
 
-static int take_key(struct parser *p, const struct pb_yaml *parent, const yaml_event_t *event,
-		    char **ret)
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void keep_key(void *key)
+{
+	(void)key; /* its node has it */
+}
+
+/* @keys: those before it, as a tree of tsearch(3), so that many of them take no time. */
+static int take_key(struct parser *p, void **keys, const yaml_event_t *event, char **ret)
 {
 	const char *text = (const char *)event->data.scalar.value;
 	yaml_mark_t mark = event->start_mark;
 
-	if (pb_yaml_get(parent, text)) {
+	if (tfind(text, keys, by_text)) {
 		pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
 			      (unsigned int)mark.column + 1, "key '%s' stands twice, expected once",
 			      text);
 		return -EINVAL;
 	}
 	*ret = strdup(text);
-	return *ret ? 0 : -ENOMEM;
+	if (*ret && tsearch(*ret, keys, by_text))
+		return 0;
+	free(*ret);
+	*ret = NULL;
+	return -ENOMEM;
 }
 
 /* Takes the key of one member; @ret_key is NULL at the mapping's end. */
-static int parse_key(struct parser *p, const struct pb_yaml *parent, char **ret_key,
-		     yaml_mark_t *ret_mark)
+static int parse_key(struct parser *p, void **keys, char **ret_key, yaml_mark_t *ret_mark)
 {
 	yaml_event_t event;
 	int r = next(p, &event);
@@ -170,7 +184,7 @@ static int parse_key(struct parser *p, const struct pb_yaml *parent, char **ret_
 	if (event.type == YAML_SCALAR_EVENT) {
 		r = check_scalar(p, &event);
 		if (r == 0)
-			r = take_key(p, parent, &event, ret_key);
+			r = take_key(p, keys, &event, ret_key);
 	} else if (event.type != YAML_MAPPING_END_EVENT) {
 		error_at(p, event.start_mark, "a key that is no word, expected 'key: value'");
 		r = -EINVAL;
@@ -179,7 +193,7 @@ static int parse_key(struct parser *p, const struct pb_yaml *parent, char **ret_
 	return r;
 }
 
-static int parse_mapping(struct parser *p, struct pb_yaml *parent)
+static int parse_members(struct parser *p, struct pb_yaml *parent, void **keys)
 {
 	struct pb_yaml **tail = &parent->child;
 
@@ -187,7 +201,7 @@ static int parse_mapping(struct parser *p, struct pb_yaml *parent)
 		yaml_event_t event;
 		yaml_mark_t mark;
 		char *key;
-		int r = parse_key(p, parent, &key, &mark);
+		int r = parse_key(p, keys, &key, &mark);
 
 		if (r < 0 || !key)
 			return r;
@@ -206,6 +220,15 @@ static int parse_mapping(struct parser *p, struct pb_yaml *parent)
 		(*tail)->key_col = (unsigned int)mark.column + 1;
 		tail = &(*tail)->next;
 	}
+}
+
+static int parse_mapping(struct parser *p, struct pb_yaml *parent)
+{
+	void *keys = NULL;
+	int r = parse_members(p, parent, &keys);
+
+	tdestroy(keys, keep_key);
+	return r;
 }
 
 static int parse_collection(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
@@ -341,8 +364,7 @@ const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key)
 	if (!node || node->type != PB_YAML_MAPPING)
 		return NULL;
 	for (const struct pb_yaml *member = node->child; member; member = member->next)
-		/* while it is parsed, the newest member has no key yet */
-		if (member->key && strcmp(member->key, key) == 0)
+		if (strcmp(member->key, key) == 0)
 			return member;
 	return NULL;
 }

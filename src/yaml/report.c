@@ -1,42 +1,64 @@
 /* SPDX-License-Identifier: MIT */
-#include "packbridge/yaml.h"
+#include "report.h"
 
 #include <stdlib.h>
+
+bool pb_report_is_full(const struct pb_report *report)
+{
+	return report->count > PB_REPORT_MAX;
+}
+
+/* Takes @line; NULL: there was no memory for it, but it is counted. */
+static void add_line(struct pb_report *report, char *line)
+{
+	char **lines = realloc(report->lines, (report->told + 1) * sizeof(*lines));
+
+	if (lines)
+		report->lines = lines;
+	if (lines && line)
+		lines[report->told++] = line;
+	else
+		free(line);
+}
+
+void report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,
+		const char *format, va_list args)
+{
+	char *what = NULL, *whole = NULL;
+	int r = -1;
+
+	report->count++;
+	if (report->count > PB_REPORT_MAX + 1)
+		return;
+	if (report->count > PB_REPORT_MAX)
+		r = asprintf(&whole, "%s: %d mistakes are told, and there are more", file,
+			     PB_REPORT_MAX);
+	else if (vasprintf(&what, format, args) >= 0)
+		r = line ? asprintf(&whole, "%s:%u:%u: %s", file, line, col, what)
+			 : asprintf(&whole, "%s: %s", file, what);
+	free(what);
+	add_line(report, r < 0 ? NULL : whole);
+}
 
 void pb_report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,
 		   const char *format, ...)
 {
-	char **lines = realloc(report->lines, (report->count + 1) * sizeof(*lines));
-	char *what = NULL, *whole = NULL;
 	va_list args;
-	int r;
 
-	/* errors are collected at the start only; without memory for a line there is no start */
-	if (!lines)
-		abort();
-	report->lines = lines;
 	va_start(args, format);
-	r = vasprintf(&what, format, args);
+	report_add(report, file, line, col, format, args);
 	va_end(args);
-	if (r < 0)
-		abort();
-	r = line ? asprintf(&whole, "%s:%u:%u: %s", file, line, col, what)
-		 : asprintf(&whole, "%s: %s", file, what);
-	if (r < 0)
-		abort();
-	free(what);
-	lines[report->count++] = whole;
 }
 
 void pb_report_print(const struct pb_report *report, FILE *stream)
 {
-	for (size_t i = 0; i < report->count; i++)
+	for (size_t i = 0; i < report->told; i++)
 		fprintf(stream, "%s\n", report->lines[i]);
 }
 
 void pb_report_clear(struct pb_report *report)
 {
-	for (size_t i = 0; i < report->count; i++)
+	for (size_t i = 0; i < report->told; i++)
 		free(report->lines[i]);
 	free(report->lines);
 	*report = (struct pb_report){0};

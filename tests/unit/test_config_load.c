@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int parse(struct pb_config **ret, const char *text, struct pb_report *report)
@@ -343,6 +344,72 @@ START_TEST(a_wrong_password)
 }
 END_TEST
 
+/* Files as long as they may be, full of one mistake. @text: with the number of the line. */
+static const struct {
+	const char *head, *text, *tail;
+	size_t count; /* of errors; 0: more than are told */
+	const char *says;
+} many[] = {
+	{GOOD, "k%u: 1\n", "", 0, "unknown key"},
+	{GOOD "x: {", "k%u: 1,", "}\n", 1, "unknown key"},
+	{GOOD "listen: [{", "k%u: 1,", "}]\n", 0, "unknown key"},
+	{GOOD "limits: {", "k%u: 1,", "}\n", 0, "unknown key"},
+	{"packs:\n", "- {name: p, link: 'sim:x', unit: 1} # %u\n", "", 1, "247 in all"},
+	{GOOD "banks:\n", "- {name: p%u, unit: 2, packs: [a]}\n", "", 1, "247 in all"},
+	{GOOD "listen:\n", "- {tcp: '127.0.0.1:%u'}\n", "", 1, "at most 100"},
+	{GOOD "listen: [{tcp: '127.0.0.1:5', allow: [", "'%u/99',", "]}]\n", 1, "at most 1000"},
+	{GOOD "listen: [{tcp: '127.0.0.1:5', units: [", "{unit: 1, pack: b%u},", "]}]\n", 1,
+	 "at most 247"},
+	{GOOD "bluetooth: {adapters: [", "{name: hci%u, max_connections: 3},", "]}\n", 1,
+	 "at most 64"},
+	{GOOD "limits: {charge_by_cell: [", "[3, %u],", "]}\n", 1, "points"},
+};
+
+/* What is not told takes no time either: with all pairs looked at, each took from 10 s on. */
+START_TEST(a_file_full_of_mistakes)
+{
+	enum { SIZE = 1 << 20 };
+	struct pb_config *config = NULL;
+	struct pb_report report = {0};
+	char *text = malloc(SIZE + 1);
+	size_t len = (size_t)sprintf(text, "%s", many[_i].head), room = SIZE - 100;
+	clock_t start = clock();
+
+	for (unsigned int i = 0; len < room; i++)
+		len += (size_t)sprintf(text + len, many[_i].text, i);
+	strcpy(text + len, many[_i].tail);
+	ck_assert_int_lt(pb_config_parse(&config, "test.yaml", text, strlen(text), &report), 0);
+	ck_assert_double_lt((double)(clock() - start) / CLOCKS_PER_SEC, 8);
+	ck_assert_msg(strstr(report.lines[0], many[_i].says), "%s", report.lines[0]);
+	if (many[_i].count) {
+		ck_assert_uint_eq(report.count, many[_i].count);
+	} else {
+		ck_assert_uint_gt(report.count, 1000);
+		ck_assert_uint_eq(report.told, PB_REPORT_MAX + 1);
+		ck_assert_ptr_nonnull(strstr(report.lines[PB_REPORT_MAX], "there are more"));
+	}
+	pb_report_clear(&report);
+	free(text);
+}
+END_TEST
+
+/* As many as there may be, each with the same unit: one error each. */
+START_TEST(each_collision_is_told_once)
+{
+	struct pb_config *config = NULL;
+	struct pb_report report = {0};
+	char text[16384] = "packs:\n";
+	size_t len = strlen(text);
+
+	for (int i = 0; i < 247; i++)
+		len += (size_t)sprintf(text + len, "- {name: p%d, link: 'sim:x', unit: 7}\n", i);
+	ck_assert_int_lt(parse(&config, text, &report), 0);
+	ck_assert_uint_eq(report.count, 246);
+	ck_assert_uint_eq(report.told, PB_REPORT_MAX + 1);
+	pb_report_clear(&report);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("load");
@@ -355,6 +422,8 @@ int main(void)
 	tcase_add_loop_test(tcase, each_error_has_its_place, 0, PB_ARRAY_SIZE(errors));
 	tcase_add_test(tcase, missing_file);
 	tcase_add_loop_test(tcase, a_password_from_a_file, 0, PB_ARRAY_SIZE(password_files));
+	tcase_add_loop_test(tcase, a_file_full_of_mistakes, 0, PB_ARRAY_SIZE(many));
+	tcase_add_test(tcase, each_collision_is_told_once);
 	tcase_add_loop_test(tcase, a_wrong_password, 0, PB_ARRAY_SIZE(passwords));
 	return pb_run_suite("config/load", tcase);
 }
