@@ -28,67 +28,117 @@ static void has_news(struct source *source)
 
 /* ---- what is said ---- */
 
-static void say_alarms(const struct source *source, uint32_t changed)
+/* Keys of source.repeat: each alarm with each level, then four of limits. */
+enum {
+	SAY_CHARGE = PB_ALARM_COUNT * (PB_LEVEL_ALARM + 1),
+	SAY_DISCHARGE = SAY_CHARGE + 2,
+	SAY_KEYS = SAY_DISCHARGE + 2
+};
+
+_Static_assert((int)SAY_KEYS <= (int)PB_REPEAT_KEYS, "a bit for each");
+
+static enum pb_level level_of(const struct source *source, int alarm)
+{
+	return (enum pb_level)source->alarm_state.kinds[alarm].shown;
+}
+
+static void say_alarm(const struct source *source, int alarm)
 {
 	const struct pb_battery *data = &source->data;
+	enum pb_level level = level_of(source, alarm);
+	const char *name = pb_alarm_name((enum pb_alarm)alarm);
+	struct pb_log_about about = source_about(source);
+	char what[64];
 
+	pb_alarm_describe((enum pb_alarm)alarm, data, what, sizeof(what));
+	about.alarm = name;
+	if (level == PB_LEVEL_NONE)
+		pb_log_about(PB_LOG_INFO, &about, "%s %s: %s is over", kind_of(source), data->name,
+			     name);
+	else
+		pb_log_about(level == PB_LEVEL_ALARM ? PB_LOG_ERR : PB_LOG_WARNING, &about,
+			     "%s %s: %s: %s, %s", kind_of(source), data->name,
+			     level == PB_LEVEL_ALARM ? "ALARM" : "warning", name, what);
+}
+
+static void say_alarms(struct source *source, uint32_t changed, uint64_t now_ms)
+{
 	for (int i = 0; i < PB_ALARM_COUNT; i++) {
-		enum pb_level level = (enum pb_level)source->alarm_state.kinds[i].shown;
-		const char *name = pb_alarm_name((enum pb_alarm)i);
-		struct pb_log_about about = source_about(source);
-		char what[64];
+		unsigned int key = (unsigned int)i * (PB_LEVEL_ALARM + 1) + level_of(source, i);
 
-		if (!(changed >> i & 1))
-			continue;
-		pb_alarm_describe((enum pb_alarm)i, data, what, sizeof(what));
-		about.alarm = name;
-		if (level == PB_LEVEL_NONE)
-			pb_log_about(PB_LOG_INFO, &about, "%s %s: %s is over", kind_of(source),
-				     data->name, name);
-		else
-			pb_log_about(level == PB_LEVEL_ALARM ? PB_LOG_ERR : PB_LOG_WARNING, &about,
-				     "%s %s: %s: %s, %s", kind_of(source), data->name,
-				     level == PB_LEVEL_ALARM ? "ALARM" : "warning", name, what);
+		if (changed >> i & 1 && pb_repeat_say(&source->repeat, key, now_ms))
+			say_alarm(source, i);
 	}
 }
 
-static void say_direction(const struct source *source, const char *what, bool before, bool now,
-			  const char *why)
+static void say_direction(struct source *source, unsigned int key, const char *what, bool before,
+			  bool now, const char *why, uint64_t now_ms)
 {
 	struct pb_log_about about = source_about(source);
 
-	if (before && !now)
-		pb_log_about(PB_LOG_WARNING, &about, "%s %s: no more %s: %s", kind_of(source),
-			     source->data.name, what, why);
-	else if (!before && now)
+	if (before == now || !pb_repeat_say(&source->repeat, key + now, now_ms))
+		return;
+	if (now)
 		pb_log_about(PB_LOG_INFO, &about, "%s %s: %s again", kind_of(source),
 			     source->data.name, what);
+	else
+		pb_log_about(PB_LOG_WARNING, &about, "%s %s: no more %s: %s", kind_of(source),
+			     source->data.name, what, why);
+}
+
+/* What flaps is summed up, with how it stands: the last change may be among those left out. */
+static void say_sum(struct source *source, uint64_t now_ms)
+{
+	uint32_t count = pb_repeat_sum(&source->repeat, now_ms);
+	struct pb_log_about about = source_about(source);
+	char now[512] = "";
+	size_t at = 0;
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < PB_ALARM_COUNT && at < sizeof(now); i++)
+		if (level_of(source, i) != PB_LEVEL_NONE)
+			at += (size_t)snprintf(
+				now + at, sizeof(now) - at, "%s%s %s", at ? ", " : "",
+				level_of(source, i) == PB_LEVEL_ALARM ? "ALARM" : "warning",
+				pb_alarm_name((enum pb_alarm)i));
+	pb_log_about(PB_LOG_WARNING, &about,
+		     "%s %s: alarms or limits changed %u times more in the last minute; now %s",
+		     kind_of(source), source->data.name, count, at ? now : "no alarm");
 }
 
 /* Only between two readings that both know; that there is none is said elsewhere. */
-static void say_limits(struct source *source, const struct pb_limits *before)
+static void say_limits(struct source *source, const struct pb_limits *before, uint64_t now_ms)
 {
 	const struct pb_limits *now = &source->data.limits;
 	bool known = (source->data.sample.has & PB_HAS(PB_HAS_REQUESTS)) != 0;
 
 	if (known && source->allowed_known) {
-		say_direction(source, "charging", before->charge_allowed, now->charge_allowed,
-			      now->charge_current_text);
-		say_direction(source, "discharging", before->discharge_allowed,
-			      now->discharge_allowed, now->discharge_current_text);
+		say_direction(source, SAY_CHARGE, "charging", before->charge_allowed,
+			      now->charge_allowed, now->charge_current_text, now_ms);
+		say_direction(source, SAY_DISCHARGE, "discharging", before->discharge_allowed,
+			      now->discharge_allowed, now->discharge_current_text, now_ms);
 	}
 	source->allowed_known = known;
 }
 
 /* ---- time ---- */
 
+/* When an alarm changes by time alone, or changes are summed up. */
+static uint64_t due_ms(const struct source *source)
+{
+	uint64_t sum_ms = pb_repeat_due_ms(&source->repeat);
+
+	return sum_ms < source->alarm_ms ? sum_ms : source->alarm_ms;
+}
+
 static void arm(struct fleet *fleet)
 {
 	uint64_t next_ms = UINT64_MAX;
 
 	for (size_t i = 0; i < fleet->pack_count + fleet->bank_count; i++)
-		if (fleet->sources[i].alarm_ms < next_ms)
-			next_ms = fleet->sources[i].alarm_ms;
+		if (due_ms(&fleet->sources[i]) < next_ms)
+			next_ms = due_ms(&fleet->sources[i]);
 	/* one that rings too early does no harm, so it is not put off */
 	if (next_ms >= fleet->timer_ms)
 		return;
@@ -102,7 +152,8 @@ static void step_alarms(struct source *source, bool old, uint64_t now_ms)
 	uint32_t changed = pb_alarm_step(source->alarms, &source->alarm_state, &source->data, old,
 					 now_ms, &source->alarm_ms);
 
-	say_alarms(source, changed);
+	say_sum(source, now_ms);
+	say_alarms(source, changed, now_ms);
 	if (changed)
 		has_news(source);
 }
@@ -148,7 +199,7 @@ static void update_bank(struct source *bank, bool new_reading, uint64_t now_ms)
 	if (new_reading && bank->reading)
 		status->sequence = status->sequence == 65535 ? 1 : (uint16_t)(status->sequence + 1);
 	has_news(bank);
-	say_limits(bank, &limits);
+	say_limits(bank, &limits, now_ms);
 	step_alarms(bank, !bank->reading, now_ms);
 	pb_bank_alarms(members, count, &bank->data);
 }
@@ -177,7 +228,7 @@ static void judge(struct source *pack, bool new_reading, uint64_t now_ms)
 	pb_bank_single(&pack->data, old);
 	if (new_reading || old) {
 		pb_limit_step(pack->limits, &pack->limit_state, &pack->data, old, now_ms);
-		say_limits(pack, &limits);
+		say_limits(pack, &limits, now_ms);
 	}
 	step_alarms(pack, old, now_ms);
 }
@@ -212,6 +263,7 @@ static void take_judgement(struct source *source, const struct source *before)
 {
 	source->alarm_state = before->alarm_state;
 	source->allowed_known = before->allowed_known;
+	source->repeat = before->repeat;
 	source->data.alarms = before->data.alarms;
 	source->data.limits = before->data.limits;
 }
@@ -277,13 +329,13 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	for (size_t i = 0; i < fleet->pack_count; i++) {
 		struct source *pack = &fleet->sources[i];
 
-		if (pack->alarm_ms > now_ms)
+		if (due_ms(pack) > now_ms)
 			continue;
 		judge(pack, false, now_ms);
 		update_banks_of(pack, false, now_ms);
 	}
 	for (size_t i = 0; i < fleet->bank_count; i++)
-		if (fleet_bank(fleet, i)->alarm_ms <= now_ms)
+		if (due_ms(fleet_bank(fleet, i)) <= now_ms)
 			update_bank(fleet_bank(fleet, i), false, now_ms);
 	arm(fleet);
 	return 0;

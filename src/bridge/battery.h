@@ -21,8 +21,9 @@ struct source {
 	int32_t unit;		/* of the configuration */
 	const struct pb_alarm_setup *alarms;
 	struct pb_alarm_state alarm_state;
-	bool allowed_known; /* what the limits allow was known, for what is said of a change */
-	uint64_t alarm_ms;  /* when time alone changes an alarm; UINT64_MAX: never */
+	struct pb_repeat repeat; /* of what is said of alarms and limits */
+	bool allowed_known;	 /* what the limits allow was known, for what is said of a change */
+	uint64_t alarm_ms;	 /* when time alone changes an alarm; UINT64_MAX: never */
 	/* a pack */
 	struct pb_pack *pack; /* NULL: a bank */
 	const struct pb_limit_setup *limits;
