@@ -2,6 +2,7 @@
 #include "packbridge/serial.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/serial.h>
 #include <modbus/modbus.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 #include <unistd.h>
 
 struct pb_serial {
+	int lock; /* the line, opened to be locked; -1: not ours */
 	modbus_t *line;
-	int fd;
+	int fd; /* of libmodbus; -1: not open */
 };
 
 static bool known_baud(uint32_t baud)
@@ -145,26 +147,47 @@ static int set_rs485(int fd, const struct pb_serial_config *config, char *why, s
 	return -ENOTSUP;
 }
 
+/*
+ * Locks the line before anything of it is changed: libmodbus sets it up as it opens it, and would
+ * do so to a line on which another program talks. As root nothing else is in the way, since
+ * TIOCEXCL is not for root; and on a pseudo terminal it outlives a program that was killed, so it
+ * can't be asked who has the line.
+ */
+static int lock_line(struct pb_serial *serial, const struct pb_serial_config *config, char *why,
+		     size_t why_cap)
+{
+	serial->lock = open(config->device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (serial->lock < 0)
+		return explain(errno, config, why, why_cap);
+	if (!isatty(serial->lock))
+		return explain(ENOTTY, config, why, why_cap);
+	if (flock(serial->lock, LOCK_EX | LOCK_NB) < 0)
+		return explain(errno, config, why, why_cap);
+	return 0;
+}
+
 int pb_serial_open(struct pb_serial **ret, const struct pb_serial_config *config, char *why,
 		   size_t why_cap)
 {
 	PB_CLEANUP(pb_serial_freep) struct pb_serial *serial = NULL;
+	int r;
 
 	if (pb_serial_check(config, why, why_cap) < 0)
 		return -EINVAL;
 	serial = calloc(1, sizeof(*serial));
 	if (!serial)
 		return explain(ENOMEM, config, why, why_cap);
-	serial->fd = -1;
+	serial->fd = serial->lock = -1;
+	r = lock_line(serial, config, why, why_cap);
+	if (r < 0)
+		return r;
 	serial->line = modbus_new_rtu(config->device, (int)config->baud, config->parity,
 				      config->data_bits, config->stop_bits);
 	if (!serial->line || modbus_connect(serial->line) < 0)
 		return explain(errno, config, why, why_cap);
 	serial->fd = modbus_get_socket(serial->line);
-	if (!isatty(serial->fd))
-		return explain(ENOTTY, config, why, why_cap);
 	/* libmodbus's O_EXCL excludes nobody */
-	if (flock(serial->fd, LOCK_EX | LOCK_NB) < 0 || ioctl(serial->fd, TIOCEXCL) < 0)
+	if (ioctl(serial->fd, TIOCEXCL) < 0)
 		return explain(errno, config, why, why_cap);
 	if (set_rs485(serial->fd, config, why, why_cap) < 0)
 		return -ENOTSUP;
@@ -185,6 +208,8 @@ struct pb_serial *pb_serial_free(struct pb_serial *serial)
 	}
 	if (serial->line)
 		modbus_free(serial->line);
+	if (serial->lock >= 0)
+		close(serial->lock);
 	free(serial);
 	return NULL;
 }
