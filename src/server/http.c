@@ -88,19 +88,30 @@ static bool load_symbol(const char *name, void *ret, size_t size)
 	return symbol != NULL;
 }
 
-static bool load_library(void)
+static bool load_symbols(void)
+{
+#define LOAD(name) load_symbol("MHD_" #name, &mhd.name, sizeof(mhd.name))
+	return LOAD(start_daemon) && LOAD(stop_daemon) && LOAD(run) && LOAD(add_connection) &&
+	       LOAD(get_timeout) && LOAD(get_daemon_info) && LOAD(lookup_connection_value) &&
+	       LOAD(get_connection_info) && LOAD(suspend_connection) && LOAD(resume_connection) &&
+	       LOAD(create_response_from_callback) && LOAD(add_response_header) &&
+	       LOAD(queue_response) && LOAD(destroy_response);
+#undef LOAD
+}
+
+/* A library without one of them is as good as none. */
+static bool load_library(char *why, size_t why_cap)
 {
 	if (mhd.handle)
 		return true;
 	mhd.handle = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-#define LOAD(name) load_symbol("MHD_" #name, &mhd.name, sizeof(mhd.name))
-	return mhd.handle && LOAD(start_daemon) && LOAD(stop_daemon) && LOAD(run) &&
-	       LOAD(add_connection) && LOAD(get_timeout) && LOAD(get_daemon_info) &&
-	       LOAD(lookup_connection_value) && LOAD(get_connection_info) &&
-	       LOAD(suspend_connection) && LOAD(resume_connection) &&
-	       LOAD(create_response_from_callback) && LOAD(add_response_header) &&
-	       LOAD(queue_response) && LOAD(destroy_response);
-#undef LOAD
+	if (mhd.handle && load_symbols())
+		return true;
+	snprintf(why, why_cap, "%s", dlerror());
+	if (mhd.handle)
+		dlclose(mhd.handle);
+	mhd.handle = NULL;
+	return false;
 }
 
 /* ---- one request ---- */
@@ -377,16 +388,17 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
 	PB_CLEANUP(pb_http_freep) struct pb_http *http = NULL;
 	struct pb_address parsed;
 	int fds[PB_ADDRESS_SOCKETS];
+	char reason[256];
 	uint16_t port;
 	int r = pb_address_parse(&parsed, address, why, why_cap);
 
 	if (r < 0)
 		return r;
-	if (!load_library()) {
+	if (!load_library(reason, sizeof(reason))) {
 		snprintf(why, why_cap,
 			 "%s: a status page needs libmicrohttpd 0.9 (Debian: "
 			 "apt install libmicrohttpd12): %s",
-			 address, dlerror());
+			 address, reason);
 		return -ENOENT;
 	}
 	r = pb_address_listen(&parsed, address, fds, &port, why, why_cap);

@@ -70,12 +70,15 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 static void open_line(struct pb_line *line)
 {
-	char why[256];
+	char why[256] = "";
 	int r = pb_serial_open(&line->serial, &line->config.serial, why, sizeof(why));
 
-	if (r >= 0)
+	if (r >= 0) {
 		r = sd_event_add_io(line->event, &line->io, pb_serial_fd(line->serial), EPOLLIN,
 				    on_io, line);
+		if (r < 0)
+			snprintf(why, sizeof(why), "%s", strerrordesc_np(-r));
+	}
 	if (r < 0) {
 		lost(line, r, why);
 		return;

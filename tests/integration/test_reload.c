@@ -480,6 +480,30 @@ START_TEST(page_and_listener_exchange_ports)
 }
 END_TEST
 
+/* Some library that is not libmicrohttpd, under its name: each reload says so, none crashes. */
+START_TEST(a_library_without_its_functions)
+{
+	char libc[256], path[192], messages[1024];
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	teardown();
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(messages, sizeof(messages), maps) && !strstr(messages, "/libc.so.6"))
+		;
+	fclose(maps);
+	ck_assert_int_eq(sscanf(strchr(messages, '/'), "%255[^\n]", libc), 1);
+	snprintf(path, sizeof(path), "%s/libmicrohttpd.so.12", folder);
+	ck_assert_int_eq(symlink(libc, path), 0);
+	setenv("LD_LIBRARY_PATH", folder, 1);
+	setup();
+	write_config(HOUSE, "http: 127.0.0.1:0\n" TCP);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+		ck_assert_msg(strstr(messages, "MHD_"), "%s", messages);
+	}
+}
+END_TEST
+
 START_TEST(again_and_again)
 {
 	modbus_t *ctx = connect_daemon();
@@ -511,6 +535,7 @@ int main(void)
 	tcase_add_test(tcase, a_listener_moves_on_its_port);
 	tcase_add_test(tcase, a_port_that_another_program_has);
 	tcase_add_test(tcase, page_and_listener_exchange_ports);
+	tcase_add_test(tcase, a_library_without_its_functions);
 	tcase_add_test(tcase, again_and_again);
 	return pb_run_suite("reload", tcase);
 }
