@@ -79,8 +79,13 @@ uint16_t pb_crc16_add(uint16_t crc, const uint8_t *bytes, size_t len);
  */
 int pb_hex_parse(const char *text, uint8_t *out, size_t cap);
 
-/** Prints @len bytes as upper case pairs with @sep between (0: none); always ends @out with NUL. */
-void pb_hex_print(char *out, size_t cap, const uint8_t *bytes, size_t len, char sep);
+/**
+ * Prints @len bytes as upper case pairs with @sep between (0: none); always ends @out with NUL.
+ * @return how many bytes there was room for.
+ */
+size_t pb_hex_print(char *out, size_t cap, const uint8_t *bytes, size_t len, char sep);
+/** The same with blanks, for people: what there is no room for is told ("and 12 bytes more"). */
+void pb_hex_trace(char *out, size_t cap, const uint8_t *bytes, size_t len);
 
 /* ---- numbers ---- */
 

@@ -2,6 +2,7 @@
 #include "packbridge/base.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int hex_digit(char c)
@@ -40,19 +41,36 @@ int pb_hex_parse(const char *text, uint8_t *out, size_t cap)
 	return (int)len;
 }
 
-void pb_hex_print(char *out, size_t cap, const uint8_t *bytes, size_t len, char sep)
+size_t pb_hex_print(char *out, size_t cap, const uint8_t *bytes, size_t len, char sep)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	size_t at = 0;
+	size_t at = 0, i = 0;
 
-	for (size_t i = 0; i < len && at + 3 < cap; i++) {
-		if (i && sep)
+	for (; i < len; i++) {
+		bool parted = i && sep;
+
+		if (at + parted + 2 >= cap)
+			break;
+		if (parted)
 			out[at++] = sep;
 		out[at++] = digits[bytes[i] >> 4];
 		out[at++] = digits[bytes[i] & 15];
 	}
 	if (cap)
 		out[at] = '\0';
+	return i;
+}
+
+void pb_hex_trace(char *out, size_t cap, const uint8_t *bytes, size_t len)
+{
+	enum { MARK = 32 };
+	size_t shown = pb_hex_print(out, cap, bytes, len, ' '), at;
+
+	if (shown == len || cap <= MARK)
+		return;
+	shown = pb_hex_print(out, cap - MARK, bytes, len, ' ');
+	at = strlen(out);
+	snprintf(out + at, cap - at, " and %zu bytes more", len - shown);
 }
 
 enum { WORD_MAX = 40 };

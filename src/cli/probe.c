@@ -91,11 +91,11 @@ static void on_changed(void *userdata, const struct pb_sample *sample,
 static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
 {
 	struct probe *probe = userdata;
-	char hex[3 * 320];
+	char hex[3 * 1024];
 
 	if (!probe->trace)
 		return;
-	pb_hex_print(hex, sizeof(hex), bytes, len, ' ');
+	pb_hex_trace(hex, sizeof(hex), bytes, len);
 	fprintf(stderr, "%c %s\n", sent ? '>' : '<', hex);
 }
 

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
+enum { EVENT_MAX = 1024 }; /* bytes, as `sim:replay` takes them */
+
 static const char help[] =
 	"Usage: packbridge record [OPTION...] LINK FILE\n"
 	"Polls one pack and writes what is sent and received to FILE, as text with times, for a "
@@ -89,7 +91,7 @@ static void on_changed(void *userdata, const struct pb_sample *sample,
 static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
 {
 	struct record *record = userdata;
-	char hex[2 * 1024 + 1];
+	char hex[2 * EVENT_MAX + 1];
 
 	if (pb_pack_session(record->one.pack)->state == PB_STATE_LOGIN) {
 		fprintf(record->out, "# %zu bytes of a password's dialogue, %s\n", len,
@@ -97,8 +99,12 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 		return;
 	}
 	*(sent ? &record->sent : &record->received) += 1;
-	pb_hex_print(hex, sizeof(hex), bytes, len, '\0');
-	write_line(record, "%c %s", sent ? '>' : '<', hex);
+	/* a longer piece is several events of a recording */
+	for (size_t at = 0, part; at < len; at += part) {
+		part = len - at < EVENT_MAX ? len - at : EVENT_MAX;
+		pb_hex_print(hex, sizeof(hex), bytes + at, part, '\0');
+		write_line(record, "%c %s", sent ? '>' : '<', hex);
+	}
 }
 
 static void on_note(void *userdata, enum pb_log_level level, const char *text)

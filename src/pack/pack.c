@@ -39,7 +39,7 @@ static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, si
 		pack->handler->bytes(pack->userdata, sent, bytes, len);
 	if (!pb_log_enabled(PB_LOG_DEBUG))
 		return;
-	pb_hex_print(hex, sizeof(hex), bytes, len, ' ');
+	pb_hex_trace(hex, sizeof(hex), bytes, len);
 	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
 }
 

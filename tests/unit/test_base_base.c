@@ -106,6 +106,43 @@ START_TEST(hex)
 }
 END_TEST
 
+/* Every size of the text: as many whole pairs as fit, and never more. */
+START_TEST(hex_room)
+{
+	static const uint8_t bytes[] = {0x12, 0x34, 0x56, 0x78};
+
+	for (size_t cap = 0; cap < 16; cap++) {
+		for (int sep = 0; sep < 2; sep++) {
+			char text[17];
+			size_t fit = cap < 3 ? 0 : sep ? cap / 3 : (cap - 1) / 2;
+
+			memset(text, '?', sizeof(text));
+			if (fit > sizeof(bytes))
+				fit = sizeof(bytes);
+			ck_assert_uint_eq(pb_hex_print(text, cap, bytes, 4, sep ? ':' : 0), fit);
+			if (cap)
+				ck_assert_uint_eq(strlen(text), sep && fit ? 3 * fit - 1 : 2 * fit);
+			ck_assert_int_eq(text[cap], '?');
+		}
+	}
+}
+END_TEST
+
+START_TEST(hex_trace)
+{
+	static const uint8_t bytes[100];
+	char text[64], whole[300];
+
+	pb_hex_trace(text, sizeof(text), bytes, 21);
+	ck_assert_uint_eq(strlen(text), 62);
+	pb_hex_trace(text, sizeof(text), bytes, 100);
+	ck_assert_str_eq(text, "00 00 00 00 00 00 00 00 00 00 and 90 bytes more");
+	pb_hex_trace(whole, sizeof(whole), bytes, 100);
+	ck_assert_ptr_null(strstr(whole, "more"));
+	ck_assert_uint_eq(strlen(whole), 299);
+}
+END_TEST
+
 START_TEST(nearest)
 {
 	static const char *const words[] = {"poll_ms", "packs", "listen", "link", NULL};
@@ -159,6 +196,8 @@ int main(void)
 	tcase_add_loop_test(tcase, ratio, 0, PB_ARRAY_SIZE(ratios));
 	tcase_add_loop_test(tcase, integer, 0, PB_ARRAY_SIZE(ints));
 	tcase_add_test(tcase, hex);
+	tcase_add_test(tcase, hex_room);
+	tcase_add_test(tcase, hex_trace);
 	tcase_add_test(tcase, nearest);
 	tcase_add_test(tcase, random_course);
 	tcase_add_test(tcase, clock_goes_on);
