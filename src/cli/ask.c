@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int open_socket(const char *path)
+static int open_socket(const char *path, int flags)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timeval patience = {.tv_sec = 5};
@@ -17,7 +17,7 @@ static int open_socket(const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -47,11 +47,22 @@ static int exchange(int fd, const char *line, FILE *out)
 
 int pb_cli_ask(const char *path, const char *line, FILE *out)
 {
-	int fd = open_socket(path), r;
+	int fd = open_socket(path, 0), r;
 
 	if (fd < 0)
 		return fd;
 	r = exchange(fd, line, out);
+	close(fd);
+	return r;
+}
+
+int pb_cli_ask_begin(const char *path, const char *line)
+{
+	int fd = open_socket(path, SOCK_NONBLOCK), r;
+
+	if (fd < 0 || send(fd, line, strlen(line), MSG_NOSIGNAL) >= 0)
+		return fd;
+	r = -errno;
 	close(fd);
 	return r;
 }

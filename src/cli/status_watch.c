@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * packbridge status --watch: a screen that is drawn anew each second. Plain ANSI sequences; a
- * library for terminals would be in the daemon's memory as well, which is the same program.
+ * packbridge status --watch: a screen that is drawn anew twice a second, of what the daemon said
+ * last. Plain ANSI sequences; a library for terminals would be in the daemon's memory as well,
+ *which is the same program. The daemon is asked once a second, without waiting: while it does not
+ *answer, ages go on, and nothing is shown as good.
  *
  *	title
  *	packs and banks, one line each, the one in question marked
@@ -11,6 +13,8 @@
 #include "status.h"
 
 #include "ask.h"
+
+#include "packbridge/base.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -26,13 +30,28 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { FRAME_MS = 1000, NAME_MAX_WIDTH = 31, LABEL_WIDTH = 3, VALUE_WIDTH = 7 };
+enum { FRAME_MS = 500, ASK_MS = 1000, LATE_MS = 500, GIVE_UP_MS = 5000 };
+enum { NAME_MAX_WIDTH = 31, LABEL_WIDTH = 3, VALUE_WIDTH = 7 };
 
 struct screen {
 	int rows, columns;
 	int row;       /* lines drawn so far */
 	size_t chosen; /* of packs, then banks */
 	FILE *out;
+};
+
+/* What the daemon says, and the question that is under way. */
+struct watch {
+	const char *path;
+	json_t *all; /* its last answer; NULL: none yet */
+	uint64_t answered_ms;
+	json_int_t aged_s; /* since then, in what is shown */
+	int fd;		   /* of the question; -1: none */
+	uint64_t asked_ms;
+	FILE *answer;
+	char *text;
+	size_t len;
+	int error; /* of the last question; 0: none */
 };
 
 /* One line, cut to the screen's width in bytes that are one column each. */
@@ -262,6 +281,86 @@ static void draw_battery(struct screen *screen, json_t *battery)
 	draw_cells(screen, battery);
 }
 
+/* ---- the questions ---- */
+
+static bool is_silent(const struct watch *watch, uint64_t now_ms)
+{
+	return watch->error != 0 || (watch->fd >= 0 && now_ms - watch->asked_ms >= LATE_MS) ||
+	       now_ms - watch->answered_ms >= ASK_MS + LATE_MS;
+}
+
+/* While no answer comes, readings get older, and nobody knows how they are. */
+static void grow_old(struct watch *watch, uint64_t now_ms)
+{
+	json_int_t passed_s = (json_int_t)((now_ms - watch->answered_ms) / 1000);
+
+	if (!is_silent(watch, now_ms))
+		return;
+	for (size_t i = 0; i < battery_count(watch->all); i++) {
+		json_t *battery = battery_at(watch->all, i);
+		json_t *age = json_object_get(battery, "age_s");
+
+		if (json_is_integer(age))
+			json_integer_set(age, json_integer_value(age) + passed_s - watch->aged_s);
+		json_object_set_new(battery, "quality", json_string("?"));
+	}
+	watch->aged_s = passed_s;
+}
+
+static void end_question(struct watch *watch, int error)
+{
+	if (watch->fd >= 0)
+		close(watch->fd);
+	watch->fd = -1;
+	if (watch->answer)
+		fclose(watch->answer);
+	watch->answer = NULL;
+	watch->error = error;
+}
+
+static void take_answer(struct watch *watch, uint64_t now_ms)
+{
+	json_t *all;
+
+	end_question(watch, 0);
+	all = watch->text ? json_loads(watch->text, 0, NULL) : NULL;
+	watch->error = all ? 0 : -EPROTO;
+	if (!all)
+		return;
+	json_decref(watch->all);
+	watch->all = all;
+	watch->answered_ms = now_ms;
+	watch->aged_s = 0;
+}
+
+static void take_bytes(struct watch *watch, uint64_t now_ms)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	while ((n = read(watch->fd, bytes, sizeof(bytes))) > 0)
+		fwrite(bytes, 1, (size_t)n, watch->answer);
+	if (n == 0)
+		take_answer(watch, now_ms);
+	else if (errno != EAGAIN && errno != EINTR)
+		end_question(watch, -errno);
+}
+
+static void ask(struct watch *watch, uint64_t now_ms)
+{
+	if (watch->fd >= 0 && now_ms - watch->asked_ms >= GIVE_UP_MS)
+		end_question(watch, -ETIMEDOUT);
+	if (watch->fd >= 0 || now_ms - watch->asked_ms < ASK_MS)
+		return;
+	watch->asked_ms = now_ms;
+	free(watch->text);
+	watch->text = NULL;
+	watch->answer = open_memstream(&watch->text, &watch->len);
+	watch->fd = watch->answer ? pb_cli_ask_begin(watch->path, "status\n") : -ENOMEM;
+	if (watch->fd < 0)
+		end_question(watch, watch->fd);
+}
+
 /* ---- the screen ---- */
 
 static void measure(struct screen *screen)
@@ -277,12 +376,10 @@ static void measure(struct screen *screen)
 }
 
 /* In one write, so that nothing flickers. */
-static void show(struct screen *screen, const char *path)
+static void show(struct screen *screen, const struct watch *watch, uint64_t now_ms)
 {
-	char *text = NULL, title[160] = "";
-	size_t len;
-	int error;
-	json_t *all = status_fetch(path, &error);
+	char *text = NULL, title[256] = "";
+	size_t len, count = battery_count(watch->all);
 	FILE *line = fmemopen(title, sizeof(title), "w");
 
 	screen->out = open_memstream(&text, &len);
@@ -291,21 +388,20 @@ static void show(struct screen *screen, const char *path)
 	measure(screen);
 	screen->row = 0;
 	fputs("\033[H", screen->out);
-	if (all)
-		status_title(all, line);
+	if (is_silent(watch, now_ms))
+		fprintf(line, "no answer for %llu s%s%s, trying again: %s",
+			(unsigned long long)((now_ms - watch->answered_ms) / 1000),
+			watch->error ? ", " : "", watch->error ? strerror(-watch->error) : "",
+			watch->path);
 	else
-		fprintf(line, "%s: %s, trying again", path, strerror(-error));
+		status_title(watch->all, line);
 	fclose(line);
 	title[strcspn(title, "\n")] = '\0';
 	draw(screen, "\033[7m", title);
-	if (all) {
-		size_t count = battery_count(all);
-
-		if (count && screen->chosen >= count)
-			screen->chosen = count - 1;
-		draw_list(screen, all);
-		draw_battery(screen, battery_at(all, screen->chosen));
-	}
+	if (count && screen->chosen >= count)
+		screen->chosen = count - 1;
+	draw_list(screen, watch->all);
+	draw_battery(screen, battery_at(watch->all, screen->chosen));
 	fputs("\033[J", screen->out);
 	fclose(screen->out);
 	for (size_t at = 0; at < len;) {
@@ -316,7 +412,6 @@ static void show(struct screen *screen, const char *path)
 		at += n > 0 ? (size_t)n : 0;
 	}
 	free(text);
-	json_decref(all);
 }
 
 /* @return false: it is to end */
@@ -342,23 +437,29 @@ static bool take_keys(struct screen *screen)
 	return true;
 }
 
-static void loop(const char *path, int signals)
+static void loop(struct watch *watch, int signals)
 {
 	struct screen screen = {0};
-	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-			       {.fd = signals, .events = POLLIN}};
 
 	for (;;) {
+		struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+				       {.fd = signals, .events = POLLIN},
+				       {.fd = watch->fd, .events = POLLIN}};
 		struct signalfd_siginfo info;
-		int ready;
+		uint64_t now_ms;
+		int ready = poll(fds, 3, FRAME_MS);
 
-		show(&screen, path);
-		ready = poll(fds, 2, FRAME_MS);
 		if (ready > 0 && fds[1].revents && read(signals, &info, sizeof(info)) > 0 &&
 		    info.ssi_signo != SIGWINCH)
 			return;
 		if (ready > 0 && fds[0].revents && !take_keys(&screen))
 			return;
+		now_ms = pb_now_ms();
+		if (ready > 0 && fds[2].revents)
+			take_bytes(watch, now_ms);
+		ask(watch, now_ms);
+		grow_old(watch, now_ms);
+		show(&screen, watch, now_ms);
 	}
 }
 
@@ -367,15 +468,16 @@ int status_watch(const char *path)
 	struct termios before, raw;
 	sigset_t set;
 	int signals, error;
-	json_t *first = status_fetch(path, &error);
+	struct watch watch = {.path = path, .fd = -1, .all = status_fetch(path, &error)};
 
-	if (!first) {
+	if (!watch.all) {
 		pb_cli_ask_failed("status", path, "status", error);
 		return 1;
 	}
-	json_decref(first);
+	watch.answered_ms = watch.asked_ms = pb_now_ms();
 	if (tcgetattr(STDIN_FILENO, &before) < 0 || !isatty(STDOUT_FILENO)) {
 		fputs("packbridge status: --watch, expected a terminal\n", stderr);
+		json_decref(watch.all);
 		return 1;
 	}
 	sigemptyset(&set);
@@ -387,6 +489,7 @@ int status_watch(const char *path)
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0) {
 		perror("packbridge status");
+		json_decref(watch.all);
 		return 1;
 	}
 	raw = before;
@@ -396,7 +499,10 @@ int status_watch(const char *path)
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	fputs("\033[?1049h\033[?25l", stdout); /* another screen, no cursor */
 	fflush(stdout);
-	loop(path, signals);
+	loop(&watch, signals);
+	end_question(&watch, 0);
+	free(watch.text);
+	json_decref(watch.all);
 	fputs("\033[?25h\033[?1049l", stdout);
 	fflush(stdout);
 	tcsetattr(STDIN_FILENO, TCSANOW, &before);

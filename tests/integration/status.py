@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Looks at what `packbridge status` shows: status.py wait|check|watch FOLDER PROGRAM"""
+"""Looks at what `packbridge status` shows: status.py wait|check FOLDER PROGRAM, watch FOLDER PROGRAM PID"""
 import fcntl
 import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -131,6 +132,20 @@ def watch():
     print("\n".join(screen.display))
     os.write(fd, b"jjj")
     until("> all")
+    # the daemon hangs: nothing is good any more, at once, and ages go on
+    begun = time.monotonic()
+    daemon = int(sys.argv[4])
+    os.kill(daemon, signal.SIGSTOP)
+    until("no answer for ")
+    assert time.monotonic() - begun < 3, time.monotonic() - begun
+    assert not any(" good " in line for line in screen.display[2:6]), screen.display
+    until("no answer for 3 s")
+    house = screen.display[2].split()
+    assert house[0] == "house" and house[2] == "?" and int(house[3]) >= 3, house
+    print("\n".join(screen.display))
+    os.kill(daemon, signal.SIGCONT)
+    until(" good ")
+    assert "no answer" not in screen.display[0]
     os.write(fd, b"q")
     # the terminal is given back, and nothing is left of the screen
     while True:

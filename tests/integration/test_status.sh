@@ -29,7 +29,7 @@ done
 status --json >"$folder/json"
 status --metrics >"$folder/metrics"
 /usr/bin/python3 "$source/tests/integration/status.py" check "$folder" "$program"
-/usr/bin/python3 "$source/tests/integration/status.py" watch "$folder" "$program"
+/usr/bin/python3 "$source/tests/integration/status.py" watch "$folder" "$program" "$daemon"
 
 # who does it wrong
 code=0
