@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SEQUENCE = 2, SOC = 17, BANK_SOC = 22 };
+enum { SEQUENCE = 2, SEVERITY = 15, SOC = 17, BANK_SOC = 22 };
 
 static struct daemon packbridge;
 static char folder[128], file[160], control[160];
@@ -208,6 +208,56 @@ START_TEST(a_pack_goes_on_polling)
 	while (read_one(ctx, 1, SEQUENCE) == sequence && daemon_clock_ms() < end_ms)
 		;
 	ck_assert_int_ne(read_one(ctx, 1, SEQUENCE), sequence);
+	modbus_free(ctx);
+}
+END_TEST
+
+/* Whatever its session goes by makes it another pack, which is connected anew. */
+static const char *const settings[] = {
+	"poll_ms: 201",
+	"poll_ms: 200, gap_ms: 49",
+	"poll_ms: 200, settle_ms: 1",
+	"poll_ms: 200, tries: 2",
+	"poll_ms: 200, reply_timeout_ms: 999",
+	"poll_ms: 200, connect_timeout_ms: 19999",
+	"poll_ms: 200, stale_after_s: 15",
+	"poll_ms: 200, stale_after_s: 16",
+	"poll_ms: 200, protocol: auto",
+};
+
+START_TEST(each_setting_of_a_pack_counts)
+{
+	char pack[256];
+
+	snprintf(pack, sizeof(pack),
+		 "  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, %s}\n" STORE,
+		 settings[_i]);
+	write_config(pack, TCP);
+	reload();
+	daemon_wait_for(&packbridge, "house: first reading");
+	ck_assert_ptr_null(strstr(packbridge.said, "store: first reading"));
+}
+END_TEST
+
+/* An alarm that was latched stays so, though by the new file it would not be one. */
+START_TEST(latched_alarms_stay)
+{
+	static const char pack[] = "  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, "
+				   "poll_ms: 200,\n     alarms: {latch: true, soc_low: {warning: "
+				   "off, alarm: %d, delay_s: 0}}}\n";
+	char text[256];
+	modbus_t *ctx = connect_daemon();
+
+	snprintf(text, sizeof(text), pack, 90);
+	write_config(text, TCP);
+	reload();
+	daemon_wait_for(&packbridge, "house: ALARM: soc_low");
+	ck_assert_int_eq(read_one(ctx, 1, SEVERITY), 2);
+	snprintf(text, sizeof(text), pack, 10);
+	write_config(text, TCP);
+	reload();
+	ck_assert_int_eq(read_one(ctx, 1, SEVERITY), 2);
+	ck_assert_ptr_null(strstr(packbridge.said, "soc_low"));
 	modbus_free(ctx);
 }
 END_TEST
@@ -525,6 +575,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, what_has_not_changed_goes_on);
 	tcase_add_test(tcase, a_pack_goes_on_polling);
+	tcase_add_loop_test(tcase, each_setting_of_a_pack_counts, 0, PB_ARRAY_SIZE(settings));
+	tcase_add_test(tcase, latched_alarms_stay);
 	tcase_add_loop_test(tcase, what_is_wrong_changes_nothing, 0, PB_ARRAY_SIZE(wrong));
 	tcase_add_test(tcase, maps_are_loaded_anew_and_writes_stay);
 	tcase_add_test(tcase, listeners_come_and_go);
