@@ -480,45 +480,60 @@ static void compare_sequences(json_t *before, json_t *after)
 
 /* ---- one input ---- */
 
-static void go_over(struct made *made, struct choices *choices)
+/* What is shown, and how often banks have had a reading. */
+struct seen {
+	json_t *shown, *counts;
+};
+
+static void forget(struct seen *seen)
+{
+	json_decref(seen->shown);
+	json_decref(seen->counts);
+}
+
+/* @seen: before; after it, what is seen then. */
+static void go_over(struct made *made, struct choices *choices, struct seen *seen)
 {
 	struct choices again = *choices;
 	struct made fresh = {0};
-	json_t *counts, *counted, *before = look(made->bridge, &counts), *after, *expected;
+	struct seen after;
+	json_t *expected;
 	char text[TEXT_MAX], other[TEXT_MAX];
 	int r, started;
 
 	write_config(choices, folder, text);
 	write_config(&again, beside, other);
 	r = reload(made, text);
-	after = look(made->bridge, &counted);
+	after.shown = look(made->bridge, &after.counts);
 	started = start(&fresh, other);
 	if (getenv("PB_FUZZ_VERBOSE"))
 		fprintf(stderr, "%s: reload %d, start %d\n", text, r, started);
 	assert((r < 0) == (started < 0));
-	expected = r < 0 ? json_incref(before) : look(fresh.bridge, NULL);
-	compare(r < 0 ? "after a refused reload" : "after a reload", expected, after);
-	compare_sequences(counts, counted);
+	expected = r < 0 ? json_incref(seen->shown) : look(fresh.bridge, NULL);
+	compare(r < 0 ? "after a refused reload" : "after a reload", expected, after.shown);
+	compare_sequences(seen->counts, after.counts);
 	end(&fresh);
-	json_decref(before);
-	json_decref(after);
 	json_decref(expected);
-	json_decref(counts);
-	json_decref(counted);
+	forget(seen);
+	*seen = after;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct choices choices = {data, size};
 	struct made made = {0};
+	struct seen seen = {0};
 	char text[TEXT_MAX];
 
 	if (!*beside)
 		set_up();
 	write_config(&choices, folder, text);
-	if (start(&made, text) >= 0)
+	if (start(&made, text) >= 0) {
+		seen.shown = look(made.bridge, &seen.counts);
 		for (int turn = 0; turn < TURNS && choices.len > 0; turn++)
-			go_over(&made, &choices);
+			go_over(&made, &choices, &seen);
+	}
+	forget(&seen);
 	end(&made);
 	return 0;
 }
