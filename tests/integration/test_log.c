@@ -271,7 +271,7 @@ START_TEST(a_full_disk)
 	writes = open("/dev/full", O_WRONLY | O_CLOEXEC);
 	reads = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	start();
-	while (access(status, F_OK) < 0)
+	while (access(status, F_OK) < 0) /* it answers when it is there */
 		ck_assert_uint_lt(daemon_clock_ms(), end_ms);
 	ctx = connect_daemon();
 	while (left_out() == 0)

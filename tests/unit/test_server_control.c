@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -79,6 +80,17 @@ static int bind_socket(int type)
 	strcpy(address.sun_path, path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
+}
+
+static int put_client(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
+
+	strcpy(address.sun_path, path);
+	r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+	return r;
 }
 
 /* Puts what is not ours to @path. @return a descriptor to be closed, or -1. */
@@ -226,6 +238,48 @@ START_TEST(at_the_end_only_ours_goes)
 }
 END_TEST
 
+/* Waits at @gate, so that both start together. @return whether the socket is ours. */
+static int race(int gate)
+{
+	struct pb_control *control = NULL;
+	char why[256], byte;
+	int r;
+
+	ck_assert_int_eq(read(gate, &byte, 1), 1);
+	r = make(&control, why, sizeof(why));
+	ck_assert_msg(r == 0 || r == -EADDRINUSE, "%s", why);
+	return r == 0; /* it stays open, as long as this process lives */
+}
+
+/* Of two that start at once over a dead socket, one has it, and the other takes it from nobody. */
+START_TEST(two_at_once)
+{
+	int gate[2], done[2], hold[2];
+	char others = 0, byte;
+	pid_t child;
+	int own;
+
+	close(bind_socket(SOCK_STREAM));
+	ck_assert_int_eq(pipe(gate) | pipe(done) | pipe(hold), 0);
+	child = fork();
+	if (child == 0) {
+		close(hold[1]);
+		ck_assert_int_ge(sd_event_new(&event), 0); /* one of its own */
+		others = (char)race(gate[0]);
+		_exit(write(done[1], &others, 1) == 1 && read(hold[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	close(hold[0]);
+	close(done[1]);
+	ck_assert_int_eq(write(gate[1], "xx", 2), 2);
+	own = race(gate[0]);
+	ck_assert_int_eq(read(done[0], &others, 1), 1);
+	ck_assert_int_eq(own + others, 1);
+	ck_assert_int_eq(put_client(), 0); /* somebody listens there */
+	close(hold[1]);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("control");
@@ -234,5 +288,6 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_not_ours_stays, 0, PB_ARRAY_SIZE(foreign));
 	tcase_add_test(tcase, a_dead_socket_is_replaced);
 	tcase_add_loop_test(tcase, at_the_end_only_ours_goes, 0, 2);
+	tcase_add_loop_test(tcase, two_at_once, 0, 40);
 	return pb_run_suite("server/control", tcase);
 }
