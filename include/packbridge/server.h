@@ -201,8 +201,8 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 		   const struct pb_control_backend *backend, void *userdata, char *why,
 		   size_t why_cap);
 /**
- * Only looks whether a socket could be made at @path, which has at most 94 characters; a socket that
- * is there may be in use.
+ * Only looks whether a socket could be made at @path, which has at most 94 characters; a socket
+ * that is there may be in use.
  * @return 0; -EEXIST, -ENAMETOOLONG with the reason in @why.
  */
 int pb_control_check(const char *path, char *why, size_t why_cap);

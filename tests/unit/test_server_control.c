@@ -238,8 +238,8 @@ START_TEST(at_the_end_only_ours_goes)
 }
 END_TEST
 
-/* Waits at @gate, so that both start together. @return whether the socket is ours. */
-static int race(int gate)
+/* Waits at @gate, so that both start together. @return the socket; NULL: the other one has it. */
+static struct pb_control *race(int gate)
 {
 	struct pb_control *control = NULL;
 	char why[256], byte;
@@ -248,7 +248,7 @@ static int race(int gate)
 	ck_assert_int_eq(read(gate, &byte, 1), 1);
 	r = make(&control, why, sizeof(why));
 	ck_assert_msg(r == 0 || r == -EADDRINUSE, "%s", why);
-	return r == 0; /* it stays open, as long as this process lives */
+	return control;
 }
 
 /* Of two that start at once over a dead socket, one has it, and the other takes it from nobody. */
@@ -256,16 +256,17 @@ START_TEST(two_at_once)
 {
 	int gate[2], done[2], hold[2];
 	char others = 0, byte;
+	struct pb_control *own;
 	pid_t child;
-	int own;
 
 	close(bind_socket(SOCK_STREAM));
 	ck_assert_int_eq(pipe(gate) | pipe(done) | pipe(hold), 0);
 	child = fork();
 	if (child == 0) {
 		close(hold[1]);
-		ck_assert_int_ge(sd_event_new(&event), 0); /* one of its own */
-		others = (char)race(gate[0]);
+		ck_assert_int_ge(sd_event_new(&event), 0); /* of its own */
+		ck_assert_int_ge(pb_hub_new(&hub, event), 0);
+		others = race(gate[0]) != NULL;
 		_exit(write(done[1], &others, 1) == 1 && read(hold[0], &byte, 1) == 0 ? 0 : 1);
 	}
 	close(hold[0]);
@@ -273,8 +274,9 @@ START_TEST(two_at_once)
 	ck_assert_int_eq(write(gate[1], "xx", 2), 2);
 	own = race(gate[0]);
 	ck_assert_int_eq(read(done[0], &others, 1), 1);
-	ck_assert_int_eq(own + others, 1);
+	ck_assert_int_eq((own != NULL) + others, 1);
 	ck_assert_int_eq(put_client(), 0); /* somebody listens there */
+	pb_control_free(own);
 	close(hold[1]);
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
