@@ -318,6 +318,12 @@ static int merit(const struct ble_link *ble, const struct bluez_device *device)
 	return merit + (has_room(ble, device->adapter) ? 1000 : 0);
 }
 
+bool ble_may_need(const struct ble_link *ble, const struct bluez_device *device)
+{
+	return ble->device == device ||
+	       ble_address_match(&ble->address, &device->advert, device->adapter->name);
+}
+
 static struct bluez_device *pick(const struct ble_link *ble)
 {
 	struct bluez_device *best = NULL;

@@ -118,6 +118,21 @@ static bool hopeless(struct ble_link *ble, const sd_bus_error *error, const char
 	return true;
 }
 
+static void take(struct ble_link *ble, const uint8_t *bytes, size_t len)
+{
+	if (ble->state != BLE_UP || len == 0)
+		return;
+	ble->unanswered = 0;
+	ble->command_known = true;
+	ble->head.handler->data(ble->head.userdata, bytes, len);
+}
+
+void ble_signalled(struct ble_link *ble, const uint8_t *bytes, size_t len)
+{
+	if (ble->notify_fd < 0)
+		take(ble, bytes, len);
+}
+
 static int on_notification(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct ble_link *ble = userdata;
@@ -127,19 +142,10 @@ static int on_notification(sd_event_source *source, int fd, uint32_t revents, vo
 	(void)source;
 	(void)revents;
 	if (n > 0)
-		ble_value(ble, bytes, (size_t)n);
+		take(ble, bytes, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		ble_fail(ble, -ENOTCONN, "the pack ended the connection");
 	return 0;
-}
-
-void ble_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
-{
-	if (ble->state != BLE_UP || len == 0)
-		return;
-	ble->unanswered = 0;
-	ble->command_known = true;
-	ble->head.handler->data(ble->head.userdata, bytes, len);
 }
 
 void ble_pipe_drain(struct ble_link *ble)
@@ -153,7 +159,7 @@ void ble_pipe_drain(struct ble_link *ble)
 	     i++) {
 		n = read(ble->notify_fd, bytes, sizeof(bytes));
 		if (n > 0)
-			ble_value(ble, bytes, (size_t)n);
+			take(ble, bytes, (size_t)n);
 	}
 }
 

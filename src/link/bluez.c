@@ -16,12 +16,15 @@
 enum {
 	BUS_RETRY_MS = 2000,  /* until the next try to reach the bus */
 	SYNC_RETRY_MS = 5000, /* after a GetManagedObjects that failed */
+	SLOW_MS = 10000,      /* until what no signal told is asked for */
 	SYNC_MS = 60000,      /* a hung bluetoothd answers as soon as it goes on */
 	AUTH_MS = 10000,      /* a bus that accepts, but says nothing */
 	FLUSH_MS = 300,	      /* for the last Disconnect calls, at exit */
 };
 
-static int sync_objects(struct pb_bluez *bluez);
+#define DBUS_DRIVER "org.freedesktop.DBus"
+
+static int sync_objects(struct pb_bluez *bluez, bool start_it);
 
 void bluez_kick(struct pb_bluez *bluez)
 {
@@ -32,6 +35,12 @@ static void arm(struct pb_bluez *bluez, uint64_t ms)
 {
 	sd_event_source_set_time_relative(bluez->timer, ms * 1000);
 	sd_event_source_set_enabled(bluez->timer, SD_EVENT_ONESHOT);
+}
+
+static void arm_slow(struct pb_bluez *bluez)
+{
+	sd_event_source_set_time_relative(bluez->slow, (uint64_t)SLOW_MS * 1000);
+	sd_event_source_set_enabled(bluez->slow, SD_EVENT_ONESHOT);
 }
 
 void bluez_kick_later(struct pb_bluez *bluez, uint64_t ms)
@@ -136,6 +145,23 @@ void bluez_tell(struct pb_bluez *bluez, const char *path, const char *interface,
 
 /* ---- states ---- */
 
+/* The reply of GetManagedObjects has been read, or does not count any more: the bus goes on. */
+static void stop_reading(struct pb_bluez *bluez)
+{
+	if (!bluez->reading)
+		return;
+	bluez->reading = sd_bus_message_unref(bluez->reading);
+	sd_event_source_set_enabled(bluez->reader, SD_EVENT_OFF);
+	sd_bus_attach_event(bluez->bus, bluez->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+/* Its signals do not count any more. */
+static void forget_owner(struct pb_bluez *bluez)
+{
+	bluez->owner[0] = '\0';
+	stop_reading(bluez);
+}
+
 /* BlueZ can't be used now; the log has it once. */
 static void enter(struct pb_bluez *bluez, enum bluez_state state, int error, const char *why)
 {
@@ -147,6 +173,8 @@ static void enter(struct pb_bluez *bluez, enum bluez_state state, int error, con
 	}
 	bluez->state = state;
 	bluez->error = error;
+	if (state != BLUEZ_READY)
+		forget_owner(bluez);
 	if (why != bluez->why)
 		snprintf(bluez->why, sizeof(bluez->why), "%s", why);
 	if (state != BLUEZ_READY)
@@ -156,6 +184,7 @@ static void enter(struct pb_bluez *bluez, enum bluez_state state, int error, con
 
 static void drop_bus(struct pb_bluez *bluez)
 {
+	forget_owner(bluez);
 	bluez->sync = sd_bus_slot_unref(bluez->sync);
 	bluez->agent = sd_bus_slot_unref(bluez->agent);
 	while (bluez->slot_count > 0)
@@ -185,41 +214,127 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	return 0;
 }
 
-static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+/* The reply comes from who has the name now. Its earlier signals are in it, and its later ones come
+ * behind it: it sends all of them in one order. */
+static void begin_reading(struct pb_bluez *bluez, sd_bus_message *m)
+{
+	const char *owner = sd_bus_message_get_sender(m);
+
+	if (!owner)
+		owner = "";
+	if (strcmp(owner, bluez->owner) != 0) /* nothing of another one's is true any more */
+		bluez_objects_clear(bluez);
+	snprintf(bluez->owner, sizeof(bluez->owner), "%s", owner);
+	bluez->reading = sd_bus_message_ref(m);
+	bluez_objects_begin(bluez, m);
+	/* signals wait, since they are newer; the loop does not */
+	sd_bus_detach_event(bluez->bus);
+	sd_event_source_set_enabled(bluez->reader, SD_EVENT_ON);
+}
+
+static int on_reader(sd_event_source *source, void *userdata)
 {
 	struct pb_bluez *bluez = userdata;
-	const sd_bus_error *error = sd_bus_message_get_error(m);
-	char why[BLUEZ_WHY];
-	int code;
 
-	(void)ret;
-	bluez->sync = sd_bus_slot_unref(bluez->sync);
-	sd_event_source_set_enabled(bluez->timer, SD_EVENT_OFF);
-	if (error) {
-		code = bluez_error_words(error, why, sizeof(why));
-		enter(bluez, code == -ESRCH ? BLUEZ_ABSENT : BLUEZ_SYNCING, code, why);
-		if (code != -ESRCH)
-			arm(bluez, SYNC_RETRY_MS);
+	(void)source;
+	if (bluez_objects_read(bluez, bluez->reading))
 		return 0;
-	}
+	stop_reading(bluez);
+	bluez_kick(bluez);
+	if (bluez->state == BLUEZ_READY)
+		return 0;
 	enter(bluez, BLUEZ_READY, 0, "");
-	bluez_objects_sync(bluez, m);
 	bluez_agent_register(bluez);
 	bluez->better = true;
 	return 0;
 }
 
-static int sync_objects(struct pb_bluez *bluez)
+/* There is no answer with all objects. What is mirrored stays, unless nobody has the name. */
+static void no_objects(struct pb_bluez *bluez, const sd_bus_error *error)
 {
-	int r;
+	char why[BLUEZ_WHY];
+	int code = bluez_error_words(error, why, sizeof(why));
+
+	if (code == -ESRCH) {
+		enter(bluez, BLUEZ_ABSENT, code, why);
+	} else if (bluez->state != BLUEZ_READY) {
+		enter(bluez, BLUEZ_SYNCING, code, why);
+		arm(bluez, SYNC_RETRY_MS);
+	}
+}
+
+static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *ret)
+{
+	struct pb_bluez *bluez = userdata;
+	const sd_bus_error *error = sd_bus_message_get_error(m);
+
+	(void)ret;
+	bluez->sync = sd_bus_slot_unref(bluez->sync);
+	if (bluez->state != BLUEZ_READY)
+		sd_event_source_set_enabled(bluez->timer, SD_EVENT_OFF);
+	if (error)
+		no_objects(bluez, error);
+	else
+		begin_reading(bluez, m);
+	return 1; /* no filter may rewind what is read from now on */
+}
+
+/* @start_it: the bus may start bluetoothd for this call */
+static int ask_for_objects(struct pb_bluez *bluez, bool start_it)
+{
+	sd_bus_message *m = NULL;
+	int r = sd_bus_message_new_method_call(bluez->bus, &m, BLUEZ_NAME, "/", DBUS_MANAGER,
+					       "GetManagedObjects");
 
 	bluez->sync = sd_bus_slot_unref(bluez->sync);
+	if (r >= 0)
+		r = sd_bus_message_set_auto_start(m, start_it);
+	if (r >= 0)
+		r = sd_bus_call_async(bluez->bus, &bluez->sync, m, on_objects, bluez,
+				      (uint64_t)SYNC_MS * 1000);
+	sd_bus_message_unref(m);
+	return r < 0 ? r : 0;
+}
+
+static int sync_objects(struct pb_bluez *bluez, bool start_it)
+{
 	/* until the answer is there, what is wrong stays as it was said last */
 	if (bluez->state != BLUEZ_SYNCING)
 		enter(bluez, BLUEZ_SYNCING, bluez->error ? bluez->error : -EAGAIN, bluez->why);
-	r = bluez_call(bluez, &bluez->sync, "/", DBUS_MANAGER, "GetManagedObjects", on_objects,
-		       bluez, SYNC_MS, "");
-	return r < 0 ? r : 0;
+	return ask_for_objects(bluez, start_it);
+}
+
+/* The same, tried again if it can't even be asked. */
+static void sync_again(struct pb_bluez *bluez)
+{
+	if (sync_objects(bluez, false) < 0)
+		arm(bluez, SYNC_RETRY_MS);
+}
+
+static bool all_up(const struct pb_bluez *bluez)
+{
+	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
+		if (ble->state != BLE_UP)
+			return false;
+	return true;
+}
+
+/*
+ * What only a signal would end must not last when that signal is lost: bluetoothd that is absent,
+ * and an adapter or a device that some link waits for.
+ */
+static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pb_bluez *bluez = userdata;
+
+	(void)source;
+	(void)usec;
+	if (bluez->state == BLUEZ_ABSENT)
+		sync_again(bluez);
+	else if (bluez->state == BLUEZ_READY && !bluez->sync && !bluez->reading && !all_up(bluez))
+		ask_for_objects(bluez, false);
+	arm_slow(bluez);
+	return 0;
 }
 
 void bluez_suspect(struct pb_bluez *bluez)
@@ -227,8 +342,7 @@ void bluez_suspect(struct pb_bluez *bluez)
 	if (bluez->state != BLUEZ_READY)
 		return;
 	enter(bluez, BLUEZ_SYNCING, -ETIMEDOUT, "bluetoothd does not answer");
-	if (sync_objects(bluez) < 0)
-		arm(bluez, SYNC_RETRY_MS);
+	sync_again(bluez);
 }
 
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -241,12 +355,47 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		return 0;
 	enter(bluez, BLUEZ_ABSENT, -ESRCH, "bluetoothd does not run");
 	bluez->sync = sd_bus_slot_unref(bluez->sync);
-	if (*new &&sync_objects(bluez) < 0)
-		arm(bluez, SYNC_RETRY_MS);
+	if (*new)
+		sync_again(bluez);
 	return 0;
 }
 
 /* ---- the bus ---- */
+
+/*
+ * The bus writes the sender into each message, always a unique name, but for its own (from the
+ * driver) and those that sd-bus makes. Both speak one interface, of their own name.
+ */
+static bool admitted(const struct pb_bluez *bluez, sd_bus_message *m)
+{
+	const char *sender = sd_bus_message_get_sender(m);
+	const char *interface = sd_bus_message_get_interface(m);
+
+	if (!sender)
+		return false;
+	if (sender[0] != ':')
+		return interface && strcmp(interface, sender) == 0;
+	return strcmp(sender, bluez->owner) == 0 &&
+	       !(interface && strcmp(interface, DBUS_DRIVER) == 0);
+}
+
+/*
+ * Every signal and every call passes here first. The bus delivers what is addressed to us, whatever
+ * our matches say, and sd-bus takes any unique name for a sender that a match gives by its
+ * well-known name. So anybody on the bus could otherwise speak for BlueZ.
+ *
+ * Replies do not pass: sd-bus takes them by serial number. There the bus is the guard: it forwards
+ * one reply to each call, and only from the one whom it gave the call.
+ */
+static int bluez_admit(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	(void)error;
+	if (admitted(userdata, m))
+		return 0;
+	if (sd_bus_message_is_method_call(m, NULL, NULL) > 0)
+		sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "only for BlueZ");
+	return 1;
+}
 
 /* Nobody waits for the answer to AddMatch: a bus that refuses it refuses the rest as well. */
 static int matched(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -265,8 +414,8 @@ static int add_matches(struct pb_bluez *bluez)
 		const char *match;
 		sd_bus_message_handler_t handler;
 	} matches[] = {
-		{"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',"
-		 "arg0='" BLUEZ_NAME "'",
+		{"type='signal',sender='" DBUS_DRIVER "',interface='" DBUS_DRIVER "',"
+		 "member='NameOwnerChanged',arg0='" BLUEZ_NAME "'",
 		 on_owner},
 		{FROM_BLUEZ "member='InterfacesAdded'", bluez_objects_on_added},
 		{FROM_BLUEZ "member='InterfacesRemoved'", bluez_objects_on_removed},
@@ -276,8 +425,10 @@ static int add_matches(struct pb_bluez *bluez)
 		{"type='signal',sender='org.freedesktop.DBus.Local',member='Disconnected'",
 		 on_disconnected},
 	};
-	int r = 0;
+	int r = sd_bus_add_filter(bluez->bus, &bluez->slots[bluez->slot_count], bluez_admit, bluez);
 
+	if (r >= 0)
+		bluez->slot_count++;
 	for (size_t i = 0; r >= 0 && i < PB_ARRAY_SIZE(matches); i++) {
 		r = sd_bus_add_match_async(bluez->bus, &bluez->slots[bluez->slot_count],
 					   matches[i].match, matches[i].handler, matched, bluez);
@@ -308,13 +459,14 @@ static int open_bus(struct pb_bluez *bluez)
 	if (r < 0)
 		return r;
 	bluez->slot_count++;
-	return sync_objects(bluez);
+	return sync_objects(bluez, true);
 }
 
 static void start(struct pb_bluez *bluez)
 {
 	int r = open_bus(bluez);
 
+	arm_slow(bluez);
 	if (r < 0)
 		lose_bus(bluez, -ENOLINK, strerrordesc_np(-r));
 }
@@ -333,8 +485,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)usec;
 	if (bluez->state == BLUEZ_BUS_DOWN)
 		start(bluez);
-	else if (bluez->state == BLUEZ_SYNCING && sync_objects(bluez) < 0)
-		arm(bluez, SYNC_RETRY_MS);
+	else if (bluez->state == BLUEZ_SYNCING)
+		sync_again(bluez);
 	bluez_kick(bluez);
 	return 0;
 }
@@ -443,7 +595,16 @@ static int add_sources(struct pb_bluez *bluez)
 	if (r >= 0)
 		r = sd_event_add_time(bluez->event, &bluez->timer, CLOCK_BOOTTIME, UINT64_MAX, 0,
 				      on_timer, bluez);
-	return r < 0 ? r : sd_event_source_set_enabled(bluez->timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(bluez->timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_defer(bluez->event, &bluez->reader, on_reader, bluez);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(bluez->reader, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(bluez->event, &bluez->slow, CLOCK_BOOTTIME, UINT64_MAX, 0,
+				      on_slow, bluez);
+	return r < 0 ? r : sd_event_source_set_enabled(bluez->slow, SD_EVENT_OFF);
 }
 
 int pb_bluez_new(struct pb_bluez **ret, sd_event *event, const struct pb_bluez_config *config)
@@ -500,6 +661,8 @@ struct pb_bluez *pb_bluez_free(struct pb_bluez *bluez)
 	drop_bus(bluez);
 	sd_event_source_disable_unref(bluez->later);
 	sd_event_source_disable_unref(bluez->timer);
+	sd_event_source_disable_unref(bluez->reader);
+	sd_event_source_disable_unref(bluez->slow);
 	sd_event_unref(bluez->event);
 	free(bluez);
 	return NULL;

@@ -29,6 +29,7 @@ enum {
 	BLUEZ_PATH = 128,
 	BLUEZ_CALL_MS = 8000, /**< a healthy bluetoothd answers these calls within 3 s */
 	BLUEZ_WHY = 192,
+	BLUEZ_OWNER = 256, /**< a bus name with its NUL (D-Bus Specification, "Valid Names") */
 };
 
 /* ---- the mirror: bluez_objects.c ---- */
@@ -41,6 +42,8 @@ struct bluez_adapter {
 	char path[BLUEZ_PATH];
 	char name[PB_ADAPTER_NAME]; /**< the last part of @path */
 	bool powered;
+	bool discovering; /**< for anybody; as last read, not followed */
+	bool listed;	  /**< in the reply that is being read */
 	/* ours */
 	bool was_powered; /**< at the last look */
 	enum bluez_scan scan;
@@ -59,6 +62,7 @@ struct bluez_device {
 	struct bluez_adapter *adapter;
 	struct pb_advert advert;
 	bool connected, resolved, paired;
+	bool listed;   /**< in the reply that is being read */
 	bool has_rssi; /**< heard in the running scan */
 	bool heard;    /**< in any scan of ours */
 	int16_t rssi;  /**< the last one heard; 127: not told (Core Specification, HCI) */
@@ -83,6 +87,7 @@ struct bluez_gatt {
 	char path[BLUEZ_PATH];
 	char uuid[37];
 	bool service;
+	bool listed;	    /**< in the reply that is being read */
 	unsigned int flags; /**< set of GATT_... */
 	uint16_t mtu;	    /**< 0: not told */
 };
@@ -90,8 +95,16 @@ struct bluez_gatt {
 struct pb_bluez;
 struct ble_link;
 
-/** Takes what GetManagedObjects answered; what is not in it any more is dropped. */
-void bluez_objects_sync(struct pb_bluez *bluez, sd_bus_message *reply);
+/**
+ * Begins to take what GetManagedObjects answered. Until bluez_objects_read() is done, no signal may
+ * be taken: it would be newer than the reply.
+ */
+void bluez_objects_begin(struct pb_bluez *bluez, sd_bus_message *reply);
+/**
+ * Takes the next objects, a bounded number of them.
+ * @return true while there are more; false: all are taken, and what was not among them is dropped.
+ */
+bool bluez_objects_read(struct pb_bluez *bluez, sd_bus_message *reply);
 void bluez_objects_clear(struct pb_bluez *bluez);
 int bluez_objects_on_added(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bluez_objects_on_removed(sd_bus_message *m, void *userdata, sd_bus_error *error);
@@ -125,20 +138,30 @@ struct pb_bluez {
 	int error; /**< when not READY: why, as pb_bluez_trouble() gives it */
 	char why[BLUEZ_WHY];
 	sd_bus *bus;
-	sd_bus_slot *slots[8]; /**< matches and the agent's object */
+	sd_bus_slot *slots[9]; /**< filter, matches and the agent's object */
 	size_t slot_count;
-	sd_bus_slot *sync;
+	/**
+	 * The unique name of who has org.bluez, as long as the mirror is of its objects; else "".
+	 * Nobody else's signals and calls are taken.
+	 */
+	char owner[BLUEZ_OWNER];
+	sd_bus_slot *sync;	 /**< GetManagedObjects is out */
+	sd_bus_message *reading; /**< its reply; the bus waits while it is read */
+	sd_event_source *reader; /**< reads it, piece by piece */
 	sd_bus_slot *agent;
 	sd_event_source *later; /**< runs the pump */
 	sd_event_source
 		*timer; /**< of BUS_DOWN and of a sync that failed; and scans to be tried again */
-	bool better;	/**< something came back: links that gave up should try again */
-	bool scanning;	/**< pb_bluez_scan() was called */
+	sd_event_source *slow; /**< asks again for what only a signal could tell */
+	bool better;	       /**< something came back: links that gave up should try again */
+	bool scanning;	       /**< pb_bluez_scan() was called */
 	char scan_adapter[PB_ADAPTER_NAME];
 	uint64_t tickets;
 	struct bluez_adapter *adapters;
-	struct bluez_device *devices;
+	struct bluez_device *devices; /**< the newest first */
+	size_t device_count;
 	struct bluez_gatt *gatts;
+	size_t gatt_count;
 	struct ble_link *links;
 };
 
@@ -269,8 +292,10 @@ void ble_device_gone(struct ble_link *ble, int error, const char *why);
 void ble_device_changed(struct ble_link *ble);
 /** Ends the link; the owner hears of it from the loop. */
 void ble_fail(struct ble_link *ble, int error, const char *format, ...) PB_PRINTF(3, 4);
-/** Bytes came as a signal. */
-void ble_value(struct ble_link *ble, const uint8_t *bytes, size_t len);
+/** Bytes came as a signal; beside a descriptor they are nobody's. */
+void ble_signalled(struct ble_link *ble, const uint8_t *bytes, size_t len);
+/** @return true when the device may be what the link looks for, or is. */
+bool ble_may_need(const struct ble_link *ble, const struct bluez_device *device);
 /** The link is ready for bytes. */
 void ble_ready(struct ble_link *ble);
 

@@ -46,6 +46,7 @@ static int on_power(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	struct bluez_adapter *adapter = userdata;
 	struct pb_bluez *bluez = adapter->bluez;
 	const sd_bus_error *error = sd_bus_message_get_error(m);
+	bool on = adapter->powering;
 	int code;
 
 	(void)ret;
@@ -53,6 +54,8 @@ static int on_power(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	adapter->powering = adapter->cycling = false;
 	bluez_kick(bluez);
 	if (!error) {
+		/* the signal may have been lost; else this would be asked without end */
+		adapter->powered = on;
 		adapter->why[0] = '\0';
 		return 0;
 	}

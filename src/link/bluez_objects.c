@@ -8,10 +8,16 @@
 
 #include <errno.h>
 #include <stdio.h>
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	/* Anyone in radio range can make BlueZ list as many as it likes. A link's own device is
+	 * never among those that go. */
+	DEVICES_MAX = 512,
+	GATTS_MAX = 8192,  /* many times what 240 packs have */
+	READ_OBJECTS = 16, /* at a time: what one turn of the loop takes */
+};
 
 /* ---- finding and dropping ---- */
 
@@ -56,6 +62,7 @@ static void drop_gatt(struct pb_bluez *bluez, struct bluez_gatt *gatt)
 	while (*at != gatt)
 		at = &(*at)->next;
 	*at = gatt->next;
+	bluez->gatt_count--;
 	free(gatt);
 }
 
@@ -82,6 +89,7 @@ static void drop_device(struct pb_bluez *bluez, struct bluez_device *device, int
 	while (*at != device)
 		at = &(*at)->next;
 	*at = device->next;
+	bluez->device_count--;
 	free(device);
 }
 
@@ -146,6 +154,39 @@ static struct bluez_adapter *adapter_of(struct pb_bluez *bluez, const char *path
 	return make_adapter(bluez, parent);
 }
 
+enum need { NEED_NONE, NEED_PERHAPS, NEED_NOW };
+
+static enum need need_of(const struct pb_bluez *bluez, const struct bluez_device *device)
+{
+	enum need need = device->connected ? NEED_NOW : NEED_NONE;
+
+	for (const struct ble_link *ble = bluez->links; ble && need != NEED_NOW; ble = ble->next) {
+		if (ble->device == device)
+			need = NEED_NOW;
+		else if (ble_may_need(ble, device))
+			need = NEED_PERHAPS;
+	}
+	return need;
+}
+
+/* Drops the device that is least needed, the oldest of these. */
+static void make_room(struct pb_bluez *bluez)
+{
+	struct bluez_device *least = NULL;
+	enum need of_least = NEED_NOW;
+
+	for (struct bluez_device *d = bluez->devices; d; d = d->next) {
+		enum need need = need_of(bluez, d);
+
+		if (need == NEED_NOW || need > of_least)
+			continue;
+		least = d;
+		of_least = need;
+	}
+	if (least)
+		drop_device(bluez, least, -ENOTCONN, "too many devices");
+}
+
 static struct bluez_device *make_device(struct pb_bluez *bluez, const char *path)
 {
 	struct bluez_device *d = bluez_device_find(bluez, path);
@@ -154,6 +195,8 @@ static struct bluez_device *make_device(struct pb_bluez *bluez, const char *path
 	if (d || strlen(path) >= BLUEZ_PATH)
 		return d;
 	adapter = adapter_of(bluez, path);
+	if (bluez->device_count >= DEVICES_MAX)
+		make_room(bluez);
 	d = adapter ? calloc(1, sizeof(*d)) : NULL;
 	if (!d)
 		return NULL;
@@ -161,6 +204,7 @@ static struct bluez_device *make_device(struct pb_bluez *bluez, const char *path
 	d->adapter = adapter;
 	d->next = bluez->devices;
 	bluez->devices = d;
+	bluez->device_count++;
 	return d;
 }
 
@@ -168,7 +212,7 @@ static struct bluez_gatt *make_gatt(struct pb_bluez *bluez, const char *path)
 {
 	struct bluez_gatt *g = find_gatt(bluez, path);
 
-	if (g || strlen(path) >= BLUEZ_PATH)
+	if (g || strlen(path) >= BLUEZ_PATH || bluez->gatt_count >= GATTS_MAX)
 		return g;
 	g = calloc(1, sizeof(*g));
 	if (!g)
@@ -176,6 +220,7 @@ static struct bluez_gatt *make_gatt(struct pb_bluez *bluez, const char *path)
 	snprintf(g->path, sizeof(g->path), "%s", path);
 	g->next = bluez->gatts;
 	bluez->gatts = g;
+	bluez->gatt_count++;
 	return g;
 }
 
@@ -309,6 +354,8 @@ static void adapter_property(void *object, const char *name, sd_bus_message *m)
 
 	if (strcmp(name, "Powered") == 0)
 		adapter->powered = read_bool(m);
+	else if (strcmp(name, "Discovering") == 0)
+		adapter->discovering = read_bool(m);
 	else
 		sd_bus_message_skip(m, "v");
 }
@@ -389,48 +436,131 @@ static void *object_of(struct pb_bluez *bluez, const char *path, const char *int
 	return NULL;
 }
 
-/* a{sa{sv}}: all interfaces of one object */
-static void read_object(struct pb_bluez *bluez, sd_bus_message *m, const char *path)
+/* Properties without a value are not listed, and that one comes and goes. */
+static void forget_optional(void *object, property_func property)
+{
+	if (property == device_property)
+		((struct bluez_device *)object)->has_rssi = false;
+}
+
+static void mark_listed(void *object, property_func property)
+{
+	if (property == adapter_property)
+		((struct bluez_adapter *)object)->listed = true;
+	else if (property == device_property)
+		((struct bluez_device *)object)->listed = true;
+	else
+		((struct bluez_gatt *)object)->listed = true;
+}
+
+/* sa{sv}: one interface, whole */
+static void read_interface(struct pb_bluez *bluez, sd_bus_message *m, const char *path)
 {
 	const char *interface;
 	property_func property;
 	void *object;
 
+	if (sd_bus_message_read(m, "s", &interface) <= 0)
+		return;
+	object = object_of(bluez, path, interface, true, &property);
+	if (!object) {
+		sd_bus_message_skip(m, "a{sv}");
+		return;
+	}
+	forget_optional(object, property);
+	mark_listed(object, property);
+	read_properties(m, object, property);
+	if (strcmp(interface, BLUEZ_SERVICE) == 0)
+		((struct bluez_gatt *)object)->service = true;
+}
+
+/* a{sa{sv}}: all interfaces of one object */
+static void read_object(struct pb_bluez *bluez, sd_bus_message *m, const char *path)
+{
 	if (sd_bus_message_enter_container(m, 'a', "{sa{sv}}") < 0)
 		return;
 	while (sd_bus_message_enter_container(m, 'e', "sa{sv}") > 0) {
-		if (sd_bus_message_read(m, "s", &interface) > 0) {
-			object = object_of(bluez, path, interface, true, &property);
-			if (object)
-				read_properties(m, object, property);
-			else
-				sd_bus_message_skip(m, "a{sv}");
-			if (object && strcmp(interface, BLUEZ_SERVICE) == 0)
-				((struct bluez_gatt *)object)->service = true;
-		}
+		read_interface(bluez, m, path);
 		sd_bus_message_exit_container(m);
 	}
 	sd_bus_message_exit_container(m);
 }
 
-void bluez_objects_sync(struct pb_bluez *bluez, sd_bus_message *reply)
+/* ---- all objects ---- */
+
+void bluez_objects_begin(struct pb_bluez *bluez, sd_bus_message *reply)
+{
+	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
+		a->listed = false;
+	for (struct bluez_device *d = bluez->devices; d; d = d->next)
+		d->listed = false;
+	for (struct bluez_gatt *g = bluez->gatts; g; g = g->next)
+		g->listed = false;
+	sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}");
+}
+
+static void unplugged(struct pb_bluez *bluez, struct bluez_adapter *adapter)
+{
+	char why[BLUEZ_WHY];
+
+	snprintf(why, sizeof(why), "adapter %s was unplugged", adapter->name);
+	pb_log(PB_LOG_WARNING, "bluetooth: %s", why);
+	drop_adapter(bluez, adapter, -ENODEV, why);
+}
+
+static void drop_unlisted(struct pb_bluez *bluez)
+{
+	struct bluez_adapter *next_adapter;
+	struct bluez_device *next_device;
+	struct bluez_gatt *next_gatt;
+
+	/* each of these drops only what the later ones would */
+	for (struct bluez_adapter *a = bluez->adapters; a; a = next_adapter) {
+		next_adapter = a->next;
+		if (!a->listed)
+			unplugged(bluez, a);
+	}
+	for (struct bluez_device *d = bluez->devices; d; d = next_device) {
+		next_device = d->next;
+		if (!d->listed)
+			drop_device(bluez, d, -ENOTCONN, "BlueZ forgot the device");
+	}
+	for (struct bluez_gatt *g = bluez->gatts; g; g = next_gatt) {
+		next_gatt = g->next;
+		if (!g->listed)
+			drop_gatt(bluez, g);
+	}
+}
+
+/* What no signal told, too. */
+static void all_changed(struct pb_bluez *bluez)
+{
+	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
+		if (a->scan == SCAN_ON && !a->discovering && !a->call)
+			a->scan = SCAN_OFF;
+	for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
+		if (ble->device)
+			ble_device_changed(ble);
+}
+
+bool bluez_objects_read(struct pb_bluez *bluez, sd_bus_message *reply)
 {
 	const char *path;
 
-	/* what links and adapters were in the middle of is over: the reply may be of another
-	 * bluetoothd */
-	bluez_objects_clear(bluez);
-	if (sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}") < 0)
-		return;
-	while (sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}") > 0) {
+	for (int i = 0; i < READ_OBJECTS; i++) {
+		if (sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}") <= 0) {
+			drop_unlisted(bluez);
+			all_changed(bluez);
+			return false;
+		}
 		if (sd_bus_message_read(reply, "o", &path) > 0)
 			read_object(bluez, reply, path);
 		sd_bus_message_exit_container(reply);
 	}
-	sd_bus_message_exit_container(reply);
+	return true;
 }
 
-/* ---- signals ---- */
+/* ---- signals, which bluez_admit() let in ---- */
 
 int bluez_objects_on_added(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -438,7 +568,7 @@ int bluez_objects_on_added(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	const char *path;
 
 	(void)error;
-	if (bluez->state != BLUEZ_READY || sd_bus_message_read(m, "o", &path) <= 0)
+	if (sd_bus_message_read(m, "o", &path) <= 0)
 		return 0;
 	read_object(bluez, m, path);
 	bluez_kick(bluez);
@@ -450,12 +580,9 @@ static void remove_interface(struct pb_bluez *bluez, const char *path, const cha
 	struct bluez_adapter *adapter = bluez_adapter_find(bluez, path);
 	struct bluez_device *device = bluez_device_find(bluez, path);
 	struct bluez_gatt *gatt = find_gatt(bluez, path);
-	char why[BLUEZ_WHY];
 
 	if (adapter && strcmp(interface, BLUEZ_ADAPTER) == 0) {
-		snprintf(why, sizeof(why), "adapter %s was unplugged", adapter->name);
-		pb_log(PB_LOG_WARNING, "bluetooth: %s", why);
-		drop_adapter(bluez, adapter, -ENODEV, why);
+		unplugged(bluez, adapter);
 	} else if (device && strcmp(interface, BLUEZ_DEVICE) == 0) {
 		drop_device(bluez, device, -ENOTCONN, "BlueZ forgot the device");
 	} else if (gatt && strcmp(interface, gatt->service ? BLUEZ_SERVICE : BLUEZ_CHAR) == 0) {
@@ -469,7 +596,7 @@ int bluez_objects_on_removed(sd_bus_message *m, void *userdata, sd_bus_error *er
 	const char *path, *interface;
 
 	(void)error;
-	if (bluez->state != BLUEZ_READY || sd_bus_message_read(m, "o", &path) <= 0 ||
+	if (sd_bus_message_read(m, "o", &path) <= 0 ||
 	    sd_bus_message_enter_container(m, 'a', "s") < 0)
 		return 0;
 	while (sd_bus_message_read(m, "s", &interface) > 0)
@@ -505,7 +632,7 @@ static void read_value(struct pb_bluez *bluez, sd_bus_message *m, const char *pa
 		    sd_bus_message_read_array(m, 'y', &bytes, &len) > 0) {
 			for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
 				if (ble->notify && strcmp(ble->notify->path, path) == 0)
-					ble_value(ble, bytes, len);
+					ble_signalled(ble, bytes, len);
 			return;
 		}
 		sd_bus_message_skip(m, "v");
@@ -528,7 +655,7 @@ int bluez_objects_on_changed(sd_bus_message *m, void *userdata, sd_bus_error *er
 	void *object;
 
 	(void)error;
-	if (bluez->state != BLUEZ_READY || sd_bus_message_read(m, "s", &interface) <= 0)
+	if (sd_bus_message_read(m, "s", &interface) <= 0)
 		return 0;
 	if (strcmp(interface, BLUEZ_CHAR) == 0) {
 		read_value(bluez, m, path);

@@ -18,9 +18,26 @@ enum { ANSWER_MS = 10000 };
 static const char bus_config[] =
 	"<!DOCTYPE busconfig PUBLIC '-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN' "
 	"'http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd'>\n"
-	"<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth>"
+	"<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth>%s</busconfig>\n";
+
+const char bluetooth_open_bus[] =
 	"<policy context='default'><allow send_destination='*' eavesdrop='true'/>"
-	"<allow eavesdrop='true'/><allow own='*'/><allow user='*'/></policy></busconfig>\n";
+	"<allow eavesdrop='true'/><allow own='*'/><allow user='*'/></policy>";
+
+const char bluetooth_debian_bus[] =
+	"<policy context='default'><allow user='*'/>"
+	"<deny send_type='method_call'/><allow send_type='signal'/>"
+	"<allow send_requested_reply='true' send_type='method_return'/>"
+	"<allow send_requested_reply='true' send_type='error'/>"
+	"<allow receive_type='method_call'/><allow receive_type='method_return'/>"
+	"<allow receive_type='error'/><allow receive_type='signal'/>"
+	"<allow send_destination='org.freedesktop.DBus'/>"
+	"<allow own='org.bluez'/><allow send_destination='org.bluez'/></policy>";
+
+const char bluetooth_deaf_bus[] =
+	"<policy context='default'><allow send_destination='*' eavesdrop='true'/>"
+	"<allow eavesdrop='true'/><allow own='*'/><allow user='*'/>"
+	"<deny receive_type='signal'/></policy>";
 
 /* Starts @argv with @in and @out (-1: as they are); it ends when this test does. */
 static pid_t spawn(const char *const *argv, int in, int out)
@@ -97,6 +114,11 @@ void bluetooth_serve(struct bluetooth *b)
 
 void bluetooth_start(struct bluetooth *b)
 {
+	bluetooth_start_with(b, bluetooth_open_bus);
+}
+
+void bluetooth_start_with(struct bluetooth *b, const char *policy)
+{
 	char path[96];
 	FILE *file;
 
@@ -107,7 +129,7 @@ void bluetooth_start(struct bluetooth *b)
 	snprintf(path, sizeof(path), "%s/bus.conf", b->folder);
 	file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
-	fprintf(file, bus_config, b->address);
+	fprintf(file, bus_config, b->address, policy);
 	fclose(file);
 	setenv("DBUS_SYSTEM_BUS_ADDRESS", b->address, 1);
 	bluetooth_serve_bus(b);

@@ -14,6 +14,11 @@ struct bluetooth {
 
 /** Starts the bus, and the fake on it; sets the environment for programs that are started then. */
 void bluetooth_start(struct bluetooth *b);
+/** The same with one of these policies; bluetooth_start() takes the first. */
+void bluetooth_start_with(struct bluetooth *b, const char *policy);
+extern const char bluetooth_open_bus[];	  /**< everybody may send anything to everybody */
+extern const char bluetooth_debian_bus[]; /**< as Debian's system.conf and bluetooth.conf */
+extern const char bluetooth_deaf_bus[];	  /**< nobody hears a signal */
 /** Tells the fake a command and gives what it answers behind "ok"; fails the test on "error". */
 const char *bluetooth_say(struct bluetooth *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
