@@ -142,6 +142,24 @@ const char *pb_nearest(const char *word, const char *const *words);
 int pb_file_read(const char *path, size_t max, char **ret, size_t *ret_len, char *why,
 		 size_t why_cap);
 
+/* ---- text of others ---- */
+
+/**
+ * Takes the next character of a text that others wrote, so that it can be shown anywhere. Whole
+ * characters of UTF-8 stay. TAB, line ends and the like become a blank; other control characters,
+ * those that show nothing or turn the direction of writing, and each broken one become '?'.
+ * @text is moved on; @ret gets 1 to 4 bytes, without a NUL.
+ * @return how many; 0: the end, which is @end or a NUL before it.
+ */
+size_t pb_text_next(const char **text, const char *end, char ret[static 4]);
+
+/**
+ * Copies such a text, cleaned like that, and cut between two characters where it does not fit.
+ * @out may be @text; @cap, at least 1, counts the NUL, which is always there.
+ * @return @out.
+ */
+char *pb_text_clean(char *out, size_t cap, const char *text, size_t len);
+
 /* ---- radio ---- */
 
 enum { PB_ADVERT_NAME = 64, PB_ADVERT_UUIDS = 16, PB_ADVERT_MAKER = 32 };
@@ -149,7 +167,7 @@ enum { PB_ADVERT_NAME = 64, PB_ADVERT_UUIDS = 16, PB_ADVERT_MAKER = 32 };
 /** What a Bluetooth device says of itself before it is connected; what it does not say is empty. */
 struct pb_advert {
 	uint8_t mac[6];		   /**< in display order */
-	char name[PB_ADVERT_NAME]; /**< UTF-8, cut if longer */
+	char name[PB_ADVERT_NAME]; /**< cleaned by pb_text_clean() */
 	size_t uuid_count;
 	uint16_t uuids[PB_ADVERT_UUIDS]; /**< 16-bit service UUIDs */
 	size_t maker_len;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* The mutable globals of the program: every room logs, and none should carry a handle for it. */
@@ -80,6 +81,8 @@ static void log_line(enum pb_log_level level, const struct pb_log_about *about, 
 
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
 		return;
+	/* whoever wrote a part of it: it stays one line, and does nothing to a terminal */
+	pb_text_clean(text, sizeof(text), text, strlen(text));
 	pb_log_catch_up();
 	/* what comes later must not overtake the word that something is missing */
 	if (!left_out.unsaid && put(level, about, text) == 0)

@@ -8,6 +8,7 @@
 #include "ask.h"
 #include "cli.h"
 #include "options.h"
+#include "shown.h"
 
 #include "packbridge/bridge.h"
 
@@ -68,7 +69,7 @@ static int command_daemon(const char *command, const char *socket, const char *l
 		pb_cli_ask_failed(command, socket, "control", r);
 	} else {
 		good = strncmp(answer, "ok", 2) == 0;
-		fputs(answer, good ? stdout : stderr);
+		pb_cli_put(answer, true, good ? stdout : stderr);
 	}
 	free(answer);
 	return good ? 0 : 1;

@@ -3,6 +3,7 @@
 #include "export.h"
 #include "maps.h"
 #include "options.h"
+#include "shown.h"
 
 #include "packbridge/bridge.h"
 #include "packbridge/yaml.h"
@@ -58,9 +59,9 @@ static int list(struct map_work *work, bool json)
 							       pb_scope_name(pb_map_scope(map)),
 							       "title", pb_map_title(map)));
 		else
-			printf("%-22s %-8s v%-3d %s\n", pb_map_name(map),
+			printf("%-22s %-8s v%-3d %s\n", SHOWN(pb_map_name(map)),
 			       pb_scope_name(pb_map_scope(map)), pb_map_version(map),
-			       pb_map_title(map));
+			       SHOWN(pb_map_title(map)));
 	}
 	if (json) {
 		json_dumpf(array, stdout, JSON_INDENT(1));
@@ -84,15 +85,17 @@ static void show_row(const struct pb_row_info *row)
 	else
 		snprintf(place, sizeof(place), "%u", row->addr);
 	printf("%11s  %-8s  %-35s  %-8s  %-6s  %-10s  %s\n", place, pb_row_type_name(row->type),
-	       field, row->unit, scale, na, row->description);
+	       SHOWN(field), row->unit, scale, na, SHOWN(row->description));
 }
 
 static int show(const struct pb_map *map)
 {
 	const char *block = NULL;
 
-	printf("%s, version %d: %s\n\n%s\n", pb_map_name(map), pb_map_version(map),
-	       pb_map_title(map), pb_map_description(map));
+	printf("%s, version %d: %s\n\n", SHOWN(pb_map_name(map)), pb_map_version(map),
+	       SHOWN(pb_map_title(map)));
+	pb_cli_put(pb_map_description(map), false, stdout);
+	putchar('\n');
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
 		struct pb_row_info row;
 		char names[32];
@@ -100,9 +103,9 @@ static int show(const struct pb_map *map)
 		pb_map_row(map, i, &row);
 		if (row.block != block) {
 			pb_export_tables(row.tables, ", ", names, sizeof(names));
-			printf("\n%s (%s)\n%11s  %-8s  %-35s  %-8s  %-6s  %-10s  %s\n", row.block,
-			       names, "address", "type", "field", "unit", "scale", "n/a",
-			       "meaning");
+			printf("\n%s (%s)\n%11s  %-8s  %-35s  %-8s  %-6s  %-10s  %s\n",
+			       SHOWN(row.block), names, "address", "type", "field", "unit", "scale",
+			       "n/a", "meaning");
 			block = row.block;
 		}
 		show_row(&row);

@@ -7,6 +7,7 @@
 #include "onepack.h"
 #include "packbridge/json.h"
 #include "remedy.h"
+#include "shown.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,9 +60,9 @@ static void found_line(void *userdata, const char *text)
 {
 	struct probe *probe = userdata;
 
-	json_array_append_new(probe->found, json_string(text));
+	json_array_append_new(probe->found, json_string(SHOWN(text)));
 	if (!probe->json)
-		printf("%s\n", text);
+		printf("%s\n", SHOWN(text));
 }
 
 static void describe(struct probe *probe)
@@ -106,7 +107,7 @@ static void on_note(void *userdata, enum pb_log_level level, const char *text)
 	if (level > PB_LOG_INFO && !probe->trace)
 		return;
 	snprintf(probe->note, sizeof(probe->note), "%s", text);
-	fprintf(stderr, "%s\n", text);
+	fprintf(stderr, "%s\n", SHOWN(text));
 }
 
 static const struct pb_pack_handler handler = {

@@ -9,6 +9,7 @@
 #include "maps.h"
 #include "options.h"
 #include "packbridge/json.h"
+#include "shown.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -221,10 +222,10 @@ static void explain(const struct look *look, size_t block_index, int64_t unit, F
 	pb_map_block(look->map, block_index, &block);
 	last = block.addr + block.count - 1;
 	if (code < 0) {
-		fprintf(out, "packbridge read: %s\n", look->why);
+		fprintf(out, "packbridge read: %s\n", SHOWN(look->why));
 		return;
 	}
-	fprintf(out, "packbridge read: %s (%u to %u): %02X: ", block.name, block.addr, last,
+	fprintf(out, "packbridge read: %s (%u to %u): %02X: ", SHOWN(block.name), block.addr, last,
 		(unsigned int)code);
 	switch (code) {
 	case PB_EXCEPTION_ILLEGAL_FUNCTION:
@@ -232,7 +233,7 @@ static void explain(const struct look *look, size_t block_index, int64_t unit, F
 		break;
 	case PB_EXCEPTION_ILLEGAL_ADDRESS:
 		fprintf(out, "unit %d does not have these addresses: is %s its map?", (int)unit,
-			pb_map_name(look->map));
+			SHOWN(pb_map_name(look->map)));
 		break;
 	case PB_EXCEPTION_ILLEGAL_VALUE:
 		fputs("the device does not take so many at a time, or the request was damaged",
@@ -332,7 +333,7 @@ static void print_value(const struct look *look, size_t index, const struct pb_r
 	if (!value->available)
 		printf("%12s", "n/a");
 	else if (row->type == PB_ROW_STRING)
-		printf("%s", value->text);
+		pb_cli_put(value->text, false, stdout);
 	else if (row->type == PB_ROW_BITS || (mask && row->type != PB_ROW_COIL))
 		printf("%#12llx", (unsigned long long)value->value);
 	else
@@ -377,11 +378,11 @@ static void show_text(const struct look *look, const struct options *options)
 			char tables[32];
 
 			pb_export_tables(row.tables, ", ", tables, sizeof(tables));
-			printf("%s%s (%s)\n", block ? "\n" : "", row.block, tables);
+			printf("%s%s (%s)\n", block ? "\n" : "", SHOWN(row.block), tables);
 			block = row.block;
 		}
 		pb_export_field(&row, name, sizeof(name));
-		printf("%6u  %-32.32s ", row.addr, *name ? name : row.description);
+		printf("%6u  %-32.32s ", row.addr, SHOWN(*name ? name : row.description));
 		print_value(look, i, &row, &value);
 		putchar('\n');
 	}

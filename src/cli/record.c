@@ -5,6 +5,7 @@
  */
 #include "cli.h"
 #include "onepack.h"
+#include "shown.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -111,9 +112,9 @@ static void on_note(void *userdata, enum pb_log_level level, const char *text)
 {
 	struct record *record = userdata;
 
-	snprintf(record->why, sizeof(record->why), "%s", text);
+	snprintf(record->why, sizeof(record->why), "%s", SHOWN(text));
 	if (level <= PB_LOG_INFO)
-		fprintf(stderr, "%s\n", text);
+		fprintf(stderr, "%s\n", SHOWN(text));
 }
 
 static const struct pb_pack_handler handler = {

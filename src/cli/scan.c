@@ -6,6 +6,7 @@
 #include "options.h"
 #include "remedy.h"
 #include "serve.h"
+#include "shown.h"
 
 #include "packbridge/bridge.h"
 
@@ -161,13 +162,9 @@ static void print_json(const struct found *found)
 	json_t *object;
 
 	mac_text(mac, sizeof(mac), seen);
-	object = json_pack("{s:s, s:s%, s:s, s:b, s:b}", "address", mac, "name", seen->advert.name,
-			   strlen(seen->advert.name), "adapter", seen->adapter, "connected",
+	object = json_pack("{s:s, s:s, s:s, s:b, s:b}", "address", mac, "name",
+			   SHOWN(seen->advert.name), "adapter", seen->adapter, "connected",
 			   (int)seen->connected, "paired", (int)seen->paired);
-	if (!object) /* a name that is no UTF-8 */
-		object = json_pack("{s:s, s:n, s:s, s:b, s:b}", "address", mac, "name", "adapter",
-				   seen->adapter, "connected", (int)seen->connected, "paired",
-				   (int)seen->paired);
 	json_object_set_new(object, "rssi_dbm",
 			    seen->has_rssi ? json_integer(seen->rssi_dbm) : json_null());
 	json_object_set_new(object, "protocol",
@@ -187,7 +184,7 @@ static void print_line(const struct found *found)
 	if (seen->has_rssi)
 		snprintf(rssi, sizeof(rssi), "%d dBm", seen->rssi_dbm);
 	printf("%s  %-8s  %-5s  %-20s  %s%s%s%s\n", mac, rssi, seen->adapter,
-	       seen->advert.name[0] ? seen->advert.name : "(no name)",
+	       seen->advert.name[0] ? SHOWN(seen->advert.name) : "(no name)",
 	       found->codec ? found->codec->name : "no pack that is known", found->rule ? ": " : "",
 	       found->rule ? found->rule : "",
 	       seen->connected ? ", connected to this machine" : "");
@@ -246,7 +243,7 @@ static int show(struct scan *scan)
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
 	if (scan->trouble < 0 && scan->count == 0) {
-		fprintf(stderr, "packbridge scan: %s%s%s\n", scan->why, remedy ? "\n  " : "",
+		fprintf(stderr, "packbridge scan: %s%s%s\n", SHOWN(scan->why), remedy ? "\n  " : "",
 			remedy ? remedy : "");
 		return 1;
 	}

@@ -7,6 +7,7 @@
 #include "ask.h"
 #include "cli.h"
 #include "options.h"
+#include "shown.h"
 
 #include "packbridge/config.h"
 
@@ -59,6 +60,8 @@ json_t *status_fetch(const char *path, int *ret_error)
 	free(text);
 	if (!all)
 		*ret_error = -EPROTO;
+	/* who holds the socket is not known */
+	pb_cli_clean_json(all);
 	return all;
 }
 
@@ -398,9 +401,8 @@ static int print_raw(const char *path, const char *question)
 	}
 	refused = strncmp(text, "error:", strlen("error:")) == 0;
 	if (refused)
-		fprintf(stderr, "packbridge status: %s: %s", path, text);
-	else
-		fputs(text, stdout);
+		fprintf(stderr, "packbridge status: %s: ", path);
+	pb_cli_put(text, true, refused ? stderr : stdout);
 	free(text);
 	return refused;
 }

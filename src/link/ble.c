@@ -113,7 +113,8 @@ void ble_fail(struct ble_link *ble, int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	fail(ble, error, why);
+	/* BlueZ's own words may be in it */
+	fail(ble, error, pb_text_clean(why, sizeof(why), why, strlen(why)));
 }
 
 void ble_device_gone(struct ble_link *ble, int error, const char *why)

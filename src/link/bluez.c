@@ -105,6 +105,7 @@ int bluez_error_words(const sd_bus_error *error, char *why, size_t why_cap)
 	snprintf(why, why_cap, "%s%s%s", error->name ? error->name : "error",
 		 error->message && *error->message ? ": " : "",
 		 error->message ? error->message : "");
+	pb_text_clean(why, why_cap, why, strlen(why));
 	return -EIO;
 }
 

@@ -238,7 +238,7 @@ static void read_text(sd_bus_message *m, char *out, size_t cap)
 	const char *text;
 
 	if (sd_bus_message_read(m, "v", "s", &text) >= 0)
-		snprintf(out, cap, "%s", text);
+		pb_text_clean(out, cap, text, strlen(text));
 }
 
 uint16_t bluez_uuid16(const char *uuid)

@@ -100,6 +100,19 @@ const char *map_text(struct pb_map *map, const char *text)
 	return copy;
 }
 
+const char *map_words(struct pb_map *map, const char *text)
+{
+	char *copy;
+
+	if (!text || !*text)
+		return "";
+	copy = map_alloc(map, strlen(text) + 1);
+	pb_text_clean(copy, strlen(text) + 1, text, strlen(text));
+	for (size_t len = strlen(copy); len > 0 && copy[len - 1] == ' '; len--)
+		copy[len - 1] = '\0';
+	return copy;
+}
+
 const char *map_node_text(struct compiler *c, const struct pb_yaml *node)
 {
 	if (!node)
@@ -108,7 +121,7 @@ const char *map_node_text(struct compiler *c, const struct pb_yaml *node)
 		pb_yaml_error(c->report, node, "%s, expected a text", node->key);
 		return "";
 	}
-	return map_text(c->map, node->text);
+	return map_words(c->map, node->text);
 }
 
 struct row *map_add_row(struct pb_map *map, const struct row *row)
@@ -279,7 +292,7 @@ static int read_block(struct compiler *c, const struct pb_yaml *node)
 	if (pb_yaml_fill(node, block_rows, &head, c->report) < 0)
 		return 0;
 	*block = (struct block){
-		.name = map_text(map, head.name),
+		.name = map_words(map, head.name),
 		.description = map_node_text(c, head.description),
 		.tables = read_tables(c, head.tables),
 		.addr = (uint16_t)head.addr,
@@ -376,8 +389,8 @@ static int read_map(struct compiler *c, const struct pb_yaml *root)
 	size_t len;
 
 	pb_yaml_fill(root, head_rows, &head, c->report);
-	memcpy(map->name, head.map, sizeof(map->name));
-	memcpy(map->title, head.title, sizeof(map->title));
+	pb_text_clean(map->name, sizeof(map->name), head.map, strlen(head.map));
+	pb_text_clean(map->title, sizeof(map->title), head.title, strlen(head.title));
 	map->version = head.version;
 	map->scope = (enum pb_scope)head.scope;
 	map->stale = (enum pb_map_stale)head.stale;

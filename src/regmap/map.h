@@ -102,6 +102,8 @@ struct compiler {
 void *map_alloc(struct pb_map *map, size_t size);
 /** Keeps a copy of @text for the map's life; "" for NULL. */
 const char *map_text(struct pb_map *map, const char *text);
+/** The same of words for people, cleaned by pb_text_clean(). */
+const char *map_words(struct pb_map *map, const char *text);
 /** The text of an optional scalar, kept; "" when missing. */
 const char *map_node_text(struct compiler *compiler, const struct pb_yaml *node);
 /** A new row at the end, NULL when out of memory. */

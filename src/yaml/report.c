@@ -37,7 +37,8 @@ void report_add(struct pb_report *report, const char *file, unsigned int line, u
 		r = line ? asprintf(&whole, "%s:%u:%u: %s", file, line, col, what)
 			 : asprintf(&whole, "%s: %s", file, what);
 	free(what);
-	add_line(report, r < 0 ? NULL : whole);
+	/* it quotes what stands in the file */
+	add_line(report, r < 0 ? NULL : pb_text_clean(whole, (size_t)r + 1, whole, (size_t)r));
 }
 
 void pb_report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,

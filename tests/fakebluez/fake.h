@@ -54,7 +54,7 @@ struct device {
 
 struct pack {
 	bool exists;
-	char mac[18], name[32];
+	char mac[18], name[96];
 	struct pb_sim sim;
 	struct pb_sim_talk talk;
 	uint64_t moved_ms;
@@ -95,6 +95,7 @@ struct fake {
 	struct adapter adapters[ADAPTERS_MAX];
 	struct pack packs[PACKS_MAX];
 	char agent_owner[32], agent_path[PATH_SIZE];
+	unsigned int crowd; /* devices of others on hci0, which are only listed */
 	unsigned int calls, connects, discoveries, overlaps, connects_while_scanning;
 };
 

@@ -19,10 +19,13 @@
  *	notify MAC HEX		a pack with outside=y sends that
  *	ghost MAC hci0		shown as connected although it is not
  *	linger MAC hci0		really connected, by a program that is gone
+ *	crowd N			N devices of others are listed as well
  *	stats			counters
  *
  * The board of a pack with outside=y is not here: a line "wrote MAC HEX" tells what it is sent,
  * and "down MAC" that its connection has ended.
+ *
+ * In NAME, %0A is a byte.
  */
 #include "fake.h"
 
@@ -167,6 +170,24 @@ static bool set_option(struct pack *pack, char *word)
 	return true;
 }
 
+static void set_name(struct pack *pack, const char *word)
+{
+	size_t at = 0;
+
+	while (*word && at + 1 < sizeof(pack->name)) {
+		char digits[3] = {0};
+
+		if (*word == '%' && word[1] && word[2]) {
+			memcpy(digits, word + 1, 2);
+			pack->name[at++] = (char)strtoul(digits, NULL, 16);
+			word += 3;
+		} else {
+			pack->name[at++] = *word++;
+		}
+	}
+	pack->name[at] = '\0';
+}
+
 static const char *add_pack(char **words)
 {
 	struct pb_sim_options options;
@@ -194,7 +215,7 @@ static const char *add_pack(char **words)
 			      .acquire = true,
 			      .passkey = -1};
 	snprintf(pack->mac, sizeof(pack->mac), "%s", words[1]);
-	snprintf(pack->name, sizeof(pack->name), "%s", words[2]);
+	set_name(pack, words[2]);
 	pb_sim_start(&pack->sim, &options);
 	pack->moved_ms = pb_now_ms();
 	for (char **word = words + 4; *word; word++)
@@ -309,6 +330,14 @@ static const char *pack_command(char **words)
 	return NULL;
 }
 
+static const char *set_crowd(char **words)
+{
+	if (!words[1])
+		return "crowd N";
+	fake.crowd = (unsigned int)atoi(words[1]);
+	return NULL;
+}
+
 static void obey(char *line)
 {
 	char *words[24] = {NULL};
@@ -329,6 +358,8 @@ static void obey(char *line)
 		why = add_adapter(words);
 	else if (strcmp(words[0], "pack") == 0)
 		why = add_pack(words);
+	else if (strcmp(words[0], "crowd") == 0)
+		why = set_crowd(words);
 	else if (strstr("unplug plug power", words[0]))
 		why = adapter_command(words);
 	else

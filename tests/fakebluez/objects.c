@@ -330,6 +330,24 @@ static void put_device_entries(sd_bus_message *m, const struct device *device)
 	}
 }
 
+static void put_stranger(sd_bus_message *m, unsigned int number)
+{
+	char path[PATH_SIZE], address[18];
+
+	snprintf(address, sizeof(address), "C0:00:%02X:%02X:%02X:%02X", number >> 24 & 0xFF,
+		 number >> 16 & 0xFF, number >> 8 & 0xFF, number & 0xFF);
+	snprintf(path, sizeof(path), "/org/bluez/hci0/dev_%s", address);
+	for (char *c = path; *c; c++)
+		*c = *c == ':' ? '_' : *c;
+	sd_bus_message_open_container(m, 'e', "oa{sa{sv}}");
+	sd_bus_message_append(
+		m, "oa{sa{sv}}", path, 1, DEVICE, 10, "Address", "s", address, "AddressType", "s",
+		"public", "Name", "s", "somebody's", "Alias", "s", "somebody's", "Paired", "b", 0,
+		"Connected", "b", 0, "ServicesResolved", "b", 0, "RSSI", "n", -90, "UUIDs", "as", 1,
+		"0000180f-0000-1000-8000-00805f9b34fb", "Adapter", "o", "/org/bluez/hci0");
+	sd_bus_message_close_container(m);
+}
+
 static int get_managed_objects(sd_bus_message *call)
 {
 	sd_bus_message *m = NULL;
@@ -345,6 +363,8 @@ static int get_managed_objects(sd_bus_message *call)
 		for (size_t j = 0; fake.packs[i].exists && j < ADAPTERS_MAX; j++)
 			if (fake.packs[i].devices[j].known)
 				put_device_entries(m, &fake.packs[i].devices[j]);
+	for (unsigned int i = 0; i < fake.crowd; i++)
+		put_stranger(m, i);
 	sd_bus_message_close_container(m);
 	r = sd_bus_send(fake.bus, m, NULL);
 	sd_bus_message_unref(m);

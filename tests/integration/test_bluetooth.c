@@ -750,6 +750,34 @@ START_TEST(scan_finds_packs)
 }
 END_TEST
 
+/* A name from the air is one word of a line, whatever is in it; for scan, probe and the log. */
+START_TEST(names_from_the_air_are_only_names)
+{
+	const char *const scan[] = {"scan", "--seconds", "1", "--all", NULL};
+	const char *const json[] = {"scan", "--seconds", "1", "--all", "--json", NULL};
+	const char *const probe[] = {"probe", "ble:" HOUSE, NULL};
+	const char *const *const commands[] = {scan, json, probe};
+	char said[16384];
+
+	start_all();
+	bluetooth_say(&bt, "adapter hci0 00:AA:01:00:00:00");
+	bluetooth_say(&bt, "pack " HOUSE " DL-%%1B]0;owned%%07%%0A" OTHER
+			   "%%E2%%80%%AE%%C2%%9B2J%%C3%%A4 lfp-4s");
+	for (size_t i = 0; i < PB_ARRAY_SIZE(commands); i++) {
+		ck_assert_int_eq(daemon_output(said, sizeof(said), commands[i]), 0);
+		ck_assert_msg(strstr(said, "DL-?]0;owned? " OTHER "??2J\u00e4"), "%s", said);
+		ck_assert_ptr_null(strpbrk(said, "\033\007"));
+		ck_assert_ptr_null(strstr(said, "\n" OTHER));
+	}
+	start_daemon("packs:\n  - {name: house, link: 'ble:name=DL*', unit: 1, " QUICK "}\n");
+	await_reading(1, RECOVERY_MS);
+	daemon_wait_for(&packbridge, "'DL-?]0;owned? " OTHER "??2J\u00e4'");
+	ck_assert_ptr_null(strpbrk(packbridge.said, "\033\007"));
+	stop_daemon();
+	stop_all();
+}
+END_TEST
+
 static const struct {
 	const char *pack;   /* options of the fake's pack */
 	const char *fault;  /* a command of the fake; NULL: none */
@@ -833,6 +861,7 @@ int main(void)
 	tcase_add_test(tcase, reload_keeps_connections);
 	tcase_add_test(tcase, packs_take_turns);
 	tcase_add_test(tcase, scan_finds_packs);
+	tcase_add_test(tcase, names_from_the_air_are_only_names);
 	tcase_add_loop_test(tcase, probe_says_what_is_wrong, 0, PB_ARRAY_SIZE(probes));
 	tcase_add_test(tcase, probe_without_bluetoothd_or_bus);
 	return pb_run_suite("bluetooth", tcase);
