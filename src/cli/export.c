@@ -67,6 +67,31 @@ void pb_export_scale(const struct pb_row_info *row, char *out, size_t cap)
 		snprintf(out, cap, "%s", plain ? "" : row->scale);
 }
 
+void pb_export_xml(const char *text, FILE *out)
+{
+	const char *end = text + strlen(text);
+	char one[4];
+	size_t n;
+
+	while (text < end) {
+		if (*text == '\n' || *text == '\t') { /* of our own code */
+			fputc(*text++, out);
+			continue;
+		}
+		n = pb_text_next(&text, end, one);
+		if (one[0] == '<')
+			fputs("&lt;", out);
+		else if (one[0] == '>')
+			fputs("&gt;", out);
+		else if (one[0] == '&')
+			fputs("&amp;", out);
+		else if (one[0] == '"')
+			fputs("&quot;", out);
+		else
+			fwrite(one, 1, n, out);
+	}
+}
+
 static const char *stale_text(enum pb_map_stale stale)
 {
 	switch (stale) {
@@ -84,13 +109,27 @@ static const char *stale_text(enum pb_map_stale stale)
 
 /* ---- markdown ---- */
 
-/* '|' would end a cell. */
-static void print_cell(const char *text, FILE *out)
+/*
+ * A text within a line. '|' would end a cell, the others begin links, pictures, HTML; what begins a
+ * block does so at the start of a line only. Code between backticks ends with its line.
+ */
+static void markdown_text(const char *text, FILE *out)
 {
-	for (; *text; text++) {
-		if (*text == '|')
-			fputc('\\', out);
-		fputc(*text == '\n' ? ' ' : *text, out);
+	const char *end = text + strlen(text);
+	char one[4];
+	size_t n, at = 0;
+
+	for (; (n = pb_text_next(&text, end, one)) > 0; at += n) {
+		if (one[0] == '<')
+			fputs("&lt;", out);
+		else if (one[0] == '&')
+			fputs("&amp;", out);
+		else
+			fprintf(out, "%s%.*s",
+				strchr("\\|[]~", one[0]) || (at == 0 && strchr("#>-+=*`", one[0]))
+					? "\\"
+					: "",
+				(int)n, one);
 	}
 }
 
@@ -166,9 +205,22 @@ static void markdown_line(const struct pb_map *map, size_t first, size_t count, 
 	fprintf(out, " | %s | ", pb_row_type_name(row.type));
 	markdown_field(&row, count > 1 ? &last : &row, out);
 	fprintf(out, " | %s | %s | %s | ", row.unit, scale, na);
-	print_cell(row.description, out);
+	markdown_text(row.description, out);
 	markdown_more(&row, out);
 	fputs(" |\n", out);
+}
+
+/* Between backticks, where nothing can be escaped. */
+static void markdown_code(const char *text, FILE *out)
+{
+	const char *end = text + strlen(text);
+	char one[4];
+	size_t n;
+
+	fputc('`', out);
+	while ((n = pb_text_next(&text, end, one)) > 0)
+		fwrite(one[0] == '`' ? "'" : one, 1, n, out);
+	fputc('`', out);
 }
 
 /* What happens to old data, and where. Nothing for a map that is always shown. */
@@ -186,10 +238,25 @@ static void markdown_stale(const struct pb_map *map, FILE *out)
 	fprintf(out, " Old data: %s", stale_text(pb_map_stale(map)));
 	for (size_t i = 0; i < count; i++) {
 		pb_map_block(map, i, &block);
-		if (block.always)
-			fprintf(out, "%s`%s`", shown++ ? ", " : "; always readable: ", block.name);
+		if (!block.always)
+			continue;
+		fputs(shown++ ? ", " : "; always readable: ", out);
+		markdown_code(block.name, out);
 	}
 	fputs(".", out);
+}
+
+/* A paragraph of its own, with a capital in front and a point behind; nothing for "". */
+static void markdown_sentence(const char *text, FILE *out)
+{
+	bool small = *text >= 'a' && *text <= 'z';
+
+	if (!*text)
+		return;
+	if (small)
+		fputc(*text - 'a' + 'A', out);
+	markdown_text(text + small, out);
+	fputs(".\n\n", out);
 }
 
 int export_markdown(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
@@ -197,14 +264,20 @@ int export_markdown(const struct pb_map *map, const struct pb_export_target *tar
 	size_t row = 0;
 
 	(void)target;
-	fprintf(out, "# %s: %s\n\n", pb_map_name(map), pb_map_title(map));
+	fputs("# ", out);
+	markdown_text(pb_map_name(map), out);
+	fputs(": ", out);
+	markdown_text(pb_map_title(map), out);
+	fputs("\n\n", out);
 	fprintf(out, "Map version %d, shows a %s. 32-bit values: %s word first.",
 		pb_map_version(map), pb_scope_name(pb_map_scope(map)),
 		pb_map_low_word_first(map) ? "low" : "high");
 	markdown_stale(map, out);
 	fputs("\n\n", out);
-	if (*pb_map_description(map))
-		fprintf(out, "%s\n\n", pb_map_description(map));
+	if (*pb_map_description(map)) {
+		markdown_text(pb_map_description(map), out);
+		fputs("\n\n", out);
+	}
 	fputs("Addresses are those on the wire, from 0 (`mbpoll -0`); the second column is the "
 	      "same "
 	      "in\n"
@@ -223,14 +296,10 @@ int export_markdown(const struct pb_map *map, const struct pb_export_target *tar
 
 		pb_map_block(map, i, &block);
 		pb_export_tables(block.tables, " and ", names, sizeof(names));
-		fprintf(out, "\n## %s: %u to %u, %s\n\n", block.name, block.addr,
-			block.addr + block.count - 1, names);
-		if (*block.description)
-			fprintf(out, "%c%s.\n\n",
-				block.description[0] >= 'a' && block.description[0] <= 'z'
-					? block.description[0] - 'a' + 'A'
-					: block.description[0],
-				block.description + 1);
+		fputs("\n## ", out);
+		markdown_text(block.name, out);
+		fprintf(out, ": %u to %u, %s\n\n", block.addr, block.addr + block.count - 1, names);
+		markdown_sentence(block.description, out);
 		fputs("| address | Modicon | type | field | unit | scale | n/a | meaning |\n"
 		      "| --- | --- | --- | --- | --- | --- | --- | --- |\n",
 		      out);
@@ -250,19 +319,23 @@ int export_markdown(const struct pb_map *map, const struct pb_export_target *tar
 
 /* ---- CSV, RFC 4180 but for the line end ---- */
 
+/* Spreadsheets take a text that begins so for a formula; behind an apostrophe, for a text. */
+static bool is_formula(const char *text)
+{
+	return *text && strchr("=+-@", *text);
+}
+
 static void csv_text(const char *text, FILE *out)
 {
-	if (!strpbrk(text, ",\"\n")) {
-		fputs(text, out);
-		return;
-	}
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"')
-			fputc('"', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
+	const char *end = text + strlen(text);
+	bool plain = !strpbrk(text, ",\"\n") && !is_formula(text);
+	char one[4];
+	size_t n;
+
+	fputs(plain ? "" : is_formula(text) ? "\"'" : "\"", out);
+	while ((n = pb_text_next(&text, end, one)) > 0)
+		fprintf(out, "%s%.*s", one[0] == '"' ? "\"" : "", (int)n, one);
+	fputs(plain ? "" : "\"", out);
 }
 
 int export_csv(const struct pb_map *map, const struct pb_export_target *target, FILE *out)

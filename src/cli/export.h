@@ -45,5 +45,7 @@ void pb_export_field(const struct pb_row_info *row, char *out, size_t cap);
 void pb_export_na(const struct pb_row_info *row, char *out, size_t cap);
 /** "0.1", "0.1, offset 40", "" for 1. */
 void pb_export_scale(const struct pb_row_info *row, char *out, size_t cap);
+/** A text in XML, between tags or in an attribute; cleaned, but for our own line ends and tabs. */
+void pb_export_xml(const char *text, FILE *out);
 /** "input, holding" */
 void pb_export_tables(uint8_t set, const char *separator, char *out, size_t cap);

@@ -267,11 +267,15 @@ static const char real_body[] =
 
 /* ---- plain text ---- */
 
-/* A comment can't hold the end of one. */
+/* A comment can hold neither the end of one nor, for compilers that nest them, the beginning. */
 static void print_comment(const char *text, FILE *out)
 {
-	for (; *text; text++)
-		fputc(text[0] == '*' && text[1] == ')' ? '+' : *text == '\n' ? ' ' : *text, out);
+	const char *end = text + strlen(text);
+	char one[4];
+	size_t n;
+
+	while ((n = pb_text_next(&text, end, one)) > 0)
+		fwrite(one[0] == '*' ? "+" : one, 1, n, out);
 }
 
 static void describe(const struct variable *variable, FILE *out)
@@ -355,14 +359,19 @@ int export_st(const struct pb_map *map, const struct pb_export_target *target, F
 	(void)target;
 	if (r < 0)
 		return r;
-	fprintf(out,
-		"(* %s, version %d: %s.\n   Printed by `packbridge map export %s --format st`.\n"
-		"   Each function block makes values of the words of one block of registers, read "
-		"by\n"
-		"   function 3 or 4 with your system's own Modbus blocks. _ok tells whether the "
-		"value\n"
-		"   is there. Texts are left out. *)\n\n",
-		pb_map_name(map), pb_map_version(map), pb_map_title(map), pb_map_name(map));
+	fputs("(* ", out);
+	print_comment(pb_map_name(map), out);
+	fprintf(out, ", version %d: ", pb_map_version(map));
+	print_comment(pb_map_title(map), out);
+	fputs(".\n   Printed by `packbridge map export ", out);
+	print_comment(pb_map_name(map), out);
+	fputs(" --format st`.\n"
+	      "   Each function block makes values of the words of one block of registers, read "
+	      "by\n"
+	      "   function 3 or 4 with your system's own Modbus blocks. _ok tells whether the "
+	      "value\n"
+	      "   is there. Texts are left out. *)\n\n",
+	      out);
 	st_structure(&code);
 	if (has_floats(&code))
 		st_real(&code);
@@ -374,28 +383,6 @@ int export_st(const struct pb_map *map, const struct pb_export_target *target, F
 }
 
 /* ---- PLCopen XML ---- */
-
-static void xml_text(const char *text, FILE *out)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
 
 static void xml_open(const struct code *code)
 {
@@ -436,7 +423,7 @@ static void xml_member(const struct variable *variable, FILE *out)
 		describe(variable, memory);
 		fclose(memory);
 		fputs("<documentation><xhtml xmlns=\"http://www.w3.org/1999/xhtml\">", out);
-		xml_text(text, out);
+		pb_export_xml(text, out);
 		fputs("</xhtml></documentation>", out);
 		free(text);
 	}
@@ -464,7 +451,7 @@ static void xml_variable(const char *name, const char *type, const char *value, 
 	fprintf(out, "          <variable name=\"%s\"><type>%s</type>", name, type);
 	if (value) {
 		fputs("<initialValue><simpleValue value=\"", out);
-		xml_text(value, out);
+		pb_export_xml(value, out);
 		fputs("\"/></initialValue>", out);
 	}
 	fputs("</variable>\n", out);
@@ -473,7 +460,7 @@ static void xml_variable(const char *name, const char *type, const char *value, 
 static void xml_st(const char *text, FILE *out)
 {
 	fputs("        <body><ST><xhtml xmlns=\"http://www.w3.org/1999/xhtml\">", out);
-	xml_text(text, out);
+	pb_export_xml(text, out);
 	fputs("</xhtml></ST></body>\n      </pou>\n", out);
 }
 

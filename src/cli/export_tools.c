@@ -4,6 +4,7 @@
  * command lines of mbpoll.
  */
 #include "export.h"
+#include "shown.h"
 #include "variables.h"
 
 #include <errno.h>
@@ -48,6 +49,40 @@ static void element_name(const struct variable *variable, size_t element, char *
 static unsigned int element_addr(const struct variable *variable, size_t element)
 {
 	return variable->row.addr + (unsigned int)element * variable->row.words;
+}
+
+/* ---- texts of the map, in what these programs read ---- */
+
+/* Behind '#', up to the end of the line: YAML, TOML, shell. */
+static void hash_comment(const char *text, FILE *out)
+{
+	pb_cli_put(text, false, out);
+}
+
+/* Between double quotes: YAML and TOML have these two escapes in common. */
+static void quoted(const char *text, FILE *out)
+{
+	const char *end = text + strlen(text);
+	char one[4];
+	size_t n;
+
+	while ((n = pb_text_next(&text, end, one)) > 0) {
+		if (one[0] == '"' || one[0] == '\\')
+			fputc('\\', out);
+		fwrite(one, 1, n, out);
+	}
+}
+
+/* "# NAME, version 1: TITLE." and who printed it, without the end of that line */
+static void hash_head(const struct pb_map *map, const char *format, FILE *out)
+{
+	fputs("# ", out);
+	hash_comment(pb_map_name(map), out);
+	fprintf(out, ", version %d: ", pb_map_version(map));
+	hash_comment(pb_map_title(map), out);
+	fputs(".\n# Printed by `packbridge map export ", out);
+	hash_comment(pb_map_name(map), out);
+	fprintf(out, " --format %s`", format);
 }
 
 static void not_modbus(const struct pb_map *map, const char *comment, FILE *out)
@@ -135,6 +170,13 @@ static void ha_number(const struct pb_map *map, const struct pb_row_info *row, F
 	ha_unit(row, out);
 }
 
+static void ha_name(const struct pb_map *map, const char *name, FILE *out)
+{
+	fputs("      - name: \"", out);
+	quoted(pb_map_name(map), out);
+	fprintf(out, " %s\"\n", name);
+}
+
 static void ha_sensor(const struct pb_map *map, const struct pb_export_target *target,
 		      const struct variable *variable, size_t element, FILE *out)
 {
@@ -143,13 +185,13 @@ static void ha_sensor(const struct pb_map *map, const struct pb_export_target *t
 
 	element_name(variable, element, name, sizeof(name));
 	variable_identifier(pb_map_name(map), map_name, sizeof(map_name));
+	ha_name(map, name, out);
 	fprintf(out,
-		"      - name: \"%s %s\"\n"
 		"        unique_id: %s_%u_%u\n"
 		"        slave: %u\n"
 		"        address: %u\n",
-		pb_map_name(map), name, map_name, target->unit, element_addr(variable, element),
-		target->unit, element_addr(variable, element));
+		map_name, target->unit, element_addr(variable, element), target->unit,
+		element_addr(variable, element));
 	fprintf(out, "        input_type: %s\n        data_type: %s\n",
 		holding(row) ? "holding" : "input", ha_type(row));
 	if (row->type == PB_ROW_STRING)
@@ -165,14 +207,14 @@ static void ha_binary(const struct pb_map *map, const struct pb_export_target *t
 
 	element_name(variable, element, name, sizeof(name));
 	variable_identifier(pb_map_name(map), map_name, sizeof(map_name));
+	ha_name(map, name, out);
 	fprintf(out,
-		"      - name: \"%s %s\"\n"
 		"        unique_id: %s_%u_bit_%u\n"
 		"        slave: %u\n"
 		"        address: %u\n"
 		"        input_type: %s\n",
-		pb_map_name(map), name, map_name, target->unit, element_addr(variable, element),
-		target->unit, element_addr(variable, element),
+		map_name, target->unit, element_addr(variable, element), target->unit,
+		element_addr(variable, element),
 		variable->row.tables & PB_TABLE_DISCRETE ? "discrete_input" : "coil");
 }
 
@@ -184,11 +226,10 @@ int export_homeassistant(const struct pb_map *map, const struct pb_export_target
 
 	if (r < 0)
 		return r;
-	fprintf(out,
-		"# %s, version %d: %s.\n"
-		"# Printed by `packbridge map export %s --format homeassistant`; goes into\n"
-		"# configuration.yaml. Delete what you don't want: each entity is a request.\n",
-		pb_map_name(map), pb_map_version(map), pb_map_title(map), pb_map_name(map));
+	hash_head(map, "homeassistant", out);
+	fputs("; goes into\n"
+	      "# configuration.yaml. Delete what you don't want: each entity is a request.\n",
+	      out);
 	not_modbus(map, "#", out);
 	fprintf(out,
 		"modbus:\n  - name: packbridge_%u\n    type: tcp\n    host: %s\n    port: %u\n"
@@ -249,6 +290,20 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 	fputc('\n', out);
 }
 
+static void telegraf_request(const struct pb_map *map, const struct pb_export_target *target,
+			     const struct pb_block_info *info, FILE *out)
+{
+	fputs("\n  [[inputs.modbus.request]] # ", out);
+	hash_comment(info->name, out);
+	fprintf(out,
+		"\n    slave_id = %u\n    byte_order = \"%s\"\n"
+		"    register = \"%s\"\n    measurement = \"",
+		target->unit, pb_map_low_word_first(map) ? "CDAB" : "ABCD",
+		table_name(info->tables, "holding", "input", "discrete", "coil"));
+	quoted(pb_map_name(map), out);
+	fputs("\"\n    fields = [\n", out);
+}
+
 static void telegraf_block(const struct pb_map *map, const struct pb_export_target *target,
 			   const struct variables *variables, size_t block, FILE *out)
 {
@@ -262,14 +317,7 @@ static void telegraf_block(const struct pb_map *map, const struct pb_export_targ
 		if (variable->block != block)
 			continue;
 		if (shown++ == 0)
-			fprintf(out,
-				"\n  [[inputs.modbus.request]] # %s\n"
-				"    slave_id = %u\n    byte_order = \"%s\"\n"
-				"    register = \"%s\"\n    measurement = \"%s\"\n    fields = [\n",
-				info.name, target->unit,
-				pb_map_low_word_first(map) ? "CDAB" : "ABCD",
-				table_name(info.tables, "holding", "input", "discrete", "coil"),
-				pb_map_name(map));
+			telegraf_request(map, target, &info, out);
 		for (size_t n = 0; n < variable->count; n++)
 			telegraf_field(variable, n, out);
 	}
@@ -284,10 +332,8 @@ int export_telegraf(const struct pb_map *map, const struct pb_export_target *tar
 
 	if (r < 0)
 		return r;
-	fprintf(out,
-		"# %s, version %d: %s.\n"
-		"# Printed by `packbridge map export %s --format telegraf`.\n",
-		pb_map_name(map), pb_map_version(map), pb_map_title(map), pb_map_name(map));
+	hash_head(map, "telegraf", out);
+	fputs(".\n", out);
 	not_modbus(map, "#", out);
 	fprintf(out,
 		"[[inputs.modbus]]\n  name = \"packbridge_%u\"\n"
@@ -597,10 +643,8 @@ int export_mbpoll(const struct pb_map *map, const struct pb_export_target *targe
 
 	if (r < 0)
 		return r;
-	fprintf(out,
-		"# %s, version %d: %s.\n"
-		"# Printed by `packbridge map export %s --format mbpoll`.\n",
-		pb_map_name(map), pb_map_version(map), pb_map_title(map), pb_map_name(map));
+	hash_head(map, "mbpoll", out);
+	fputs(".\n", out);
 	not_modbus(map, "#", out);
 	for (size_t i = 0; i < variables.count;) {
 		const struct variable *first = &variables.items[i];

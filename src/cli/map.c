@@ -126,6 +126,8 @@ static int misused(const char *what)
 	return 2;
 }
 
+#define HOST_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]%"
+
 /* "HOST:PORT" or "HOST". @return -EINVAL */
 static int split_host(const char *text, char *host, size_t cap, unsigned int *port)
 {
@@ -133,7 +135,9 @@ static int split_host(const char *text, char *host, size_t cap, unsigned int *po
 	size_t len = colon ? (size_t)(colon - text) : strlen(text);
 	int64_t number = 502;
 
-	if (len == 0 || len >= cap || (colon && pb_int_parse(colon + 1, 1, 65535, &number) < 0))
+	/* it goes into commands and files of others */
+	if (len == 0 || len >= cap || strspn(text, HOST_CHARACTERS) < strlen(text) ||
+	    (colon && pb_int_parse(colon + 1, 1, 65535, &number) < 0))
 		return -EINVAL;
 	snprintf(host, cap, "%.*s", (int)len, text);
 	*port = (unsigned int)number;

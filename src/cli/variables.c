@@ -10,13 +10,19 @@ void variable_identifier(const char *text, char *out, size_t cap)
 {
 	size_t at = 0;
 
-	for (; *text && at + 1 < cap; text++) {
-		bool good = (*text >= 'a' && *text <= 'z') || (*text >= '0' && *text <= '9');
+	for (; *text && at + 2 < cap; text++) {
+		bool digit = *text >= '0' && *text <= '9';
+		bool good = digit || (*text >= 'a' && *text <= 'z');
 
-		/* no two underscores behind each other, which IEC 61131-3 forbids */
+		/* it begins with a letter, and has no two underscores behind each other, which
+		 * IEC 61131-3 forbids */
+		if (digit && at == 0)
+			out[at++] = 'n';
 		if (good || (at > 0 && out[at - 1] != '_'))
 			out[at++] = good ? *text : '_';
 	}
+	if (at == 0)
+		out[at++] = 'n';
 	out[at] = '\0';
 }
 
