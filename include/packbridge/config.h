@@ -125,6 +125,15 @@ struct pb_socket_config {
 	struct pb_mark mark;
 };
 
+/** `http:`, the status page. */
+struct pb_http_section {
+	char address[PB_CONFIG_LINK]; /**< HOST:PORT; "": there is no page */
+	size_t host_count, allow_count;
+	char **hosts; /**< names of `Host:` that pass, besides those that always do */
+	char **allow; /**< networks that may connect; none: everyone */
+	struct pb_mark mark;
+};
+
 struct pb_config {
 	char *file; /**< name in messages */
 	size_t pack_count;
@@ -135,8 +144,7 @@ struct pb_config {
 	struct pb_listen_config *listens;
 	struct pb_bluetooth_config bluetooth;
 	struct pb_socket_config sockets[PB_SOCKETS];
-	char http[PB_CONFIG_LINK]; /**< HOST:PORT of the status page; "": none */
-	struct pb_mark http_mark;
+	struct pb_http_section http;
 };
 
 /**
@@ -150,12 +158,13 @@ int pb_config_parse(struct pb_config **ret, const char *file, const char *text, 
 struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 
-/** The keys of the file itself, of one entry of `packs:`, `banks:`, `listen:` and its `units:`, and
- * of `limits:`, ended by a NULL key; for documents. */
+/** The keys of the file itself, of one entry of `packs:`, `banks:`, `listen:` and its `units:`, of
+ * `http:` and of `limits:`, ended by a NULL key; for documents. */
 const struct pb_yaml_row *pb_config_file_rows(void);
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);
 const struct pb_yaml_row *pb_config_show_rows(void);
+const struct pb_yaml_row *pb_config_http_rows(void);
 const struct pb_yaml_row *pb_config_bluetooth_rows(void);
 const struct pb_yaml_row *pb_config_bank_rows(void);
 const struct pb_yaml_row *pb_config_limit_rows(void);

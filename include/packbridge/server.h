@@ -228,13 +228,29 @@ struct pb_http_backend {
 	void (*forget)(void *userdata, struct pb_asker *asker);
 };
 
+struct pb_http_config {
+	const char *address;	  /**< HOST:PORT, as pb_server_tcp_new() takes it */
+	const char *const *hosts; /**< names that pass as `Host:`, besides addresses, localhost and
+				     what this machine is called; others get 421 */
+	size_t host_count;
+	const char *const *allow; /**< networks that may connect; without any, all may */
+	size_t allow_count;
+};
+
+/** @return 0; -EINVAL with the reason in @why when @name is none that `Host:` could have. */
+int pb_http_host_check(const char *name, char *why, size_t why_cap);
+
 /**
- * Listens on HOST:PORT, as pb_server_tcp_new() takes it. More than PB_HTTP_CLIENTS wait in the
- * kernel's queue. A client has 15 s without any progress, and 60 s for the whole of its answer.
+ * More than PB_HTTP_CLIENTS wait in the kernel's queue. A client has 15 s without any progress, and
+ * 60 s for the whole of its answer.
+ * @config: copied.
  * @return 0; negative errno with the reason in @why, -ENOENT when the library is not there.
  */
-int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
+int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const struct pb_http_config *config,
 		const struct pb_http_backend *backend, void *userdata, char *why, size_t why_cap);
 struct pb_http *pb_http_free(struct pb_http *http);
 PB_DEFINE_FREEP(struct pb_http, pb_http_free)
+/** Takes other hosts and networks, for requests from now on; not another address.
+ * @return 0; -EINVAL, -ENOMEM: all is as before. */
+int pb_http_configure(struct pb_http *http, const struct pb_http_config *config);
 uint16_t pb_http_port(const struct pb_http *http);

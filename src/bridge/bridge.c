@@ -259,7 +259,8 @@ static bool socket_moves(const struct pb_bridge *bridge, const struct pb_config 
 
 static bool page_moves(const struct pb_bridge *bridge, const struct pb_config *config)
 {
-	return !bridge->http || strcmp(config->http, bridge->site->config->http) != 0;
+	return !bridge->http ||
+	       strcmp(config->http.address, bridge->site->config->http.address) != 0;
 }
 
 static int bury_sockets(sd_event_source *source, void *userdata)
@@ -311,19 +312,31 @@ static void get_page(void *userdata, struct pb_asker *asker, const char *path,
 
 static const struct pb_http_backend http_backend = {.get = get_page, .forget = forget};
 
+static struct pb_http_config http_setup(const struct pb_config *config)
+{
+	return (struct pb_http_config){
+		.address = config->http.address,
+		.hosts = (const char *const *)config->http.hosts,
+		.host_count = config->http.host_count,
+		.allow = (const char *const *)config->http.allow,
+		.allow_count = config->http.allow_count,
+	};
+}
+
 static int make_http(struct pb_bridge *bridge, const struct pb_config *config, struct pb_http **ret,
 		     struct pb_report *report)
 {
+	struct pb_http_config setup = http_setup(config);
 	char why[512];
 	int r;
 
-	if (!config->http[0])
+	if (!setup.address[0])
 		return 0;
-	r = pb_http_new(ret, bridge->hub, config->http, &http_backend, bridge, why, sizeof(why));
+	r = pb_http_new(ret, bridge->hub, &setup, &http_backend, bridge, why, sizeof(why));
 	if (r < 0)
-		mark_error(report, config, config->http_mark, why);
+		mark_error(report, config, config->http.mark, why);
 	else
-		pb_log(PB_LOG_INFO, "status page on http://%s, port %u", config->http,
+		pb_log(PB_LOG_INFO, "status page on http://%s, port %u", setup.address,
 		       pb_http_port(*ret));
 	return r;
 }
@@ -483,6 +496,12 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	if (next->page_moves) {
 		pb_http_free(bridge->http);
 		bridge->http = next->http;
+	} else if (bridge->http) {
+		struct pb_http_config setup = http_setup(next->site->config);
+
+		if (pb_http_configure(bridge->http, &setup) < 0)
+			pb_log(PB_LOG_ERR,
+			       "status page: out of memory, hosts and allow are as before");
 	}
 	for (int i = 0; i < PB_SOCKETS; i++) {
 		if (!next->moves[i])

@@ -105,10 +105,25 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 		   "control and status are one path, expected two sockets");
 }
 
-int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
+static void check_http(const struct pb_config *config, struct pb_report *report)
 {
+	const struct pb_http_section *http = &config->http;
 	char why[512];
 
+	if (!http->address[0])
+		return;
+	if (pb_server_tcp_check(http->address, why, sizeof(why)) < 0)
+		mark_error(report, config, http->mark, why);
+	for (size_t i = 0; i < http->host_count; i++)
+		if (pb_http_host_check(http->hosts[i], why, sizeof(why)) < 0)
+			mark_error(report, config, http->mark, why);
+	for (size_t i = 0; i < http->allow_count; i++)
+		if (pb_server_allow_check(http->allow[i], why, sizeof(why)) < 0)
+			mark_error(report, config, http->mark, why);
+}
+
+int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
+{
 	for (size_t i = 0; i < config->pack_count; i++)
 		check_pack(config, &config->packs[i], maps, report);
 	for (size_t i = 0; i < config->bank_count; i++)
@@ -118,7 +133,6 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 	for (size_t i = 0; i < config->listen_count; i++)
 		check_listen(config, &config->listens[i], maps, report);
 	check_sockets(config, report);
-	if (config->http[0] && pb_server_tcp_check(config->http, why, sizeof(why)) < 0)
-		mark_error(report, config, config->http_mark, why);
+	check_http(config, report);
 	return report->count ? -EINVAL : 0;
 }

@@ -183,6 +183,20 @@ static int check_maps(struct pb_maps *maps)
 	return r;
 }
 
+static void print_list(const char *before, char *const *texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		printf("%s%s", i ? ", " : before, texts[i]);
+}
+
+static void print_page(const struct pb_http_section *http)
+{
+	printf("page    http://%s", http->address);
+	print_list(", from ", http->allow, http->allow_count);
+	print_list(", also as ", http->hosts, http->host_count);
+	putchar('\n');
+}
+
 int pb_cli_check(int argc, char **argv)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
@@ -206,8 +220,8 @@ int pb_cli_check(int argc, char **argv)
 	print_units(config);
 	for (size_t i = 0; i < config->listen_count; i++)
 		print_listen(&config->listens[i]);
-	if (config->http[0])
-		printf("page    http://%s\n", config->http);
+	if (config->http.address[0])
+		print_page(&config->http);
 	print_all_limits(config);
 	if (pb_cli_lacks_descriptors(config, text, sizeof(text)))
 		printf("\nwarning: %s\n", text);

@@ -11,7 +11,8 @@ enum {
 	STALE_LEAST_S = 15,
 	PASSWORD_MAX = 6,
 	PASSWORD_FILE_MAX = 4096,
-	ADAPTERS_MAX = 64
+	ADAPTERS_MAX = 64,
+	TEXTS_MAX = 1000, /* networks or names in a list */
 };
 
 #define PACK(member)                                                                               \
@@ -37,11 +38,10 @@ struct bluetooth {
 
 /* The whole file, before its sections are read. */
 struct sections {
-	const struct pb_yaml *packs, *banks, *listen, *bluetooth, *limits, *alarms;
+	const struct pb_yaml *packs, *banks, *listen, *bluetooth, *limits, *alarms, *http;
 	struct sockets {
 		char path[PB_SOCKETS][PB_CONFIG_LINK];
 	} sockets;
-	char http[PB_CONFIG_LINK];
 };
 
 /* clang-format off */
@@ -114,8 +114,8 @@ static const struct pb_yaml_row file_rows[] = {
 	 .doc = "path of the socket for `packbridge release`, `reset` and `reload`; " PB_CONFIG_CONTROL " when not given"},
 	{"status", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_STATUS]),
 	 .doc = "path of the socket for `packbridge status`; " PB_CONFIG_STATUS " when not given"},
-	{"http", PB_YAML_TEXT, FILE_MEMBER(http),
-	 .doc = "where the status page is, such as 127.0.0.1:8502; nowhere when not given"},
+	{"http", PB_YAML_NODE, FILE_MEMBER(http),
+	 .doc = "where the status page is, such as 127.0.0.1:8502, or a section; nowhere when not given"},
 	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
 	{0},
 };
@@ -160,6 +160,36 @@ void *config_items(const struct pb_yaml *node, size_t size, size_t max, size_t *
 	}
 	*ret_count = count;
 	return calloc(count, size);
+}
+
+int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, const char *what,
+		 const char *expected, struct pb_report *report)
+{
+	size_t count = 0;
+	char **texts = config_items(node, sizeof(*texts), TEXTS_MAX, &count, what, report);
+
+	*ret = texts;
+	*ret_count = 0;
+	if (!texts)
+		return count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next) {
+		if (item->type != PB_YAML_SCALAR) {
+			pb_yaml_error(report, item, "%s, expected %s", what, expected);
+			continue;
+		}
+		texts[*ret_count] = strdup(item->text);
+		if (!texts[*ret_count])
+			return -ENOMEM;
+		++*ret_count;
+	}
+	return 0;
+}
+
+void config_free_texts(char **texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	free(texts);
 }
 
 bool config_good_name(const char *name)
@@ -500,10 +530,10 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 		r = config_read_listens(config, sections.listen, report);
 	if (r == 0)
 		r = read_bluetooth(config, sections.bluetooth, report);
+	if (r == 0)
+		r = config_read_http(config, sections.http, report);
 	for (int i = 0; i < PB_SOCKETS; i++)
 		read_socket(&config->sockets[i], (enum pb_socket)i, sections.sockets.path[i], root);
-	snprintf(config->http, sizeof(config->http), "%s", sections.http);
-	config->http_mark = config_mark(root, "http");
 	if (r < 0)
 		return r;
 	if (report->count)
@@ -538,6 +568,7 @@ struct pb_config *pb_config_free(struct pb_config *config)
 	free(config->packs);
 	free(config->banks);
 	config_free_listens(config);
+	config_free_http(config);
 	free(config->bluetooth.adapters);
 	free(config);
 	return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of packbridge.yaml: config.c reads packs and the rest, listen.c the listeners, bank.c
- * the banks, battery.c alarms and limits.
+ * The parts of packbridge.yaml: config.c reads packs and the rest, listen.c the listeners, http.c
+ * the page, bank.c the banks, battery.c alarms and limits.
  */
 #pragma once
 
@@ -15,6 +15,15 @@ struct pb_mark config_mark(const struct pb_yaml *node, const char *key);
  */
 void *config_items(const struct pb_yaml *node, size_t size, size_t max, size_t *ret_count,
 		   const char *what, struct pb_report *report);
+
+/**
+ * Copies the texts of the sequence @node; @expected: what they should be, for messages. @ret and
+ * @ret_count are for config_free_texts(), whatever is returned.
+ * @return 0, also when they are wrong, which is in @report; -ENOMEM.
+ */
+int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, const char *what,
+		 const char *expected, struct pb_report *report);
+void config_free_texts(char **texts, size_t count);
 
 /** Whether a name is of a-z, 0-9 and - only, which names of packs and banks must be. */
 bool config_good_name(const char *name);
@@ -40,3 +49,8 @@ void config_read_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *node
 int config_read_listens(struct pb_config *config, const struct pb_yaml *node,
 			struct pb_report *report);
 void config_free_listens(struct pb_config *config);
+
+/** Reads `http:`; @node may be NULL. @return 0, -ENOMEM. */
+int config_read_http(struct pb_config *config, const struct pb_yaml *node,
+		     struct pb_report *report);
+void config_free_http(struct pb_config *config);

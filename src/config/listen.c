@@ -16,7 +16,7 @@
 #define SHOW(member)                                                                               \
 	offsetof(struct pb_show_config, member), sizeof(((struct pb_show_config *)0)->member)
 
-enum { LISTENS_MAX = 100, ALLOW_MAX = 1000 };
+enum { LISTENS_MAX = 100 };
 enum { SOCKETS = 1 << PB_LISTEN_TCP | 1 << PB_LISTEN_RTU_TCP, LINES = 1 << PB_LISTEN_RTU };
 
 /* What is filled from the file, before its lists are made arrays. */
@@ -169,27 +169,6 @@ static void check_twice(const struct pb_config *config, size_t index, const stru
 	}
 }
 
-static int read_allow(struct pb_listen_config *listen, const struct pb_yaml *node,
-		      struct pb_report *report)
-{
-	listen->allow = config_items(node, sizeof(*listen->allow), ALLOW_MAX, &listen->allow_count,
-				     "allow", report);
-	if (!listen->allow)
-		return listen->allow_count ? -ENOMEM : 0;
-	listen->allow_count = 0;
-	for (const struct pb_yaml *item = node->child; item; item = item->next) {
-		if (item->type != PB_YAML_SCALAR) {
-			pb_yaml_error(report, item, "allow, expected networks like 192.168.1.0/24");
-			continue;
-		}
-		listen->allow[listen->allow_count] = strdup(item->text);
-		if (!listen->allow[listen->allow_count])
-			return -ENOMEM;
-		listen->allow_count++;
-	}
-	return 0;
-}
-
 /* ---- what it shows ---- */
 
 static void find_pack(const struct pb_config *config, struct pb_show_config *show,
@@ -289,7 +268,8 @@ static int read_listen(struct pb_config *config, size_t index, const struct pb_y
 	check_keys(config_listen, item, report);
 	check_twice(config, index, item, report);
 	if (listen.allow)
-		r = read_allow(config_listen, listen.allow, report);
+		r = config_texts(&config_listen->allow, &config_listen->allow_count, listen.allow,
+				 "allow", "networks like 192.168.1.0/24", report);
 	if (r == 0 && listen.units)
 		r = read_units(config, config_listen, listen.units, report);
 	return r;
@@ -330,9 +310,7 @@ void config_free_listens(struct pb_config *config)
 	for (size_t i = 0; config->listens && i < config->listen_count; i++) {
 		struct pb_listen_config *listen = &config->listens[i];
 
-		for (size_t n = 0; n < listen->allow_count; n++)
-			free(listen->allow[n]);
-		free(listen->allow);
+		config_free_texts(listen->allow, listen->allow_count);
 		free(listen->units);
 	}
 	free(config->listens);

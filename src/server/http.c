@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "door.h"
+#include "guard.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -74,6 +75,7 @@ struct pb_http {
 	void *userdata;
 	struct pb_hub *hub;
 	uint16_t port;
+	struct guard guard;
 	size_t listener_count;
 	struct listener listeners[PB_ADDRESS_SOCKETS];
 };
@@ -177,14 +179,63 @@ static void on_answer(struct pb_asker *asker, struct pb_answer *answer)
 	sd_event_source_set_enabled(request->listener->timer, SD_EVENT_ONESHOT);
 }
 
-static struct pb_answer *method_not_allowed(void)
-{
-	char *text = strdup("405\n");
+/* ---- what is refused ---- */
 
-	return text ? pb_answer_new(MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", text,
-				    strlen(text))
-		    : NULL;
+static const char *host_of(const struct request *request)
+{
+	return mhd.lookup_connection_value(request->connection, MHD_HEADER_KIND,
+					   MHD_HTTP_HEADER_HOST);
 }
+
+/* Who was let in may have been taken from the list since. */
+static bool may_connect(const struct request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		mhd.get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return info && guard_address(&request->listener->http->guard, info->client_addr);
+}
+
+/* @return the status that the request gets without looking at what it asks for; 0: none */
+static unsigned int verdict(const struct request *request, const char *method)
+{
+	if (!may_connect(request))
+		return MHD_HTTP_FORBIDDEN;
+	if (!guard_host(&request->listener->http->guard, host_of(request)))
+		return MHD_HTTP_MISDIRECTED_REQUEST;
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		return MHD_HTTP_METHOD_NOT_ALLOWED;
+	return 0;
+}
+
+static void explain_host(const char *host, FILE *out)
+{
+	char name[256];
+
+	fprintf(out,
+		"This page is not shown by the name '%s'. If the name is yours, add it to the "
+		"configuration of packbridge:\n\nhttp:\n  address: HOST:PORT\n  hosts: [NAME]\n",
+		pb_text_clean(name, sizeof(name), host, strlen(host)));
+}
+
+static struct pb_answer *refusal(const struct request *request, unsigned int status)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	fprintf(out, "%u\n", status);
+	if (status == MHD_HTTP_MISDIRECTED_REQUEST)
+		explain_host(host_of(request), out);
+	if (fclose(out) == 0)
+		return pb_answer_new(status, "text/plain; charset=utf-8", text, len);
+	free(text);
+	return NULL;
+}
+
+/* ---- from the head to the end ---- */
 
 static enum MHD_Result begin_request(struct listener *listener, struct MHD_Connection *connection,
 				     void **state)
@@ -236,9 +287,11 @@ static void ask(struct request *request, const char *url, const char *method)
 {
 	struct pb_http *http = request->listener->http;
 
+	unsigned int status = verdict(request, method);
+
 	request->whole = true;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-		request->answer = method_not_allowed();
+	if (status) {
+		request->answer = refusal(request, status);
 		return;
 	}
 	request->asking = true;
@@ -338,7 +391,8 @@ static void on_client(void *userdata, int fd)
 
 	/* what it is sent in one go is bounded by what the kernel takes */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BYTES}, sizeof(int));
-	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0)
+	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0 ||
+	    !guard_address(&listener->http->guard, (struct sockaddr *)&address))
 		close(fd);
 	else /* closes it when it has too many */
 		mhd.add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
@@ -382,10 +436,25 @@ static int open_listener(struct listener *listener)
 	return r;
 }
 
-int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
+int pb_http_configure(struct pb_http *http, const struct pb_http_config *config)
+{
+	struct guard guard;
+	char why[256];
+	int r = guard_make(&guard, config->hosts, config->host_count, config->allow,
+			   config->allow_count, why, sizeof(why));
+
+	if (r < 0)
+		return r;
+	guard_clear(&http->guard);
+	http->guard = guard;
+	return 0;
+}
+
+int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const struct pb_http_config *config,
 		const struct pb_http_backend *backend, void *userdata, char *why, size_t why_cap)
 {
 	PB_CLEANUP(pb_http_freep) struct pb_http *http = NULL;
+	const char *address = config->address;
 	struct pb_address parsed;
 	int fds[PB_ADDRESS_SOCKETS];
 	char reason[256];
@@ -419,6 +488,10 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const char *address,
 	http->backend = backend;
 	http->userdata = userdata;
 	http->hub = hub;
+	r = guard_make(&http->guard, config->hosts, config->host_count, config->allow,
+		       config->allow_count, why, why_cap);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < http->listener_count; i++) {
 		r = open_listener(&http->listeners[i]);
 		if (r < 0)
@@ -457,6 +530,7 @@ struct pb_http *pb_http_free(struct pb_http *http)
 		if (listener->fd >= 0)
 			close(listener->fd);
 	}
+	guard_clear(&http->guard);
 	free(http);
 	return NULL;
 }

@@ -67,6 +67,7 @@ int main(void)
 	print_section("limits", pb_config_limit_rows());
 	print_section("bank", pb_config_bank_rows());
 	print_section("listen", pb_config_listen_rows());
+	print_section("http", pb_config_http_rows());
 	print_section("units", pb_config_show_rows());
 	print_section("bluetooth", pb_config_bluetooth_rows());
 	return 0;

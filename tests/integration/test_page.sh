@@ -40,6 +40,48 @@ done
 sleep 0.3
 kill "${holders[@]}" 2>/dev/null || true
 [ "$(code --retry 3 --retry-connrefused "$page/")" = 200 ] || fail "the page after that"
+# by which name a browser asks: see test_server_guard for all of them
+for host in localhost "$(hostname)" "$(hostname).local:$port" 127.0.0.1 LOCALHOST.:80 '[::1]:80'; do
+	[ "$(code -H "Host: $host" "$page/status.json")" = 200 ] || fail "Host: $host"
+done
+for host in evil.example "evil.example:$port" 127.0.0.1.evil.example "localhost.evil.example" 'x@127.0.0.1' 2130706433; do
+	[ "$(code -H "Host: $host" "$page/status.json")" = 421 ] || fail "Host: $host is answered"
+	! grep -q packs "$folder/out" || fail "Host: $host is answered"
+	[ "$(code -X POST -d x -H "Host: $host" "$page/")" = 421 ] || fail "Host: $host, POST"
+done
+code -H 'Host: evil.example' "$page/" >/dev/null
+grep -q "'evil.example'" "$folder/out" && grep -q 'hosts:' "$folder/out" || fail "421 does not say what helps"
+printf 'GET /metrics HTTP/1.0\r\n\r\n' | timeout 5 socat -t 5 - "TCP:127.0.0.1:$port" | grep -q '200 OK' || fail "HTTP/1.0"
+# names and networks of the configuration, by a reload, on the same socket
+page_section() { # KEYS
+	sed -i '/^http:/d' "$folder/packbridge.yaml"
+	echo "http: {address: '127.0.0.1:0'$1}" >>"$folder/packbridge.yaml"
+	"$program" reload -s "$folder/control" >/dev/null || fail "reload"
+}
+page_section ', hosts: [evil.example, packbridge.lan]'
+[ "$(code -H "Host: Evil.Example.:80" "$page/")" = 200 ] && [ "$(code -H 'Host: other.example' "$page/")" = 421 ] || fail "hosts"
+"$program" check -c "$folder/packbridge.yaml" | grep -q '^page .*also as evil.example, packbridge.lan$' || fail "check"
+# also for who is connected already
+coproc kept { timeout 20 socat -t 20 - "TCP:127.0.0.1:$port"; }
+ask_kept() { printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n' >&"${kept[1]}"; }
+ask_kept
+read -r line <&"${kept[0]}" && [[ $line == *'200 OK'* ]] || fail "kept: $line"
+page_section ', allow: [192.0.2.0/24]'
+ask_kept
+while read -r line <&"${kept[0]}" && [[ $line != *' 403 '* ]]; do :; done
+[[ $line == *' 403 '* ]] || fail "who was connected goes on"
+status=0
+curl -s "$page/" >/dev/null || status=$?
+[ $status -ne 0 ] || fail "an address that is not allowed is answered"
+"$program" check -c "$folder/packbridge.yaml" | grep -q '^page .*, from 192.0.2.0/24$' || fail "check"
+page_section ', allow: [192.0.2.0/24, 127.0.0.1]'
+[ "$(code "$page/")" = 200 ] && [ "$(code -H 'Host: evil.example' "$page/")" = 421 ] || fail "allow"
+for wrong in 'hosts: [a:80]' 'hosts: ["*"]' 'hosts: a' 'allow: [10.0.0.1/8]' 'allow: [x]' 'host: [a]'; do
+	{ grep -v '^http:' "$folder/packbridge.yaml" && echo "http: {address: '127.0.0.1:0', $wrong}"; } >"$folder/wrong.yaml"
+	! "$program" check -c "$folder/wrong.yaml" >/dev/null 2>&1 || fail "$wrong is good"
+done
+page_section ''
+sed -i "s/^http:.*/http: 127.0.0.1:0/" "$folder/packbridge.yaml"
 # it comes and goes with the configuration
 sed -i 's/^http:/#http:/' "$folder/packbridge.yaml"
 "$program" reload -s "$folder/control" >/dev/null || fail "reload"
