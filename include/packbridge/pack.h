@@ -205,7 +205,8 @@ struct pb_pack_handler {
 	/** A new reading, or another change of the status. Borrowed pointers. */
 	void (*changed)(void *userdata, const struct pb_sample *sample,
 			const struct pb_status *status, bool new_reading);
-	/** What goes over the link, without a BMS's secrets, for `probe`; may be NULL. */
+	/** What goes over the link, for `probe`; may be NULL. Of a BMS's secrets @bytes has zeros;
+	 * it is NULL for @len bytes of a password's dialogue, in either direction. */
 	void (*bytes)(void *userdata, bool sent, const uint8_t *bytes, size_t len);
 	/** What the session says, to be logged or shown. */
 	void (*note)(void *userdata, enum pb_log_level level, const char *text);

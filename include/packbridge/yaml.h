@@ -89,6 +89,7 @@ struct pb_yaml_row {
 	enum pb_yaml_row_type type;
 	size_t offset, size; /**< of the struct's member */
 	bool required;
+	bool secret;		  /**< no message shows the value */
 	int64_t min, max;	  /**< PB_YAML_INT, PB_YAML_DECIMAL: as stored */
 	int64_t factor;		  /**< PB_YAML_DECIMAL */
 	const char *const *words; /**< PB_YAML_ENUM, ended by NULL */

@@ -96,7 +96,10 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 
 	if (!probe->trace)
 		return;
-	pb_hex_trace(hex, sizeof(hex), bytes, len);
+	if (bytes)
+		pb_hex_trace(hex, sizeof(hex), bytes, len);
+	else
+		snprintf(hex, sizeof(hex), "%zu bytes of a password's dialogue", len);
 	fprintf(stderr, "%c %s\n", sent ? '>' : '<', hex);
 }
 

@@ -94,7 +94,7 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 	struct record *record = userdata;
 	char hex[2 * EVENT_MAX + 1];
 
-	if (pb_pack_session(record->one.pack)->state == PB_STATE_LOGIN) {
+	if (!bytes) {
 		fprintf(record->out, "# %zu bytes of a password's dialogue, %s\n", len,
 			sent ? "sent" : "received");
 		return;

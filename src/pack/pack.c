@@ -31,15 +31,25 @@ static void read_rssi(struct pb_pack *pack)
 	status->link_has = type->rssi && type->rssi(pack->link, &status->rssi_dbm) ? 1 : 0;
 }
 
+/*
+ * All that is shown of what goes over the link passes here. The password of a radio module can be
+ * computed from the dialogue, so nothing of it is shown. What a module answers later than the
+ * session waits for it tells nothing without what was sent.
+ */
 static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, size_t len)
 {
 	char hex[3 * 320];
 
+	if (pack->session.state == PB_STATE_LOGIN)
+		bytes = NULL;
 	if (pack->handler->bytes)
 		pack->handler->bytes(pack->userdata, sent, bytes, len);
 	if (!pb_log_enabled(PB_LOG_DEBUG))
 		return;
-	pb_hex_trace(hex, sizeof(hex), bytes, len);
+	if (bytes)
+		pb_hex_trace(hex, sizeof(hex), bytes, len);
+	else
+		snprintf(hex, sizeof(hex), "%zu bytes of a password's dialogue", len);
 	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
 }
 

@@ -183,24 +183,24 @@ static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, 
 static void value_error(const struct pb_yaml_row *row, const struct pb_yaml *member,
 			const char *expected, struct pb_report *report)
 {
+	const char *text = row->secret ? "(not shown)" : member->text;
 	char words[256] = "";
 	size_t at = 0;
 
 	if (row->type == PB_YAML_INT) {
 		pb_yaml_error(report, member, "%s '%s', expected %s from %lld to %lld", row->key,
-			      member->text, expected, (long long)row->min, (long long)row->max);
+			      text, expected, (long long)row->min, (long long)row->max);
 		return;
 	}
 	if (row->type == PB_YAML_TEXT && member->text[0]) {
 		pb_yaml_error(report, member, "%s '%s', expected %s: at most %zu characters",
-			      row->key, member->text, expected, row->size - 1);
+			      row->key, text, expected, row->size - 1);
 		return;
 	}
 	for (int i = 0; row->type == PB_YAML_ENUM && row->words[i] && at < sizeof(words); i++)
 		at += (size_t)snprintf(words + at, sizeof(words) - at, "%s %s", i ? "," : "",
 				       row->words[i]);
-	pb_yaml_error(report, member, "%s '%s', expected %s%s", row->key, member->text, expected,
-		      words);
+	pb_yaml_error(report, member, "%s '%s', expected %s%s", row->key, text, expected, words);
 }
 
 static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *member, void *ret,

@@ -573,6 +573,79 @@ START_TEST(passwords_and_passkeys)
 }
 END_TEST
 
+/* What a radio module is told and answers: from that the password could be computed. */
+static bool shows_login(const char *said)
+{
+	return strstr(said, "FF AA 1") || strstr(said, "FFAA1") || strstr(said, "831407");
+}
+
+/* Its text; the file is gone then. */
+static void take_file(const char *path, char *out, size_t cap)
+{
+	FILE *file = fopen(path, "r");
+
+	ck_assert_ptr_nonnull(file);
+	out[fread(out, 1, cap - 1, file)] = '\0';
+	fclose(file);
+	unlink(path);
+}
+
+/* Whoever shows bytes: a trace, a debug log, a recording. */
+START_TEST(no_trace_has_the_password)
+{
+	static char recording[96];
+	const char *const traces[][9] = {
+		{"probe", "--trace", "-P", "831407", "ble:" HOUSE},
+		{"probe", "--trace", "-P", "111111", "ble:" HOUSE}, /* and it is wrong */
+		{"run", "-v", "-c", config_path},
+		{"record", "-P", "831407", "-n", "2", "ble:" HOUSE, recording},
+	};
+	char text[512], said[32768];
+
+	start_all();
+	snprintf(recording, sizeof(recording), "%s/recording", bt.folder);
+	bluetooth_say(&bt, "adapter hci0 00:AA:01:00:00:00");
+	bluetooth_say(&bt, "pack " HOUSE " house lfp-4s password=831407");
+	snprintf(text, sizeof(text),
+		 "listen: [{tcp: '127.0.0.1:0'}]\npacks:\n  - {name: house, link: 'ble:" HOUSE
+		 "', unit: 1, password: '831407', " QUICK "}\n");
+	daemon_write_file(config_path, sizeof(config_path), "packbridge.yaml", text);
+	if (strcmp(traces[_i][0], "run") == 0) {
+		daemon_start(&packbridge, traces[_i]);
+		daemon_wait_for(&packbridge, "first reading");
+		memcpy(said, packbridge.said, sizeof(said) - 1);
+		said[sizeof(said) - 1] = '\0';
+		daemon_stop(&packbridge);
+	} else {
+		daemon_messages(said, sizeof(said), traces[_i]);
+	}
+	if (strcmp(traces[_i][0], "record") == 0)
+		take_file(recording, said, sizeof(said));
+	ck_assert_msg(strstr(said, "bytes of a password's dialogue"), "%s", said);
+	ck_assert_msg(!shows_login(said), "%s", said);
+	/* what follows is shown; a module that refused gets no request */
+	ck_assert_msg(_i == 1 || strstr(said, "DD A5 03") || strstr(said, "DDA503"), "%s", said);
+	stop_all();
+}
+END_TEST
+
+static const char *const mistakes[] = {"password: '83140755'", "password: [831407]",
+				       "passkey: 83140755", "passkey: '831407x'"};
+
+START_TEST(no_message_has_the_password)
+{
+	const char *const args[] = {"check", "-c", config_path, NULL};
+	char text[512], said[4096];
+
+	snprintf(text, sizeof(text),
+		 "packs:\n  - {name: house, link: 'ble:" HOUSE "', unit: 1, %s}\n", mistakes[_i]);
+	daemon_write_file(config_path, sizeof(config_path), "packbridge.yaml", text);
+	ck_assert_int_eq(daemon_messages(said, sizeof(said), args), 1);
+	ck_assert_ptr_nonnull(strstr(said, "expected"));
+	ck_assert_msg(!strstr(said, "831407"), "%s", said);
+}
+END_TEST
+
 START_TEST(power_cycle_is_the_last_step)
 {
 	start_all();
@@ -856,6 +929,8 @@ int main(void)
 	tcase_add_loop_test(tcase, any_module, 0, PB_ARRAY_SIZE(modules));
 	tcase_add_test(tcase, by_name_on_the_second_adapter);
 	tcase_add_test(tcase, passwords_and_passkeys);
+	tcase_add_loop_test(tcase, no_trace_has_the_password, 0, 4);
+	tcase_add_loop_test(tcase, no_message_has_the_password, 0, PB_ARRAY_SIZE(mistakes));
 	tcase_add_test(tcase, power_cycle_is_the_last_step);
 	tcase_add_test(tcase, release_and_take);
 	tcase_add_test(tcase, reload_keeps_connections);
