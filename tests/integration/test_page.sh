@@ -51,7 +51,11 @@ for host in evil.example "evil.example:$port" 127.0.0.1.evil.example "localhost.
 done
 code -H 'Host: evil.example' "$page/" >/dev/null
 grep -q "'evil.example'" "$folder/out" && grep -q 'hosts:' "$folder/out" || fail "421 does not say what helps"
-printf 'GET /metrics HTTP/1.0\r\n\r\n' | timeout 5 socat -t 5 - "TCP:127.0.0.1:$port" | grep -q '200 OK' || fail "HTTP/1.0"
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3
+timeout 10 cat <&3 >"$folder/out" || true
+exec 3>&-
+grep -q '200 OK' "$folder/out" || fail "HTTP/1.0"
 # names and networks of the configuration, by a reload, on the same socket
 page_section() { # KEYS
 	sed -i '/^http:/d' "$folder/packbridge.yaml"
