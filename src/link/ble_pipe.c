@@ -336,8 +336,7 @@ static int write_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
 		r = sd_bus_message_append(m, "a{sv}", 1, "type", "s",
 					  ble->command ? "command" : "request");
 	if (r >= 0)
-		r = sd_bus_call_async(ble->bluez->bus, &ble->call, m, on_written, ble,
-				      (uint64_t)BLUEZ_CALL_MS * 1000);
+		r = bluez_send(ble->bluez, &ble->call, m, on_written, ble, BLUEZ_CALL_MS);
 	sd_bus_message_unref(m);
 	ble->writing = r >= 0;
 	return r < 0 ? r : 0;

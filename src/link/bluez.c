@@ -111,6 +111,79 @@ int bluez_error_words(const sd_bus_error *error, char *why, size_t why_cap)
 
 /* ---- calls ---- */
 
+/*
+ * The bus writes the sender into each message, always a unique name, but for its own (from the
+ * driver) and those that sd-bus makes.
+ */
+static bool is_of_bus(sd_bus_message *m)
+{
+	const char *sender = sd_bus_message_get_sender(m);
+
+	return sender && sender[0] != ':';
+}
+
+static bool is_of(sd_bus_message *m, const char *name)
+{
+	const char *sender = sd_bus_message_get_sender(m);
+
+	return sender && *name && strcmp(sender, name) == 0;
+}
+
+/* A call that is out. */
+struct waiting {
+	struct pb_bluez *bluez;
+	sd_bus_message *call;
+	sd_bus_message_handler_t done;
+	void *userdata;
+};
+
+static void waiting_free(void *userdata)
+{
+	struct waiting *waiting = userdata;
+
+	sd_bus_message_unref(waiting->call);
+	free(waiting);
+}
+
+/*
+ * sd-bus takes a reply by its serial number, whoever sent it. A system bus forwards a reply only
+ * from the one whom it gave the call; a bus with the policy of sessions forwards any.
+ */
+static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct waiting waiting = *(struct waiting *)userdata; /* its end is up to done() */
+	sd_bus_message *refused = NULL;
+	int r;
+
+	if (is_of_bus(m) || is_of(m, waiting.bluez->named))
+		return waiting.done(m, waiting.userdata, error);
+	r = sd_bus_message_new_method_errorf(waiting.call, &refused, SD_BUS_ERROR_FAILED,
+					     "%s answered for BlueZ", sd_bus_message_get_sender(m));
+	if (r < 0)
+		return r;
+	r = waiting.done(refused, waiting.userdata, error);
+	sd_bus_message_unref(refused);
+	return r;
+}
+
+int bluez_send(struct pb_bluez *bluez, sd_bus_slot **slot, sd_bus_message *m,
+	       sd_bus_message_handler_t done, void *userdata, uint64_t timeout_ms)
+{
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	int r;
+
+	if (!waiting)
+		return -ENOMEM;
+	*waiting = (struct waiting){bluez, sd_bus_message_ref(m), done, userdata};
+	r = sd_bus_call_async(bluez->bus, slot, m, on_reply, waiting, timeout_ms * 1000);
+	if (r < 0) {
+		waiting_free(waiting);
+		return r;
+	}
+	sd_bus_slot_set_destroy_callback(*slot, waiting_free);
+	return 0;
+}
+
 int bluez_call(struct pb_bluez *bluez, sd_bus_slot **slot, const char *path, const char *interface,
 	       const char *method, sd_bus_message_handler_t done, void *userdata,
 	       uint64_t timeout_ms, const char *types, ...)
@@ -127,7 +200,7 @@ int bluez_call(struct pb_bluez *bluez, sd_bus_slot **slot, const char *path, con
 		r = sd_bus_message_appendv(m, types, args);
 	va_end(args);
 	if (r >= 0)
-		r = sd_bus_call_async(bluez->bus, slot, m, done, userdata, timeout_ms * 1000);
+		r = bluez_send(bluez, slot, m, done, userdata, timeout_ms);
 	sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
 }
@@ -186,6 +259,8 @@ static void enter(struct pb_bluez *bluez, enum bluez_state state, int error, con
 static void drop_bus(struct pb_bluez *bluez)
 {
 	forget_owner(bluez);
+	bluez->named[0] = '\0';
+	bluez->naming = sd_bus_slot_unref(bluez->naming);
 	bluez->sync = sd_bus_slot_unref(bluez->sync);
 	bluez->agent = sd_bus_slot_unref(bluez->agent);
 	while (bluez->slot_count > 0)
@@ -215,17 +290,13 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	return 0;
 }
 
-/* The reply comes from who has the name now. Its earlier signals are in it, and its later ones come
+/* The reply comes from who has the name. Its earlier signals are in it, and its later ones come
  * behind it: it sends all of them in one order. */
 static void begin_reading(struct pb_bluez *bluez, sd_bus_message *m)
 {
-	const char *owner = sd_bus_message_get_sender(m);
-
-	if (!owner)
-		owner = "";
-	if (strcmp(owner, bluez->owner) != 0) /* nothing of another one's is true any more */
+	if (strcmp(bluez->named, bluez->owner) != 0) /* nothing of another one's is true any more */
 		bluez_objects_clear(bluez);
-	snprintf(bluez->owner, sizeof(bluez->owner), "%s", owner);
+	memcpy(bluez->owner, bluez->named, sizeof(bluez->owner));
 	bluez->reading = sd_bus_message_ref(m);
 	bluez_objects_begin(bluez, m);
 	/* signals wait, since they are newer; the loop does not */
@@ -280,6 +351,31 @@ static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	return 1; /* no filter may rewind what is read from now on */
 }
 
+static int on_named(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct pb_bluez *bluez = userdata;
+	const char *name;
+
+	(void)error;
+	bluez->naming = sd_bus_slot_unref(bluez->naming);
+	if (!is_of_bus(m))
+		return 0;
+	if (sd_bus_message_get_error(m) || sd_bus_message_read(m, "s", &name) <= 0)
+		name = "";
+	snprintf(bluez->named, sizeof(bluez->named), "%s", name);
+	return 0;
+}
+
+/* Answered before the call behind it is; and when bluetoothd has to be started for that call, a
+ * signal of the driver tells the name. */
+static int ask_for_owner(struct pb_bluez *bluez)
+{
+	bluez->naming = sd_bus_slot_unref(bluez->naming);
+	return sd_bus_call_method_async(bluez->bus, &bluez->naming, DBUS_DRIVER,
+					"/org/freedesktop/DBus", DBUS_DRIVER, "GetNameOwner",
+					on_named, bluez, "s", BLUEZ_NAME);
+}
+
 /* @start_it: the bus may start bluetoothd for this call */
 static int ask_for_objects(struct pb_bluez *bluez, bool start_it)
 {
@@ -291,8 +387,9 @@ static int ask_for_objects(struct pb_bluez *bluez, bool start_it)
 	if (r >= 0)
 		r = sd_bus_message_set_auto_start(m, start_it);
 	if (r >= 0)
-		r = sd_bus_call_async(bluez->bus, &bluez->sync, m, on_objects, bluez,
-				      (uint64_t)SYNC_MS * 1000);
+		r = ask_for_owner(bluez);
+	if (r >= 0)
+		r = bluez_send(bluez, &bluez->sync, m, on_objects, bluez, SYNC_MS);
 	sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
 }
@@ -355,6 +452,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	if (sd_bus_message_read(m, "sss", &name, &old, &new) <= 0 || bluez->state == BLUEZ_BUS_DOWN)
 		return 0;
 	enter(bluez, BLUEZ_ABSENT, -ESRCH, "bluetoothd does not run");
+	snprintf(bluez->named, sizeof(bluez->named), "%s", new);
 	bluez->sync = sd_bus_slot_unref(bluez->sync);
 	if (*new)
 		sync_again(bluez);
@@ -363,30 +461,21 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 /* ---- the bus ---- */
 
-/*
- * The bus writes the sender into each message, always a unique name, but for its own (from the
- * driver) and those that sd-bus makes. Both speak one interface, of their own name.
- */
+/* The driver and sd-bus speak one interface each, of their own name. */
 static bool admitted(const struct pb_bluez *bluez, sd_bus_message *m)
 {
 	const char *sender = sd_bus_message_get_sender(m);
 	const char *interface = sd_bus_message_get_interface(m);
 
-	if (!sender)
-		return false;
-	if (sender[0] != ':')
+	if (is_of_bus(m))
 		return interface && strcmp(interface, sender) == 0;
-	return strcmp(sender, bluez->owner) == 0 &&
-	       !(interface && strcmp(interface, DBUS_DRIVER) == 0);
+	return is_of(m, bluez->owner) && !(interface && strcmp(interface, DBUS_DRIVER) == 0);
 }
 
 /*
- * Every signal and every call passes here first. The bus delivers what is addressed to us, whatever
- * our matches say, and sd-bus takes any unique name for a sender that a match gives by its
- * well-known name. So anybody on the bus could otherwise speak for BlueZ.
- *
- * Replies do not pass: sd-bus takes them by serial number. There the bus is the guard: it forwards
- * one reply to each call, and only from the one whom it gave the call.
+ * Every signal and every call passes here first, and every reply on_reply(). The bus delivers what
+ * is addressed to us, whatever our matches say, and sd-bus takes any unique name for a sender that
+ * a match gives by its well-known name. So anybody on the bus could otherwise speak for BlueZ.
  */
 static int bluez_admit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {

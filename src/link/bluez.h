@@ -140,11 +140,11 @@ struct pb_bluez {
 	sd_bus *bus;
 	sd_bus_slot *slots[9]; /**< filter, matches and the agent's object */
 	size_t slot_count;
-	/**
-	 * The unique name of who has org.bluez, as long as the mirror is of its objects; else "".
-	 * Nobody else's signals and calls are taken.
-	 */
-	char owner[BLUEZ_OWNER];
+	char named[BLUEZ_OWNER]; /**< the unique name of who has org.bluez, as the driver said
+				    last; "": nobody. Only its replies are taken */
+	char owner[BLUEZ_OWNER]; /**< whose objects are mirrored; "": nobody's. Only its signals and
+				    calls are taken */
+	sd_bus_slot *naming;	 /**< GetNameOwner is out */
 	sd_bus_slot *sync;	 /**< GetManagedObjects is out */
 	sd_bus_message *reading; /**< its reply; the bus waits while it is read */
 	sd_event_source *reader; /**< reads it, piece by piece */
@@ -181,7 +181,10 @@ void bluez_suspect(struct pb_bluez *bluez);
 int bluez_call(struct pb_bluez *bluez, sd_bus_slot **slot, const char *path, const char *interface,
 	       const char *method, sd_bus_message_handler_t done, void *userdata,
 	       uint64_t timeout_ms, const char *types, ...);
-/** The same, and nobody waits for the answer. */
+/** The same for a message that is made already. */
+int bluez_send(struct pb_bluez *bluez, sd_bus_slot **slot, sd_bus_message *m,
+	       sd_bus_message_handler_t done, void *userdata, uint64_t timeout_ms);
+/** The same as bluez_call(), and nobody waits for the answer. */
 void bluez_tell(struct pb_bluez *bluez, const char *path, const char *interface,
 		const char *method);
 /**

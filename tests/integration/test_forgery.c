@@ -400,6 +400,63 @@ START_TEST(the_former_owner_has_no_say)
 }
 END_TEST
 
+/* ---- forged replies ---- */
+
+/* As if they answered what everybody on the bus may have called: "no objects". */
+static void forge_replies(void)
+{
+	char **names = NULL;
+
+	ck_assert_int_ge(sd_bus_list_names(forger, &names, NULL), 0);
+	for (char **name = names; *name; name++) {
+		for (uint64_t serial = 1; (*name)[0] == ':' && serial < 40; serial++) {
+			sd_bus_message *call = NULL, *reply = NULL;
+
+			ck_assert_int_ge(sd_bus_message_new_method_call(forger, &call, *name, "/",
+									MANAGER, "X"),
+					 0);
+			ck_assert_int_ge(sd_bus_message_seal(call, serial, 0), 0);
+			ck_assert_int_ge(sd_bus_message_new_method_return(call, &reply), 0);
+			ck_assert_int_ge(sd_bus_message_append(reply, "a{oa{sa{sv}}}", 0), 0);
+			ck_assert_int_ge(sd_bus_send_to(forger, reply, *name, NULL), 0);
+			sd_bus_message_unref(reply);
+			sd_bus_message_unref(call);
+		}
+		free(*name);
+	}
+	free(names);
+	drain_forger();
+}
+
+/* Where the bus forwards them, as one with the policy of sessions does. The call is lost, but asked
+ * again; nothing is believed. */
+START_TEST(forged_replies_are_not_taken)
+{
+	uint64_t end;
+	uint16_t regs[REGS];
+
+	bluetooth_start_with(&bt, bluetooth_open_bus);
+	bluetooth_say(&bt, "adapter hci0 00:AA:01:00:00:00");
+	bluetooth_say(&bt, "pack " HOUSE " house lfp-4s,soc=64");
+	ck_assert_int_ge(sd_bus_open_system(&forger), 0);
+	kill(bt.bluez, SIGSTOP); /* its own replies come later */
+	start_daemon("", "");
+	end = daemon_clock_ms() + 2 * FORGED_MS;
+	while (daemon_clock_ms() < end) {
+		forge_replies();
+		ck_assert(!good(regs));
+		listen_to_daemon();
+		ck_assert_msg(!strstr(packbridge.said, "no Bluetooth adapter"), "%s",
+			      packbridge.said);
+		poll(NULL, 0, EACH_MS);
+	}
+	daemon_wait_for(&packbridge, "answered for BlueZ");
+	kill(bt.bluez, SIGCONT);
+	await_reading(RECOVERY_MS);
+	stop();
+}
+END_TEST
+
 /* ---- the agent ---- */
 
 static const char *const questions[] = {"RequestPasskey", "RequestPinCode"};
@@ -506,6 +563,7 @@ int main(void)
 	tcase_set_timeout(tcase, 180);
 	tcase_add_loop_test(tcase, forged_signals_change_nothing, 0, 2 * PB_ARRAY_SIZE(kinds));
 	tcase_add_test(tcase, the_former_owner_has_no_say);
+	tcase_add_test(tcase, forged_replies_are_not_taken);
 	tcase_add_test(tcase, passkeys_are_not_for_everybody);
 	tcase_add_test(tcase, without_any_signal);
 	tcase_add_test(tcase, a_crowd_holds_nobody);
