@@ -538,9 +538,15 @@ static void all_changed(struct pb_bluez *bluez)
 	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
 		if (a->scan == SCAN_ON && !a->discovering && !a->call)
 			a->scan = SCAN_OFF;
-	for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		if (ble->device)
-			ble_device_changed(ble);
+	for (struct ble_link *ble = bluez->links; ble; ble = ble->next) {
+		if (!ble->device)
+			continue;
+		/* BlueZ 5.66 was seen not to tell of a connection that it has made. The end of one
+		 * shows without this: by the descriptor, by silence, by a timer. */
+		if (ble->state >= BLE_RESOLVING && ble->state <= BLE_UP)
+			ble->device->connected = true;
+		ble_device_changed(ble);
+	}
 }
 
 bool bluez_objects_read(struct pb_bluez *bluez, sd_bus_message *reply)
