@@ -77,7 +77,7 @@ give_up() {
 }
 
 lost() { # how often house was lost so far
-	grep -c '^pack house: connection lost' "/out/packbridge-$mode.log"
+	look 1 state | sed 's/.*reconnects \([0-9]*\).*/\1/'
 }
 of_store() {
 	look 2 state | sed 's/.*failures //'

@@ -3,7 +3,7 @@
  * What the packbridge in the test VM serves, through libmodbus:
  *
  *	vm_read PORT UNIT state
- *		prints quality, sequence, age, polls, failures
+ *		prints quality, sequence, age, polls, reconnects, failures
  *	vm_read PORT UNIT good SECONDS
  *		waits for a new reading; prints how long it took
  *	vm_read PORT UNIT gap SECONDS
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 struct state {
-	unsigned int quality, sequence, age_s, polls, failures;
+	unsigned int quality, sequence, age_s, polls, failures, reconnects;
 };
 
 static modbus_t *client;
@@ -54,6 +54,7 @@ static struct state look(void)
 		.age_s = regs[3],
 		.polls = (unsigned int)regs[8] << 16 | regs[9],
 		.failures = (unsigned int)regs[10] << 16 | regs[11],
+		.reconnects = (unsigned int)regs[12] << 16 | regs[13],
 	};
 }
 
@@ -138,7 +139,7 @@ int main(int argc, char **argv)
 	if (strcmp(argv[3], "watch") == 0)
 		return watch(seconds);
 	state = look();
-	printf("quality %u sequence %u age %u polls %u failures %u\n", state.quality,
-	       state.sequence, state.age_s, state.polls, state.failures);
+	printf("quality %u sequence %u age %u polls %u reconnects %u failures %u\n", state.quality,
+	       state.sequence, state.age_s, state.polls, state.reconnects, state.failures);
 	return 0;
 }
