@@ -113,6 +113,27 @@ struct pb_conceal {
 };
 
 /**
+ * One sign in an advertisement that a device is likely to speak a protocol; the proof is its first
+ * reply. All that is given must hold. A sign with @maker is worth more than one by services and
+ * address, and that more than one with @names.
+ */
+struct pb_sign {
+	const char *text;   /**< for people, a few words; static storage */
+	const char *source; /**< who has seen it: a project, an issue, a captured advertisement */
+	/**
+	 * Manufacturer data, the id first as it is sent, two characters a byte: upper-case hex
+	 * digits, ".." any byte, "@@" the six bytes of the device's own address in display order,
+	 * "%%" these in reversed order; "*" at the end: more may follow.
+	 */
+	const char *maker;
+	uint16_t service;	      /**< is among its services; 0: whatever */
+	uint16_t without;	      /**< is not; 0: whatever */
+	const uint8_t (*prefixes)[3]; /**< first bytes of the address, one of these; ended by 0s */
+	const char *const *names;     /**< patterns as of fnmatch(3), ended by NULL */
+	const char *const *unnamed;   /**< other devices with the same sign go by these */
+};
+
+/**
  * One battery protocol, or one dialect of it. A codec keeps no state: one const object serves every
  * pack, the tests and the fuzzer. What later frames need to know of earlier ones, it leaves in
  * pb_sample.carry.
@@ -170,12 +191,10 @@ struct pb_codec {
 	void (*conceal)(struct pb_conceal *conceal, uint8_t *bytes, size_t len);
 
 	/**
-	 * By which rule a device that advertises so is likely to speak this protocol; for `scan`
-	 * and `protocol: auto`. The proof is its first reply. Of the first dialect. NULL: can't
-	 * tell.
-	 * @return a few words, static storage; NULL: no sign of it.
+	 * By which advertisements its packs are recognised; ended by a sign without text. Of the
+	 * first dialect. NULL: by none.
 	 */
-	const char *(*identify)(const struct pb_advert *advert);
+	const struct pb_sign *signs;
 
 	/**
 	 * Explains why no frame starts at the head of a stream, in a few words; for `decode`.
@@ -188,6 +207,15 @@ struct pb_codec {
 extern const struct pb_codec pb_codec_jbd;
 extern const struct pb_codec pb_codec_daly;
 extern const struct pb_codec pb_codec_jk;
+
+/**
+ * Which of @codecs (ended by NULL) an advertisement calls for: the one with the strongest sign, of
+ * equal ones the first.
+ * @return NULL: none has a sign.
+ */
+const struct pb_codec *pb_codec_of_advert(const struct pb_codec *const *codecs,
+					  const struct pb_advert *advert,
+					  const struct pb_sign **ret_sign);
 
 enum { PB_STREAM_MAX = 1024 };
 

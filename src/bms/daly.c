@@ -19,7 +19,6 @@
 #include "packbridge/model.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -616,17 +615,30 @@ static int a5_decode(const struct pb_frame *frame, struct pb_sample *s)
 
 /* ---- how they are found, and what is wrong with bytes ---- */
 
-static const char *daly_identify(const struct pb_advert *advert)
-{
-	static const uint16_t makers[] = {0x0102, 0x0104, 0x0302, 0x0303, 0x0402};
+static const char *const names[] = {"DL-*", "JHB-*", NULL};
 
-	if (fnmatch("DL-*", advert->name, 0) == 0 || fnmatch("JHB-*", advert->name, 0) == 0)
-		return "a Daly name";
-	for (size_t i = 0; advert->maker_len >= 2 && i < PB_ARRAY_SIZE(makers); i++)
-		if (pb_get_le16(advert->maker) == makers[i] && bms_has_service(advert, 0xFFF0))
-			return "service fff0 and a Daly maker id";
-	return NULL;
-}
+/* One row for each id: known without "DL" behind it. PACE's id 0001 has the same form. */
+#define DALY_ID(id, source)                                                                        \
+	{"its own address behind a Daly maker id", (source), .maker = id "..@@*"},                 \
+	{                                                                                          \
+		"service fff0 and a Daly maker id", (source), .maker = id "*", .service = 0xFFF0   \
+	}
+
+/* Behind any id: one byte, the own address, and who made the board. */
+static const struct pb_sign signs[] = {
+	{"its own address and \"DL\" in maker data", "aiobmsble, 4 captured advertisements",
+	 .maker = "......@@444C*"},
+	{"its own address and \"JHB\" in maker data", "aiobmsble, 3 captured advertisements",
+	 .maker = "......@@4A4842*"},
+	DALY_ID("0201", "BMS_BLE-HA #204, #262"),
+	DALY_ID("0401", "BMS_BLE-HA #145, #160"),
+	DALY_ID("0601", "BMS_BLE-HA #806"),
+	DALY_ID("0203", "BMS_BLE-HA #160, #174, #640"),
+	DALY_ID("0303", "BMS_BLE-HA #85"),
+	DALY_ID("0204", "BMS_BLE-HA #510"),
+	{"a Daly name", "the maker's default", .names = names},
+	{0},
+};
 
 static void word_explain(const struct word_dialect *dialect, const uint8_t *buf, size_t len,
 			 int reason, const struct pb_frame *frame, char *out, size_t cap)
@@ -784,6 +796,6 @@ const struct pb_codec pb_codec_daly = {
 	.bounds = d2_bounds,
 	.frame = d2_frame,
 	.decode = d2_decode,
-	.identify = daly_identify,
+	.signs = signs,
 	.explain = d2_explain,
 };

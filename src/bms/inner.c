@@ -46,14 +46,6 @@ bool bms_bool(unsigned int raw, bool *ret)
 	return true;
 }
 
-bool bms_has_service(const struct pb_advert *advert, uint16_t uuid)
-{
-	for (size_t i = 0; i < advert->uuid_count; i++)
-		if (advert->uuids[i] == uuid)
-			return true;
-	return false;
-}
-
 bool bms_explain(size_t len, size_t least, int reason, const struct pb_frame *frame, char *out,
 		 size_t cap)
 {

@@ -14,7 +14,6 @@ void bms_text(char *out, size_t cap, const uint8_t *text, size_t len);
 int32_t bms_int32(uint32_t raw);
 /** A switch or a state of 0 and 1; @return false: it is neither, so nobody knows. */
 bool bms_bool(unsigned int raw, bool *ret);
-bool bms_has_service(const struct pb_advert *advert, uint16_t uuid);
 /**
  * Explains missing bytes and wrong checksums.
  * @least: bytes of the shortest frame.

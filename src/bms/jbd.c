@@ -322,6 +322,6 @@ const struct pb_codec pb_codec_jbd = {
 	.decode = jbd_decode,
 	.parameter = jbd_parameter,
 	.login = jbd_login,
-	.identify = jbd_identify,
+	.signs = jbd_signs,
 	.explain = jbd_explain,
 };

@@ -18,7 +18,6 @@
 #include "jbd_module.h"
 #include "inner.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 enum {
@@ -124,60 +123,47 @@ enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *re
 
 /* ---- advertisements: docs/protocols/jbd.md, "How packs are found" ---- */
 
-static bool known_prefix(const uint8_t *mac)
-{
-	static const uint8_t prefixes[][3] = {
-		{0x10, 0xA5, 0x62}, {0xA4, 0xC1, 0x37}, {0xA4, 0xC1, 0x38}, {0xA5, 0xC2, 0x37},
-		{0xA5, 0xC2, 0x39}, {0xA5, 0xC2, 0x3A}, {0xAA, 0xC2, 0x37}, {0x70, 0x3E, 0x97},
-	};
+static const uint8_t prefixes[][3] = {
+	{0x10, 0xA5, 0x62}, {0xA4, 0xC1, 0x37}, {0xA4, 0xC1, 0x38},
+	{0xA5, 0xC2, 0x37}, {0xA5, 0xC2, 0x39}, {0xA5, 0xC2, 0x3A},
+	{0xAA, 0xC2, 0x37}, {0x70, 0x3E, 0x97}, {0},
+};
 
-	for (size_t i = 0; i < PB_ARRAY_SIZE(prefixes); i++)
-		if (memcmp(mac, prefixes[i], sizeof(prefixes[i])) == 0)
-			return true;
-	return false;
-}
+static const char *const names[] = {
+	"xiaoxiang*", "JBD-*",	"DWF*",	  "LSG-*",  "N-?????BL*", "SX1*",    "SX60*", "SBL-*",
+	"OGR-*",      "TZ-H*",	"SP0?S*", "SP1?S*", "SP2?S*",	  "AP2?S*",  "GJ-*",  "DP04S*",
+	"ECO-LFP*",   "LT40AH", "PKT*",	  "gokwh*", "DWC*",	  "DXD*",    "DDC*",  "AL12-*",
+	"BS20*",      "UP16S*", "121?0*", "12200*", "12300*",	  "BT  LP*", NULL,
+};
 
-/* The module puts its own address where the maker's id belongs, in either order. */
-static bool own_mac(const struct pb_advert *advert)
-{
-	bool forward = true, reversed = true;
+static const char *const fff0_names[] = {"DP04S*", NULL};
+static const char *const ff06_names[] = {"12150EG*", NULL};
+static const char *const ks48_names[] = {"HSKS-*", "BL-*", NULL};
 
-	if (advert->maker_len < sizeof(advert->mac))
-		return false;
-	for (size_t i = 0; i < sizeof(advert->mac); i++) {
-		forward &= advert->maker[i] == advert->mac[i];
-		reversed &= advert->maker[i] == advert->mac[sizeof(advert->mac) - 1 - i];
-	}
-	return forward || reversed;
-}
-
-static bool known_name(const char *name)
-{
-	static const char *const names[] = {
-		"xiaoxiang*", "JBD-*",	"DWF*",	  "LSG-*",  "N-?????BL*", "SX1*",
-		"SX60*",      "SBL-*",	"OGR-*",  "TZ-H*",  "SP0?S*",	  "SP1?S*",
-		"SP2?S*",     "AP2?S*", "GJ-*",	  "DP04S*", "ECO-LFP*",	  "LT40AH",
-		"PKT*",	      "gokwh*", "DWC*",	  "DXD*",   "DDC*",	  "AL12-*",
-		"BS20*",      "UP16S*", "121?0*", "12200*", "12300*",	  "BT  LP*",
-	};
-
-	for (size_t i = 0; i < PB_ARRAY_SIZE(names); i++)
-		if (fnmatch(names[i], name, 0) == 0)
-			return true;
-	return false;
-}
-
-const char *jbd_identify(const struct pb_advert *advert)
-{
-	/* other things, printers and toys, have ff00 as well: alone it is no sign */
-	if (!bms_has_service(advert, 0xFF00)) {
-		if (bms_has_service(advert, 0xFFF0) && fnmatch("DP04S*", advert->name, 0) == 0)
-			return "service fff0 and a JBD name";
-		return NULL;
-	}
-	if (own_mac(advert))
-		return "service ff00 and its own address as maker data";
-	if (known_prefix(advert->mac))
-		return "service ff00 and a JBD address";
-	return known_name(advert->name) ? "service ff00 and a JBD name" : NULL;
-}
+/*
+ * Other things, printers and toys, have ff00 as well: alone it is no sign. Its own address in
+ * display order and service 0001 are Humsienk's, too, which has names like JBD's: there the name
+ * decides.
+ */
+const struct pb_sign jbd_signs[] = {
+	{"service ff00 and its own address as maker data", "aiobmsble, 18 captured advertisements",
+	 .maker = "%%*", .service = 0xFF00},
+	{"service ff00 and its own address as maker data",
+	 "aiobmsble, 6 captured advertisements; without 0001: #209", .maker = "@@*",
+	 .service = 0xFF00, .without = 0x0001},
+	{"service ff00 and maker data of a JBD module",
+	 "BMS_BLE-HA #22, #236, #507, #522, aiobmsble #170; KS48: BMS_BLE-HA #303, #613",
+	 .maker = "7B0002FFFF7D", .service = 0xFF00, .unnamed = ks48_names},
+	{"service ff00 and maker data of a JBD module",
+	 "BMS_BLE-HA #22, the id's bytes the other way", .maker = "007B02FFFF7D", .service = 0xFF00,
+	 .unnamed = ks48_names},
+	{"service ff06 and its own address as maker data", "BMS_BLE-HA #649", .maker = "%%*",
+	 .service = 0xFF06},
+	{"service ff00 and a JBD address", "aiobmsble", .service = 0xFF00, .prefixes = prefixes},
+	{"service ff06 and a JBD address", "aiobmsble", .service = 0xFF06, .prefixes = prefixes},
+	{"service ff00 and a JBD name", "aiobmsble, present and past", .service = 0xFF00,
+	 .names = names},
+	{"service ff06 and a JBD name", "BMS_BLE-HA #649", .service = 0xFF06, .names = ff06_names},
+	{"service fff0 and a JBD name", "BMS_BLE-HA #144", .service = 0xFFF0, .names = fff0_names},
+	{0},
+};

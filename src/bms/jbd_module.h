@@ -5,4 +5,4 @@
 #include "packbridge/bms.h"
 
 enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *reply);
-const char *jbd_identify(const struct pb_advert *advert);
+extern const struct pb_sign jbd_signs[];

@@ -24,7 +24,6 @@
 #include "packbridge/model.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -469,19 +468,22 @@ static void jk_conceal(struct pb_conceal *conceal, uint8_t *bytes, size_t len)
 
 /* ---- how they are found, and what is wrong with bytes ---- */
 
-static const char *jk_identify(const struct pb_advert *advert)
-{
-	static const uint8_t mark[] = {0x88, 0xA0};
-	const uint8_t *own = advert->maker + 2; /* whatever maker's id goes before it */
-	size_t len = sizeof(mark) + sizeof(advert->mac);
+static const char *const names[] = {"JK[-_]*", NULL};
 
-	if (advert->maker_len >= 2 + len && memcmp(own, mark, sizeof(mark)) == 0 &&
-	    memcmp(own + sizeof(mark), advert->mac, sizeof(advert->mac)) == 0)
-		return "maker data of a JK module";
-	if (fnmatch("JK[-_]*", advert->name, 0) == 0)
-		return "a JK name";
-	return NULL;
-}
+/*
+ * 88 A0 and the own address is how the radio module's maker fills in manufacturer data: ANT,
+ * RoyPow and NEEY have it, too. The id before it tells JK.
+ */
+static const struct pb_sign signs[] = {
+	{"maker data of a JK module", "aiobmsble, 4 captured advertisements",
+	 .maker = "650B88A0@@*"},
+	{"maker data of a JK module", "BMS_BLE-HA #158", .maker = "4A4B88A0@@*"},
+	{"maker data of a JK module", "Louisvdw/dbus-serialbattery #909", .maker = "D6FA88A0@@*"},
+	{"service ffe0 and maker id 4B4A, \"JK\"", "BMS_BLE-HA #682", .maker = "4A4B*",
+	 .service = 0xFFE0},
+	{"a JK name", "the maker's default", .names = names},
+	{0},
+};
 
 static void jk_explain(const uint8_t *buf, size_t len, int reason, const struct pb_frame *frame,
 		       char *out, size_t cap)
@@ -520,6 +522,6 @@ const struct pb_codec pb_codec_jk = {
 	.frame = jk_frame,
 	.decode = jk_decode,
 	.conceal = jk_conceal,
-	.identify = jk_identify,
+	.signs = signs,
 	.explain = jk_explain,
 };

@@ -84,6 +84,7 @@ static void each(void *userdata, const struct pb_seen *seen)
 {
 	struct scan *scan = userdata;
 	struct found *found = same_device(scan, seen), *more;
+	const struct pb_sign *sign;
 
 	if (!found) {
 		more = realloc(scan->found, (scan->count + 1) * sizeof(*more));
@@ -93,10 +94,8 @@ static void each(void *userdata, const struct pb_seen *seen)
 		found = &more[scan->count++];
 	}
 	*found = (struct found){.seen = *seen};
-	for (const struct pb_codec *const *codec = pb_codecs; *codec && !found->rule; codec++) {
-		found->rule = (*codec)->identify ? (*codec)->identify(&seen->advert) : NULL;
-		found->codec = found->rule ? *codec : NULL;
-	}
+	found->codec = pb_codec_of_advert(pb_codecs, &seen->advert, &sign);
+	found->rule = sign ? sign->text : NULL;
 }
 
 static void collect(struct scan *scan)

@@ -33,14 +33,15 @@ static void write_more(struct ble_link *ble);
 
 /*
  * Modules that are a transparent serial line. JBD and Daly share the first: the reply decides.
- * Some of Daly's refuse notifications there and have the second as well. JK's have one
- * characteristic for both ways, or two of the same name.
+ * Some of Daly's refuse notifications there and have the second as well. The third is of JBD boards
+ * in Eleksol packs. JK's have one characteristic for both ways, or two of the same name.
  */
 static const struct {
 	uint16_t service, notify, write;
 } pipes[] = {
 	{0xFFF0, 0xFFF1, 0xFFF2},
 	{0xFF00, 0xFF01, 0xFF02},
+	{0xFF06, 0xFF07, 0xFF08},
 	{0xFFE0, 0xFFE1, 0xFFE1},
 };
 
@@ -279,8 +280,9 @@ void ble_pipe_start(struct ble_link *ble)
 		subscribe(ble);
 	else
 		ble_fail(ble, -ENOPROTOOPT,
-			 "it has none of ff01 with ff02, fff1 with fff2, and ffe1: no pack that is "
-			 "known");
+			 "it has none of ff01 with ff02, fff1 with fff2, ff07 with ff08, and ffe1: "
+			 "no "
+			 "pack that is known");
 }
 
 static void close_fd(int *fd)

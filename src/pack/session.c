@@ -950,16 +950,18 @@ static unsigned int settled(struct pb_session *s, uint64_t now)
 /* With `protocol: auto`: what it says of itself may tell where to begin. */
 static void guess_codec(struct pb_session *s, const struct pb_advert *advert)
 {
+	const struct pb_codec *codec;
+	const struct pb_sign *sign;
+
 	if (s->codec_known || !s->config.others || !advert)
 		return;
-	for (size_t i = 0; s->config.others[i]; i++) {
-		if (s->config.others[i]->identify && s->config.others[i]->identify(advert)) {
-			s->candidate = i;
-			s->codec = s->config.others[i];
-			s->ever = 0;
-			return;
-		}
-	}
+	codec = pb_codec_of_advert(s->config.others, advert, &sign);
+	if (!codec)
+		return;
+	for (s->candidate = 0; s->config.others[s->candidate] != codec;)
+		s->candidate++;
+	s->codec = codec;
+	s->ever = 0;
 }
 
 static bool is_streamed(const struct pb_session *s, const struct pb_frame *frame)

@@ -169,6 +169,9 @@ static const struct {
 	{"fff0",
 	 {SERVICE_PART(0xFFF0, 0), CHAR_PART(0xFFF1, 1, .notify = true),
 	  CHAR_PART(0xFFF2, 4, .write = true)}},
+	{"ff06",
+	 {SERVICE_PART(0xFF06, 0), CHAR_PART(0xFF07, 1, .notify = true),
+	  CHAR_PART(0xFF08, 4, .write = true)}},
 	/* newer modules of Daly */
 	{"fff0-refusing",
 	 {SERVICE_PART(0xFFF0, 0),

@@ -761,31 +761,6 @@ START_TEST(greeting)
 }
 END_TEST
 
-static const struct {
-	struct pb_advert advert;
-	const char *rule;
-} adverts[] = {
-	{{.name = "DL-401012345678"}, "a Daly name"},
-	{{.name = "JHB-1234"}, "a Daly name"},
-	{{.name = "boat", .uuid_count = 1, .uuids = {0xFFF0}, .maker_len = 4, .maker = {2, 1}},
-	 "service fff0 and a Daly maker id"},
-	{{.name = "boat", .uuid_count = 1, .uuids = {0xFFF0}, .maker_len = 4, .maker = {3, 1}},
-	 NULL},
-	{{.name = "boat", .maker_len = 4, .maker = {2, 1}}, NULL},
-	{{.name = "DP04S007L4S120A", .uuid_count = 1, .uuids = {0xFFF0}}, NULL},
-	{{.name = ""}, NULL},
-};
-
-START_TEST(found_by_advertisement)
-{
-	const char *rule = pb_codec_daly.identify(&adverts[_i].advert);
-
-	ck_assert((rule == NULL) == (adverts[_i].rule == NULL));
-	if (rule)
-		ck_assert_str_eq(rule, adverts[_i].rule);
-}
-END_TEST
-
 static void load(void)
 {
 	frames = captured_load("daly/frames.json");
@@ -822,6 +797,5 @@ int main(void)
 	tcase_add_test(tcase, refused_by_the_board);
 	tcase_add_test(tcase, echo_of_a_write);
 	tcase_add_test(tcase, greeting);
-	tcase_add_loop_test(tcase, found_by_advertisement, 0, PB_ARRAY_SIZE(adverts));
 	return pb_run_suite("bms/daly", tcase);
 }

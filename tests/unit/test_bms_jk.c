@@ -614,36 +614,6 @@ START_TEST(floats)
 }
 END_TEST
 
-static const struct {
-	struct pb_advert advert;
-	const char *rule;
-} adverts[] = {
-	{{.name = "506177F49000674",
-	  .mac = {0xC8, 0x47, 0x80, 1, 2, 3},
-	  .maker_len = 10,
-	  .maker = {0x65, 0x0B, 0x88, 0xA0, 0xC8, 0x47, 0x80, 1, 2, 3}},
-	 "maker data of a JK module"},
-	{{.name = "x",
-	  .mac = {0xC8, 0x47, 0x80, 1, 2, 4},
-	  .maker_len = 10,
-	  .maker = {0x65, 0x0B, 0x88, 0xA0, 0xC8, 0x47, 0x80, 1, 2, 3}},
-	 NULL},
-	{{.name = "JK-B2A24S"}, "a JK name"},
-	{{.name = "JK_B2A24S"}, "a JK name"},
-	{{.name = "JKX"}, NULL},
-	{{.maker_len = 9, .maker = {0x65, 0x0B, 0x88, 0xA0}}, NULL},
-};
-
-START_TEST(found_by_advertisement)
-{
-	const char *rule = pb_codec_jk.identify(&adverts[_i].advert);
-
-	ck_assert((rule == NULL) == (adverts[_i].rule == NULL));
-	if (rule)
-		ck_assert_str_eq(rule, adverts[_i].rule);
-}
-END_TEST
-
 static void load(void)
 {
 	frames = captured_load("jk/frames.json");
@@ -673,6 +643,5 @@ int main(void)
 	tcase_add_test(tcase, beyond_reason);
 	tcase_add_test(tcase, concealed);
 	tcase_add_test(tcase, floats);
-	tcase_add_loop_test(tcase, found_by_advertisement, 0, PB_ARRAY_SIZE(adverts));
 	return pb_run_suite("bms/jk", tcase);
 }

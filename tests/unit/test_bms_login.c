@@ -143,46 +143,6 @@ START_TEST(refused)
 }
 END_TEST
 
-/* ---- advertisements ---- */
-
-static const struct {
-	const char *mac, *name;
-	uint16_t uuid;
-	const char *maker;
-	const char *rule; /* a part of it; NULL: no pack */
-} adverts[] = {
-	/* the first two maker fields are captures: reversed and forward order */
-	{"a5c237281852", "whatever", 0xFF00, "521828 37C2A5", "own address"},
-	{"a4c138991554", "", 0xFF00, "A4C138991554", "own address"},
-	{"aac237018ec7", "UP16S", 0xFF00, "AAC237018EC700014C03", "own address"},
-	{"a4c138000001", "My camper", 0xFF00, NULL, "JBD address"},
-	{"001122334455", "xiaoxiang BMS", 0xFF00, NULL, "JBD name"},
-	{"001122334455", "DP04S007L4S", 0xFFF0, NULL, "fff0"},
-	{"a4c138000001", "xiaoxiang BMS", 0, NULL, NULL}, /* a thermometer, perhaps */
-	{"001122334455", "Printer", 0xFF00, "7B0002FF", NULL},
-	{"001122334455", "", 0xFF00, NULL, NULL},
-};
-
-START_TEST(advertisements)
-{
-	struct pb_advert advert = {.uuid_count = adverts[_i].uuid ? 1 : 0,
-				   .uuids = {adverts[_i].uuid}};
-	const char *rule;
-
-	pb_hex_parse(adverts[_i].mac, advert.mac, 6);
-	snprintf(advert.name, sizeof(advert.name), "%s", adverts[_i].name);
-	if (adverts[_i].maker)
-		advert.maker_len =
-			(size_t)pb_hex_parse(adverts[_i].maker, advert.maker, sizeof(advert.maker));
-	rule = pb_codec_jbd.identify(&advert);
-	if (adverts[_i].rule)
-		ck_assert_msg(rule && strstr(rule, adverts[_i].rule), "%s: %s", adverts[_i].mac,
-			      rule ? rule : "none");
-	else
-		ck_assert_msg(!rule, "%s: %s", adverts[_i].mac, rule);
-}
-END_TEST
-
 int main(void)
 {
 	TCase *tcase = tcase_create("login");
@@ -192,6 +152,5 @@ int main(void)
 	tcase_add_test(tcase, silence_and_echo_mean_no_login);
 	tcase_add_test(tcase, root_password_does_not_matter);
 	tcase_add_test(tcase, refused);
-	tcase_add_loop_test(tcase, advertisements, 0, PB_ARRAY_SIZE(adverts));
 	return pb_run_suite("bms/login", tcase);
 }
