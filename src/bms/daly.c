@@ -729,26 +729,42 @@ static const struct pb_query p81_queries[] = {
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x78, 0x00, 0x4A, 0x5A, 0x18}},
 };
 
-#define A5_QUERY(host, cmd)                                                                        \
+/*
+ * The data of a request means nothing. On wires, requests whose data is 00 get lost far more often
+ * than with AA, which has an edge in every bit [docs/protocols/daly.md].
+ */
+#define A5_QUERY(host, fill, cmd)                                                                  \
 	.command = (cmd), .len = A5_LEN,                                                           \
-	.bytes = {A5, (host), (cmd), A5_DATA,                                                      \
-		  [A5_LEN - 1] = (A5 + (host) + (cmd) + A5_DATA) & 0xFF}
+	.bytes = {A5,                                                                              \
+		  (host),                                                                          \
+		  (cmd),                                                                           \
+		  A5_DATA,                                                                         \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (fill),                                                                          \
+		  (A5 + (host) + (cmd) + A5_DATA + A5_DATA * (fill)) & 0xFF}
 
 /* The counts go before the cells: they cut them. */
-#define A5_PLAN(host)                                                                              \
+#define A5_PLAN(host, fill)                                                                        \
 	{                                                                                          \
-		{"pack", .required = true, A5_QUERY(host, 0x90)},                                  \
-			{"counts", .required = true, A5_QUERY(host, 0x94)},                        \
-			{"cells", .required = true, A5_QUERY(host, 0x95)},                         \
-			{"switches", A5_QUERY(host, 0x93)},                                        \
-			{"temperatures", A5_QUERY(host, 0x96)}, {"balance", A5_QUERY(host, 0x97)}, \
-			{"alarms", A5_QUERY(host, 0x98)},                                          \
+		{"pack", .required = true, A5_QUERY(host, fill, 0x90)},                            \
+			{"counts", .required = true, A5_QUERY(host, fill, 0x94)},                  \
+			{"cells", .required = true, A5_QUERY(host, fill, 0x95)},                   \
+			{"switches", A5_QUERY(host, fill, 0x93)},                                  \
+			{"temperatures", A5_QUERY(host, fill, 0x96)},                              \
+			{"balance", A5_QUERY(host, fill, 0x97)},                                   \
+			{"alarms", A5_QUERY(host, fill, 0x98)},                                    \
 			{"capacity", .when = PB_ONCE_AFTER, .brings = PB_HAS(PB_HAS_NOMINAL),      \
-			 A5_QUERY(host, 0x50)},                                                    \
+			 A5_QUERY(host, fill, 0x50)},                                              \
 	}
 
-static const struct pb_query a5_queries[] = A5_PLAN(0x80);
-static const struct pb_query a5_wire_queries[] = A5_PLAN(0x40);
+static const struct pb_query a5_queries[] = A5_PLAN(0x80, 0x00);
+static const struct pb_query a5_wire_queries[] = A5_PLAN(0x40, 0xAA);
 
 static const struct pb_codec a5_wire_codec = {
 	.name = "daly",

@@ -372,7 +372,7 @@ START_TEST(requests)
 	}
 	ck_assert_uint_eq(dialect("A5")->queries[0].bytes[1], 0x80);
 	ck_assert_uint_eq(dialect("A5, host 40")->queries[0].bytes[1], 0x40);
-	ck_assert_uint_eq(dialect("A5, host 40")->queries[0].bytes[12], 0x7D);
+	ck_assert_uint_eq(dialect("A5, host 40")->queries[0].bytes[12], 0xCD);
 }
 END_TEST
 
