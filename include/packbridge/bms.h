@@ -19,6 +19,8 @@ enum pb_frame_kind {
 	PB_FRAME_NOTICE, /**< of the BMS, sent ahead of a reply to the same command: holds for the
 			    connection */
 	PB_FRAME_MODULE, /**< of the radio module in front of it; carries no battery data */
+	PB_FRAME_SHARED, /**< of a line with several boards: a request of another master, or what
+			    answers it; no battery data. Frames near it may be of any board */
 };
 
 enum { PB_COMMAND_UNKNOWN = 0xFFFF };
@@ -33,6 +35,7 @@ struct pb_frame {
 	size_t len;	  /**< the whole frame; what it would need, when bytes are missing */
 	uint16_t command; /**< register or command that this answers, or PB_COMMAND_UNKNOWN */
 	uint8_t status;	  /**< 0 done, else the maker's code: an answer, but a refusal */
+	uint8_t address;  /**< of PB_FRAME_SHARED: the board it goes to or comes from */
 	bool in_parts;	  /**< replies to this command may come in several frames */
 	const uint8_t *payload;
 	size_t payload_len;
@@ -88,6 +91,12 @@ struct pb_parameter {
 };
 
 enum { PB_PASSWORD_MAX = 16 }; /**< of a radio module, the NUL included */
+
+/** What a board counts for as long as it lives, or 0: neither falls in the frames of one board. */
+struct pb_meters {
+	uint32_t running_s; /**< how long it has been running */
+	uint32_t through_mah;
+};
 
 /** What a login to a radio module has come to. */
 enum pb_login_result {
@@ -169,6 +178,15 @@ struct pb_codec {
 	 * (@sample is intact, or has the number of cells that can't be).
 	 */
 	int (*decode)(const struct pb_frame *frame, struct pb_sample *sample);
+
+	/**
+	 * What tells the frames of two boards apart that both send by themselves and name neither;
+	 * of codecs with a query that streams. NULL: nothing does.
+	 * @sample: what earlier frames of the connection left for later ones.
+	 * @return false: this frame does not say.
+	 */
+	bool (*meters)(const struct pb_frame *frame, const struct pb_sample *sample,
+		       struct pb_meters *ret);
 
 	/**
 	 * What else a frame says that is no field of a reading, e.g. a parameter's value; for

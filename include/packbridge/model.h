@@ -173,6 +173,7 @@ struct pb_sample {
 	/** What the codec must know of earlier frames of the connection: its own, 0 unknown. */
 	struct {
 		uint8_t layout, cells, probes;
+		uint16_t release_mv; /**< a cell below it has no over-voltage any more */
 	} carry;
 };
 
@@ -204,6 +205,7 @@ enum pb_error {
 	PB_ERROR_RELEASED = 11,	   /**< let go on request, for the phone app */
 	PB_ERROR_LATE = 12,	   /**< replies are too old when they come */
 	PB_ERROR_UNSOLICITED = 13, /**< replies that nobody asked for */
+	PB_ERROR_SHARED_LINE = 14, /**< frames of several boards, which can't be told apart */
 	PB_ERROR_COUNT
 };
 

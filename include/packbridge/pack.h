@@ -170,9 +170,12 @@ struct pb_session {
 	uint32_t markers_left;	       /**< how often it may be sent */
 	bool quiet;		       /**< the running trouble is not told loudly */
 	bool in_parts;		       /**< more frames of the reply are to come */
-	uint32_t strangers; /**< polls that can't be trusted, after an unsolicited reply */
-	uint32_t flaps;	    /**< connections lost in a row that brought readings and did not last */
-	uint64_t first_ms;  /**< when the first request of this poll was sent; 0: not yet */
+	uint32_t strangers;	 /**< polls that can't be trusted, after an unsolicited reply */
+	uint64_t shared_ms;	 /**< when frames last were of several boards; 0: never */
+	struct pb_meters meters; /**< of the last frame that the board sent by itself */
+	uint64_t meters_ms;	 /**< when that was measured at the earliest; 0: there was none */
+	uint32_t flaps;	   /**< connections lost in a row that brought readings and did not last */
+	uint64_t first_ms; /**< when the first request of this poll was sent; 0: not yet */
 	uint32_t unclear_polls; /**< in a row: it was not clear which request was answered */
 	bool may_prove;		/**< this poll may still begin anew behind a marker */
 	uint64_t ever;		/**< set of queries that this codec's pack has ever answered */

@@ -5,9 +5,11 @@
  *	request  AA 55 90 EB cmd len data*13 sum                20 bytes
  *	reply    55 AA EB 90 type counter data*293 sum          300 bytes
  *	module   AA 55 90 EB C8 ...*14 sum, and "AT" CR LF      between the replies
+ *	line     address 10 16 .. 00 01 crc crc                 behind a reply: parallel boards
  *
- * Types are 01 settings, 02 cells, 03 device, 05 log. Request 97 brings 03. Request 96 brings 01
- * and then 02 again and again, about twice a second, without being asked anew.
+ * Types are 01 settings, 02 cells, 03 device, 05 log; what others (06) hold is not known. Request
+ *97 brings 03. Request 96 brings 01 and then 02 again and again, about twice a second, without
+ *being asked anew.
  *
  * The cells' frame comes in layouts that it does not name: 24 or 32 cell slots, or (JK04) floats.
  * The software version of the device's frame decides; without that, the mask of the cells does,
@@ -37,11 +39,13 @@ enum {
 	TYPE_CELLS = 2,
 	TYPE_DEVICE = 3,
 	TYPE_LOG = 5,
+	TYPES = 15,
 	CMD_CELLS = 0x96,
 	CMD_DEVICE = 0x97,
 	CMD_LOG = 0xA1,
 
 	CELLS_AT = 6,
+	SETTINGS_RELEASE_AT = 22, /* of cell over-voltage */
 	SETTINGS_CAPACITY_AT = 130,
 	DEVICE_MODEL_AT = 6,
 	DEVICE_HARDWARE_AT = 22,
@@ -75,6 +79,7 @@ struct places {
 	uint8_t mask, mos, voltage, current, probes, alarms, alarm_bytes, balancer;
 	uint8_t soc; /* remaining, full and cycles follow */
 	uint8_t soh, charge_switch;
+	uint8_t through, running;
 };
 
 static const struct places places_24 = {.slots = 24,
@@ -88,7 +93,9 @@ static const struct places places_24 = {.slots = 24,
 					.balancer = 140,
 					.soc = 141,
 					.soh = 158,
-					.charge_switch = 166};
+					.charge_switch = 166,
+					.through = 154,
+					.running = 162};
 static const struct places places_32 = {.slots = 32,
 					.mask = 70,
 					.mos = 144,
@@ -100,10 +107,12 @@ static const struct places places_32 = {.slots = 32,
 					.balancer = 172,
 					.soc = 173,
 					.soh = 190,
-					.charge_switch = 198};
+					.charge_switch = 198,
+					.through = 186,
+					.running = 194};
 
 /* Of places_32, with LAYOUT_32S_PROBES. */
-enum { PRESENT_AT = 214, PROBE_3_AT = 258, PROBE_4_AT = 256 };
+enum { PRESENT_AT = 214, PROBE_3_AT = 256, PROBE_4_AT = 258 };
 
 /* ---- frames ---- */
 
@@ -129,13 +138,62 @@ static int module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 	return bms_checksum(ret, 2, buf[REQUEST_LEN - 1], bms_sum(buf, REQUEST_LEN - 1) & 0xFF);
 }
 
+enum {
+	ADDRESS_MAX = 15,
+	DONE_LEN = 8,  /* address 10 16 .. 00 01 crc crc: a write is acknowledged */
+	WRITE_LEN = 11 /* address 10 16 .. 00 01 02 .. .. crc crc: the master's request */
+};
+
+/* @return whether the bytes that are there could be the begin of a write, or of what answers it. */
+static bool is_line(const uint8_t *buf, size_t len)
+{
+	return buf[0] <= ADDRESS_MAX && (len < 2 || buf[1] == 0x10) &&
+	       (len < 3 || buf[2] == 0x16) && (len < 5 || buf[4] == 0) && (len < 6 || buf[5] == 1);
+}
+
+static bool has_crc(const uint8_t *buf, size_t len)
+{
+	return pb_crc16(buf, len - 2) == pb_get_le16(buf + len - 2);
+}
+
+/*
+ * JK boards in parallel share an RS485 line. The master asks each by a Modbus write to 161C, 161E
+ * or 1620; the reply is 300 bytes as ever, with the acknowledgement of the write behind it. Those
+ * 300 bytes do not tell whose they are.
+ */
+static int line_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
+{
+	ret->kind = PB_FRAME_SHARED;
+	ret->command = PB_COMMAND_UNKNOWN;
+	ret->address = buf[0];
+	ret->len = DONE_LEN;
+	if (len < DONE_LEN)
+		return PB_FRAME_MORE;
+	if (has_crc(buf, DONE_LEN))
+		return DONE_LEN;
+	if (buf[6] != 2)
+		return -EPROTO;
+	ret->len = WRITE_LEN;
+	if (len < WRITE_LEN)
+		return PB_FRAME_MORE;
+	return has_crc(buf, WRITE_LEN) ? WRITE_LEN : -EPROTO;
+}
+
 /* @return false: there is no such type. */
 static bool take_type(uint8_t type, struct pb_frame *ret)
 {
+	static const uint16_t commands[TYPES + 1] = {
+		[TYPE_SETTINGS] = CMD_CELLS,
+		[TYPE_CELLS] = CMD_CELLS,
+		[TYPE_DEVICE] = CMD_DEVICE,
+		[TYPE_LOG] = CMD_LOG,
+	};
+
+	if (type == 0 || type > TYPES)
+		return false;
 	ret->kind = type == TYPE_SETTINGS ? PB_FRAME_NOTICE : PB_FRAME_REPLY;
-	ret->command = type == TYPE_DEVICE ? CMD_DEVICE : type == TYPE_LOG ? CMD_LOG : CMD_CELLS;
-	return type == TYPE_SETTINGS || type == TYPE_CELLS || type == TYPE_DEVICE ||
-	       type == TYPE_LOG;
+	ret->command = commands[type] ? commands[type] : PB_COMMAND_UNKNOWN;
+	return true;
 }
 
 static int jk_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
@@ -147,6 +205,8 @@ static int jk_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 		return PB_FRAME_MORE;
 	if (begins(buf, len, module_head) > 0 || begins(buf, len, at_command) > 0)
 		return module_frame(buf, len, ret);
+	if (is_line(buf, len))
+		return line_frame(buf, len, ret);
 	if (begins(buf, len, reply_head) < 0)
 		return -EPROTO;
 	if (len > TYPE_AT && !take_type(buf[TYPE_AT], ret))
@@ -211,12 +271,17 @@ static int decode_device(const uint8_t *f, struct pb_sample *s)
 	return 0;
 }
 
-/* What the owner has set: of it, the capacity by design. JK04's settings stand elsewhere. */
+/* What the owner has set: the capacity by design, and a limit that alarm bit 4 needs. JK04's
+ * settings stand elsewhere. */
 static int decode_settings(const uint8_t *f, struct pb_sample *s)
 {
 	uint32_t mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
+	uint32_t release_mv = pb_get_le32(f + SETTINGS_RELEASE_AT);
 
-	if (s->carry.layout == LAYOUT_JK04 || mah == 0)
+	if (s->carry.layout == LAYOUT_JK04)
+		return 0;
+	s->carry.release_mv = release_mv <= UINT16_MAX ? (uint16_t)release_mv : 0;
+	if (mah == 0)
 		return 0;
 	s->nominal_mah = mah;
 	s->has |= PB_HAS(PB_HAS_NOMINAL);
@@ -296,6 +361,17 @@ static uint32_t protections(uint32_t alarms)
 	return mask;
 }
 
+/* Bit 4: charging has ended, because the pack is full or a cell too high. */
+static uint32_t end_of_charge(uint32_t alarms, const struct pb_sample *s)
+{
+	if (!(alarms >> 4 & 1) || s->carry.release_mv == 0)
+		return 0;
+	for (int i = 0; i < s->cell_count; i++)
+		if (s->cell_has >> i & 1 && s->cell_mv[i] > s->carry.release_mv)
+			return 1 << PB_PROTECT_CELL_OVERVOLTAGE;
+	return 0;
+}
+
 static void put_probe(struct pb_sample *s, unsigned int index, const uint8_t *p, bool present)
 {
 	s->temperature_count = (int32_t)index + 1;
@@ -307,15 +383,16 @@ static void put_probe(struct pb_sample *s, unsigned int index, const uint8_t *p,
 static void decode_temperatures(const uint8_t *f, const struct places *at, struct pb_sample *s)
 {
 	bool many = s->carry.layout == LAYOUT_32S_PROBES;
-	/* bit 0 stands for the transistors, 1 to 5 for the probes */
+	/* bit 0 stands for the transistors, 1 to 5 for the probes: ours are the maker's 1, 2, 4
+	 * and 5, as his third one repeats the transistors */
 	unsigned int present = many ? f[PRESENT_AT] : 0xFF;
 
 	s->temperature_has = 0;
 	put_probe(s, 0, f + at->probes, present >> 1 & 1);
 	put_probe(s, 1, f + at->probes + 2, present >> 2 & 1);
 	if (many) {
-		put_probe(s, 2, f + PROBE_3_AT, present >> 3 & 1);
-		put_probe(s, 3, f + PROBE_4_AT, present >> 4 & 1);
+		put_probe(s, 2, f + PROBE_3_AT, present >> 4 & 1);
+		put_probe(s, 3, f + PROBE_4_AT, present >> 5 & 1);
 	}
 	s->mos_temperature_mc = le16s(f + at->mos) * 100;
 	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
@@ -346,7 +423,7 @@ static void decode_state(const uint8_t *f, const struct places *at, struct pb_sa
 	if (at->alarm_bytes == 4)
 		alarms = pb_get_le32(f + at->alarms);
 	s->alarm_mask = alarms & INT32_MAX;
-	s->protection_mask = protections(alarms);
+	s->protection_mask = protections(alarms) | end_of_charge(alarms, s);
 	s->balancing = f[at->balancer] != 0;
 	if (alarms != (at->alarm_bytes == 4 ? UINT32_MAX : UINT16_MAX)) /* all at once */
 		s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_PROTECTION);
@@ -436,7 +513,7 @@ static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
 {
 	const uint8_t *f = frame->bytes;
 
-	if (frame->kind == PB_FRAME_MODULE)
+	if (frame->kind == PB_FRAME_MODULE || frame->kind == PB_FRAME_SHARED)
 		return 0;
 	switch (f[TYPE_AT]) {
 	case TYPE_SETTINGS:
@@ -448,6 +525,22 @@ static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
 	default:
 		return 0;
 	}
+}
+
+static bool jk_meters(const struct pb_frame *frame, const struct pb_sample *s,
+		      struct pb_meters *ret)
+{
+	const uint8_t *f = frame->bytes;
+	const struct places *at;
+
+	if (frame->kind != PB_FRAME_REPLY || f[TYPE_AT] != TYPE_CELLS)
+		return false;
+	at = places_of(f, s->carry.layout);
+	if (!at)
+		return false;
+	*ret = (struct pb_meters){.running_s = pb_get_le32(f + at->running),
+				  .through_mah = pb_get_le32(f + at->through)};
+	return true;
 }
 
 /* ---- what nobody is to see ---- */
@@ -493,7 +586,7 @@ static void jk_explain(const uint8_t *buf, size_t len, int reason, const struct 
 	if (begins(buf, len, reply_head) < 0)
 		snprintf(out, cap, "no start: expected 55 AA EB 90");
 	else
-		snprintf(out, cap, "type %02X, expected 01, 02, 03 or 05",
+		snprintf(out, cap, "type %02X, expected 01 to 0F",
 			 len > TYPE_AT ? buf[TYPE_AT] : 0);
 }
 
@@ -521,6 +614,7 @@ const struct pb_codec pb_codec_jk = {
 	.bounds = bounds,
 	.frame = jk_frame,
 	.decode = jk_decode,
+	.meters = jk_meters,
 	.conceal = jk_conceal,
 	.signs = signs,
 	.explain = jk_explain,

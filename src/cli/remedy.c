@@ -56,6 +56,8 @@ const char *pb_remedy_session(enum pb_error error)
 		return "the line is slower than what the pack sends, or something keeps the bytes: raise its speed, or ask less often";
 	case PB_ERROR_UNSOLICITED:
 		return "take the other device or program off this line: replies to it can't be told from replies to us";
+	case PB_ERROR_SHARED_LINE:
+		return "give each board a link of its own, e.g. Bluetooth or its own port: on a line of parallel JK boards each answers for another";
 	case PB_ERROR_REFUSED:
 	case PB_ERROR_IMPOSSIBLE:
 		return "--trace shows the bytes; please report them";

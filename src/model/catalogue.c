@@ -182,7 +182,7 @@ static const struct pb_field battery_fields[] = {
 		"5 no frame in the bytes, 6 refused by the BMS, 7 impossible content, "
 		"8 connected but silent (password?), 9 repeats requests (passkey?), "
 		"10 wrong password, 11 released on request, 12 too old when they come, "
-		"13 replies that nobody asked for"),
+		"13 replies that nobody asked for, 14 several boards on one line"),
 	{
 		.name = "rssi_dbm", .kind = PB_KIND_NUMBER, .uom = PB_UOM_DBM, .min = -200, .max = 50,
 		.offset = offsetof(struct pb_battery, status.rssi_dbm), .size = 4, .is_signed = true,

@@ -133,6 +133,8 @@ const char *pb_error_text(enum pb_error error)
 		[PB_ERROR_LATE] = "replies are too old when they come",
 		[PB_ERROR_UNSOLICITED] =
 			"replies that nobody asked for, another device or program is on the line",
+		[PB_ERROR_SHARED_LINE] =
+			"several boards on one line, reading one by its address comes later",
 	};
 
 	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";

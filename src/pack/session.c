@@ -49,6 +49,8 @@ enum {
 	OTHERS_POLLS = 2,	     /**< replies on the way to them, to each request of a poll */
 	OTHERS_DETAILS = 1,	     /**< and to each of those that are sent rarely */
 	STRANGE_POLLS = 2,	     /**< without a reading, after an unsolicited reply */
+	SHARED_MS = 10000,	     /**< without a reading, after a sign of several boards */
+	METER_SLACK_S = 5,	     /**< a board's clock counts whole seconds, and is not ours */
 	DRAIN_MS = 20000,	     /**< so long a silence: nothing is on the way any more */
 	DRAIN_MOST_MS = 60000,	     /**< a board that sends by itself is never silent */
 	RARE_MS = 60000,	     /**< between two requests for what hardly changes */
@@ -374,6 +376,12 @@ static void forget_before(struct pb_session *s)
 			s->done &= ~(UINT64_C(1) << i);
 }
 
+/* Were there frames of several boards lately? Whose the next one is, nobody knows. */
+static bool is_shared(const struct pb_session *s, uint64_t now)
+{
+	return s->shared_ms && now - s->shared_ms < SHARED_MS;
+}
+
 static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 {
 	uint32_t retry_ms = s->config.poll_ms < RETRY_CYCLE_MS ? s->config.poll_ms : RETRY_CYCLE_MS;
@@ -385,13 +393,15 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 	s->status.failures++;
 	/* what the board was told at first, it may have forgotten */
 	forget_before(s);
-	s->cycle_error = silence_error(s, s->cycle_error);
+	s->cycle_error =
+		is_shared(s, now) ? PB_ERROR_SHARED_LINE : silence_error(s, s->cycle_error);
 	s->status.last_error = s->cycle_error;
 	s->failed_cycles++;
 	s->turned = false;
 	copy_counters(s);
 	pb_refusals_error_text(&s->refusals, s->cycle_error, text, sizeof(text));
-	if (s->failed_cycles >= FAILED_CYCLES_MAX) {
+	/* a new connection would find the same boards on the line */
+	if (s->failed_cycles >= FAILED_CYCLES_MAX && s->cycle_error != PB_ERROR_SHARED_LINE) {
 		snprintf(why, sizeof(why), "%u polls in a row failed%s", s->failed_cycles,
 			 text + strlen(pb_error_text(s->cycle_error)));
 		s->drain = s->cycle_error == PB_ERROR_LATE;
@@ -487,6 +497,8 @@ static void drop_old_details(struct pb_session *s, uint64_t now)
 /* A poll is complete, but must not count as a reading. @return PB_ERROR_NONE: it may. */
 static enum pb_error not_to_be_shown(const struct pb_session *s, uint64_t now)
 {
+	if (is_shared(s, now))
+		return PB_ERROR_SHARED_LINE;
 	if (s->strangers > 0)
 		return PB_ERROR_UNSOLICITED;
 	return now - s->work_ms >= s->status.stale_after_s * UINT64_C(1000) ? PB_ERROR_LATE
@@ -1033,10 +1045,37 @@ static void take_notice(struct pb_session *s, const struct pb_frame *frame)
 			s->base_ms[i] = s->proof_ms;
 }
 
+/*
+ * What one board counts does not fall, and its clock does not run ahead of ours: the frame before
+ * was measured after meters_ms.
+ */
+static bool is_other_board(const struct pb_session *s, const struct pb_meters *meters, uint64_t now)
+{
+	uint64_t most_s = (now - s->meters_ms) / 1000 * 17 / 16 + METER_SLACK_S;
+
+	return meters->running_s < s->meters.running_s ||
+	       meters->through_mah < s->meters.through_mah ||
+	       meters->running_s - s->meters.running_s > most_s;
+}
+
+/* Two boards that both send by themselves: a frame names neither. */
+static void watch_meters(struct pb_session *s, const struct pb_frame *frame, uint64_t now)
+{
+	struct pb_meters meters;
+
+	if (s->proof_ms == 0 || !s->codec->meters || !s->codec->meters(frame, &s->base, &meters))
+		return;
+	if (s->meters_ms && is_other_board(s, &meters, now))
+		s->shared_ms = now;
+	s->meters = meters;
+	s->meters_ms = s->proof_ms;
+}
+
 static unsigned int take_streamed(struct pb_session *s, const struct pb_frame *frame, bool awaited,
 				  uint64_t now)
 {
 	s->streamed_ms = now;
+	watch_meters(s, frame, now);
 	if (!awaited || s->proof_ms == 0 || s->proof_ms < s->need_ms)
 		return 0;
 	return take_reply(s, frame, s->proof_ms, now);
@@ -1077,6 +1116,9 @@ static unsigned int take_frame(struct pb_session *s, const struct pb_frame *fram
 					     : take_bms_reply(s, frame, awaited, now);
 	case PB_FRAME_MODULE:
 		return s->state == PB_STATE_LOGIN && expected ? login(s, frame, now) : 0;
+	case PB_FRAME_SHARED:
+		s->shared_ms = now;
+		return 0;
 	}
 	return 0;
 }
@@ -1131,6 +1173,7 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	s->again_ms = now;
 	s->received_ms = s->up_ms = now;
 	s->streamed_ms = 0;
+	s->meters_ms = 0;
 	s->drain |= is_hopeless(s);
 	s->failed_cycles = 0;
 	s->wakes_left = WAKES;

@@ -166,8 +166,8 @@ static size_t cells(enum variant variant, struct pb_sim_talk *talk, const struct
 		put32(f + 166, alarm_bits(s));
 	if (variant == NEW_32S) {
 		f[214] = (uint8_t)((UINT64_C(1) << (s->temperature_count + 1)) - 1);
-		put_probe(f + 258, s, 2);
-		put_probe(f + 256, s, 3);
+		put_probe(f + 256, s, 2);
+		put_probe(f + 258, s, 3);
 		put_probe(f + 254, s, mos);
 	}
 	f[LEN - 1] = sum_of(f, LEN - 1);

@@ -391,6 +391,7 @@ static inline void clock_jk_frame(bool wide, uint8_t type, uint32_t ms, clock_se
 		f[soc] = 50;
 		clock_le(f + soc + 1, 4, ms); /* remaining */
 		f[wide ? 198 : 166] = f[wide ? 199 : 167] = 1;
+		clock_le(f + (wide ? 194 : 162), 4, ms / 1000); /* running time */
 	}
 	f[299] = clock_sum(f, 299);
 	send(userdata, f, 300);

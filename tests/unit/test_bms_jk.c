@@ -113,7 +113,10 @@ static void check_probe(const struct captured *c, const struct pb_sample *s, int
 			 (int32_t)lround(json_number_value(wanted) * 1000));
 }
 
-/* Probes 3 and 4 are real from software 14 on; the fifth place repeats the transistors'. */
+/*
+ * Probes 3 and 4 are real from software 14 on. The list has the bytes 258, 256, 254: the maker's
+ * probes 5, 4 and 3, whose last repeats the transistors'.
+ */
 static void check_temperatures(const struct captured *c, const struct pb_sample *s, bool many)
 {
 	const json_t *list = captured_expect(c, "temperatures_c");
@@ -126,7 +129,7 @@ static void check_temperatures(const struct captured *c, const struct pb_sample 
 	check_probe(c, s, 0, json_array_get(list, 0));
 	check_probe(c, s, 1, json_array_get(list, 1));
 	for (int i = 0; many && i < 2; i++)
-		check_probe(c, s, 2 + i, json_array_get(more, (size_t)i));
+		check_probe(c, s, 3 - i, json_array_get(more, (size_t)i));
 }
 
 static void check_sample(const struct captured *c, const struct pb_sample *s, bool many)
@@ -302,7 +305,7 @@ static const struct {
 	const char *bytes, *why;
 } refusals[] = {
 	{"AA5590EB960000000000000000000000000000FF", "bad checksum: expected FF, calculated 10"},
-	{"55AAEB9004", "type 04, expected 01, 02, 03 or 05"},
+	{"55AAEB9010", "type 10, expected 01 to 0F"},
 	{"55AAEB9002", "short: the frame needs 300 bytes, 5 are there"},
 	{"DD03", "no start: expected 55 AA EB 90"},
 };
@@ -480,6 +483,109 @@ START_TEST(alarm_bits)
 }
 END_TEST
 
+/* ---- the end of charging ---- */
+
+static const struct {
+	int highest_mv; /* of cell 2; released at 3550 */
+	bool settings, too_high;
+} ends[] = {
+	{3296, true, false}, {3549, true, false}, {3550, true, false},
+	{3551, true, true},  {3641, true, true},  {3641, false, false},
+};
+
+/* Bit 4 is "full" while no cell is above the voltage at which over-voltage is released. */
+static void end_of_charge(const char *id, size_t alarms_at, size_t ends_index)
+{
+	struct pb_sample nothing = {0}, known, s;
+	struct captured captured;
+
+	captured_find("jk-b2a8s20p-1117-01", &captured);
+	ck_assert_int_eq(decode_changed(&captured, &nothing, &known), 0);
+	if (!ends[ends_index].settings)
+		known = nothing;
+	captured_find(id, &captured);
+	for (size_t i = 0; i < 4; i++)
+		pb_put_le16(captured.bytes + 6 + 2 * i, 3290);
+	pb_put_le16(captured.bytes + 8, (uint16_t)ends[ends_index].highest_mv);
+	captured.bytes[alarms_at] = 1 << 4;
+	captured.bytes[alarms_at + 1] = 0;
+	ck_assert_int_eq(decode_changed(&captured, &known, &s), 0);
+	ck_assert_uint_eq(s.protection_mask >> PB_PROTECT_CELL_OVERVOLTAGE & 1,
+			  ends[ends_index].too_high);
+	/* the bit alone, and no cell that is not there */
+	captured.bytes[alarms_at] = 0;
+	ck_assert_int_eq(decode_changed(&captured, &known, &s), 0);
+	ck_assert_uint_eq(s.protection_mask & 1, 0);
+}
+
+START_TEST(full_or_too_high)
+{
+	end_of_charge("jk-4s-365-02", 166, (size_t)_i);
+	end_of_charge("jk-8s-batmon-dummy-02", 136, (size_t)_i);
+}
+END_TEST
+
+/* ---- parallel boards ---- */
+
+static const struct {
+	const char *hex;
+	int result; /* of frame() */
+	int address;
+} lines[] = {
+	{"001016200001059a", 8, 0},	   {"0010161e00016456", 8, 0},
+	{"011016200001044b", 8, 1},	   {"02101620000102", PB_FRAME_MORE, 2},
+	{"03101620000105a9", 8, 3},	   {"011016200001020000d6f1", 11, 1},
+	{"021016200001020000c201", 11, 2}, {"021016200001020000c202", -EPROTO, 2},
+	{"001016200001059b", -EPROTO, 0},  {"00101620000205", -EPROTO, 0},
+	{"0010172000", -EPROTO, 0},	   {"10101620000105", -EPROTO, 0}, /* addresses end at 15 */
+	{"0055aaeb90", -EPROTO, 0},
+};
+
+/* A write on the line of parallel boards, and what answers it: whole, and cut anywhere. */
+START_TEST(line_of_parallel_boards)
+{
+	struct pb_frame frame;
+	struct pb_sample s = {0};
+	uint8_t bytes[16];
+	int len = pb_hex_parse(lines[_i].hex, bytes, sizeof(bytes));
+
+	ck_assert_int_eq(pb_codec_jk.frame(bytes, (size_t)len, NULL, &frame), lines[_i].result);
+	if (lines[_i].result <= 0)
+		return;
+	ck_assert_int_eq(frame.kind, PB_FRAME_SHARED);
+	ck_assert_int_eq(frame.address, lines[_i].address);
+	ck_assert_int_eq(pb_codec_jk.decode(&frame, &s), 0);
+	ck_assert_uint_eq(s.has, 0);
+	for (int cut = 1; cut < len; cut++)
+		ck_assert_int_eq(pb_codec_jk.frame(bytes, (size_t)cut, NULL, &frame),
+				 PB_FRAME_MORE);
+}
+END_TEST
+
+/* Frames whose content nobody knows are passed over whole. */
+START_TEST(other_types)
+{
+	struct pb_sample s = {0};
+	struct pb_frame frame;
+	uint8_t bytes[300] = {0x55, 0xAA, 0xEB, 0x90};
+
+	for (int type = 0; type <= UINT8_MAX; type++) {
+		bool known = type >= 1 && type <= 15;
+		int r;
+
+		bytes[4] = (uint8_t)type;
+		bytes[299] = (uint8_t)(0x55 + 0xAA + 0xEB + 0x90 + type);
+		r = pb_codec_jk.frame(bytes, sizeof(bytes), NULL, &frame);
+		ck_assert_int_eq(r, known ? 300 : -EPROTO);
+		if (type != 4 && (type < 6 || !known))
+			continue;
+		ck_assert_uint_eq(frame.command, PB_COMMAND_UNKNOWN);
+		ck_assert_int_eq(pb_codec_jk.decode(&frame, &s), 0);
+		ck_assert_uint_eq(s.has, 0);
+	}
+}
+END_TEST
+
 START_TEST(absent_probes)
 {
 	struct pb_sample known = {.carry.layout = 3}, s;
@@ -638,6 +744,9 @@ int main(void)
 	tcase_add_loop_test(tcase, layouts, 0, PB_ARRAY_SIZE(devices));
 	tcase_add_test(tcase, impossible);
 	tcase_add_loop_test(tcase, alarm_bits, 0, 32);
+	tcase_add_loop_test(tcase, full_or_too_high, 0, PB_ARRAY_SIZE(ends));
+	tcase_add_loop_test(tcase, line_of_parallel_boards, 0, PB_ARRAY_SIZE(lines));
+	tcase_add_test(tcase, other_types);
 	tcase_add_test(tcase, absent_probes);
 	tcase_add_test(tcase, cells_by_mask);
 	tcase_add_test(tcase, beyond_reason);

@@ -39,7 +39,7 @@ START_TEST(documented)
 		ck_assert_ptr_nonnull(strstr(doc, pb_error_text(error)));
 		count++;
 	}
-	ck_assert_uint_eq(count, 21);
+	ck_assert_uint_eq(count, 22);
 }
 END_TEST
 

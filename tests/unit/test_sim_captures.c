@@ -151,13 +151,24 @@ static void tell_cells(const struct captured *captured, struct pb_sample *s)
 	s->has |= PB_HAS(PB_HAS_CELLS);
 }
 
+/* The list has the bytes 258, 256 and 254: probes 4 and 3, and the transistors once more. */
+static int more_probes(const struct captured *captured, int32_t *mc, int n)
+{
+	int32_t backwards[PB_TEMPERATURES_MAX];
+
+	list(captured, "temperatures345_c", backwards, 0, 2);
+	mc[n] = backwards[1];
+	mc[n + 1] = backwards[0];
+	return n + 2;
+}
+
 static void tell_temperatures(const struct captured *captured, struct pb_sample *s)
 {
 	int64_t count;
 	int n = list(captured, "temperatures_c", s->temperature_mc, 0, PB_TEMPERATURES_MAX);
 
 	if (captured_expect(captured, "temperatures345_c"))
-		n = list(captured, "temperatures345_c", s->temperature_mc, n, 4);
+		n = more_probes(captured, s->temperature_mc, n);
 	if (captured_expect(captured, "temperature_slots_c")) {
 		list(captured, "temperature_slots_c", s->temperature_mc, 0, 1);
 		n = 1;
