@@ -203,6 +203,7 @@ static void obey(unsigned int todo)
 static void feed(struct pb_session_event event)
 {
 	obey(pb_session_step(&w.session, &event, w.now_ms, &w.deadline_ms));
+	assert(w.session.status.last_error != PB_ERROR_SHARED_LINE && "one board, taken for two");
 }
 
 static void deliver(void)
