@@ -4,6 +4,7 @@
  * would receive them.
  */
 #include "cli.h"
+#include "logline.h"
 #include "options.h"
 #include "packbridge/json.h"
 
@@ -20,48 +21,16 @@ static const char help[] =
 	"Usage: packbridge decode [--json] [--protocol NAME] [HEX...]\n"
 	"Decodes reply frames of a battery. Each HEX is a chunk of one byte stream (blanks and "
 	"colons\n"
-	"may stand between bytes); without arguments, the chunks are the lines of standard input.\n"
+	"may stand between bytes). Without arguments, the lines of standard input are taken, of "
+	"any\n"
+	"number: plain hex, a file of `packbridge record`, or the log of another program, with "
+	"times\n"
+	"and words beside the hex; lines that were sent (>, TX) are left out.\n"
 	"Prints what each sound frame holds; without any, says why and ends with status 1.\n\n"
 	"  -j, --json           one JSON object a frame and line\n"
 	"  -p, --protocol NAME  what the battery speaks: jbd, daly, jk (default auto: any of "
 	"them)\n"
 	"  -h, --help           this text\n";
-
-struct bytes {
-	size_t len;
-	uint8_t buf[65536];
-};
-
-/* ---- input ---- */
-
-static int add_chunk(struct bytes *bytes, const char *hex)
-{
-	int r = pb_hex_parse(hex, bytes->buf + bytes->len, sizeof(bytes->buf) - bytes->len);
-
-	if (r == -ENOSPC)
-		fprintf(stderr, "packbridge decode: more than %zu bytes\n", sizeof(bytes->buf));
-	else if (r < 0)
-		fprintf(stderr, "packbridge decode: '%s' is not hex, expected e.g. DD03001D\n",
-			hex);
-	if (r < 0)
-		return r;
-	bytes->len += (size_t)r;
-	return 0;
-}
-
-static int read_lines(struct bytes *bytes)
-{
-	char *line = NULL;
-	size_t room = 0;
-	int r = 0;
-
-	while (r == 0 && getline(&line, &room, stdin) >= 0) {
-		line[strcspn(line, "\r\n")] = '\0';
-		r = add_chunk(bytes, line);
-	}
-	free(line);
-	return r;
-}
 
 /* ---- output ---- */
 
@@ -130,8 +99,22 @@ static void decode_frame(const struct pb_codec *codec, const struct pb_frame *fr
 		add_refusals(&refusals, object);
 }
 
-/* @sample: what earlier frames left there for later ones; its fields become this frame's. */
-static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *frame,
+/* On a line of several boards nothing is read: a frame does not tell whose it is. */
+static void add_address(int address, json_t *object)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "a line of parallel boards, address %d: %s", address,
+		 pb_error_text(PB_ERROR_SHARED_LINE));
+	json_object_set_new(object, "address", json_integer(address));
+	json_object_set_new(object, "error", json_string(text));
+}
+
+/*
+ * @address: of the board, on a line of several; -1: unknown.
+ * @sample: what earlier frames left there for later ones; its fields become this frame's.
+ */
+static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *frame, int address,
 			  struct pb_sample *sample)
 {
 	bool known = frame->command != PB_COMMAND_UNKNOWN;
@@ -143,11 +126,17 @@ static json_t *json_frame(const struct pb_codec *codec, const struct pb_frame *f
 		json_object_set_new(object, "dialect", json_string(codec->dialect));
 	if (frame->kind == PB_FRAME_MODULE)
 		json_object_set_new(object, "module", json_true());
+	if (frame->kind == PB_FRAME_SHARED)
+		json_object_set_new(object, "line", json_true());
 	if (frame->has_checksum)
 		json_object_set_new(object, "checksum", json_checksum(frame));
 	*sample = (struct pb_sample){.carry = sample->carry};
 	decode_frame(codec, frame, sample, object);
 	add_parameter(codec, frame, object);
+	if (frame->kind == PB_FRAME_SHARED)
+		address = frame->address;
+	if (address >= 0)
+		add_address(address, object);
 	return object;
 }
 
@@ -168,8 +157,11 @@ static void print_head(const json_t *object)
 	if (json_is_integer(command))
 		snprintf(number, sizeof(number), "%02X", (unsigned int)json_integer_value(command));
 	printf("%s%s%s: %s %s, status %02X", text_of(object, "protocol"), *dialect ? " " : "",
-	       dialect, json_object_get(object, "module") ? "module frame" : "reply to", number,
-	       (unsigned int)json_integer_value(json_object_get(object, "status")));
+	       dialect,
+	       json_object_get(object, "module") ? "module frame"
+	       : json_object_get(object, "line") ? "frame between boards"
+						 : "reply to",
+	       number, (unsigned int)json_integer_value(json_object_get(object, "status")));
 	if (checksum)
 		printf(", checksum %s", text_of(checksum, "expected"));
 	putchar('\n');
@@ -177,8 +169,8 @@ static void print_head(const json_t *object)
 
 static void print_text(json_t *object)
 {
-	static const char *const head[] = {"protocol", "dialect",    "command", "status",
-					   "module",   "impossible", NULL};
+	static const char *const head[] = {"protocol", "dialect", "command",	"status",
+					   "module",   "line",	  "impossible", NULL};
 	const char *key;
 	json_t *value;
 
@@ -199,10 +191,10 @@ static void print_text(json_t *object)
 	}
 }
 
-static void print_frame(const struct pb_codec *codec, const struct pb_frame *frame,
+static void print_frame(const struct pb_codec *codec, const struct pb_frame *frame, int address,
 			struct pb_sample *sample, bool json)
 {
-	json_t *object = json_frame(codec, frame, sample);
+	json_t *object = json_frame(codec, frame, address, sample);
 
 	if (json) {
 		json_dumpf(object, stdout, JSON_COMPACT);
@@ -215,6 +207,12 @@ static void print_frame(const struct pb_codec *codec, const struct pb_frame *fra
 
 /* ---- the stream ---- */
 
+enum {
+	WINDOW = 4096, /* of the stream, that is looked at */
+	LOOK = 512,    /* longer than any frame */
+	BEHIND = 12,   /* what tells whose frame it is on a shared line, and a byte 00 before it */
+};
+
 /* Where the stream fails, for a message: the place that came nearest to being a frame. */
 struct failure {
 	bool known;
@@ -223,37 +221,18 @@ struct failure {
 	char why[128];
 };
 
-static int rank_of(const struct pb_codec *codec, const uint8_t *start, int reason,
-		   const struct pb_frame *frame)
-{
-	struct pb_frame first;
+struct decoder {
+	const struct pb_codec *only; /* NULL: all there are */
+	bool json;
+	struct pb_sample sample; /* what frames leave for later ones */
+	struct failure failure;
+	size_t begin; /* of the window, in the stream */
+	size_t frames, dropped;
+	size_t len;
+	uint8_t buf[WINDOW];
+};
 
-	if (reason == -EBADMSG || reason == -EILSEQ)
-		return 4;
-	if (reason == PB_FRAME_MORE)
-		return frame->len ? 3 : 2;
-	return codec->frame(start, 1, NULL, &first) == PB_FRAME_MORE;
-}
-
-static void note_failure(struct failure *failure, const struct pb_codec *codec,
-			 const struct bytes *bytes, size_t offset, int reason,
-			 const struct pb_frame *frame)
-{
-	int rank = rank_of(codec, bytes->buf + offset, reason, frame);
-
-	if (failure->known && rank <= failure->rank)
-		return;
-	failure->known = true;
-	failure->rank = rank;
-	failure->offset = offset;
-	if (codec->explain)
-		codec->explain(bytes->buf + offset, bytes->len - offset, reason, frame,
-			       failure->why, sizeof(failure->why));
-	else
-		snprintf(failure->why, sizeof(failure->why), "no frame");
-}
-
-/* Codecs and their dialects, one behind the other; @only NULL: all there are. */
+/* Codecs and their dialects, one behind the other. */
 struct walk {
 	const struct pb_codec *only, *codec;
 	size_t index;
@@ -275,72 +254,207 @@ static const struct pb_codec *next_codec(struct walk *walk)
 	return walk->codec;
 }
 
-/* @return length of the frame at @at, with its @ret_codec; 0: there is none. */
-static size_t find_frame(struct walk *walk, const struct bytes *bytes, size_t at,
-			 struct failure *failure, const struct pb_codec **ret_codec,
-			 struct pb_frame *ret)
+static int rank_of(const struct pb_codec *codec, const uint8_t *start, int reason,
+		   const struct pb_frame *frame)
 {
-	for (const struct pb_codec *codec = first_codec(walk); codec; codec = next_codec(walk)) {
-		int r = codec->frame(bytes->buf + at, bytes->len - at, NULL, ret);
+	struct pb_frame first;
+
+	/* a byte 00 may begin one of these: that says nothing */
+	if (frame->kind == PB_FRAME_SHARED)
+		return 0;
+	if (reason == -EBADMSG || reason == -EILSEQ)
+		return 4;
+	if (reason == PB_FRAME_MORE)
+		return frame->len ? 3 : 2;
+	return codec->frame(start, 1, NULL, &first) == PB_FRAME_MORE &&
+	       first.kind != PB_FRAME_SHARED;
+}
+
+static void note_failure(struct decoder *d, const struct pb_codec *codec, size_t at, int reason,
+			 const struct pb_frame *frame)
+{
+	struct failure *failure = &d->failure;
+	int rank = rank_of(codec, d->buf + at, reason, frame);
+
+	if (failure->known && rank <= failure->rank)
+		return;
+	failure->known = true;
+	failure->rank = rank;
+	failure->offset = d->begin + at;
+	if (codec->explain)
+		codec->explain(d->buf + at, d->len - at, reason, frame, failure->why,
+			       sizeof(failure->why));
+	else
+		snprintf(failure->why, sizeof(failure->why), "no frame");
+}
+
+/*
+ * @return length of the frame at @at, with its @ret_codec; PB_FRAME_MORE: bytes may be missing; -1:
+ * there is none.
+ */
+static int find_frame(const struct decoder *d, size_t at, const struct pb_codec **ret_codec,
+		      struct pb_frame *ret)
+{
+	struct walk walk = {.only = d->only};
+	int result = -1;
+
+	for (const struct pb_codec *codec = first_codec(&walk); codec; codec = next_codec(&walk)) {
+		int r = codec->frame(d->buf + at, d->len - at, NULL, ret);
 
 		*ret_codec = codec;
 		if (r > 0)
-			return (size_t)r;
-		note_failure(failure, codec, bytes, at, r, ret);
+			return r;
+		if (r == PB_FRAME_MORE)
+			result = r;
 	}
-	return 0;
+	return result;
 }
 
-/* The same walk as pb_stream_next(), but with offsets and without an end. */
-static int decode_stream(const struct pb_codec *only, const struct bytes *bytes, bool json)
+static void drop(struct decoder *d, size_t at)
 {
-	struct walk walk = {.only = only};
-	struct failure failure = {0};
-	struct pb_sample sample = {0};
-	size_t at = 0, frames = 0, dropped = 0;
+	struct walk walk = {.only = d->only};
+	struct pb_frame frame;
 
-	while (at < bytes->len) {
+	for (const struct pb_codec *codec = first_codec(&walk); codec; codec = next_codec(&walk)) {
+		int r = codec->frame(d->buf + at, d->len - at, NULL, &frame);
+
+		note_failure(d, codec, at, r, &frame);
+	}
+	d->dropped++;
+}
+
+/* The address behind a frame on a line of several boards. @return -1: it is on none. */
+static int address_behind(const struct decoder *d, const struct pb_codec *codec, size_t at)
+{
+	struct pb_frame frame;
+
+	for (size_t gap = 0; gap < 2 && at + gap < d->len; gap++) {
+		if (codec->frame(d->buf + at + gap, d->len - at - gap, NULL, &frame) > 0 &&
+		    frame.kind == PB_FRAME_SHARED)
+			return frame.address;
+		if (d->buf[at] != 0)
+			break;
+	}
+	return -1;
+}
+
+/* Decodes what is there. @end: nothing comes behind it, so what is missing stays missing. */
+static void decode_window(struct decoder *d, bool end)
+{
+	size_t at = 0;
+
+	while (at < d->len) {
 		const struct pb_codec *codec;
 		struct pb_frame frame;
-		size_t len = find_frame(&walk, bytes, at, &failure, &codec, &frame);
+		int len = find_frame(d, at, &codec, &frame);
+		size_t left = d->len - at;
 
+		if (!end && ((len == PB_FRAME_MORE && left < LOOK) ||
+			     (len > 0 && codec->meters && left < (size_t)len + BEHIND)))
+			break;
 		if (len > 0) {
-			print_frame(codec, &frame, &sample, json);
-			frames++;
-			at += len;
+			print_frame(codec, &frame, address_behind(d, codec, at + (size_t)len),
+				    &d->sample, d->json);
+			d->frames++;
+			at += (size_t)len;
 			continue;
 		}
 		/* nothing will complete this one: what follows may hold whole frames */
-		dropped++;
+		drop(d, at);
 		at++;
 	}
-	if (failure.rank == 0 && !only)
-		snprintf(failure.why, sizeof(failure.why), "no start of a frame");
-	if (frames > 0 && dropped > 0)
+	d->begin += at;
+	d->len -= at;
+	memmove(d->buf, d->buf + at, d->len);
+}
+
+static void feed(struct decoder *d, const uint8_t *bytes, size_t len)
+{
+	while (len > 0) {
+		size_t room = sizeof(d->buf) - d->len, part = len < room ? len : room;
+
+		memcpy(d->buf + d->len, bytes, part);
+		d->len += part;
+		bytes += part;
+		len -= part;
+		decode_window(d, false);
+	}
+}
+
+static int finish(struct decoder *d)
+{
+	struct failure *failure = &d->failure;
+
+	decode_window(d, true);
+	if (failure->rank == 0 && !d->only)
+		snprintf(failure->why, sizeof(failure->why), "no start of a frame");
+	if (d->frames > 0 && d->dropped > 0)
 		fprintf(stderr,
 			"packbridge decode: %zu bytes belong to no frame; at offset %zu: %s\n",
-			dropped, failure.offset, failure.why);
-	if (frames > 0)
+			d->dropped, failure->offset, failure->why);
+	if (d->frames > 0)
 		return 0;
-	if (bytes->len == 0)
+	if (d->begin == 0)
 		fputs("packbridge decode: no bytes\n", stderr);
 	else
 		fprintf(stderr,
 			"packbridge decode: no sound frame in %zu bytes; at offset %zu: %s\n",
-			bytes->len, failure.offset, failure.why);
+			d->begin, failure->offset, failure->why);
 	return 1;
+}
+
+/* ---- input ---- */
+
+/* @return negative errno, which was told. */
+static int feed_hex(struct decoder *d, const char *hex)
+{
+	size_t cap = strlen(hex) / 2 + 1;
+	uint8_t *bytes = malloc(cap);
+	int r = bytes ? pb_hex_parse(hex, bytes, cap) : -ENOMEM;
+
+	if (r == -ENOMEM)
+		fputs("packbridge decode: out of memory\n", stderr);
+	else if (r < 0)
+		fprintf(stderr, "packbridge decode: '%s' is not hex, expected e.g. DD03001D\n",
+			hex);
+	else
+		feed(d, bytes, (size_t)r);
+	free(bytes);
+	return r < 0 ? r : 0;
+}
+
+/* Lines of a log, as they come: what they hold is shown before the next is waited for. */
+static int feed_lines(struct decoder *d)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+	int r = 0;
+
+	while (r == 0 && (len = getline(&line, &room, stdin)) >= 0) {
+		uint8_t *bytes = malloc((size_t)len / 2 + 1);
+
+		line[strcspn(line, "\r\n")] = '\0';
+		if (bytes)
+			feed(d, bytes, logline_bytes(line, bytes));
+		else
+			r = -ENOMEM;
+		free(bytes);
+		fflush(stdout);
+	}
+	free(line);
+	return r;
 }
 
 int pb_cli_decode(int argc, char **argv)
 {
 	const char *protocol = PB_PROTOCOL_AUTO;
-	bool json = false;
+	struct decoder decoder = {0};
 	const struct option_row rows[] = {
-		{"json", 'j', OPTION_FLAG, &json, 0, 0},
+		{"json", 'j', OPTION_FLAG, &decoder.json, 0, 0},
 		{"protocol", 'p', OPTION_TEXT, &protocol, 0, 0},
 		{0},
 	};
-	struct bytes bytes = {0};
 	char why[256];
 	int status = pb_cli_options(argc, argv, rows, help, "..."), r = 0;
 
@@ -350,9 +464,10 @@ int pb_cli_decode(int argc, char **argv)
 		fprintf(stderr, "packbridge decode: %s\n", why);
 		return 2;
 	}
+	decoder.only = pb_codec_find(protocol);
 	for (int i = optind; r == 0 && i < argc; i++)
-		r = add_chunk(&bytes, argv[i]);
+		r = feed_hex(&decoder, argv[i]);
 	if (optind == argc)
-		r = read_lines(&bytes);
-	return r < 0 ? 2 : decode_stream(pb_codec_find(protocol), &bytes, json);
+		r = feed_lines(&decoder);
+	return r < 0 ? 2 : finish(&decoder);
 }
