@@ -36,10 +36,8 @@ static bool has_name(const struct pb_advert *advert, const char *const *names)
 
 static bool has_prefix(const struct pb_advert *advert, const uint8_t (*prefixes)[3])
 {
-	static const uint8_t end[3] = {0};
-
-	for (; memcmp(*prefixes, end, sizeof(end)) != 0; prefixes++)
-		if (memcmp(*prefixes, advert->mac, sizeof(*prefixes)) == 0)
+	for (; (*prefixes)[0]; prefixes++)
+		if (memcmp(*prefixes, advert->mac, 3) == 0)
 			return true;
 	return false;
 }

@@ -103,7 +103,7 @@ expect 0 '2 bytes belong to no frame; at offset 0: no start byte: expected DD, f
 	"$program" decode -p jbd "0000$good"
 expect 0 'daly A5: reply to 90, status 00, checksum 19' "$program" decode a5019008020300007724033819
 expect 1 'a request of host 40, not a reply' "$program" decode a54002080000000000000000ef
-expect 1 'type 04, expected 01, 02, 03 or 05' "$program" decode 55aaeb9004
+expect 1 'type 10, expected 01 to 0F' "$program" decode 55aaeb9010
 expect 2 "no protocol 'dally', expected jbd, daly, jk or auto" "$program" decode -p dally 00
 
 # check --probe: each pack says what it speaks, or what to do
