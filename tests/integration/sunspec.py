@@ -3,15 +3,14 @@
 points by their offsets, with their scale factors. Usage: sunspec.py PORT UNIT"""
 import sys
 
-from pymodbus.client import ModbusTcpClient
+from anymodbus import Client, ModbusTcpClient
 
-client = ModbusTcpClient("127.0.0.1", port=int(sys.argv[1]))
-assert client.connect()
+client = Client(ModbusTcpClient("127.0.0.1", port=int(sys.argv[1])))
 unit = int(sys.argv[2])
 
 
 def read(addr, count):
-    reply = client.read_holding_registers(addr, count, slave=unit)
+    reply = client.read("holding_registers", addr, count, unit)
     assert not reply.isError(), reply
     return reply.registers
 

@@ -16,7 +16,7 @@ END
 start 1 "$program" run -c "$folder/packbridge.yaml"
 port=$(port_of 127.0.0.1)
 
-/usr/bin/python3 "$source/tests/integration/clients.py" "$port"
+/usr/bin/python3 -B "$source/tests/integration/clients.py" "$port"
 
 nmap -Pn -p "$port" --script +modbus-discover --script-args modbus-discover.aggressive=true \
 	127.0.0.1 >"$folder/nmap"

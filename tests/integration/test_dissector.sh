@@ -32,7 +32,7 @@ kill -0 "$capture" 2>/dev/null || {
 	capture=
 }
 
-/usr/bin/python3 "$source/tests/integration/clients.py" "$port"
+/usr/bin/python3 -B "$source/tests/integration/clients.py" "$port"
 mbpoll -m tcp -p "$port" -a 1 -0 -r 0 -c 100 -t 4 -1 -q 127.0.0.1 >/dev/null
 mbpoll -m tcp -p "$port" -a 1 -0 -r 0 -c 8 -t 1 -1 -q 127.0.0.1 >/dev/null
 nmap -Pn -p "$port" --script +modbus-discover --script-args modbus-discover.aggressive=true \

@@ -25,15 +25,14 @@ done
 mbpoll -m rtu -b 19200 -P even -o 0.2 -a 9 -0 -r 17 -c 1 -t 3 -1 "$folder/theirs" >"$folder/out" 2>&1 || true
 grep -q 'Connection timed out' "$folder/out" || { cat "$folder/out"; exit 1; }
 
-/usr/bin/python3 - "$folder/theirs" <<'END'
+PYTHONPATH=$(dirname "$0") /usr/bin/python3 -B - "$folder/theirs" <<'END'
 import sys
-from pymodbus.client import ModbusSerialClient
+from anymodbus import Client, ModbusSerialClient, exception
 
-client = ModbusSerialClient(port=sys.argv[1], baudrate=19200, timeout=2)  # a pty has no parity
-assert client.connect()
+client = Client(ModbusSerialClient(port=sys.argv[1], baudrate=19200, timeout=2))  # a pty has no parity
 for i in range(20):
-    assert client.read_holding_registers(17, 1, slave=1).registers == [640]
-    assert client.read_input_registers(0, 60, slave=2).registers[17] == 400
-assert client.write_register(0, 1, slave=1).exception_code == 2
+    assert client.read("holding_registers", 17, 1, 1).registers == [640]
+    assert client.read("input_registers", 0, 60, 2).registers[17] == 400
+assert exception(client.write("register", 0, 1, 1)) == 2
 client.close()
 END

@@ -14,5 +14,5 @@ listen: [{tcp: "127.0.0.1:0"}]
 END
 start 2 "$program" run -c "$folder/packbridge.yaml"
 port=$(port_of 127.0.0.1)
-/usr/bin/python3 "$source/tests/integration/sunspec.py" "$port" 100
+/usr/bin/python3 -B "$source/tests/integration/sunspec.py" "$port" 100
 end
