@@ -74,6 +74,7 @@ void pb_log_catch_up(void)
 		left_out.unsaid = 0;
 }
 
+PB_PRINTF(3, 0)
 static void log_line(enum pb_log_level level, const struct pb_log_about *about, const char *format,
 		     va_list args)
 {

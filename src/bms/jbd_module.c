@@ -61,7 +61,7 @@ static enum pb_login_result request(struct pb_login *login, enum step step, uint
 	}
 	query->bytes[HEAD + len] = (uint8_t)sum;
 	query->len = (uint8_t)(HEAD + len + 1);
-	login->step = step;
+	login->step = (int)step;
 	return PB_LOGIN_SEND;
 }
 

@@ -189,7 +189,7 @@ static uint64_t turns_old_ms(const struct pb_member *members, size_t count)
 
 static void update_bank(struct source *bank, bool new_reading, uint64_t now_ms)
 {
-	struct pb_member members[PB_MEMBERS_MAX];
+	struct pb_member members[PB_MEMBERS_MAX] = {0};
 	struct pb_limits limits = bank->data.limits;
 	size_t count = list_members(bank, now_ms, members);
 	struct pb_status *status = &bank->data.status;

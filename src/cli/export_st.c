@@ -299,7 +299,7 @@ static void st_structure(const struct code *code)
 	fprintf(code->out, "TYPE\n\tPB_%s : STRUCT\n", code->name);
 	for (size_t i = 0; i < code->variables.count; i++) {
 		const struct variable *variable = &code->variables.items[i];
-		char array[32] = "";
+		char array[sizeof("ARRAY[1..18446744073709551615] OF ")] = "";
 
 		if (!shown(variable))
 			continue;

@@ -16,7 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { REPEAT = 200, ROUNDS_MAX = 1001 };
+#define REPEAT 200
+
+enum { ROUNDS_MAX = 1001 };
 
 /* One frame of each kind that is asked for at every poll, with what it needs to know before it. */
 static const struct {

@@ -327,7 +327,7 @@ static void must_recover(void)
 		if (i >= 18 && is_well())
 			return;
 	}
-	assert(!"the readings do not come back");
+	assert(false && "the readings do not come back");
 }
 
 static void begin(unsigned int board, bool search)

@@ -37,6 +37,8 @@ expect("the gateway", client.read("holding_registers", 0, 1, 255).isError(), Fal
 
 def number(reply):
     message = getattr(reply, "message", None)
+    if isinstance(message, bytes):
+        return int.from_bytes(message, "big")
     return message[0] if isinstance(message, (list, tuple)) else message
 
 

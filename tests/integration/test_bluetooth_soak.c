@@ -55,7 +55,7 @@ static struct look look(int pack)
 
 static const char *mac(int pack)
 {
-	static char text[18];
+	static char text[32];
 
 	snprintf(text, sizeof(text), "A5:C2:37:00:00:%02d", pack);
 	return text;
@@ -145,7 +145,7 @@ static void restore_due(uint64_t now)
 			for (int i = 0; i <= PACKS; i++)
 				if (restore_ms[fault][i] && restore_ms[fault][i] <= now &&
 				    (!away() || fault == KILL || fault == HANG))
-					restore(fault, i);
+					restore((enum fault)fault, i);
 }
 
 static void provoke(uint64_t now)

@@ -83,13 +83,13 @@ static void print_charge(const char *name, double ahead, const char *comma)
 
 			/* the BMS bleeds what is above 3.40 V, by 0.1 A */
 			v = rest_v(cells[i].charge) + 0.0006 * current_a;
-			cells[i].charge += (current_a - (v > 3.40 ? 0.1 : 0)) * STEP_S / 3600 /
-					   cells[i].capacity_ah;
+			cells[i].charge += (current_a - (v > 3.40 ? 0.1 : 0)) * (double)STEP_S /
+					   3600 / cells[i].capacity_ah;
 			v = rest_v(cells[i].charge) + 0.0006 * current_a;
 			b.sample.cell_mv[i] = (int32_t)(v * 1000 + 0.5);
 			b.sample.cell_has |= UINT64_C(1) << i;
 			sum += v;
-			mean += cells[i].charge / CELLS;
+			mean += cells[i].charge / (double)CELLS;
 		}
 		b.sample.voltage_mv = (int32_t)(sum * 1000);
 		b.sample.current_ma = (int32_t)(current_a * 1000);

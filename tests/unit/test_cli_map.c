@@ -20,7 +20,7 @@ static const char *const natives[] = {"packbridge", "packbridge-gateway"};
 /* ---- the installation, and what a command prints ---- */
 
 static char prefix[] = "test_cli_map.XXXXXX";
-static char program[64];
+static char program[128];
 static char out[1 << 20], err[1 << 16];
 
 static size_t read_file(const char *path, char *text, size_t cap)

@@ -131,7 +131,7 @@ START_TEST(years)
 	start(&sim, "%s", profile_name(_i / 4));
 	pb_sim_read(&sim, &sample);
 	cycles = sample.cycles;
-	for (; done_s < DAYS * DAY_S; done_s += step_s) {
+	for (; done_s < (double)DAYS * DAY_S; done_s += step_s) {
 		pb_sim_run(&sim, step_s);
 		pb_sim_read(&sim, &sample);
 		check(&sim, &sample);
