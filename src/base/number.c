@@ -5,16 +5,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint64_t magnitude(int64_t value)
+{
+	return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
+/* a * b: the lower half; the upper one in @ret_high. */
+static uint64_t multiply(uint64_t a, uint64_t b, uint64_t *ret_high)
+{
+	uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+	uint64_t middle = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+	uint64_t other = (a & UINT32_MAX) * (b >> 32) + (middle & UINT32_MAX);
+
+	*ret_high = (a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32);
+	return other << 32 | (low & UINT32_MAX);
+}
+
+/* The remainder is @high; @high < @by. */
+static uint64_t divide(uint64_t *high, uint64_t low, uint64_t by)
+{
+	uint64_t quotient = 0;
+
+	for (int i = 63; i >= 0; i--) {
+		bool carry = *high >> 63;
+
+		*high = *high << 1 | (low >> i & 1);
+		if (!carry && *high < by)
+			continue;
+		*high -= by;
+		quotient |= UINT64_C(1) << i;
+	}
+	return quotient;
+}
+
+/* Without __int128, which machines of 32 bits do not have. */
 int64_t pb_scale(int64_t value, int64_t num, int64_t den)
 {
-	__int128 n = (__int128)value * num, d = den, q;
+	bool minus = (value < 0) ^ (num < 0) ^ (den < 0);
+	uint64_t by = magnitude(den), most = (uint64_t)INT64_MAX + minus, rest, low, q;
 
-	if (d < 0) {
-		n = -n;
-		d = -d;
+	low = multiply(magnitude(value), magnitude(num), &rest);
+	if (rest >= by)
+		return minus ? INT64_MIN : INT64_MAX;
+	if (rest == 0) {
+		q = low / by;
+		rest = low % by;
+	} else {
+		q = divide(&rest, low, by);
 	}
-	q = (n < 0 ? n - d / 2 : n + d / 2) / d;
-	return q > INT64_MAX ? INT64_MAX : q < INT64_MIN ? INT64_MIN : (int64_t)q;
+	q += q < UINT64_MAX && rest >= by - rest;
+	if (q > most)
+		q = most;
+	return minus ? (int64_t)(0 - q) : (int64_t)q;
 }
 
 static int64_t gcd(int64_t a, int64_t b)

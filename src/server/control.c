@@ -261,8 +261,8 @@ int pb_control_check(const char *path, char *why, size_t why_cap)
 	struct stat info;
 
 	if (strlen(path) > PATH_MAX_LEN) {
-		snprintf(why, why_cap, "'%s', expected a path of at most %d characters", path,
-			 PATH_MAX_LEN);
+		snprintf(why, why_cap, "'%.*s...', expected a path of at most %d characters",
+			 PATH_MAX_LEN, path, PATH_MAX_LEN);
 		return -ENAMETOOLONG;
 	}
 	if (look_at(path, &info) != -EEXIST)
