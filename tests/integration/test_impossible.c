@@ -174,6 +174,7 @@ static void set_up(void)
 	char config[2048], path[256];
 	int at;
 
+	stop = false;
 	tell(&s);
 	snprintf(status_socket, sizeof(status_socket), "/tmp/packbridge-impossible-%d.sock",
 		 (int)getpid());
