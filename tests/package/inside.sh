@@ -63,7 +63,7 @@ mkdir -p /etc/systemd/system/packbridge.socket.d
 printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:502\n' >/etc/systemd/system/packbridge.socket.d/port.conf
 systemctl daemon-reload
 systemctl start packbridge.socket || bad "socket unit"
-mbpoll -m tcp -p 502 -a 1 -0 -r 0 -c 1 -t 4 -1 127.0.0.1 >/dev/null 2>&1 || bad "activation by a client"
+mbpoll -m tcp -p 502 -a 1 -0 -r 0 -c 1 -t 4 -1 -o 10 127.0.0.1 >/dev/null 2>&1 || bad "activation by a client"
 systemctl is-active --quiet packbridge || bad "not activated"
 echo "boot: started by its socket"
 systemctl stop packbridge.socket packbridge
