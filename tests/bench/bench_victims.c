@@ -282,7 +282,7 @@ static void start_packbridge(struct server *server, const char *program, const s
 		.descriptors = stage->descriptors ? stage->descriptors : DESCRIPTORS,
 		.verbose = stage->blocked_log});
 	close(ends[1]);
-	while (len + 1 < sizeof(text) && !strstr(text, "first reading")) {
+	while (len + 1 < sizeof(text) && !strstr(text, "pack a: first reading")) {
 		ssize_t n = read(ends[0], text + len, sizeof(text) - 1 - len);
 
 		if (n <= 0)
