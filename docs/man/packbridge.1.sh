@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# packbridge(1), from what the program says of itself: packbridge.1.sh PROGRAM OUT
+# packbridge(1), from what the program says of itself: packbridge.1.sh OUT [EMULATOR] PROGRAM
 set -eu
-program=$1
-exec >"$2"
+exec >"$1"
+shift
 
 # Text as it is: backslashes, dots and quotes at the start of a line, and hyphens.
 literal() {
@@ -12,7 +12,7 @@ literal() {
 	echo .fi
 }
 
-version=$("$program" --version)
+version=$("$@" --version)
 printf '.TH PACKBRIDGE 1 "" "%s" "User Commands"\n' "$version"
 printf '.SH NAME\npackbridge \\- lithium battery packs as Modbus units\n'
 printf '.SH SYNOPSIS\n.B packbridge\n.I COMMAND\n.RI [ OPTION ...]\n'
@@ -33,10 +33,10 @@ which reads
 .BR packbridge.yaml (5).
 TEXT
 printf '.SH COMMANDS\n'
-"$program" --help | literal
-for name in $("$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+"$@" --help | literal
+for name in $("$@" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
 	printf '.SS "packbridge %s"\n' "$name"
-	"$program" "$name" --help | literal
+	"$@" "$name" --help | literal
 done
 cat <<'TEXT'
 .SH FILES
