@@ -45,7 +45,6 @@ UNIT
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
 ln -sf ../inside.service "$root/etc/systemd/system/multi-user.target.wants/inside.service"
 rm -f "$root/usr/sbin/policy-rc.d" "$root/root/inside.txt"
-umount "$root/proc" 2>/dev/null || true
 
 status=0
 exec 9>"$vm/lock" # one at a time, see tests/vm/run.sh

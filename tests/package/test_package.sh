@@ -52,7 +52,7 @@ symbols=$(readelf -sW --dyn-syms "$files/usr/bin/packbridge")
 grep -q __stack_chk_fail <<<"$symbols" || fail "no stack protector"
 grep -q '_chk@' <<<"$symbols" || fail "no fortified functions"
 say "binary: position independent, relocations read-only, stack protector, fortified functions"
-unit=$files/lib/systemd/system/packbridge.service
+unit=$(find "$files" -name packbridge.service)
 if command -v systemd-analyze >/dev/null; then
 	exposure=$(systemd-analyze security --offline=true --no-pager "$unit" |
 		sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
@@ -61,26 +61,24 @@ if command -v systemd-analyze >/dev/null; then
 fi
 
 # ---- installed, in a new Debian ----
-if [ "$(id -u)" -ne 0 ] || ! command -v debootstrap >/dev/null; then
+. "$source/tests/release/chroot.sh"
+if ! can_chroot; then
 	say "not tried: installing (needs root and debootstrap)"
 	exit 0
 fi
+. /etc/os-release
 root=$work/root
-if ! debootstrap --variant=minbase --include=systemd-sysv,dbus,mbpoll bookworm "$root" >"$work/debootstrap.log" 2>&1; then
+if ! make_chroot "$VERSION_CODENAME" "$root" "$build/../chroot" >"$work/debootstrap.log" 2>&1; then
 	say "not tried: installing (debootstrap: $(tail -n 1 "$work/debootstrap.log"))"
 	exit 0
 fi
-trap 'umount "$root/proc" 2>/dev/null || true' EXIT
-mount -t proc proc "$root/proc" 2>/dev/null || true
-[ ! -f /etc/apt/sources.list ] || cp /etc/apt/sources.list "$root/etc/apt/"
-[ ! -d /etc/apt/apt.conf.d ] || cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
-printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-chmod +x "$root/usr/sbin/policy-rc.d"
-inside() { LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"; }
+inside() { in_chroot "$root" "$@"; }
 find_all() { (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev \) -prune -o -print | sort); }
 
 cp "$deb" "$root/tmp/packbridge.deb"
 inside apt-get -qq update >"$work/apt.log" 2>&1 || true
+inside apt-get -qq install -y --no-install-recommends systemd-sysv dbus mbpoll >>"$work/apt.log" 2>&1 ||
+	fail "what the package is tried with: $(tail -n 20 "$work/apt.log")"
 # first what it depends on, so that the difference is the package
 inside apt-get -qq install -y --no-install-recommends /tmp/packbridge.deb >>"$work/apt.log" 2>&1 ||
 	fail "installing: $(tail -n 20 "$work/apt.log")"
@@ -89,7 +87,7 @@ find_all >"$work/before"
 inside dpkg -i /tmp/packbridge.deb >>"$work/apt.log" 2>&1 || fail "installing: $(tail "$work/apt.log")"
 inside id packbridge | grep -q dialout || fail "user packbridge in group dialout"
 inside packbridge check >"$work/check.txt" || fail "the installed configuration: $(cat "$work/check.txt")"
-say "installed in a new Debian 12: user, configuration, maps"
+say "installed in a new $PRETTY_NAME: user, configuration, maps"
 
 # ---- upgraded, with a configuration that somebody has edited ----
 echo '# edited' >>"$root/etc/packbridge/packbridge.yaml"
