@@ -37,6 +37,11 @@ static void write_bytes(const char *bytes, size_t len)
 
 static const size_t lengths[] = {0, 1, 4095, 4096, 4097, 100000};
 
+/* On 32-bit machines a file system of 64-bit inodes, or a time after 2038, is an EOVERFLOW
+ * otherwise. */
+_Static_assert(sizeof(off_t) == 8 && sizeof(ino_t) == 8, "_FILE_OFFSET_BITS is 64");
+_Static_assert(sizeof(time_t) == 8, "_TIME_BITS is 64");
+
 START_TEST(whole)
 {
 	size_t len = lengths[_i], got;
