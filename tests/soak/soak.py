@@ -455,7 +455,7 @@ async def rtu_client(checker, units, master):
             if stops.since:
                 late = True
             elif crc16(reply[:-2]) != reply[-2:] or reply[0] != unit:
-                violate("unit %d: a wrong frame on the serial line" % unit)
+                violate("unit %d: a wrong frame on the serial line: %s to %s" % (unit, held.hex(), frame.hex()))
             else:
                 counts["reads by RTU"] += 1
                 judge(checker, unit, what, reply[1:-2], asked)
