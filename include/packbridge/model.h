@@ -473,6 +473,13 @@ const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count);
 const struct pb_field *pb_field_find(enum pb_scope scope, const char *name);
 /** @return the name of the field nearest to @name, for "did you mean"; NULL if none is near. */
 const char *pb_field_nearest(enum pb_scope scope, const char *name);
+/** Number that people give part 0, an element or a mask's bit: 1 for cells, probes and packs, 0 for
+ * what is numbered by its meaning: units, alarms, bits of the maker. */
+unsigned int pb_field_first(const struct pb_field *field);
+/** @return what names of parts begin with: "balancing" of balance_mask; static storage. */
+const char *pb_field_stem(const struct pb_field *field);
+/** @return the name of a part, from 0: "short_circuit"; NULL: it has none but its number. */
+const char *pb_field_part(const struct pb_field *field, unsigned int part);
 /** What can occur of a field in a map of @scope. */
 void pb_field_range(const struct pb_field *field, enum pb_scope scope, int64_t *ret_min,
 		    int64_t *ret_max);

@@ -66,6 +66,7 @@ extern const struct pb_table_name {
 
 /** One value as a client sees it: arrays expanded, one entry an element. Borrowed from the map. */
 struct pb_row_info {
+	const char *name;  /**< an identifier that the map gives it for exports; "" for none */
 	const char *block; /**< name of its block */
 	uint8_t tables;	   /**< set of enum pb_table */
 	uint16_t addr;
@@ -114,6 +115,7 @@ void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
 
 /** What one bit of a row of type bits, or a coil, shows, or several from it on. */
 struct pb_bit_info {
+	const char *name; /**< an identifier that the map gives it for exports; "" for none */
 	const struct pb_field *field;
 	int index;	    /**< element of an array, else -1 */
 	int mask_bit;	    /**< bit of a mask, else -1 */

@@ -35,17 +35,6 @@ static int decimals_of(const char *scale)
 	return point ? (int)strlen(point + 1) : 0;
 }
 
-/* "cell_1", of an array's elements; @element from 0. */
-static void element_name(const struct variable *variable, size_t element, char *out, size_t cap)
-{
-	int first = variable->row.index >= 0 ? variable->row.index : variable->row.bit;
-
-	if (variable->count == 1 && variable->row.index < 0)
-		snprintf(out, cap, "%s", variable->name);
-	else
-		snprintf(out, cap, "%s_%d", variable->name, first + (int)element + 1);
-}
-
 static unsigned int element_addr(const struct variable *variable, size_t element)
 {
 	return variable->row.addr + (unsigned int)element * variable->row.words;
@@ -183,7 +172,7 @@ static void ha_sensor(const struct pb_map *map, const struct pb_export_target *t
 	const struct pb_row_info *row = &variable->row;
 	char name[96], map_name[64];
 
-	element_name(variable, element, name, sizeof(name));
+	variable_element_name(variable, element, name, sizeof(name));
 	variable_identifier(pb_map_name(map), map_name, sizeof(map_name));
 	ha_name(map, name, out);
 	fprintf(out,
@@ -205,7 +194,7 @@ static void ha_binary(const struct pb_map *map, const struct pb_export_target *t
 {
 	char name[96], map_name[64];
 
-	element_name(variable, element, name, sizeof(name));
+	variable_element_name(variable, element, name, sizeof(name));
 	variable_identifier(pb_map_name(map), map_name, sizeof(map_name));
 	ha_name(map, name, out);
 	fprintf(out,
@@ -271,7 +260,7 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 	const struct pb_row_info *row = &variable->row;
 	char name[96], scale[32];
 
-	element_name(variable, element, name, sizeof(name));
+	variable_element_name(variable, element, name, sizeof(name));
 	fprintf(out, "      { address=%u, name=\"%s\"", element_addr(variable, element), name);
 	if (row->type == PB_ROW_STRING)
 		fprintf(out, ", type=\"STRING\", length=%u", row->words);
@@ -529,7 +518,7 @@ static void scope_register(const struct variable *variable, size_t element, size
 	const struct pb_row_info *row = &variable->row;
 	char name[96];
 
-	element_name(variable, element, name, sizeof(name));
+	variable_element_name(variable, element, name, sizeof(name));
 	fprintf(out, "  <register active=\"true\">\n   <text>%s%s%s</text>\n", name,
 		*row->unit ? ", " : "", row->unit);
 	fputs("   <expression><![CDATA[", out);

@@ -12,77 +12,209 @@ void variable_identifier(const char *text, char *out, size_t cap)
 
 	for (; *text && at + 2 < cap; text++) {
 		bool digit = *text >= '0' && *text <= '9';
-		bool good = digit || (*text >= 'a' && *text <= 'z');
+		bool capital = *text >= 'A' && *text <= 'Z';
+		bool good = digit || capital || (*text >= 'a' && *text <= 'z');
 
 		/* it begins with a letter, and has no two underscores behind each other, which
 		 * IEC 61131-3 forbids */
 		if (digit && at == 0)
 			out[at++] = 'n';
 		if (good || (at > 0 && out[at - 1] != '_'))
-			out[at++] = good ? *text : '_';
+			out[at++] = (char)(capital ? *text - 'A' + 'a' : good ? *text : '_');
 	}
+	while (at > 0 && out[at - 1] == '_')
+		at--;
 	if (at == 0)
 		out[at++] = 'n';
 	out[at] = '\0';
 }
 
 /* Values come in the units of people, so the catalogue's is left out of the name. */
-static void name_of(const struct pb_row_info *row, char *out, size_t cap)
+static void strip_unit(char *name)
 {
 	static const char *const units[] = {"_mv", "_ma",  "_mw", "_mah",     "_mwh",
 					    "_mc", "_dbm", "_s",  "_permille"};
-	size_t len;
+	size_t len = strlen(name);
 
-	if (!row->field) {
-		snprintf(out, cap, "%s_%u", row->type == PB_ROW_BITS ? "bits" : "stored",
-			 row->addr);
-		return;
-	}
-	/* of a bit, what it says is the better name: "warning_cell_high" */
-	if (row->type == PB_ROW_COIL && row->bit >= 0 &&
-	    row->description != row->field->description) {
-		variable_identifier(row->description, out, cap);
-		return;
-	}
-	variable_identifier(row->field->name, out, cap);
-	len = strlen(out);
 	for (size_t i = 0; i < PB_ARRAY_SIZE(units); i++) {
 		size_t unit = strlen(units[i]);
 
-		if (len > unit && strcmp(out + len - unit, units[i]) == 0) {
-			out[len - unit] = '\0';
+		if (len > unit && strcmp(name + len - unit, units[i]) == 0) {
+			name[len - unit] = '\0';
 			return;
 		}
 	}
 }
 
-/* Of two that show one value, all but the first have their address in the name. */
+static void field_name(const struct pb_field *field, char *out, size_t cap)
+{
+	variable_identifier(field->name, out, cap);
+	strip_unit(out);
+}
+
+/* "cell_3", "protection_short_circuit"; @stem in place of the catalogue's, NULL: that. */
+static void part_name(const struct pb_field *field, unsigned int part, const char *stem, char *out,
+		      size_t cap)
+{
+	const char *name = pb_field_part(field, part);
+	char text[64];
+
+	variable_identifier(stem ? stem : pb_field_stem(field), text, sizeof(text));
+	if (!stem)
+		strip_unit(text);
+	if (name)
+		snprintf(out, cap, "%s_%s", text, name);
+	else
+		snprintf(out, cap, "%s_%u", text, pb_field_first(field) + part);
+}
+
+/* The element or the mask's bit that a row shows, -1 when it shows all of a field. */
+static int part_of(const struct pb_row_info *row)
+{
+	if (row->index >= 0)
+		return row->index;
+	return row->type == PB_ROW_COIL ? row->bit : -1;
+}
+
+/* Of a single value, or of an array as a whole: by the map, by the catalogue. */
+static void name_of(const struct pb_row_info *row, bool is_array, char *out, size_t cap)
+{
+	int part = part_of(row);
+
+	if (*row->name)
+		snprintf(out, cap, "%s", row->name);
+	else if (!row->field)
+		snprintf(out, cap, "%s_%u", row->type == PB_ROW_BITS ? "bits" : "stored",
+			 row->addr);
+	else if (part < 0)
+		field_name(row->field, out, cap);
+	else if (!is_array)
+		part_name(row->field, (unsigned int)part, NULL, out, cap);
+	else {
+		variable_identifier(pb_field_stem(row->field), out, cap);
+		strip_unit(out);
+	}
+}
+
+/* Of two of one name, all but the first have the number of their first element, or their address.
+ */
 static void make_unique(struct variables *variables, struct variable *variable)
 {
-	size_t len = strlen(variable->name);
+	size_t len = strlen(variable->name), room = sizeof(variable->name) - len;
 
 	for (size_t i = 0; i < variables->count; i++) {
 		if (strcmp(variables->items[i].name, variable->name) != 0)
 			continue;
-		snprintf(variable->name + len, sizeof(variable->name) - len, "%s%u",
-			 variable_is_register(variable) ? "_" : "_bit_", variable->row.addr);
+		if (variable->first >= 0 && variable->count > 1)
+			snprintf(variable->name + len, room, "_from_%d", variable->first);
+		else
+			snprintf(variable->name + len, room, "%s%u",
+				 variable_is_register(variable) ? "_" : "_bit_",
+				 variable->row.addr);
 		return;
 	}
 }
 
+void variable_element_name(const struct variable *variable, size_t element, char *out, size_t cap)
+{
+	const struct pb_row_info *row = &variable->row;
+	int part = part_of(row);
+
+	if (variable->count == 1 || part < 0)
+		snprintf(out, cap, "%s", variable->name);
+	else
+		part_name(row->field, (unsigned int)part + (unsigned int)element,
+			  *row->name ? row->name : NULL, out, cap);
+}
+
+void variable_bit_name(const struct pb_bit_info *bit, char *out, size_t cap)
+{
+	int part = bit->index >= 0 ? bit->index : bit->mask_bit;
+
+	if (*bit->name)
+		snprintf(out, cap, "%s", bit->name);
+	else if (part >= 0)
+		part_name(bit->field, (unsigned int)part, NULL, out, cap);
+	else
+		field_name(bit->field, out, cap);
+}
+
+/* ---- groups ---- */
+
+static bool one_of(const char *const names[], size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+#define ONE_OF(names, name) one_of(names, PB_ARRAY_SIZE(names), name)
+
+static enum variable_group group_of(const struct pb_row_info *row)
+{
+	static const char *const cells[] = {"cell_mv", "cell_state", "temperature_mc",
+					    "temperature_state", "balance_mask"};
+	static const char *const alarms[] = {"warnings", "alarms", "alarm_level", "protection_mask",
+					     "alarm_mask"};
+	static const char *const main_fields[] = {
+		"quality",
+		"age_s",
+		"severity",
+		"voltage_mv",
+		"current_ma",
+		"power_mw",
+		"soc_permille",
+		"soc_percent",
+		"soh_permille",
+		"cycles",
+		"remaining_mah",
+		"full_mah",
+		"cell_min_mv",
+		"cell_max_mv",
+		"cell_delta_mv",
+		"temperature_min_mc",
+		"temperature_max_mc",
+		"temperature_avg_mc",
+		"mos_temperature_mc",
+		"charge_fet",
+		"discharge_fet",
+		"time_to_empty_s",
+		"charge_voltage_mv",
+		"charge_current_ma",
+		"discharge_current_ma",
+		"packs",
+		"packs_online",
+		"unit_status",
+		"online",
+		"stale",
+	};
+	const struct pb_field *field = row->field;
+
+	if (!field || row->type == PB_ROW_STRING)
+		return VARIABLE_DIAGNOSTICS;
+	/* a mask as a number is for programs; for people there are its bits */
+	if (field->kind == PB_KIND_MASK && row->type != PB_ROW_COIL)
+		return VARIABLE_DIAGNOSTICS;
+	if (ONE_OF(cells, field->name))
+		return VARIABLE_CELLS;
+	if (ONE_OF(alarms, field->name))
+		return VARIABLE_ALARMS;
+	return ONE_OF(main_fields, field->name) ? VARIABLE_MAIN : VARIABLE_DIAGNOSTICS;
+}
+
+/* ---- from rows ---- */
+
 static bool continues(const struct variable *variable, const struct pb_row_info *next)
 {
 	const struct pb_row_info *row = &variable->row;
+	int part = part_of(row);
 
-	if (next->block != row->block || next->type != row->type || next->field != row->field ||
-	    !row->field || next->addr != row->addr + variable->count * row->words ||
-	    next->description != row->description)
-		return false;
-	if (row->type == PB_ROW_COIL)
-		return row->bit >= 0 ? next->bit == row->bit + (int)variable->count
-				     : row->index >= 0 &&
-					       next->index == row->index + (int)variable->count;
-	return row->index >= 0 && next->index == row->index + (int)variable->count;
+	return row->field && part >= 0 && next->block == row->block && next->type == row->type &&
+	       next->field == row->field && next->description == row->description &&
+	       strcmp(next->name, row->name) == 0 &&
+	       next->addr == row->addr + variable->count * row->words &&
+	       part_of(next) == part + (int)variable->count;
 }
 
 static bool shows(const struct pb_row_info *row)
@@ -91,9 +223,29 @@ static bool shows(const struct pb_row_info *row)
 	       (row->field || row->type == PB_ROW_BITS || row->writable);
 }
 
+/* Names come last, when it is known what is an array. */
+static void name_all(struct variables *variables)
+{
+	size_t count = variables->count;
+
+	for (variables->count = 0; variables->count < count; variables->count++) {
+		struct variable *variable = &variables->items[variables->count];
+		int part = part_of(&variable->row);
+
+		variable->first = variable->row.field && part >= 0
+					  ? part + (int)pb_field_first(variable->row.field)
+					  : -1;
+		variable->group = group_of(&variable->row);
+		name_of(&variable->row, variable->count > 1, variable->name,
+			sizeof(variable->name));
+		make_unique(variables, variable);
+	}
+}
+
 int variables_of(const struct pb_map *map, struct variables *ret)
 {
 	struct variable *last = NULL;
+	struct pb_block_info info;
 	const char *name = NULL;
 	size_t block = 0;
 
@@ -113,11 +265,12 @@ int variables_of(const struct pb_map *map, struct variables *ret)
 			last->count++;
 			continue;
 		}
-		name_of(&next.row, next.name, sizeof(next.name));
-		make_unique(ret, &next);
+		pb_map_block(map, block, &info);
+		next.always = info.always;
 		last = &ret->items[ret->count++];
 		*last = next;
 	}
+	name_all(ret);
 	return 0;
 }
 
@@ -125,7 +278,6 @@ void variables_done(struct variables *variables)
 {
 	free(variables->items);
 }
-
 bool variable_is_number(const struct variable *variable)
 {
 	const struct pb_row_info *row = &variable->row;

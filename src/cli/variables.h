@@ -6,13 +6,27 @@
 
 #include "packbridge/regmap.h"
 
+/** What a value is good for, so that a client can have less than all. Bits of a set. */
+enum variable_group {
+	VARIABLE_MAIN = 1,	  /**< what people look at */
+	VARIABLE_CELLS = 2,	  /**< single cells and probes */
+	VARIABLE_ALARMS = 4,	  /**< alarms, warnings and protections one by one */
+	VARIABLE_DIAGNOSTICS = 8, /**< counters, words of bits, texts and the rest */
+	VARIABLE_ALL = 15,
+};
+
+enum { VARIABLE_NAME = 80 };
+
 /** A value, or several of one array that stand one behind the other. */
 struct variable {
 	struct pb_row_info row; /**< the first */
 	size_t index;		/**< its place in the map */
 	size_t count;		/**< elements; 1 for a single value */
 	size_t block;		/**< its place among the map's blocks */
-	char name[64];		/**< an identifier, unique in the map: "voltage", "cell" */
+	bool always;		/**< its block can be read however old the data is */
+	int first;		/**< number of the first element, as people count; -1: no array */
+	enum variable_group group;
+	char name[VARIABLE_NAME]; /**< an identifier, unique in the map: "voltage", "cell" */
 };
 
 struct variables {
@@ -23,6 +37,11 @@ struct variables {
 /** All that shows something, constants and reserved places left out. @return 0, -ENOMEM. */
 int variables_of(const struct pb_map *map, struct variables *ret);
 void variables_done(struct variables *variables);
+
+/** "cell_3", "alarm_level_cell_high", or the name of a single value; @element from 0. */
+void variable_element_name(const struct variable *variable, size_t element, char *out, size_t cap);
+/** The name of a bit, or of a number of several, of a register of type bits. */
+void variable_bit_name(const struct pb_bit_info *bit, char *out, size_t cap);
 
 /** It is a register, not a bit of a table of bits. */
 static inline bool variable_is_register(const struct variable *variable)

@@ -67,7 +67,7 @@ struct bit_entry {
 	int32_t bit, index, mask_bit, equals, width;
 	int64_t value, any;
 	bool invert, saturate;
-	char field[64], unit[16], scale[24];
+	char name[41], field[64], unit[16], scale[24];
 	const struct pb_yaml *values, *absent;
 };
 
@@ -77,6 +77,7 @@ struct bit_entry {
 static const struct pb_yaml_row bit_rows[] = {
 	{"bit", PB_YAML_INT, BIT(bit), .required = true, .min = 0, .max = 15,
 	 .doc = "bit of the register, 0 is the lowest; of several the lowest"},
+	{"name", PB_YAML_TEXT, BIT(name), .doc = "what exports call it, as of a row"},
 	{"field", PB_YAML_TEXT, BIT(field), .doc = "the catalogue's name"},
 	{"index", PB_YAML_INT, BIT(index), .min = 0, .max = 1023, .preset = "-1",
 	 .doc = "element of an array"},
@@ -180,9 +181,11 @@ static void compile_item(struct compiler *c, const struct pb_yaml *item, struct 
 	struct bit_source source;
 	uint32_t mine;
 
-	if (pb_yaml_fill(item, bit_rows, &entry, c->report) < 0)
+	if (pb_yaml_fill(item, bit_rows, &entry, c->report) < 0 ||
+	    !compile_is_name(c, pb_yaml_at(item, "name"), entry.name))
 		return;
 	source = (struct bit_source){
+		.name = map_text(c->map, entry.name),
 		.mask_bit = (int8_t)entry.mask_bit,
 		.equals = (int16_t)entry.equals,
 		.invert = entry.invert,

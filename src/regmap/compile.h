@@ -13,7 +13,7 @@ struct source {
 	int64_t min, max;
 	int type, access;
 	bool saturate, invert;
-	char field[64], other[64], unit[16], scale[24];
+	char name[41], field[64], other[64], unit[16], scale[24];
 	const struct pb_yaml *na, *absent, *value, *values, *bits, *description;
 };
 
@@ -28,6 +28,8 @@ extern const struct limits row_limits[];
 
 /** Where @key stands; the row itself when it is missing. */
 const struct pb_yaml *compile_at(const struct source *source, const char *key);
+/** @return whether @name, which may be missing (""), is one; an error is reported at @node. */
+bool compile_is_name(struct compiler *compiler, const struct pb_yaml *node, const char *name);
 /** A field that a row names. @return NULL after an error. */
 const struct pb_field *compile_find_field(struct compiler *compiler, const struct pb_yaml *node,
 					  const char *name);

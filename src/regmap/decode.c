@@ -126,6 +126,7 @@ bool pb_map_bit(const struct pb_map *map, size_t index, unsigned int bit, struct
 	const struct bit_source *source = row->type == PB_ROW_COIL ? &row->bit : &row->bits[bit];
 
 	*ret = (struct pb_bit_info){
+		.name = source->name ? source->name : "",
 		.field = source->field,
 		.index = source->field && source->field->indexed ? source->index : -1,
 		.mask_bit = source->mask_bit,

@@ -76,6 +76,7 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 	const struct row *row = map_row(map, index, &block);
 
 	*ret = (struct pb_row_info){
+		.name = row->name ? row->name : "",
 		.block = block->name,
 		.tables = block->tables,
 		.addr = row->addr,

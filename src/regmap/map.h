@@ -17,6 +17,7 @@ struct row;
  * several bits come from: a number. Or a constant.
  */
 struct bit_source {
+	const char *name;	      /* for exports; "" or NULL: none */
 	const struct pb_field *field; /* NULL: a constant */
 	uint16_t index;
 	int8_t mask_bit; /* -1: not a mask */
@@ -53,6 +54,7 @@ struct row {
 	const char *text;	       /* constant texts, NULL: none */
 	struct bit_source bit;	       /* coil */
 	const struct bit_source *bits; /* type bits: ROW_BITS of them */
+	const char *name; /* for exports; "" or NULL: none */
 	const char *unit;
 	const char *scale;
 	const char *description;

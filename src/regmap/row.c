@@ -18,6 +18,8 @@ static const char *const access_names[] = {"r", "rw", "ignore", NULL};
 static const struct pb_yaml_row source_rows[] = {
 	{"addr", PB_YAML_INT, SOURCE(addr), .required = true, .min = 0, .max = 65535,
 	 .doc = "wire address of the first register or bit"},
+	{"name", PB_YAML_TEXT, SOURCE(name),
+	 .doc = "what exports call it, in place of the field's name: small letters, digits, _"},
 	{"type", PB_YAML_ENUM, SOURCE(type), .required = true, .words = type_names,
 	 .doc = "what stands there"},
 	{"field", PB_YAML_TEXT, SOURCE(field), .doc = "the catalogue's name of the value"},
@@ -78,6 +80,21 @@ const struct limits row_limits[] = {
 const struct pb_yaml *compile_at(const struct source *s, const char *key)
 {
 	return pb_yaml_at(s->node, key);
+}
+
+/* What every program of others takes for a name, IEC 61131-3 too: no two underscores in a row. */
+bool compile_is_name(struct compiler *c, const struct pb_yaml *node, const char *name)
+{
+	size_t len = strlen(name);
+	bool good = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len &&
+		    !strstr(name, "__") && (len == 0 || (name[0] >= 'a' && name[len - 1] != '_'));
+
+	if (!good)
+		pb_yaml_error(c->report, node,
+			      "name '%s', expected small letters, digits and single underscores, "
+			      "a letter first",
+			      name);
+	return good;
 }
 
 const struct pb_field *compile_find_field(struct compiler *c, const struct pb_yaml *node,
@@ -391,6 +408,8 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 
 	if (pb_yaml_fill(node, source_rows, &s, c->report) < 0 || check_place(c, &s, block) < 0)
 		return 0;
+	if (!compile_is_name(c, compile_at(&s, "name"), s.name))
+		return 0;
 	row.type = (enum pb_row_type)s.type;
 	row.addr = (uint16_t)s.addr;
 	row.words = s.words ? (uint16_t)s.words : row_limits[s.type].words;
@@ -398,6 +417,7 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 	row.den = 1;
 	row.unit = "";
 	row.scale = *s.scale ? map_text(c->map, s.scale) : "1";
+	row.name = map_text(c->map, s.name);
 	row.description = map_node_text(c, s.description);
 	row.bit.mask_bit = -1;
 	if (compile_source(c, &s, &row) < 0)

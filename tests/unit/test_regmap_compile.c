@@ -10,6 +10,23 @@ static const struct {
 	struct map_text map;
 	const char *error;
 } errors[] = {
+	/* names for exports */
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: 'Voltage'"}},
+	 "f:13:57: name 'Voltage', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: 'a__b'"}},
+	 "f:13:57: name 'a__b', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: 'a_'"}},
+	 "f:13:57: name 'a_', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: '_a'"}},
+	 "f:13:57: name '_a', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: '9a'"}},
+	 "f:13:57: name '9a', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: 'the-cell'"}},
+	 "f:13:57: name 'the-cell', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: u16, field: soc_permille, name: 'two words'"}},
+	 "f:13:57: name 'two words', expected small letters, digits and single underscores"},
+	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, name: Charging, field: charge_fet}]"}},
+	 "f:13:53: name 'Charging', expected small letters"},
 	/* fields and elements */
 	{{.rows = {"addr: 0, type: u16, field: soc_permile"}},
 	 "f:13:37: no field 'soc_permile' of a pack, expected 'soc_permille' perhaps"},
