@@ -3,11 +3,14 @@
 
 #include <string.h>
 
-/* An entry without a codec stands for every command. */
+/*
+ * An entry without a codec stands for every command. Dialects that measure frames alike have the
+ * same replies (Daly's A5 to host 80 and to host 40): no reply tells to which of their requests.
+ */
 static bool requests_match(const struct pb_request *entry, const struct pb_codec *codec,
 			   uint16_t command)
 {
-	return !entry->codec || (entry->codec == codec && entry->command == command);
+	return !entry->codec || (entry->command == command && entry->codec->frame == codec->frame);
 }
 
 /*

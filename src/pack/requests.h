@@ -6,6 +6,7 @@
  * Replies carry no time and no number. But nothing overtakes on the way, there and back, and a
  * request has at most one reply. So a reply to a command may answer the oldest open request with
  * that command, and once it is here, requests sent before that one will not be answered any more.
+ * Commands of dialects that share pb_codec.frame() count as the same: their replies do not differ.
  *
  * The list outlives connections: a serial device server may keep a reply while nobody is
  * connected, and send it later. No request is forgotten because time has passed.

@@ -623,20 +623,19 @@ START_TEST(late_replies_of_one_kind)
 	session.config.codec = &alone;
 	pass(1500); /* two requests are out */
 	give_from(OTHER_START, VOLTS, 1);
-	ck_assert_uint_eq(now - session.status.sampled_ms, 500); /* the first was another codec's */
+	ck_assert_uint_eq(now - session.status.sampled_ms,
+			  1500); /* the first was another dialect's, of the same replies */
 	for (int i = 0; i < 8; i++) {
 		next_poll();
 		if (i == 2)
 			pass(1000); /* lost */
-		for (int n = 0; n < 4 && session.state == PB_STATE_WAITING; n++) {
+		for (int n = 0; n < 12 && session.state == PB_STATE_WAITING; n++) {
 			now += 50;
 			give_from(OTHER_START, VOLTS, 1);
 			pass(0);
 		}
-		/* a lost reply costs one poll's time at first, then some requests more */
-		ck_assert_uint_le(now - session.status.sampled_ms, i == 2   ? 1050
-								   : i == 3 ? 5050
-									    : 150);
+		/* an unclear reply costs one poll's time, then some requests more */
+		ck_assert_uint_le(now - session.status.sampled_ms, i == 0 ? 4050 : 150);
 	}
 	ck_assert_uint_eq(publishes, 9);
 }
@@ -818,6 +817,10 @@ START_TEST(dialects_among_codecs)
 	ck_assert_uint_eq(sends, 6);
 	ck_assert_ptr_eq(session.codec, &streaming);
 	answer(BEFORE, 3);
+	answer_stream(9, 3);
+	/* newer's requests have the same replies: perhaps it was one of these */
+	ck_assert_uint_eq(publishes, 0);
+	pass(2000);
 	answer_stream(9, 3);
 	ck_assert_uint_eq(publishes, 1);
 	ck_assert(session.codec_known);

@@ -24,6 +24,20 @@ START_TEST(one_reply_a_request)
 }
 END_TEST
 
+/* Daly's replies to host 80 and to host 40 are the same bytes. */
+START_TEST(dialects_share_replies)
+{
+	const struct pb_codec *host_80 = pb_codec_daly.next->next, *host_40 = host_80->next;
+
+	begin();
+	requests_sent(&list, host_80, 0x90, 1000);
+	requests_sent(&list, host_40, 0x90, 2000);
+	ck_assert_uint_eq(requests_open(&list, host_40, 0x90), 2);
+	ck_assert_uint_eq(requests_answered(&list, host_40, 0x90), 1000);
+	ck_assert_uint_eq(requests_answered(&list, host_80, 0x90), 2000);
+}
+END_TEST
+
 /* The oldest one that it may answer; those before it will not be answered any more. */
 START_TEST(oldest_first)
 {
@@ -112,6 +126,7 @@ int main(void)
 	TCase *tcase = tcase_create("requests");
 
 	tcase_add_test(tcase, one_reply_a_request);
+	tcase_add_test(tcase, dialects_share_replies);
 	tcase_add_test(tcase, oldest_first);
 	tcase_add_test(tcase, same_time);
 	tcase_add_loop_test(tcase, full_list, 0, 5);
