@@ -20,6 +20,10 @@ struct pb_report {
 	size_t count; /**< errors, told or not */
 	size_t told;  /**< lines, at most PB_REPORT_MAX + 1; less when memory has run out */
 	char **lines; /**< each without a newline */
+	/** Says where else @key stands ("a key of `limits:`"), or leaves @out empty; may be NULL.
+	 */
+	void (*elsewhere)(const char *key, char *out, size_t cap);
+	const char *sample; /**< where a good file stands, for who has an empty one; or NULL */
 };
 
 /** Adds one error. @line and @col count from 1; 0 leaves them out. */
@@ -39,7 +43,8 @@ struct pb_yaml {
 	unsigned int line, col; /**< from 1 */
 	const char *text;	/**< scalar: its value; else NULL */
 	bool quoted;		/**< scalar in quotes: text, never null */
-	const char *key;	/**< as a mapping's member: its key; else NULL */
+	bool flow;		/**< mapping in braces */
+	const char *key; /**< as a mapping's member: its key, "" if that stood before; else NULL */
 	unsigned int key_line, key_col;
 	struct pb_yaml *child; /**< first item or member */
 	struct pb_yaml *next;  /**< next sibling */
@@ -49,7 +54,8 @@ struct pb_yaml {
  * Parses one document. @file is the name in messages. Anchors, aliases, tags, several documents,
  * duplicate keys, keys that are no scalars and nesting deeper than 32 are errors; sizes are
  * limited to 1 MiB.
- * @return 0 and the root (@ret, free with pb_yaml_free()); -EINVAL with the errors in @report;
+ * @return 0 and the root (@ret, free with pb_yaml_free()); -EINVAL with the errors in @report, and
+ *         with the root if the rest could be read, so that its errors are told in the same run;
  *         -ENOMEM.
  */
 int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size_t len,
@@ -69,7 +75,12 @@ size_t pb_yaml_count(const struct pb_yaml *node);
  * @return never NULL.
  */
 const struct pb_yaml *pb_yaml_at(const struct pb_yaml *node, const char *key);
-/** An error at @node; NULL, a place that nobody knows: without one. */
+/** @return whether an error stands at @node: its value is wrong, so nothing follows from it. */
+bool pb_yaml_told(const struct pb_report *report, const struct pb_yaml *node);
+/**
+ * An error at @node; NULL, a place that nobody knows: without one. A single value has one error,
+ * the first.
+ */
 void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
 	PB_PRINTF(3, 4);
 

@@ -2,7 +2,9 @@
 #include "report.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +15,23 @@ void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const c
 
 	if (!node)
 		node = &nowhere;
+	if (node->type == PB_YAML_SCALAR && node->line && pb_yaml_told(report, node))
+		return;
 	va_start(args, format);
 	report_add(report, node->file, node->line, node->col, format, args);
 	va_end(args);
+}
+
+bool pb_yaml_told(const struct pb_report *report, const struct pb_yaml *node)
+{
+	char place[PATH_MAX];
+	size_t len = (size_t)snprintf(place, sizeof(place), "%s:%u:%u: ", node->file, node->line,
+				      node->col);
+
+	for (size_t i = 0; len < sizeof(place) && i < report->told; i++)
+		if (strncmp(report->lines[i], place, len) == 0)
+			return true;
+	return false;
 }
 
 static const struct pb_yaml_row *find_row(const struct pb_yaml_row *rows, const char *key)
@@ -28,26 +44,112 @@ static const struct pb_yaml_row *find_row(const struct pb_yaml_row *rows, const 
 
 enum { ROWS_MAX = 64 };
 
-static void unknown_key(const struct pb_yaml *member, const struct pb_yaml_row *rows,
-			struct pb_report *report)
+/* @keys: room for ROWS_MAX and a NULL. */
+static void list_keys(const struct pb_yaml_row *rows, const char **keys, char *all, size_t cap)
 {
-	const char *keys[ROWS_MAX + 1];
-	char all[512] = "";
-	const char *near;
 	size_t count = 0, at = 0;
 
+	*all = '\0';
 	for (; rows[count].key; count++) {
 		assert(count < ROWS_MAX);
 		keys[count] = rows[count].key;
-		if (at < sizeof(all))
-			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s",
-					       count ? ", " : "", rows[count].key);
+		if (at < cap)
+			at += (size_t)snprintf(all + at, cap - at, "%s%s", count ? ", " : "",
+					       rows[count].key);
 	}
 	keys[count] = NULL;
-	near = pb_report_is_full(report) ? NULL : pb_nearest(member->key, keys);
+}
+
+/* "warning:20", as YAML reads it in braces */
+static bool lacks_blank(const struct pb_yaml_row *rows, const char *key)
+{
+	size_t len = strcspn(key, ":");
+
+	for (; key[len] && rows->key; rows++)
+		if (strlen(rows->key) == len && strncmp(rows->key, key, len) == 0)
+			return true;
+	return false;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && !text[strspn(text, "0123456789")];
+}
+
+/*
+ * What people do that ends in a key that is none; NULL: a wrong word.
+ * @before: the member before it, or NULL.
+ */
+static const char *slip(const struct pb_yaml *node, const struct pb_yaml *member,
+			const struct pb_yaml *before, const struct pb_yaml_row *rows)
+{
+	bool alone = member->type == PB_YAML_SCALAR && !member->quoted && !*member->text;
+
+	if (lacks_blank(rows, member->key))
+		return "a blank behind the ':'";
+	if (!node->flow || !alone || !before || before->type != PB_YAML_SCALAR)
+		return NULL;
+	if (is_number(member->key) && isdigit((unsigned char)before->text[0]))
+		return "a decimal point, since a comma ends the value";
+	return "quotes around a value that has a comma";
+}
+
+static void unknown_key(const struct pb_yaml *node, const struct pb_yaml *member,
+			const struct pb_yaml *before, const struct pb_yaml_row *rows,
+			struct pb_report *report)
+{
+	const char *keys[ROWS_MAX + 1], *why = slip(node, member, before, rows), *near = NULL;
+	char all[512], other[80] = "", text[600];
+
+	if (pb_report_is_full(report)) {
+		report->count++;
+		return;
+	}
+	list_keys(rows, keys, all, sizeof(all));
+	if (!why && report->elsewhere)
+		report->elsewhere(member->key, other, sizeof(other));
+	if (!why && !*other)
+		near = pb_nearest(member->key, keys);
+	if (why)
+		snprintf(text, sizeof(text), "%s", why);
+	else if (*other)
+		snprintf(text, sizeof(text), "it %s", other);
+	else if (near)
+		snprintf(text, sizeof(text), "'%s' perhaps", near);
+	else
+		snprintf(text, sizeof(text), "one of: %s", all);
 	pb_report_add(report, member->file, member->key_line, member->key_col,
-		      "unknown key '%s', expected %s%s%s", member->key,
-		      near ? "'" : "one of: ", near ? near : all, near ? "' perhaps" : "");
+		      "unknown key '%s', expected %s", member->key, text);
+}
+
+/* The unit that stands behind a number ("5s"), or "": nothing that looks like one. */
+static const char *unit_behind(const char *text)
+{
+	const char *unit = text + strspn(text, "0123456789.,-+ ");
+
+	return isdigit((unsigned char)*text) && (isalpha((unsigned char)*unit) || *unit == '%') &&
+			       !isdigit((unsigned char)unit[1]) && text[1] != 'x'
+		       ? unit
+		       : "";
+}
+
+/* What people do to numbers, as the end of an error; @whole: it has no fraction. */
+static void number_slip(const char *text, bool whole, char *out, size_t cap)
+{
+	const char *unit = unit_behind(text);
+	size_t digits = strspn(text + (*text == '-'), "0123456789") + (*text == '-');
+	size_t rest = text[digits] ? strspn(text + digits + 1, "0123456789") : 0;
+	bool two = digits && rest && !text[digits + 1 + rest];
+
+	*out = '\0';
+	if (*unit)
+		snprintf(out, cap, "; the number alone, without '%s'", unit);
+	else if (two && strchr(whole ? ".,'" : "'", text[digits]) && rest == 3)
+		snprintf(out, cap, "; without a separator: %.*s%s", (int)digits, text,
+			 text + digits + 1);
+	else if (two && !whole && text[digits] == ',')
+		snprintf(out, cap, "; numbers have a point: %.*s.%s", (int)digits, text,
+			 text + digits + 1);
 }
 
 static void store_int(void *p, size_t size, int64_t value)
@@ -144,7 +246,8 @@ int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor
 		    int64_t max, int64_t *ret, struct pb_report *report)
 {
 	int64_t num, den, value;
-	char least[40], most[40], step[40];
+	const char *text = node->type == PB_YAML_SCALAR ? node->text : "...";
+	char least[40], most[40], step[40], hint[80];
 
 	if (node->type == PB_YAML_SCALAR && pb_ratio_parse(node->text, &num, &den) == 0 &&
 	    num <= INT64_MAX / factor && num >= INT64_MIN / factor && num * factor % den == 0) {
@@ -157,8 +260,9 @@ int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor
 	print_decimal(min, factor, least, sizeof(least));
 	print_decimal(max, factor, most, sizeof(most));
 	print_decimal(1, factor, step, sizeof(step));
-	pb_yaml_error(report, node, "%s '%s', expected a number from %s to %s in steps of %s", what,
-		      node->type == PB_YAML_SCALAR ? node->text : "...", least, most, step);
+	number_slip(text, false, hint, sizeof(hint));
+	pb_yaml_error(report, node, "%s '%s', expected a number from %s to %s in steps of %s%s",
+		      what, text, least, most, step, hint);
 	return -EINVAL;
 }
 
@@ -184,12 +288,13 @@ static void value_error(const struct pb_yaml_row *row, const struct pb_yaml *mem
 			const char *expected, struct pb_report *report)
 {
 	const char *text = row->secret ? "(not shown)" : member->text;
-	char words[256] = "";
+	char words[256] = "", hint[80];
 	size_t at = 0;
 
 	if (row->type == PB_YAML_INT) {
-		pb_yaml_error(report, member, "%s '%s', expected %s from %lld to %lld", row->key,
-			      text, expected, (long long)row->min, (long long)row->max);
+		number_slip(text, true, hint, sizeof(hint));
+		pb_yaml_error(report, member, "%s '%s', expected %s from %lld to %lld%s", row->key,
+			      text, expected, (long long)row->min, (long long)row->max, hint);
 		return;
 	}
 	if (row->type == PB_YAML_TEXT && member->text[0]) {
@@ -209,6 +314,8 @@ static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *mem
 	char *p = (char *)ret + row->offset;
 	const char *expected;
 
+	if (member->type == PB_YAML_SCALAR && pb_yaml_told(report, member))
+		return;
 	if (row->type == PB_YAML_NODE) {
 		*(const struct pb_yaml **)(void *)p = member;
 		return;
@@ -247,11 +354,16 @@ static void fill_preset(const struct pb_yaml_row *row, void *ret)
 int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, void *ret,
 		 struct pb_report *report)
 {
+	const struct pb_yaml *last = NULL;
 	size_t before = report->count;
 
 	if (node->type != PB_YAML_MAPPING) {
-		pb_yaml_error(report, node, "a %s, expected a mapping (lines of 'key: value')",
-			      node->type == PB_YAML_SCALAR ? "single value" : "list");
+		bool blank = node->type == PB_YAML_SCALAR && lacks_blank(rows, node->text);
+
+		pb_yaml_error(report, node, "a %s, expected %s",
+			      node->type == PB_YAML_SCALAR ? "single value" : "list",
+			      blank ? "a blank behind the ':'"
+				    : "a mapping (lines of 'key: value')");
 		return -EINVAL;
 	}
 	for (const struct pb_yaml_row *row = rows; row->key; row++) {
@@ -265,8 +377,9 @@ int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, voi
 
 		if (row)
 			fill_member(row, member, ret, report);
-		else
-			unknown_key(member, rows, report);
+		else if (*member->key) /* else it stands twice, which is told */
+			unknown_key(node, member, last, rows, report);
+		last = member;
 	}
 	return report->count > before ? -EINVAL : 0;
 }

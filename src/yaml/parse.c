@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "packbridge/yaml.h"
+#include "syntax.h"
 
 #include <errno.h>
 #include <search.h>
@@ -14,6 +14,7 @@ struct parser {
 	const char *file;
 	struct pb_report *report;
 	int depth;
+	struct syntax syntax; /* what is known when it can't go on */
 };
 
 static void error_at(struct parser *p, yaml_mark_t mark, const char *what)
@@ -22,31 +23,22 @@ static void error_at(struct parser *p, yaml_mark_t mark, const char *what)
 		      (unsigned int)mark.column + 1, "%s", what);
 }
 
-/* libyaml's own words, with what it was doing */
-static void syntax_error(struct parser *p)
-{
-	const yaml_parser_t *y = &p->yaml;
-	yaml_mark_t mark = y->problem_mark;
-
-	if (y->error == YAML_READER_ERROR) /* it gives a byte offset and no mark */
-		pb_report_add(p->report, p->file, 0, 0, "%s at byte %zu, expected UTF-8 text",
-			      y->problem, y->problem_offset);
-	else
-		pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
-			      (unsigned int)mark.column + 1, "%s%s%s, expected YAML",
-			      y->problem ? y->problem : "unreadable", y->context ? " " : "",
-			      y->context ? y->context : "");
-}
-
 /* The next event; errors are reported. */
 static int next(struct parser *p, yaml_event_t *event)
 {
-	if (yaml_parser_parse(&p->yaml, event))
-		return 0;
-	if (p->yaml.error == YAML_MEMORY_ERROR)
-		return -ENOMEM;
-	syntax_error(p);
-	return -EINVAL;
+	if (!yaml_parser_parse(&p->yaml, event)) {
+		if (p->yaml.error == YAML_MEMORY_ERROR)
+			return -ENOMEM;
+		syntax_explain(&p->syntax, p->file, p->report);
+		return -EINVAL;
+	}
+	if (event->type == YAML_SCALAR_EVENT) {
+		p->syntax.quoted = event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+				   event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+		p->syntax.start = event->start_mark;
+		p->syntax.end = event->end_mark;
+	}
+	return 0;
 }
 
 static struct pb_yaml *node_new(struct parser *p, enum pb_yaml_type type, yaml_mark_t mark)
@@ -85,36 +77,53 @@ static struct pb_yaml *nodes_free(struct pb_yaml *node)
 
 static int parse_node(struct parser *p, yaml_event_t *event, struct pb_yaml **ret);
 
-/* A value or a key. */
-static int check_scalar(struct parser *p, const yaml_event_t *event)
+static const char *mark_error(bool anchor)
 {
-	if (event->data.scalar.anchor || event->data.scalar.tag) {
-		error_at(p, event->start_mark, "an anchor or tag, expected a plain value");
-		return -EINVAL;
-	}
-	if (strlen((const char *)event->data.scalar.value) != event->data.scalar.length) {
+	return anchor ? "an anchor, expected the value in quotes if its '&' belongs to it"
+		      : "a tag, expected the value in quotes if its '!' belongs to it";
+}
+
+/*
+ * A value or a key. What is wrong with it is told, and reading goes on behind it: an error that
+ * stands at a place is the only one there (pb_yaml_told()).
+ */
+static void check_scalar(struct parser *p, const yaml_event_t *event, bool is_key)
+{
+	const char *text = (const char *)event->data.scalar.value, *foreign = NULL;
+
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+		foreign = syntax_foreign(text, is_key);
+	if (foreign)
+		p->syntax.told = event->start_mark.line + 1;
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !*text &&
+	    syntax_is_comment(&p->syntax, event->end_mark))
+		foreign = "'#' begins a comment, expected the value in quotes";
+	if (event->data.scalar.anchor || event->data.scalar.tag)
+		error_at(p, event->start_mark, mark_error(event->data.scalar.anchor));
+	else if (strlen(text) != event->data.scalar.length)
 		error_at(p, event->start_mark, "a NUL character, expected text");
-		return -EINVAL;
-	}
-	return 0;
+	else if (foreign)
+		error_at(p, event->start_mark, foreign);
 }
 
 static int parse_scalar(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
 {
-	struct pb_yaml *node;
-	int r = check_scalar(p, event);
+	bool alias = event->type == YAML_ALIAS_EVENT;
+	struct pb_yaml *node = node_new(p, PB_YAML_SCALAR, event->start_mark);
 
-	if (r < 0)
-		return r;
-	node = node_new(p, PB_YAML_SCALAR, event->start_mark);
 	if (!node)
 		return -ENOMEM;
-	node->text = strdup((const char *)event->data.scalar.value);
+	node->text = strdup(alias ? "" : (const char *)event->data.scalar.value);
 	if (!node->text) {
 		nodes_free(node);
 		return -ENOMEM;
 	}
-	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	if (alias)
+		error_at(p, event->start_mark,
+			 "an alias, expected the value in quotes if its '*' belongs to it");
+	else
+		check_scalar(p, event, false);
+	node->quoted = !alias && event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	*ret = node;
 	return 0;
 }
@@ -151,17 +160,22 @@ static void keep_key(void *key)
 	(void)key; /* its node has it */
 }
 
-/* @keys: those before it, as a tree of tsearch(3), so that many of them take no time. */
+/*
+ * @keys: those before it, as a tree of tsearch(3), so that many of them take no time.
+ * @ret: the key; what stands twice is told and kept under no name.
+ */
 static int take_key(struct parser *p, void **keys, const yaml_event_t *event, char **ret)
 {
 	const char *text = (const char *)event->data.scalar.value;
 	yaml_mark_t mark = event->start_mark;
 
+	check_scalar(p, event, true);
 	if (tfind(text, keys, by_text)) {
 		pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
 			      (unsigned int)mark.column + 1, "key '%s' stands twice, expected once",
 			      text);
-		return -EINVAL;
+		*ret = strdup("");
+		return *ret ? 0 : -ENOMEM;
 	}
 	*ret = strdup(text);
 	if (*ret && tsearch(*ret, keys, by_text))
@@ -182,9 +196,7 @@ static int parse_key(struct parser *p, void **keys, char **ret_key, yaml_mark_t 
 	*ret_key = NULL;
 	*ret_mark = event.start_mark;
 	if (event.type == YAML_SCALAR_EVENT) {
-		r = check_scalar(p, &event);
-		if (r == 0)
-			r = take_key(p, keys, &event, ret_key);
+		r = take_key(p, keys, &event, ret_key);
 	} else if (event.type != YAML_MAPPING_END_EVENT) {
 		error_at(p, event.start_mark, "a key that is no word, expected 'key: value'");
 		r = -EINVAL;
@@ -234,14 +246,13 @@ static int parse_mapping(struct parser *p, struct pb_yaml *parent)
 static int parse_collection(struct parser *p, const yaml_event_t *event, struct pb_yaml **ret)
 {
 	bool mapping = event->type == YAML_MAPPING_START_EVENT;
-	bool marked = mapping ? event->data.mapping_start.anchor || event->data.mapping_start.tag
-			      : event->data.sequence_start.anchor || event->data.sequence_start.tag;
+	bool anchor =
+		mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+	bool tag = mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag;
 	int r;
 
-	if (marked) {
-		error_at(p, event->start_mark, "an anchor or tag, expected the thing itself");
-		return -EINVAL;
-	}
+	if (anchor || tag)
+		error_at(p, event->start_mark, mark_error(anchor));
 	if (p->depth >= DEPTH_MAX) {
 		error_at(p, event->start_mark, "nested too deep, expected at most 32 levels");
 		return -EINVAL;
@@ -249,6 +260,7 @@ static int parse_collection(struct parser *p, const yaml_event_t *event, struct 
 	*ret = node_new(p, mapping ? PB_YAML_MAPPING : PB_YAML_SEQUENCE, event->start_mark);
 	if (!*ret)
 		return -ENOMEM;
+	(*ret)->flow = mapping && event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
 	p->depth++;
 	r = mapping ? parse_mapping(p, *ret) : parse_sequence(p, *ret);
 	p->depth--;
@@ -258,12 +270,9 @@ static int parse_collection(struct parser *p, const yaml_event_t *event, struct 
 /* The node that starts with @event. What was made stands in @ret, also after an error. */
 static int parse_node(struct parser *p, yaml_event_t *event, struct pb_yaml **ret)
 {
-	if (event->type == YAML_SCALAR_EVENT)
-		return parse_scalar(p, event, ret);
 	if (event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT)
 		return parse_collection(p, event, ret);
-	error_at(p, event->start_mark, "an alias, expected the thing itself");
-	return -EINVAL;
+	return parse_scalar(p, event, ret);
 }
 
 /* The stream: start, one document with one node, end. */
@@ -297,7 +306,9 @@ int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size
 		  struct pb_report *report)
 {
 	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
-	struct parser parser = {.report = report};
+	struct parser parser = {.report = report,
+				.syntax = {.yaml = &parser.yaml, .text = text, .len = len}};
+	size_t before = report->count;
 	char *name;
 	int r;
 
@@ -317,7 +328,9 @@ int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size
 	r = parse_stream(&parser, &root);
 	yaml_parser_delete(&parser.yaml);
 	if (r == 0 && !root) {
-		pb_report_add(report, file, 1, 1, "nothing in it, expected a mapping");
+		pb_report_add(report, file, 1, 1, "nothing in it, expected a mapping%s%s",
+			      report->sample ? "; a sample: " : "",
+			      report->sample ? report->sample : "");
 		r = -EINVAL;
 	}
 	if (r < 0) {
@@ -328,7 +341,7 @@ int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size
 	}
 	*ret = root;
 	root = NULL;
-	return 0;
+	return report->count > before ? -EINVAL : 0;
 }
 
 int pb_yaml_load(struct pb_yaml **ret, const char *path, struct pb_report *report)

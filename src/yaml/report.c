@@ -62,5 +62,5 @@ void pb_report_clear(struct pb_report *report)
 	for (size_t i = 0; i < report->told; i++)
 		free(report->lines[i]);
 	free(report->lines);
-	*report = (struct pb_report){0};
+	*report = (struct pb_report){.elsewhere = report->elsewhere, .sample = report->sample};
 }

@@ -26,7 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pb_report report = {0};
 	int r = pb_yaml_parse(&root, "fuzz", (const char *)data, size, &report);
 
-	if (r == 0 ? !root || report.count || walk(root) == 0 : root || !report.count)
+	if (r == 0 ? !root || report.count : !report.count)
+		abort();
+	if (root && walk(root) == 0)
 		abort();
 	pb_report_clear(&report);
 	return 0;
