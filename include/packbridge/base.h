@@ -141,6 +141,11 @@ const char *pb_nearest(const char *word, const char *const *words);
  */
 int pb_file_read(const char *path, size_t max, char **ret, size_t *ret_len, char *why,
 		 size_t why_cap);
+/**
+ * Writes the one name of a file that may have several: without links, "." and "//". What is not
+ * there keeps its last part.
+ */
+void pb_path_canonical(const char *path, char *out, size_t cap);
 
 /* ---- text of others ---- */
 

@@ -52,6 +52,8 @@ struct pb_maps;
 int pb_maps_new(struct pb_maps **ret, const char *const *dirs);
 struct pb_maps *pb_maps_free(struct pb_maps *maps);
 PB_DEFINE_FREEP(struct pb_maps, pb_maps_free)
+/** Writes the folders that are looked in, "A, B, C". */
+void pb_maps_dirs(const struct pb_maps *maps, char *out, size_t cap);
 /** Names of all maps in the folders, sorted, ended by NULL; free with pb_maps_names_free(). */
 int pb_maps_names(struct pb_maps *maps, char ***ret);
 char **pb_maps_names_free(char **names);
@@ -72,7 +74,8 @@ struct pb_descriptors {
 struct pb_descriptors pb_bridge_descriptors(const struct pb_config *config);
 
 /**
- * Checks what the configuration alone cannot know: links, codecs, maps, scopes, addresses.
+ * Checks what the configuration alone cannot know: links, codecs, maps, scopes, addresses, and what
+ * cannot be there at a time. What pb_config_read() left empty is passed over.
  * @return 0, or -EINVAL with every error in @report.
  */
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report);

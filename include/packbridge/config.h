@@ -155,6 +155,11 @@ struct pb_config {
 int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *report);
 int pb_config_parse(struct pb_config **ret, const char *file, const char *text, size_t len,
 		    struct pb_report *report);
+/**
+ * The same, but with mistakes @ret is what could be read, for pb_bridge_check() to find more of
+ * them in the same run, and for nothing else: what is wrong or missing is 0 or "". NULL: nothing.
+ */
+int pb_config_read(struct pb_config **ret, const char *path, struct pb_report *report);
 struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 

@@ -78,6 +78,14 @@ struct pb_link_type {
 	 */
 	int (*create)(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
 		      size_t why_cap);
+	/**
+	 * Writes what is one text for one device, however @address, which create() let pass, spells
+	 * it; "": nothing, any number may be there. For two packs that are one. May look at files,
+	 * asks nobody.
+	 */
+	void (*identity)(const char *address, char *out, size_t cap);
+	/** @return name of the protocol that is spoken there; NULL: not known. May be NULL. */
+	const char *(*speaks)(const char *address);
 	/** Starts connecting. @return 0: up or down will follow; -EALREADY when not closed. */
 	int (*open)(struct pb_link *link);
 	/** Ends at once; no event follows. May be called at any time, from a handler too. */
@@ -112,6 +120,8 @@ struct pb_link {
 };
 
 struct pb_link *pb_link_free(struct pb_link *link);
+
+enum { PB_LINK_IDENTITY = 512 /**< room for an identity */ };
 
 extern const struct pb_link_type pb_link_tcp;
 extern const struct pb_link_type pb_link_ble;

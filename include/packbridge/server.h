@@ -91,6 +91,8 @@ int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_con
 int pb_server_allow_check(const char *network, char *why, size_t why_cap);
 /** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
 int pb_server_tcp_check(const char *address, char *why, size_t why_cap);
+/** @return whether two listeners at these addresses can't be there at a time; wrong ones: false. */
+bool pb_server_tcp_overlap(const char *one, const char *other);
 struct pb_server *pb_server_free(struct pb_server *server);
 PB_DEFINE_FREEP(struct pb_server, pb_server_free)
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,4 +112,23 @@ int pb_file_read(const char *path, size_t max, char **ret, size_t *ret_len, char
 	else
 		snprintf(why, why_cap, "has more than %zu bytes", max);
 	return r < 0 ? r : -EFBIG;
+}
+
+void pb_path_canonical(const char *path, char *out, size_t cap)
+{
+	char folder[PATH_MAX], *real = realpath(path, NULL);
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	if (!real) { /* the last part may be missing */
+		snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 1,
+			 slash ? path : ".");
+		real = realpath(folder, NULL);
+		if (real)
+			snprintf(out, cap, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+		else
+			snprintf(out, cap, "%s", path);
+	} else {
+		snprintf(out, cap, "%s", real);
+	}
+	free(real);
 }

@@ -30,6 +30,50 @@ static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap
 	pb_maps_names_free(names);
 }
 
+/* The program runs without its own: told once, not for each unit. */
+static bool has_maps(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
+{
+	char **names = NULL, dirs[600], text[800];
+	bool none = pb_maps_names(maps, &names) == 0 && !names[0];
+
+	pb_maps_names_free(names);
+	if (!none)
+		return true;
+	pb_maps_dirs(maps, dirs, sizeof(dirs));
+	snprintf(text, sizeof(text),
+		 "no maps in %s, expected those of the program: install it wholly, or set "
+		 "PACKBRIDGE_MAPS to the folder that has packbridge.yaml of its maps",
+		 dirs);
+	mark_error(report, config, (struct pb_mark){0}, text);
+	return false;
+}
+
+/*
+ * Loads a map. That it has no such option ("packbridge+lowfirst") is a mistake of the
+ * configuration, not of the map's file.
+ */
+static int get_map(const struct pb_config *config, struct pb_mark mark, const char *name,
+		   struct pb_maps *maps, const struct pb_map **ret, struct pb_report *report)
+{
+	struct pb_report of_options = {0};
+	char base[PB_CONFIG_MAP];
+	int r;
+
+	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "+"), name);
+	r = pb_maps_get(maps, base, ret, report);
+	if (r < 0 || strcmp(base, name) == 0)
+		return r;
+	r = pb_maps_get(maps, name, ret, &of_options);
+	for (size_t i = 0; i < of_options.told; i++) {
+		const char *text = strstr(of_options.lines[i], ": ");
+
+		mark_error(report, config, mark, text ? text + 2 : of_options.lines[i]);
+	}
+	pb_report_clear(&of_options);
+	return r;
+}
+
+/* @maps: NULL when there are none */
 static void check_map(const struct pb_config *config, struct pb_mark mark, const char *name,
 		      enum pb_scope scope, struct pb_maps *maps, struct pb_report *report)
 {
@@ -39,9 +83,9 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	char text[160];
 	int r;
 
-	if (pb_report_is_full(report))
+	if (pb_report_is_full(report) || !*name || !maps)
 		return;
-	r = pb_maps_get(maps, name, &map, report);
+	r = get_map(config, mark, name, maps, &map, report);
 	if (r == -ENOENT) {
 		no_map(maps, name, text, sizeof(text));
 		mark_error(report, config, mark, text);
@@ -58,17 +102,37 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	}
 }
 
-static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
-		       struct pb_maps *maps, struct pb_report *report)
+static void check_link(const struct pb_config *config, const struct pb_pack_config *pack,
+		       struct pb_report *report)
 {
 	struct pb_link_setup setup = {0};
 	const struct pb_link_type *type;
+	const char *speaks;
 	char why[512];
 
 	type = pb_link_find(pack->link, &setup.address, why, sizeof(why));
-	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0)
+	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0) {
 		mark_error(report, config, pack->link_mark, why);
-	if (pb_protocol_check(pack->protocol, why, sizeof(why)) < 0)
+		return;
+	}
+	speaks = type->speaks ? type->speaks(setup.address) : NULL;
+	if (!speaks || strcmp(speaks, pack->protocol) == 0 ||
+	    strcmp(pack->protocol, PB_PROTOCOL_AUTO) == 0 || !pb_codec_find(pack->protocol))
+		return;
+	snprintf(why, sizeof(why),
+		 "protocol '%s' on %s, expected protocol: %s, which is spoken there",
+		 pack->protocol, pack->link, speaks);
+	mark_error(report, config, pack->protocol_mark, why);
+}
+
+static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
+		       struct pb_maps *maps, struct pb_report *report)
+{
+	char why[512];
+
+	if (*pack->link)
+		check_link(config, pack, report);
+	if (*pack->protocol && pb_protocol_check(pack->protocol, why, sizeof(why)) < 0)
 		mark_error(report, config, pack->protocol_mark, why);
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
 }
@@ -78,7 +142,7 @@ static void check_listen(const struct pb_config *config, const struct pb_listen_
 {
 	char why[512];
 
-	if (listener_check(listen, why, sizeof(why)) < 0)
+	if (*listen->address && listener_check(listen, why, sizeof(why)) < 0)
 		mark_error(report, config, listen->mark, why);
 	for (size_t i = 0; i < listen->allow_count; i++)
 		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
@@ -97,12 +161,6 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 	for (int i = 0; i < PB_SOCKETS; i++)
 		if (sockets[i].fixed && pb_control_check(sockets[i].path, why, sizeof(why)) < 0)
 			mark_error(report, config, sockets[i].mark, why);
-	if (strcmp(sockets[PB_SOCKET_CONTROL].path, sockets[PB_SOCKET_STATUS].path) != 0)
-		return;
-	mark_error(report, config,
-		   sockets[PB_SOCKET_STATUS].fixed ? sockets[PB_SOCKET_STATUS].mark
-						   : sockets[PB_SOCKET_CONTROL].mark,
-		   "control and status are one path, expected two sockets");
 }
 
 static void check_http(const struct pb_config *config, struct pb_report *report)
@@ -124,6 +182,8 @@ static void check_http(const struct pb_config *config, struct pb_report *report)
 
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
 {
+	if (!has_maps(config, maps, report))
+		maps = NULL;
 	for (size_t i = 0; i < config->pack_count; i++)
 		check_pack(config, &config->packs[i], maps, report);
 	for (size_t i = 0; i < config->bank_count; i++)
@@ -134,5 +194,7 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 		check_listen(config, &config->listens[i], maps, report);
 	check_sockets(config, report);
 	check_http(config, report);
+	if (check_conflicts(config, report) < 0)
+		return -ENOMEM;
 	return report->count ? -EINVAL : 0;
 }

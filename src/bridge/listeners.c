@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "listeners.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,17 @@ static void socket_config(const struct pb_listen_config *listen, struct pb_serve
 
 int listener_check(const struct pb_listen_config *listen, char *why, size_t why_cap)
 {
+	const char *at = strrchr(listen->address, '@'); /* as links are written */
 	struct pb_line_config config;
 
 	if (listen->kind != PB_LISTEN_RTU)
 		return pb_server_tcp_check(listen->address, why, why_cap);
+	if (at && isdigit((unsigned char)at[1])) {
+		snprintf(why, why_cap, "'%s', expected the device alone: rtu: %.*s, and baud: %.*s",
+			 listen->address, (int)(at - listen->address), listen->address,
+			 (int)strspn(at + 1, "0123456789"), at + 1);
+		return -EINVAL;
+	}
 	line_config(listen, &config);
 	return pb_serial_check(&config.serial, why, why_cap);
 }

@@ -29,6 +29,12 @@ struct listeners_setup {
 int listener_check(const struct pb_listen_config *listen, char *why, size_t why_cap);
 
 /**
+ * Whether packs, listeners, the page and the sockets can be there at a time.
+ * @return 0, also with errors in @report; -ENOMEM.
+ */
+int check_conflicts(const struct pb_config *config, struct pb_report *report);
+
+/**
  * Opens the sockets that @before does not have (NULL: all). Serial lines are opened by
  * listeners_take(), when those of @before have been closed.
  * @return 0; negative with every error in @report.

@@ -72,6 +72,15 @@ struct pb_maps *pb_maps_free(struct pb_maps *maps)
 	return NULL;
 }
 
+void pb_maps_dirs(const struct pb_maps *maps, char *out, size_t cap)
+{
+	size_t at = 0;
+
+	*out = '\0';
+	for (char **dir = maps->dirs; *dir && at < cap; dir++)
+		at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "", *dir);
+}
+
 /* A map's name is a file name, so nothing in it may lead out of the folder. */
 static bool good_name(const char *name)
 {

@@ -52,10 +52,29 @@ void pb_session_protocol(struct pb_session_config *config, const char *protocol)
 	config->others = open ? pb_codecs : NULL;
 }
 
+/* What is meant by an address without its kind, "" when that can't be told. */
+static void guess(const char *link, char *out, size_t cap)
+{
+	struct pb_link_setup setup = {.address = link};
+	char why[512];
+
+	*out = '\0';
+	if (pb_link_ble.create(NULL, &setup, why, sizeof(why)) == 0)
+		snprintf(out, cap, "ble:%s", link);
+	else if (strncmp(link, "/dev/", 5) == 0)
+		snprintf(out, cap, "serial:%s%s", link, strchr(link, '@') ? "" : "@9600");
+	else if (pb_link_sim.create(NULL, &setup, why, sizeof(why)) == 0)
+		snprintf(out, cap, "sim:%s", link);
+	else if (strspn(link, "0123456789.") == strcspn(link, ":") &&
+		 pb_link_tcp.create(NULL, &setup, why, sizeof(why)) == 0)
+		snprintf(out, cap, "tcp:%s", link);
+}
+
 const struct pb_link_type *pb_link_find(const char *link, const char **ret_address, char *why,
 					size_t why_cap)
 {
 	size_t len = strcspn(link, ":");
+	char meant[300];
 	int at;
 
 	for (const struct pb_link_type *const *type = pb_links; link[len] && *type; type++) {
@@ -65,6 +84,12 @@ const struct pb_link_type *pb_link_find(const char *link, const char **ret_addre
 		}
 	}
 
+	guess(link, meant, sizeof(meant));
+	if (*meant) {
+		snprintf(why, why_cap, "link '%s' is of no known kind, expected %s perhaps", link,
+			 meant);
+		return NULL;
+	}
 	at = snprintf(why, why_cap, "link '%s' is of no known kind, expected", link);
 	for (const struct pb_link_type *const *type = pb_links; *type; type++)
 		if (at > 0 && (size_t)at < why_cap)

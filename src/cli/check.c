@@ -8,21 +8,22 @@
 #include "packbridge/yaml.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char help[] =
-	"Usage: packbridge check [-c FILE] [--probe]\n"
+	"Usage: packbridge check [FILE] [--probe]\n"
 	"Checks a configuration and the maps that it names. Prints every error as\n"
-	"file:line:col: what, expected what; without errors, the units and listeners that result,\n"
-	"and what limits each pack's charge and discharge current. Maps that nothing shows are\n"
-	"checked, too.\n"
+	"file:line:col: what, expected what (behind a line that is no YAML, nothing can be read);\n"
+	"without errors, the units and listeners that result, and what limits each pack's charge\n"
+	"and discharge current. Maps that nothing shows are checked, too.\n"
 	"Nothing is opened or contacted, but with --probe: then each pack is connected to, for up "
 	"to\n"
 	"a minute, and what it speaks and says is shown, or what to do. A running daemon holds "
 	"its\n"
 	"packs, so stop it before. Packs without a reading give status 1.\n\n"
-	"  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
+	"  -c, --config FILE  the same as FILE (default " PB_CONFIG_FILE ")\n"
 	"  -p, --probe        connect to the packs\n"
 	"  -h, --help         this text\n";
 
@@ -201,21 +202,27 @@ int pb_cli_check(int argc, char **argv)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
 	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
-	const char *file = PB_CONFIG_FILE;
+	const char *given = NULL, *file;
 	bool probe = false;
 	char text[256];
 	const struct option_row rows[] = {
-		{"config", 'c', OPTION_TEXT, &file, 0, 0},
+		{"config", 'c', OPTION_TEXT, &given, 0, 0},
 		{"probe", 'p', OPTION_FLAG, &probe, 0, 0},
 		{0},
 	};
-	int status = pb_cli_options(argc, argv, rows, help, "");
+	int status = pb_cli_options(argc, argv, rows, help, "[FILE]");
+
+	int loaded;
 
 	if (status >= 0)
 		return status;
-	if (pb_cli_config_load(file, &config, &maps) < 0)
-		return 1;
-	if (check_maps(maps) < 0)
+	if (optind < argc && given) {
+		fprintf(stderr, "packbridge check: FILE and --config, expected one of them\n");
+		return 2;
+	}
+	file = optind < argc ? argv[optind] : given ? given : PB_CONFIG_FILE;
+	loaded = pb_cli_config_load(file, &config, &maps);
+	if ((maps && check_maps(maps) < 0) || loaded < 0)
 		return 1;
 	print_units(config);
 	for (size_t i = 0; i < config->listen_count; i++)

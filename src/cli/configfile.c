@@ -31,22 +31,22 @@ int pb_cli_config_read(const char *file, struct pb_config **ret_config, struct p
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
 	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
-	int r = pb_cli_maps(&maps);
+	int r = pb_cli_maps(&maps), checked = 0;
 
 	if (r >= 0)
-		r = pb_config_load(&config, file, report);
-	if (r >= 0)
-		r = pb_bridge_check(config, maps, report);
-	if (r < 0) {
-		if (report->count == 0)
-			pb_report_add(report, file, 0, 0, "%s", strerror(-r));
-		return r;
+		r = pb_config_read(&config, file, report);
+	if (config) /* all mistakes in one run */
+		checked = pb_bridge_check(config, maps, report);
+	r = r < 0 ? r : checked;
+	if (r < 0 && report->count == 0)
+		pb_report_add(report, file, 0, 0, "%s", strerror(-r));
+	if (r >= 0) {
+		*ret_config = config;
+		config = NULL;
 	}
-	*ret_config = config;
 	*ret_maps = maps;
-	config = NULL;
 	maps = NULL;
-	return 0;
+	return r;
 }
 
 int pb_cli_config_load(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps)

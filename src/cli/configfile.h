@@ -14,7 +14,8 @@ int pb_cli_config_options(int argc, char **argv, const char *help, const char **
 
 /**
  * Loads a configuration and the maps that it names, and checks all of it.
- * @return 0; negative with the errors in @report.
+ * @ret_maps: also after an error, when they are not NULL; @ret_config: not then.
+ * @return 0; negative with all the errors in @report.
  */
 int pb_cli_config_read(const char *file, struct pb_config **ret_config, struct pb_maps **ret_maps,
 		       struct pb_report *report);

@@ -22,7 +22,9 @@ int pb_cli_run(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (pb_cli_config_load(daemon.file, &daemon.config, &daemon.maps) < 0)
+	if (pb_cli_config_load(daemon.file, &daemon.config, &daemon.maps) < 0) {
+		pb_maps_free(daemon.maps);
 		return 1;
+	}
 	return pb_cli_serve(&daemon);
 }

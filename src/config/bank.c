@@ -64,20 +64,21 @@ static void check_unique(const struct pb_config *config, size_t count, const str
 {
 	const struct pb_bank_config *bank = &config->banks[count];
 
+	/* what is missing or wrong is told */
 	for (size_t i = 0; i < config->pack_count; i++) {
 		const struct pb_pack_config *pack = &config->packs[i];
 
-		if (strcmp(pack->name, bank->name) == 0)
+		if (*bank->name && strcmp(pack->name, bank->name) == 0)
 			taken(node, "name", "pack", pack->name, report);
-		if (pack->unit == bank->unit)
+		if (bank->unit && pack->unit == bank->unit)
 			taken(node, "unit", "pack", pack->name, report);
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct pb_bank_config *other = &config->banks[i];
 
-		if (strcmp(other->name, bank->name) == 0)
+		if (*bank->name && strcmp(other->name, bank->name) == 0)
 			taken(node, "name", "bank", other->name, report);
-		if (other->unit == bank->unit)
+		if (bank->unit && other->unit == bank->unit)
 			taken(node, "unit", "bank", other->name, report);
 	}
 }
@@ -140,7 +141,8 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 	struct pb_bank_config *bank = &config->banks[index];
 	struct bank source = {.missing = MISSING_USUAL};
 
-	if (pb_yaml_fill(node, rows, &source, report) < 0)
+	pb_yaml_fill(node, rows, &source, report);
+	if (node->type != PB_YAML_MAPPING)
 		return;
 	*bank = source.config;
 	bank->setup.topology = (enum pb_topology)source.topology;
@@ -152,13 +154,15 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 		pb_yaml_error(report, pb_yaml_at(node, "missing"),
 			      "missing 'exclude' in series, expected fault: without one of its "
 			      "packs, nobody knows a string's voltage");
-	if (!config_good_name(bank->name))
+	if (*bank->name && !config_good_name(bank->name))
 		pb_yaml_error(report, pb_yaml_at(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", bank->name);
 	check_unique(config, index, node, report);
-	read_members(config, bank, source.packs, report);
+	if (source.packs)
+		read_members(config, bank, source.packs, report);
 	usual_alarms(&bank->alarms, alarms);
 	config_read_alarms(&bank->alarms, source.alarms, report);
+	config_check_alarms(&bank->alarms, bank->name, source.alarms, alarms, report);
 	bank->map_mark = config_mark(node, "map");
 }
 

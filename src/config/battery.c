@@ -105,7 +105,10 @@ static void read_curve(struct pb_curve *curve, const struct pb_yaml *node, int64
 		int64_t at = 0, permille = 0;
 
 		if (item->type != PB_YAML_SEQUENCE || pb_yaml_count(item) != 2) {
-			pb_yaml_error(report, item, "a point, expected two numbers: [at, %%]");
+			pb_yaml_error(report, item, "a point, expected two numbers: [at, %%]%s",
+				      item->type == PB_YAML_SEQUENCE && pb_yaml_count(item) > 2
+					      ? ", with decimal points"
+					      : "");
 			continue;
 		}
 		pb_yaml_decimal(item->child, node->key, factor, min, max, &at, report);
@@ -136,12 +139,40 @@ void config_read_limits(struct pb_limit_setup *setup, const struct pb_yaml *node
 		   150000, report);
 	read_curve(&s->charge_by_soc, limits.charge_by_soc, 10, 0, 1000, report);
 	read_curve(&s->discharge_by_soc, limits.discharge_by_soc, 10, 0, 1000, report);
-	if (s->empty_mv >= s->float_mv || s->float_mv > s->absorption_mv)
-		pb_yaml_error(report, node,
-			      "empty_v %d mV, float_v %d mV, absorption_v %d mV, expected them in "
-			      "rising order",
-			      s->empty_mv, s->float_mv, s->absorption_mv);
 	*setup = *s;
+}
+
+/*
+ * Where a value of one of @keys was given, the battery's own first; where errors stand when values
+ * do not fit together. @return NULL: nowhere
+ */
+static const struct pb_yaml *given(const struct pb_yaml *own, const struct pb_yaml *all,
+				   const char *const *keys)
+{
+	const struct pb_yaml *node = NULL;
+
+	for (const char *const *key = keys; !node && *key; key++)
+		node = pb_yaml_get(own, *key);
+	for (const char *const *key = keys; !node && *key; key++)
+		node = pb_yaml_get(all, *key);
+	return node;
+}
+
+void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml *own,
+			 const struct pb_yaml *all, struct pb_report *report)
+{
+	static const char *const keys[] = {"absorption_v", "float_v", "empty_v", NULL};
+	const struct pb_limit_setup *s = &pack->limits;
+	const struct pb_yaml *node = given(own, all, keys);
+
+	if (!node || (s->empty_mv < s->float_mv && s->float_mv <= s->absorption_mv))
+		return;
+	pb_yaml_error(
+		report, node,
+		"empty_v %d mV, float_v %d mV, absorption_v %d mV of pack '%s' (%s), expected "
+		"them in rising order",
+		s->empty_mv, s->float_mv, s->absorption_mv, pack->name,
+		pb_chemistry_names[pack->chemistry]);
 }
 
 /* ---- alarms ---- */
@@ -210,14 +241,21 @@ static void read_rule(struct pb_alarm_rule *rule, const struct kind *kind,
 		      const struct pb_yaml *node, struct pb_report *report)
 {
 	struct rule source = {.delay_s = rule->delay_s};
+	bool good;
 	int64_t back;
 
 	if (is_off(node)) {
 		*rule = (struct pb_alarm_rule){0};
 		return;
 	}
-	if (pb_yaml_fill(node, rule_rows, &source, report) < 0)
+	if (node->type == PB_YAML_SCALAR) {
+		pb_yaml_error(report, node,
+			      "%s '%s', expected off, or a warning and an alarm: {warning: ..., "
+			      "alarm: ...}",
+			      node->key, node->text);
 		return;
+	}
+	good = pb_yaml_fill(node, rule_rows, &source, report) == 0;
 	if (rule->per_cell && (source.warning || source.alarm || source.hysteresis))
 		*rule = (struct pb_alarm_rule){
 			0}; /* the preset is of cells, this is of the whole */
@@ -227,19 +265,24 @@ static void read_rule(struct pb_alarm_rule *rule, const struct kind *kind,
 	if (source.hysteresis && pb_yaml_decimal(source.hysteresis, "hysteresis", kind->factor, 0,
 						 kind->max, &back, report) == 0)
 		rule->hysteresis = (int32_t)back;
-	if (!rule->has_warning && !rule->has_alarm && !source.warning && !source.alarm)
+	if (good && !rule->has_warning && !rule->has_alarm && !source.warning && !source.alarm)
 		pb_yaml_error(report, node,
 			      "neither a warning nor an alarm, expected one of them, or off");
-	if (rule->has_warning && rule->has_alarm &&
-	    (kind->falls ? rule->alarm > rule->warning : rule->alarm < rule->warning))
-		pb_yaml_error(report, node, "the alarm comes before the warning, expected it %s",
-			      kind->falls ? "below" : "above");
 }
 
 struct alarms {
 	bool latch;
 	const struct pb_yaml *kinds[PB_ALARM_COUNT];
 };
+
+bool config_is_alarm(const char *key)
+{
+	int i = 0;
+
+	while (i < PB_ALARM_COUNT && strcmp(pb_alarm_name((enum pb_alarm)i), key) != 0)
+		i++;
+	return i < PB_ALARM_COUNT || strcmp(key, "latch") == 0;
+}
 
 void config_read_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *node,
 			struct pb_report *report)
@@ -260,10 +303,30 @@ void config_read_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *node
 			.size = sizeof(node),
 			.doc = kinds[i].doc,
 		};
-	if (pb_yaml_fill(node, rows, &alarms, report) < 0)
-		return;
+	pb_yaml_fill(node, rows, &alarms, report); /* and the alarms all the same */
 	setup->latch = alarms.latch;
 	for (int i = 0; i < PB_ALARM_COUNT; i++)
 		if (alarms.kinds[i])
 			read_rule(&setup->rules[i], &kinds[i], alarms.kinds[i], report);
+}
+
+void config_check_alarms(const struct pb_alarm_setup *setup, const char *name,
+			 const struct pb_yaml *own, const struct pb_yaml *all,
+			 struct pb_report *report)
+{
+	static const char *const levels[] = {"alarm", "warning", NULL};
+
+	for (int i = 0; i < PB_ALARM_COUNT; i++) {
+		const char *kind = pb_alarm_name((enum pb_alarm)i);
+		const struct pb_alarm_rule *rule = &setup->rules[i];
+		const struct pb_yaml *node =
+			given(pb_yaml_get(own, kind), pb_yaml_get(all, kind), levels);
+
+		if (node && rule->has_warning && rule->has_alarm &&
+		    (kinds[i].falls ? rule->alarm > rule->warning : rule->alarm < rule->warning))
+			pb_yaml_error(
+				report, node,
+				"the alarm %s of '%s' comes before the warning, expected it %s",
+				kind, name, kinds[i].falls ? "below" : "above");
+	}
 }

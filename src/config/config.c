@@ -9,6 +9,7 @@
 enum {
 	STALE_POLLS = 3,
 	STALE_LEAST_S = 15,
+	POLL_REQUESTS = 2, /* of the codecs that ask least */
 	PASSWORD_MAX = 6,
 	PASSWORD_FILE_MAX = 4096,
 	ADAPTERS_MAX = 64,
@@ -210,25 +211,14 @@ static size_t find_same(const struct pb_config *config, size_t count, bool name)
 	const struct pb_pack_config *pack = &config->packs[count];
 	size_t i = 0;
 
+	if (name ? !*pack->name : !pack->unit) /* that is told */
+		return count;
 	for (; i < count; i++) {
 		const struct pb_pack_config *other = &config->packs[i];
 
-		if (!*other->name || !other->unit) /* it has errors of its own */
-			continue;
 		if (name ? strcmp(other->name, pack->name) == 0 : other->unit == pack->unit)
 			break;
 	}
-	return i;
-}
-
-/* A pack talks to one of us at a time; simulated ones come as often as asked for. */
-static size_t find_same_link(const struct pb_config *config, size_t count)
-{
-	const struct pb_pack_config *pack = &config->packs[count];
-	size_t i = strncmp(pack->link, "sim:", 4) == 0 ? count : 0;
-
-	while (i < count && strcmp(config->packs[i].link, pack->link) != 0)
-		i++;
 	return i;
 }
 
@@ -238,7 +228,6 @@ static void check_unique(const struct pb_config *config, size_t count, const str
 {
 	const struct pb_pack_config *pack = &config->packs[count];
 	size_t name = find_same(config, count, true), unit = find_same(config, count, false);
-	size_t link = find_same_link(config, count);
 
 	if (name < count)
 		pb_yaml_error(report, pb_yaml_at(node, "name"),
@@ -248,10 +237,6 @@ static void check_unique(const struct pb_config *config, size_t count, const str
 		pb_yaml_error(report, pb_yaml_at(node, "unit"),
 			      "unit %d already shows pack '%s', expected another", pack->unit,
 			      config->packs[unit].name);
-	if (link < count)
-		pb_yaml_error(report, pb_yaml_at(node, "link"),
-			      "link '%s' already leads to pack '%s', expected another", pack->link,
-			      config->packs[link].name);
 }
 
 /* Where a pack's password comes from, which is where errors in it stand. */
@@ -330,7 +315,7 @@ static void read_password(struct pb_pack_config *pack, const struct pb_yaml *nod
 		check_password(pack, pack->password, strlen(pack->password), node, report);
 	else if (pack->passkey < 0)
 		return;
-	if (strncmp(pack->link, "ble:", 4) != 0)
+	if (*pack->link && strncmp(pack->link, "ble:", 4) != 0)
 		pb_yaml_error(report,
 			      pack->passkey >= 0 ? pb_yaml_at(node, "passkey")
 						 : password_at(pack, node),
@@ -338,7 +323,8 @@ static void read_password(struct pb_pack_config *pack, const struct pb_yaml *nod
 			      pack->link);
 }
 
-/* What holds for all packs, then what a pack says itself. */
+/* What holds for all packs, then what a pack says itself; and what results, by its own chemistry.
+ */
 static void read_settings(struct pb_pack_config *pack, const struct pack *source,
 			  const struct sections *all, struct pb_report *report)
 {
@@ -351,6 +337,39 @@ static void read_settings(struct pb_pack_config *pack, const struct pack *source
 	pb_report_clear(&said);
 	config_read_limits(&pack->limits, source->limits, report);
 	config_read_alarms(&pack->alarms, source->alarms, report);
+	config_check_limits(pack, source->limits, all->limits, report);
+	config_check_alarms(&pack->alarms, pack->name, source->alarms, all->alarms, report);
+}
+
+/* Whether a value can be built upon: it is not there, so the preset counts, or it is right. */
+static bool is_good(const struct pb_yaml *node, const char *key, const struct pb_report *report)
+{
+	const struct pb_yaml *member = pb_yaml_get(node, key);
+
+	return !member || !pb_yaml_told(report, member);
+}
+
+static void read_times(struct pb_pack_config *pack, const struct pb_yaml *node,
+		       struct pb_report *report)
+{
+	/* a poll is two requests, and the next one keeps its distance, too */
+	if (!pb_yaml_get(node, "gap_ms") && pack->gap_ms > pack->poll_ms / 4)
+		pack->gap_ms = pack->poll_ms / 4;
+	pack->stale_fixed = pack->stale_after_s != 0;
+	if (pack->stale_after_s == 0)
+		pack->stale_after_s = default_stale_s(pack->poll_ms);
+	else if (is_good(node, "poll_ms", report) &&
+		 (uint64_t)pack->stale_after_s * 1000 <= pack->poll_ms)
+		pb_yaml_error(report, pb_yaml_at(node, "stale_after_s"),
+			      "stale_after_s %u, expected more than one poll interval (%u ms)",
+			      pack->stale_after_s, pack->poll_ms);
+	if (is_good(node, "poll_ms", report) && is_good(node, "stale_after_s", report) &&
+	    (uint64_t)pack->gap_ms * POLL_REQUESTS >= (uint64_t)pack->stale_after_s * 1000)
+		pb_yaml_error(
+			report, pb_yaml_at(node, "gap_ms"),
+			"gap_ms %u, expected less than a half of stale_after_s (%u s): a poll is "
+			"two requests, and all readings would be old when they come",
+			pack->gap_ms, pack->stale_after_s);
 }
 
 static void read_pack(struct pb_config *config, size_t index, const struct pb_yaml *node,
@@ -359,34 +378,26 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	struct pb_pack_config *pack = &config->packs[index];
 	struct pack source = {0};
 
-	if (pb_yaml_fill(node, pack_rows, &source, report) < 0)
-		return;
+	pb_yaml_fill(node, pack_rows, &source, report); /* and what it could not fill is left out */
 	*pack = source.config;
-	if (!config_good_name(pack->name))
-		pb_yaml_error(report, pb_yaml_at(node, "name"),
-			      "name '%s', expected only a-z, 0-9 and -", pack->name);
-	read_password(pack, node, report);
-	/* a poll is two requests, and the next one keeps its distance, too */
-	if (!pb_yaml_get(node, "gap_ms") && pack->gap_ms > pack->poll_ms / 4)
-		pack->gap_ms = pack->poll_ms / 4;
-	pack->stale_fixed = pack->stale_after_s != 0;
-	if (pack->stale_after_s == 0)
-		pack->stale_after_s = default_stale_s(pack->poll_ms);
-	else if ((uint64_t)pack->stale_after_s * 1000 <= pack->poll_ms)
-		pb_yaml_error(report, pb_yaml_at(node, "stale_after_s"),
-			      "stale_after_s %u, expected more than one poll interval (%u ms)",
-			      pack->stale_after_s, pack->poll_ms);
 	pack->link_mark = config_mark(node, "link");
 	pack->protocol_mark = config_mark(node, "protocol");
 	pack->map_mark = config_mark(node, "map");
 	pack->unit_mark = config_mark(node, "unit");
+	if (*pack->name && !config_good_name(pack->name))
+		pb_yaml_error(report, pb_yaml_at(node, "name"),
+			      "name '%s', expected only a-z, 0-9 and -", pack->name);
+	if (node->type != PB_YAML_MAPPING)
+		return;
+	read_password(pack, node, report);
+	read_times(pack, node, report);
 	read_settings(pack, &source, all, report);
 	check_unique(config, index, node, report);
 }
 
 /*
  * Errors in what holds for all are told once, however many packs there are; and what has errors is
- * not read again for each of them.
+ * not read again for each of them. Whether the values fit together is a question for each pack.
  */
 static void check_defaults(struct sections *all, struct pb_report *report)
 {
@@ -444,6 +455,9 @@ void config_no_such(const struct pb_yaml *node, const char *what, const char *na
 {
 	const char *near = names && !pb_report_is_full(report) ? pb_nearest(name, names) : NULL;
 
+	for (size_t i = 0; names && names[i]; i++)
+		if (!*names[i]) /* one has no name, which is told: it may be this one */
+			return;
 	pb_yaml_error(report, node, "no %s '%s', expected %s%s%s%s", what, name,
 		      near ? "'" : "one of `", near ? near : what, near ? "'" : "s:`",
 		      near ? " perhaps" : "");
@@ -461,7 +475,7 @@ static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
 		struct pb_adapter_config *adapter = &bluetooth->adapters[index];
 
-		if (pb_yaml_fill(item, adapter_rows, adapter, report) < 0)
+		if (pb_yaml_fill(item, adapter_rows, adapter, report) < 0 && !*adapter->name)
 			continue;
 		for (size_t i = 0; i < index; i++)
 			if (strcmp(bluetooth->adapters[i].name, adapter->name) == 0)
@@ -480,8 +494,7 @@ static int read_bluetooth(struct pb_config *config, const struct pb_yaml *node,
 	struct bluetooth section = {0};
 	int r = 0;
 
-	if (pb_yaml_fill(node ? node : &empty, bluetooth_rows, &section, report) < 0)
-		return 0;
+	pb_yaml_fill(node ? node : &empty, bluetooth_rows, &section, report);
 	config->bluetooth = section.config;
 	if (section.adapters)
 		r = read_adapters(&config->bluetooth, section.adapters, report);
@@ -536,28 +549,101 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 		read_socket(&config->sockets[i], (enum pb_socket)i, sections.sockets.path[i], root);
 	if (r < 0)
 		return r;
-	if (report->count)
-		return -EINVAL;
 	*ret = config;
 	config = NULL;
-	return 0;
+	return report->count ? -EINVAL : 0;
+}
+
+/* ---- keys that stand in the wrong section ---- */
+
+static bool has_key(const struct pb_yaml_row *rows, const char *key)
+{
+	while (rows->key && strcmp(rows->key, key) != 0)
+		rows++;
+	return rows->key;
+}
+
+static void elsewhere(const char *key, char *out, size_t cap)
+{
+	const struct {
+		const struct pb_yaml_row *rows;
+		const char *where;
+	} sections[] = {
+		{pack_rows, "in `packs:`"},
+		{pb_config_bank_rows(), "in `banks:`"},
+		{pb_config_limit_rows(), "in `limits:`"},
+		{pb_config_listen_rows(), "in `listen:`"},
+		{bluetooth_rows, "in `bluetooth:`"},
+		{file_rows, "without an indent"},
+	};
+	size_t at = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < PB_ARRAY_SIZE(sections) && at < cap; i++)
+		if (has_key(sections[i].rows, key))
+			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " or " : "",
+					       sections[i].where);
+	if (at < cap && config_is_alarm(key))
+		snprintf(out + at, cap - at, "%sin `alarms:`", at ? " or " : "");
+}
+
+/* Takes @root, which is NULL after an error that ended reading. @r: of the parser */
+static int read_root(struct pb_config **ret, const char *file, struct pb_yaml *root, int r,
+		     struct pb_report *report)
+{
+	if (root)
+		r = read_file(ret, file, root, report);
+	pb_yaml_free(root);
+	report->elsewhere = NULL;
+	report->sample = NULL;
+	return r;
+}
+
+static void advise(struct pb_report *report)
+{
+	report->elsewhere = elsewhere;
+	report->sample = "/usr/share/doc/packbridge/examples/packbridge.yaml";
+}
+
+int pb_config_read(struct pb_config **ret, const char *path, struct pb_report *report)
+{
+	struct pb_yaml *root = NULL;
+	int r;
+
+	advise(report);
+	r = pb_yaml_load(&root, path, report);
+	return read_root(ret, path, root, r, report);
+}
+
+/* @r: of reading, which may have left something behind */
+static int whole_or_nothing(struct pb_config **ret, struct pb_config *config, int r)
+{
+	if (r < 0)
+		pb_config_free(config);
+	else
+		*ret = config;
+	return r;
 }
 
 int pb_config_parse(struct pb_config **ret, const char *file, const char *text, size_t len,
 		    struct pb_report *report)
 {
-	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
-	int r = pb_yaml_parse(&root, file, text, len, report);
+	struct pb_yaml *root = NULL;
+	struct pb_config *config = NULL;
+	int r;
 
-	return r < 0 ? r : read_file(ret, file, root, report);
+	advise(report);
+	r = pb_yaml_parse(&root, file, text, len, report);
+	r = read_root(&config, file, root, r, report);
+	return whole_or_nothing(ret, config, r);
 }
 
 int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *report)
 {
-	PB_CLEANUP(pb_yaml_freep) struct pb_yaml *root = NULL;
-	int r = pb_yaml_load(&root, path, report);
+	struct pb_config *config = NULL;
+	int r = pb_config_read(&config, path, report);
 
-	return r < 0 ? r : read_file(ret, path, root, report);
+	return whole_or_nothing(ret, config, r);
 }
 
 struct pb_config *pb_config_free(struct pb_config *config)

@@ -49,8 +49,7 @@ int config_read_http(struct pb_config *config, const struct pb_yaml *node, struc
 			snprintf(ret->address, sizeof(ret->address), "%s", node->text);
 		return 0;
 	}
-	if (pb_yaml_fill(node, http_rows, &http, report) < 0)
-		return 0;
+	pb_yaml_fill(node, http_rows, &http, report); /* and its lists all the same */
 	memcpy(ret->address, http.address, sizeof(ret->address));
 	ret->mark = config_mark(node, "address");
 	if (http.hosts)

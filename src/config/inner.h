@@ -44,6 +44,18 @@ void config_read_limits(struct pb_limit_setup *setup, const struct pb_yaml *node
 /** The same for `alarms:`. */
 void config_read_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *node,
 			struct pb_report *report);
+/**
+ * Whether what @own and @all made of the presets of a pack's chemistry fits together. Either may be
+ * NULL; an error stands where the value does that was given last.
+ */
+void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml *own,
+			 const struct pb_yaml *all, struct pb_report *report);
+/** The same for alarms; @name: of the pack or bank. */
+void config_check_alarms(const struct pb_alarm_setup *setup, const char *name,
+			 const struct pb_yaml *own, const struct pb_yaml *all,
+			 struct pb_report *report);
+/** Whether @key is one of `alarms:`. */
+bool config_is_alarm(const char *key);
 
 /** Reads `listen:`, whose units may show the packs of @config. @return 0, -ENOMEM. */
 int config_read_listens(struct pb_config *config, const struct pb_yaml *node,

@@ -110,16 +110,8 @@ const struct pb_yaml_row *pb_config_show_rows(void)
 
 /* ---- what it listens on ---- */
 
-/* Port 0 is a new one each time. */
-static bool free_port(const struct pb_listen_config *listen)
-{
-	const char *colon = strrchr(listen->address, ':');
-
-	return listen->kind != PB_LISTEN_RTU && colon && strcmp(colon, ":0") == 0;
-}
-
-/* @return 0, or -EINVAL when it is not of just one kind */
-static int set_kind(struct listen *listen, const struct pb_yaml *item, struct pb_report *report)
+/* @return how many kinds it is of, which should be one */
+static int set_kind(struct listen *listen, const struct pb_yaml *item)
 {
 	int found = 0;
 
@@ -131,12 +123,7 @@ static int set_kind(struct listen *listen, const struct pb_yaml *item, struct pb
 		memcpy(listen->config.address, listen->address[kind], PB_CONFIG_LINK);
 		listen->config.mark = config_mark(item, kinds[kind]);
 	}
-	if (found == 1)
-		return 0;
-	pb_yaml_error(report, item, "a listener with %s, expected one of tcp, rtu and rtu-over-tcp",
-		      found ? "several of tcp, rtu and rtu-over-tcp"
-			    : "neither tcp nor rtu nor rtu-over-tcp");
-	return -EINVAL;
+	return found;
 }
 
 static void check_keys(const struct pb_listen_config *listen, const struct pb_yaml *item,
@@ -149,23 +136,6 @@ static void check_keys(const struct pb_listen_config *listen, const struct pb_ya
 			pb_yaml_error(report, key, "%s means nothing to %s, expected %s with it",
 				      only[i].key, kinds[listen->kind],
 				      (only[i].kinds & LINES) ? "rtu" : "tcp");
-	}
-}
-
-static void check_twice(const struct pb_config *config, size_t index, const struct pb_yaml *item,
-			struct pb_report *report)
-{
-	const struct pb_listen_config *listen = &config->listens[index];
-	bool line = listen->kind == PB_LISTEN_RTU;
-
-	for (size_t i = 0; i < index; i++) {
-		const struct pb_listen_config *other = &config->listens[i];
-
-		if ((other->kind == PB_LISTEN_RTU) == line && !free_port(listen) &&
-		    strcmp(other->address, listen->address) == 0)
-			pb_yaml_error(report, pb_yaml_at(item, kinds[listen->kind]),
-				      "'%s' stands twice, expected another %s", listen->address,
-				      line ? "line" : "address");
 	}
 }
 
@@ -233,14 +203,15 @@ static int read_units(const struct pb_config *config, struct pb_listen_config *l
 	for (const struct pb_yaml *item = node->child; item; item = item->next, index++) {
 		struct pb_show_config *show = &listen->units[index];
 
-		if (pb_yaml_fill(item, show_rows, show, report) < 0)
+		if (pb_yaml_fill(item, show_rows, show, report) < 0 && !show->pack[0] &&
+		    !show->bank[0])
 			continue;
 		show->map_mark = config_mark(item, pb_yaml_get(item, "map") ? "map"
 						   : show->pack[0]	    ? "pack"
 									    : "bank");
 		find_battery(config, show, item, report);
 		for (size_t i = 0; i < index; i++)
-			if (listen->units[i].unit == show->unit)
+			if (show->unit && listen->units[i].unit == show->unit)
 				pb_yaml_error(report, pb_yaml_at(item, "unit"),
 					      "unit %d already shows '%s' here, expected another",
 					      show->unit,
@@ -257,16 +228,19 @@ static int read_listen(struct pb_config *config, size_t index, const struct pb_y
 {
 	struct pb_listen_config *config_listen = &config->listens[index];
 	struct listen listen = {0};
-	int r = 0;
+	bool good = pb_yaml_fill(item, listen_rows, &listen, report) == 0;
+	int found = set_kind(&listen, item), r = 0;
 
-	if (pb_yaml_fill(item, listen_rows, &listen, report) < 0 ||
-	    set_kind(&listen, item, report) < 0)
-		return 0;
+	if (good && found != 1)
+		pb_yaml_error(report, item,
+			      "a listener with %s, expected one of tcp, rtu and rtu-over-tcp",
+			      found ? "several of tcp, rtu and rtu-over-tcp"
+				    : "neither tcp nor rtu nor rtu-over-tcp");
 	if (!listen.config.gap_ms)
 		listen.config.gap_ms = listen.config.kind == PB_LISTEN_RTU ? 20 : 100;
 	*config_listen = listen.config;
-	check_keys(config_listen, item, report);
-	check_twice(config, index, item, report);
+	if (found == 1)
+		check_keys(config_listen, item, report);
 	if (listen.allow)
 		r = config_texts(&config_listen->allow, &config_listen->allow_count, listen.allow,
 				 "allow", "networks like 192.168.1.0/24", report);
@@ -297,7 +271,7 @@ int config_read_listens(struct pb_config *config, const struct pb_yaml *node,
 	int r = 0;
 
 	if (!node)
-		r = pb_yaml_parse(&missing, config->file, usual, strlen(usual), report);
+		r = pb_yaml_parse(&missing, "(built in)", usual, strlen(usual), report);
 	if (r == 0)
 		r = read_list(config, node ? node : missing, report);
 	if (missing && r == 0)

@@ -610,12 +610,27 @@ static int link_create(struct pb_link **ret, const struct pb_link_setup *setup, 
 	return 0;
 }
 
+/* A device is one by whichever adapter; of a name there may be one at each. */
+static void link_identity(const char *text, char *out, size_t cap)
+{
+	struct ble_address address;
+	char mac[BLE_MAC_TEXT], why[256];
+
+	if (ble_address_parse(&address, text, why, sizeof(why)) < 0 || !address.has_mac) {
+		snprintf(out, cap, "%s", text);
+		return;
+	}
+	ble_mac_print(mac, address.mac);
+	snprintf(out, cap, "%s", mac);
+}
+
 const struct pb_link_type pb_link_ble = {
 	.name = "ble",
 	.usage = "ble:ADDRESS[@hciN] or ble:name=PATTERN[@hciN]",
 	.doc = "Bluetooth Low Energy, through BlueZ",
 	.self_timed = true,
 	.create = link_create,
+	.identity = link_identity,
 	.open = link_open,
 	.close = link_close,
 	.send = link_send,

@@ -28,6 +28,38 @@ bool ble_mac_parse(const char *text, uint8_t *mac)
 	return true;
 }
 
+/* "A4-C1-38-12-34-56", "a4c138123456" and the like, as other programs print it. */
+static bool mac_otherwise(const char *text, uint8_t *mac)
+{
+	char digits[13];
+	size_t count = 0;
+
+	for (; *text; text++) {
+		if (strchr(":-. _", *text))
+			continue;
+		if (count == sizeof(digits) - 1)
+			return false;
+		digits[count++] = *text;
+	}
+	digits[count] = '\0';
+	return count == sizeof(digits) - 1 && pb_hex_parse(digits, mac, 6) == 6;
+}
+
+static int refuse_address(const char *text, char *why, size_t why_cap)
+{
+	char meant[BLE_MAC_TEXT];
+	uint8_t mac[6];
+
+	if (mac_otherwise(text, mac)) {
+		ble_mac_print(meant, mac);
+		snprintf(why, why_cap, "'%s', expected an address written so: %s", text, meant);
+	} else {
+		snprintf(why, why_cap,
+			 "'%s', expected an address like A4:C1:38:12:34:56 or name=PATTERN", text);
+	}
+	return -EINVAL;
+}
+
 /* "hci" and a number: what BlueZ calls adapters. */
 static bool good_adapter(const char *name)
 {
@@ -76,9 +108,7 @@ int ble_address_parse(struct ble_address *ret, const char *text, char *why, size
 	} else if (ble_mac_parse(copy, address.mac)) {
 		address.has_mac = true;
 	} else {
-		snprintf(why, why_cap,
-			 "'%s', expected an address like A4:C1:38:12:34:56 or name=PATTERN", copy);
-		return -EINVAL;
+		return refuse_address(copy, why, why_cap);
 	}
 	*ret = address;
 	return 0;

@@ -51,6 +51,39 @@ int pb_resolve_numeric(const char *host, const char *port, struct pb_addresses *
 	return lookup(name, port, AI_NUMERICHOST, ret) == 0 ? 0 : -ENOENT;
 }
 
+static void print_numeric(const union pb_address *address, const char *port, char *out, size_t cap)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	uint32_t scope = 0;
+
+	if (address->any.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &address->in.sin_addr, text, sizeof(text));
+	} else if (IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr)) {
+		inet_ntop(AF_INET, &address->in6.sin6_addr.s6_addr[12], text, sizeof(text));
+	} else {
+		inet_ntop(AF_INET6, &address->in6.sin6_addr, text, sizeof(text));
+		scope = address->in6.sin6_scope_id;
+	}
+	snprintf(out, cap, "%s%%%u:%s", text, scope, port);
+}
+
+void pb_resolve_canonical(const char *host, const char *port, char *out, size_t cap)
+{
+	struct pb_addresses numeric;
+	size_t len = strlen(host);
+
+	if (strcasecmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	if (pb_resolve_numeric(host, port, &numeric) == 0 && numeric.count > 0) {
+		print_numeric(&numeric.list[0], port, out, cap);
+		return;
+	}
+	len -= len > 0 && host[len - 1] == '.';
+	snprintf(out, cap, "%.*s:%s", (int)len, host, port);
+	for (char *c = out; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+}
+
 static void *answer(void *userdata)
 {
 	struct question *question = userdata;

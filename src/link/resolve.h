@@ -46,6 +46,12 @@ int pb_resolve_parse(const char *address, char *host, char *port, char *why, siz
 int pb_resolve_numeric(const char *host, const char *port, struct pb_addresses *ret);
 
 /**
+ * Writes "HOST:PORT" as one text for one place: numeric addresses in their usual form, IPv4 within
+ * IPv6 as IPv4, localhost as 127.0.0.1; names in small letters, without a dot at the end.
+ */
+void pb_resolve_canonical(const char *host, const char *port, char *out, size_t cap);
+
+/**
  * Asks for the addresses of a name.
  * @ret_fd: readable once the answer is there; owned by the caller, who may close it at any time.
  * @return 0; negative errno.

@@ -208,12 +208,14 @@ static void serial_free(struct pb_link *link)
 	free(serial);
 }
 
+/* what the UARTs of packs have */
+static const struct pb_serial_config pack_line = {
+	.baud = 9600, .parity = 'N', .data_bits = 8, .stop_bits = 1};
+
 static int serial_create(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
 			 size_t why_cap)
 {
-	/* what the UARTs of packs have */
-	struct pb_serial_config config = {
-		.baud = 9600, .parity = 'N', .data_bits = 8, .stop_bits = 1};
+	struct pb_serial_config config = pack_line;
 	struct serial_link *serial;
 	int r = pb_serial_parse(&config, setup->address, why, why_cap);
 
@@ -237,11 +239,24 @@ static int serial_create(struct pb_link **ret, const struct pb_link_setup *setup
 	return 0;
 }
 
+/* A line has one user, whatever its speed and whichever of its names is given. */
+static void serial_identity(const char *address, char *out, size_t cap)
+{
+	struct pb_serial_config config = pack_line;
+	char why[256];
+
+	if (pb_serial_parse(&config, address, why, sizeof(why)) < 0)
+		snprintf(out, cap, "%s", address);
+	else
+		pb_path_canonical(config.device, out, cap);
+}
+
 const struct pb_link_type pb_link_serial = {
 	.name = "serial",
 	.usage = "serial:DEVICE@BAUD",
 	.doc = "the pack's UART or RS-485 port on a serial line, 9600 8N1 unless told otherwise",
 	.create = serial_create,
+	.identity = serial_identity,
 	.open = serial_open,
 	.close = serial_close,
 	.send = serial_send,

@@ -459,11 +459,23 @@ static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 	return 0;
 }
 
+/* Names are not looked up: the same device by its name and by its address is not found. */
+static void tcp_identity(const char *address, char *out, size_t cap)
+{
+	char host[PB_HOST_MAX], port[PB_PORT_MAX], why[256];
+
+	if (pb_resolve_parse(address, host, port, why, sizeof(why)) < 0)
+		snprintf(out, cap, "%s", address);
+	else
+		pb_resolve_canonical(host, port, out, cap);
+}
+
 const struct pb_link_type pb_link_tcp = {
 	.name = "tcp",
 	.usage = "tcp:HOST:PORT",
 	.doc = "the pack's bytes through a serial device server, without any protocol around them",
 	.create = tcp_create,
+	.identity = tcp_identity,
 	.open = tcp_open,
 	.close = tcp_close,
 	.send = tcp_send,

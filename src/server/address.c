@@ -199,6 +199,52 @@ static bool endpoint_is_any(const struct pb_endpoint *endpoint)
 	return endpoint->addr.v4.sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
+/* IPv4 within IPv6 as IPv4, since a socket for both families takes both. */
+static struct pb_endpoint endpoint_plain(const struct pb_endpoint *endpoint)
+{
+	const struct in6_addr *v6 = &endpoint->addr.v6.sin6_addr;
+	in_addr_t v4;
+
+	if (endpoint->addr.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(v6))
+		return *endpoint;
+	memcpy(&v4, &v6->s6_addr[12], sizeof(v4));
+	return endpoint_v4(ntohl(v4), endpoint_port(endpoint));
+}
+
+/* Whether the kernel refuses one of them while the other listens. */
+static bool endpoints_overlap(const struct pb_endpoint *one, const struct pb_endpoint *other)
+{
+	struct pb_endpoint a = endpoint_plain(one), b = endpoint_plain(other);
+	bool a6 = a.addr.any.sa_family == AF_INET6, b6 = b.addr.any.sa_family == AF_INET6;
+
+	if (endpoint_port(&a) != endpoint_port(&b) || endpoint_port(&a) == 0)
+		return false;
+	if ((a6 && endpoint_is_any(&a)) || (b6 && endpoint_is_any(&b)))
+		return true;
+	if (a6 != b6)
+		return false;
+	if (a6)
+		return memcmp(&a.addr.v6.sin6_addr, &b.addr.v6.sin6_addr, 16) == 0 &&
+		       a.addr.v6.sin6_scope_id == b.addr.v6.sin6_scope_id;
+	return endpoint_is_any(&a) || endpoint_is_any(&b) ||
+	       a.addr.v4.sin_addr.s_addr == b.addr.v4.sin_addr.s_addr;
+}
+
+bool pb_server_tcp_overlap(const char *one, const char *other)
+{
+	struct pb_address a, b;
+	char why[256];
+
+	if (pb_address_parse(&a, one, why, sizeof(why)) < 0 ||
+	    pb_address_parse(&b, other, why, sizeof(why)) < 0)
+		return false;
+	return endpoints_overlap(&a.first, &b.first) ||
+	       (a.kind != PB_ADDRESS_ONE && endpoints_overlap(&a.second, &b.first)) ||
+	       (b.kind != PB_ADDRESS_ONE && endpoints_overlap(&a.first, &b.second)) ||
+	       (a.kind != PB_ADDRESS_ONE && b.kind != PB_ADDRESS_ONE &&
+		endpoints_overlap(&a.second, &b.second));
+}
+
 static void explain(const struct pb_endpoint *endpoint, const char *text, int error, char *why,
 		    size_t why_cap)
 {

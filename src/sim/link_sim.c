@@ -432,11 +432,31 @@ static int sim_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 	return 0;
 }
 
+/* Simulated packs come as often as asked for. */
+static void sim_identity(const char *address, char *out, size_t cap)
+{
+	(void)address;
+	(void)cap;
+	*out = '\0';
+}
+
+static const char *sim_speaks(const char *address)
+{
+	struct pb_sim_options options;
+	char why[256];
+
+	if (pb_sim_options_parse(&options, address, why, sizeof(why)) < 0) /* a recording */
+		return NULL;
+	return options.profile->board->maker;
+}
+
 const struct pb_link_type pb_link_sim = {
 	.name = "sim",
 	.usage = "sim:PROFILE[,key=value...] or sim:replay=FILE",
 	.doc = "a simulated pack; faults can be switched on",
 	.create = sim_create,
+	.identity = sim_identity,
+	.speaks = sim_speaks,
 	.open = sim_open,
 	.close = sim_close,
 	.send = sim_send,

@@ -69,6 +69,31 @@ expect 1 'baud.yaml:4:10: 9601 baud, expected 1200, 2400' "$program" check -c "$
 expect 1 "baud.yaml:6:10: device 'ttyUSB1', expected a path like /dev/ttyUSB0" "$program" check -c "$folder/baud.yaml"
 expect 1 'No such file' "$program" run -c "$folder/none.yaml"
 
+# all in one run: the file, its maps, what it asks of this machine; each once
+write all.yaml <<-'END'
+	packs:
+	  - name: house
+	    name: house
+	    link: simm:lfp-4s
+	    unit: 300
+	    password: *12
+	  - {name: solar, link: sim:lfp-4s,soc=50, unit: 2, map: packbridge+lowfirst}
+	poll_ms: 1000
+	listen:
+	  - tcp: 127.0.0.1:2502
+	  - tcp: localhost:2502
+	    baud: 9600
+	  - tcp: nowhere
+	limits: {charge_max_a: 3,5}
+END
+for line in '3:5: key' '4:11: link' '5:11: unit' '6:15: an alias' '7:36: .*quotes' '7:58: .*low-first' \
+	'8:1: .*in `packs:`' '11:10: .*port of' '12:11: baud' '13:10: .*HOST:PORT' '14:26: .*decimal point'; do
+	expect 1 "all.yaml:$line" "$program" check "$folder/all.yaml"
+done
+expect 0 '^11$' sh -c "'$program' check '$folder/all.yaml' 2>&1 | wc -l"
+expect 2 'expected one of them' "$program" check -c "$folder/all.yaml" "$folder/all.yaml"
+expect 0 'good' "$program" check "$source/etc/packbridge.yaml"
+
 # a port in use: which, why, and the ways out
 write first.yaml <<-'END'
 	packs:

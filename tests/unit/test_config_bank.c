@@ -149,7 +149,8 @@ static const struct {
 	{PACK_WITH("limits: {charge_max: 10}"),
 	 "t:1:57: unknown key 'charge_max', expected 'charge_max_a' perhaps"},
 	{PACK_WITH("limits: {float_v: 3.5}"),
-	 "t:1:56: empty_v 2900 mV, float_v 3500 mV, absorption_v 3450 mV, expected them in rising "
+	 "t:1:66: empty_v 2900 mV, float_v 3500 mV, absorption_v 3450 mV of pack 'a' (lifepo4), "
+	 "expected them in rising "
 	 "order"},
 	{PACK_WITH("limits: {charge_by_cell: [[3.4, 100], [3.3, 0]]}"),
 	 "t:1:86: a point, expected one above that before it"},
@@ -160,9 +161,9 @@ static const struct {
 	{PACK_WITH("limits: {charge_by_cell: [[3.4, 101]]}"),
 	 "t:1:80: percent '101', expected a number from 0 to 100 in steps of 0.1"},
 	{PACK_WITH("alarms: {cell_high: {warning: 3.7, alarm: 3.6}}"),
-	 "t:1:68: the alarm comes before the warning, expected it above"},
+	 "t:1:90: the alarm cell_high of 'a' comes before the warning, expected it above"},
 	{PACK_WITH("alarms: {soc_low: {warning: 10, alarm: 20}}"),
-	 "t:1:66: the alarm comes before the warning, expected it below"},
+	 "t:1:87: the alarm soc_low of 'a' comes before the warning, expected it below"},
 	{PACK_WITH("alarms: {soc_low: {warn: 10}}"),
 	 "t:1:67: unknown key 'warn', expected one of: warning, alarm, hysteresis, delay_s"},
 	{PACK_WITH("alarms: {cells_high: off}"),

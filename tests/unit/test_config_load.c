@@ -190,8 +190,6 @@ static const struct {
 	{GOOD "listen:\n  - {max_clients: 3}\n", "4:5", "neither tcp nor rtu", 1},
 	{GOOD "listen:\n  - {tcp: '*:502', rtu: /dev/ttyS0}\n", "4:5", "several of", 1},
 	{GOOD "listen:\n  - {rtu: /dev/ttyS0, parity: both}\n", "4:31", "even", 1},
-	{GOOD "listen:\n  - rtu: /dev/ttyS0\n  - rtu: /dev/ttyS0\n", "5:10", "twice", 1},
-	{GOOD "listen:\n  - tcp: '*:502'\n  - rtu-over-tcp: '*:502'\n", "5:19", "twice", 1},
 	{GOOD "listen:\n  - {tcp: '*:502', baud: 9600}\n", "4:26", "rtu with it", 1},
 	{GOOD "listen:\n  - {rtu: /dev/ttyS0, allow: [a]}\n", "4:30", "tcp with it", 1},
 	{GOOD "listen:\n  - {tcp: '*:502', units: 3}\n", "4:27", "list", 1},
@@ -209,15 +207,43 @@ static const struct {
 	{"packs:\n  - {name: a, link: 'sim:x', unit: one}\n", "2:36", "number", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, poll_ms: 50}\n", "2:48", "100", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, stale_after_s: 5}\n", "2:54", "poll", 1},
+	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, gap_ms: 60000, poll_ms: 1000}\n", "2:47",
+	 "half of stale_after_s (15 s)", 1},
 	{"packs:\n  - {name: a, unit: 1}\n", "2:5", "link", 1},
+	/* keys of another section, and what people do to numbers */
+	{GOOD "poll_ms: 5000\n", "3:1", "expected it in `packs:`", 1},
+	{"packs: [{name: a, unit: 1, link: 'sim:x', charge_max_a: 3}]\n", "1:43",
+	 "it in `banks:` or in `limits:`", 1},
+	{GOOD "listen: [{tcp: '*:502', max_connections: 3}]\n", "3:25", "it in `bluetooth:`", 1},
+	{GOOD "alarms: {float_v: 3}\n", "3:10", "expected it in `limits:`", 1},
+	{GOOD "limits: {soc_low: {alarm: 3}}\n", "3:10", "expected it in `alarms:`", 1},
+	{GOOD "limits: {http: '*:80'}\n", "3:10", "expected it without an indent", 1},
+	{GOOD "limits: {charge_max_a: 3,55}\n", "3:26", "a decimal point", 1},
+	{GOOD "limits:\n  charge_max_a: 3,55\n", "4:17", "numbers have a point: 3.55", 1},
+	{GOOD "limits:\n  charge_max_a: 100A\n", "4:17", "the number alone, without 'A'", 1},
+	{GOOD "limits:\n  hold_s: 3,000\n", "4:11", "without a separator: 3000", 1},
+	{GOOD "limits:\n  hold_s: 30s\n", "4:11", "the number alone, without 's'", 1},
+	{GOOD "limits: {charge_by_cell: [[3,45, 100]]}\n", "3:27", "with decimal points", 1},
+	{GOOD "alarms: {soc_low: {warning:20}}\n", "3:20", "a blank behind the ':'", 1},
+	{GOOD "alarms: {soc_low: 20}\n", "3:19", "{warning: ..., alarm: ...}", 1},
+	{"packs:\n  - {name: a, link: sim:x,soc=50, unit: 1}\n", "2:27", "quotes around", 1},
+	{"packs:\n  - name:a\n", "2:5", "a blank behind the ':'", 1},
 	{GOOD "  - {name: a, link: 'tcp:[::1]:2', unit: 2}\n", "3:12", "taken", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 1}\n", "3:42", "'a'", 1},
-	{GOOD "  - {name: b, link: 'tcp:[::1]:1', unit: 2}\n", "3:21", "'a'", 1},
-	{GOOD "listen:\n  - tcp: '*:502'\n  - tcp: '*:502'\n", "5:10", "twice", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 300}\n"
 	      "  - {name: c, link: 'tcp:[::1]:3', unit: 400}\n"
 	      "  - {name: C, link: 'tcp:[::1]:4', unit: 3}\n",
 	 "3:42", "247", 3},
+	/* all of them, and none that follows from another */
+	{"packs:\n"
+	 "  - {name: A, unit: 300, poll_ms: 5s, stale_after_s: 3, link: sim:x, unit: 2}\n"
+	 "  - {link: *x, unit: 1, password: abcdefghi, chemistry: lfp}\n"
+	 "banks:\n"
+	 "  - {name: A, packs: [B, b], unit: 300, alarms: {soc_low: 3}}\n"
+	 "listen:\n"
+	 "  - {tpc: '*:502', units: [{unit: 0, pack: A}]}\n"
+	 "limits: {hold_s: x}\n",
+	 "2:70", "stands twice", 14},
 };
 
 START_TEST(each_error_has_its_place)

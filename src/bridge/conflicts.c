@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is right by itself but not beside another: one pack by two spellings, one line or port for
+ * two. Each is told of the first that it collides with.
+ */
+#include "listeners.h"
+#include "packbridge/server.h"
+#include "site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- packs ---- */
+
+struct pack_place {
+	const struct pb_link_type *type; /* NULL: its link is wrong, which is told */
+	char identity[PB_LINK_IDENTITY];
+};
+
+static void find_place(const struct pb_pack_config *pack, struct pack_place *ret)
+{
+	struct pb_link_setup setup = {0};
+	char why[512];
+
+	ret->type = *pack->link ? pb_link_find(pack->link, &setup.address, why, sizeof(why)) : NULL;
+	if (ret->type && ret->type->create(NULL, &setup, why, sizeof(why)) < 0)
+		ret->type = NULL;
+	if (ret->type)
+		ret->type->identity(setup.address, ret->identity, sizeof(ret->identity));
+}
+
+static bool same_place(const struct pack_place *a, const struct pack_place *b)
+{
+	return a->type && a->type == b->type && *a->identity &&
+	       strcmp(a->identity, b->identity) == 0;
+}
+
+static void check_pack(const struct pb_config *config, const struct pack_place *places,
+		       size_t index, struct pb_report *report)
+{
+	const struct pb_pack_config *pack = &config->packs[index], *other;
+	char text[3 * PB_CONFIG_LINK];
+	size_t i = 0;
+
+	while (i < index && !same_place(&places[i], &places[index]))
+		i++;
+	if (i == index)
+		return;
+	other = &config->packs[i];
+	if (strcmp(other->link, pack->link) == 0)
+		snprintf(text, sizeof(text),
+			 "link '%s' already leads to pack '%s', expected another", pack->link,
+			 other->name);
+	else
+		snprintf(
+			text, sizeof(text),
+			"link '%s' leads to the same device as '%s' of pack '%s', expected another",
+			pack->link, other->link, other->name);
+	mark_error(report, config, pack->link_mark, text);
+}
+
+/* ---- lines ---- */
+
+static void check_line(const struct pb_config *config, const struct pack_place *places,
+		       size_t index, struct pb_report *report)
+{
+	const struct pb_listen_config *listen = &config->listens[index];
+	char line[PB_LINK_IDENTITY], other[PB_LINK_IDENTITY], text[3 * PB_CONFIG_LINK] = "";
+
+	pb_path_canonical(listen->address, line, sizeof(line));
+	for (size_t i = 0; i < config->pack_count && !*text; i++)
+		if (places[i].type == &pb_link_serial && strcmp(places[i].identity, line) == 0)
+			snprintf(text, sizeof(text),
+				 "'%s' is the line of pack '%s', expected another: a line is for "
+				 "packs or for masters",
+				 listen->address, config->packs[i].name);
+	for (size_t i = 0; i < index && !*text; i++) {
+		if (config->listens[i].kind != PB_LISTEN_RTU)
+			continue;
+		pb_path_canonical(config->listens[i].address, other, sizeof(other));
+		if (strcmp(line, other) != 0)
+			continue;
+		if (strcmp(listen->address, config->listens[i].address) == 0)
+			snprintf(text, sizeof(text), "'%s' stands twice, expected another line",
+				 listen->address);
+		else
+			snprintf(text, sizeof(text),
+				 "'%s' is the same line as '%s', expected another", listen->address,
+				 config->listens[i].address);
+	}
+	if (*text)
+		mark_error(report, config, listen->mark, text);
+}
+
+/* ---- ports ---- */
+
+static bool is_socket(const struct pb_listen_config *listen)
+{
+	return *listen->address && listen->kind != PB_LISTEN_RTU;
+}
+
+/* @count: listeners that stand before it */
+static void check_address(const struct pb_config *config, size_t count, const char *address,
+			  struct pb_mark mark, struct pb_report *report)
+{
+	char text[3 * PB_CONFIG_LINK];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pb_listen_config *other = &config->listens[i];
+
+		if (!is_socket(other) || !pb_server_tcp_overlap(other->address, address))
+			continue;
+		if (strcmp(other->address, address) == 0)
+			snprintf(text, sizeof(text), "'%s' stands twice, expected another address",
+				 address);
+		else
+			snprintf(text, sizeof(text),
+				 "'%s' has the port of '%s', which is of this file, too, expected "
+				 "another",
+				 address, other->address);
+		mark_error(report, config, mark, text);
+		return;
+	}
+}
+
+/* ---- Unix sockets ---- */
+
+static void check_sockets(const struct pb_config *config, struct pb_report *report)
+{
+	const struct pb_socket_config *control = &config->sockets[PB_SOCKET_CONTROL];
+	const struct pb_socket_config *status = &config->sockets[PB_SOCKET_STATUS];
+	char a[PB_LINK_IDENTITY], b[PB_LINK_IDENTITY];
+
+	pb_path_canonical(control->path, a, sizeof(a));
+	pb_path_canonical(status->path, b, sizeof(b));
+	if (strcmp(a, b) == 0)
+		mark_error(report, config, status->fixed ? status->mark : control->mark,
+			   "control and status are one path, expected two sockets");
+}
+
+int check_conflicts(const struct pb_config *config, struct pb_report *report)
+{
+	struct pack_place *places = calloc(config->pack_count + 1, sizeof(*places));
+
+	if (!places)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->pack_count; i++)
+		find_place(&config->packs[i], &places[i]);
+	for (size_t i = 0; i < config->pack_count; i++)
+		check_pack(config, places, i, report);
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct pb_listen_config *listen = &config->listens[i];
+
+		if (is_socket(listen))
+			check_address(config, i, listen->address, listen->mark, report);
+		else if (*listen->address)
+			check_line(config, places, i, report);
+	}
+	if (*config->http.address)
+		check_address(config, config->listen_count, config->http.address, config->http.mark,
+			      report);
+	check_sockets(config, report);
+	free(places);
+	return 0;
+}
