@@ -242,6 +242,9 @@ struct pb_http_config {
 /** @return 0; -EINVAL with the reason in @why when @name is none that `Host:` could have. */
 int pb_http_host_check(const char *name, char *why, size_t why_cap);
 
+/** @return whether the library for a page is there; else with the reason and what to do in @why. */
+bool pb_http_available(char *why, size_t why_cap);
+
 /**
  * More than PB_HTTP_CLIENTS wait in the kernel's queue. A client has 15 s without any progress, and
  * 60 s for the whole of its answer.

@@ -224,9 +224,12 @@ static void forget(void *userdata, struct pb_asker *asker)
 static const struct {
 	struct pb_control_backend backend;
 	uint32_t mode;
+	const char *users;
 } socket_kinds[PB_SOCKETS] = {
-	[PB_SOCKET_CONTROL] = {{order, forget_order}, 0660},
-	[PB_SOCKET_STATUS] = {{tell, forget}, 0666}, /* it takes no orders */
+	[PB_SOCKET_CONTROL] = {{order, forget_order},
+			       0660,
+			       "`packbridge release`, `reset` and `reload` have"},
+	[PB_SOCKET_STATUS] = {{tell, forget}, 0666, "`packbridge status` has"}, /* no orders */
 };
 
 static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
@@ -244,8 +247,11 @@ static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
 		return r;
 	}
 	/* nobody asked for it: the usual place needs a folder that only an installed unit has */
-	pb_log(r == -ENOENT || r == -EACCES ? PB_LOG_DEBUG : PB_LOG_WARNING, "%s socket %s",
-	       pb_socket_name(which), why);
+	pb_log(PB_LOG_WARNING,
+	       "no %s socket, so %s no answer: %s; make its folder, writable for this user, or "
+	       "give "
+	       "another place: `%s: PATH` in the configuration, `--socket PATH` to the commands",
+	       pb_socket_name(which), socket_kinds[which].users, why, pb_socket_name(which));
 	return 0;
 }
 
@@ -333,6 +339,10 @@ static int make_http(struct pb_bridge *bridge, const struct pb_config *config, s
 	if (!setup.address[0])
 		return 0;
 	r = pb_http_new(ret, bridge->hub, &setup, &http_backend, bridge, why, sizeof(why));
+	if (r == -ENOENT) { /* the rest needs no library */
+		pb_log(PB_LOG_WARNING, "no status page: %s", why);
+		return 0;
+	}
 	if (r < 0)
 		mark_error(report, config, config->http.mark, why);
 	else

@@ -2,9 +2,10 @@
 #include "check_probe.h"
 #include "cli.h"
 #include "configfile.h"
-#include "descriptors.h"
 #include "options.h"
+#include "warnings.h"
 
+#include "packbridge/server.h"
 #include "packbridge/yaml.h"
 
 #include <errno.h>
@@ -198,13 +199,18 @@ static void print_page(const struct pb_http_section *http)
 	putchar('\n');
 }
 
+static void print_warning(const char *text)
+{
+	printf("\nwarning: %s\n", text);
+}
+
 int pb_cli_check(int argc, char **argv)
 {
 	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
 	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
 	const char *given = NULL, *file;
 	bool probe = false;
-	char text[256];
+	char text[400];
 	const struct option_row rows[] = {
 		{"config", 'c', OPTION_TEXT, &given, 0, 0},
 		{"probe", 'p', OPTION_FLAG, &probe, 0, 0},
@@ -230,8 +236,9 @@ int pb_cli_check(int argc, char **argv)
 	if (config->http.address[0])
 		print_page(&config->http);
 	print_all_limits(config);
-	if (pb_cli_lacks_descriptors(config, text, sizeof(text)))
-		printf("\nwarning: %s\n", text);
+	warnings_each(config, print_warning);
+	if (config->http.address[0] && !pb_http_available(text, sizeof(text)))
+		print_warning(text);
 	printf("\n%s: good\n", file);
 	fflush(stdout);
 	return probe && pb_cli_check_probe(config) != 0 ? 1 : 0;

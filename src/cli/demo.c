@@ -104,8 +104,10 @@ int pb_cli_demo(int argc, char **argv)
 		return 2;
 	}
 	snprintf(text, sizeof(text),
-		 "%slisten:\n  - tcp: '%s'\nstatus: /tmp/packbridge-demo-%d-%u.sock\n", packs,
-		 listen, (int)getpid(), (unsigned int)getuid());
+		 "%slisten:\n  - tcp: '%s'\nstatus: /tmp/packbridge-demo-%d-%u.sock\n"
+		 "control: /tmp/packbridge-demo-%d-%u-control.sock\n",
+		 packs, listen, (int)getpid(), (unsigned int)getuid(), (int)getpid(),
+		 (unsigned int)getuid());
 	if (*http)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "http: '%s'\n", http);
 	r = pb_config_parse(&daemon.config, "demo", text, strlen(text), &report);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reload.h"
 
+#include "changes.h"
 #include "configfile.h"
 
 #include "packbridge/server.h"
@@ -18,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CHANGES_TEXT = 8192 };
+
 /* What the thread fills; it shares nothing else with the loop. */
 struct job {
 	const char *file;
@@ -26,6 +29,7 @@ struct job {
 	struct pb_config *config;
 	struct pb_maps *maps;
 	struct pb_report report;
+	char *changes; /* what the loop found; NULL: not known */
 };
 
 struct reload {
@@ -84,19 +88,31 @@ static void tell(struct pb_asker **askers, const char *text, size_t len)
 	pb_answer_unref(answer);
 }
 
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void print_loaded(const struct job *job, const struct pb_config *config, char *out,
+			 size_t cap)
+{
+	snprintf(out, cap, "%s is loaded: %zu pack%s, %zu bank%s, %zu listener%s; %s", job->file,
+		 config->pack_count, plural(config->pack_count), config->bank_count,
+		 plural(config->bank_count), config->listen_count, plural(config->listen_count),
+		 job->changes ? job->changes : "");
+}
+
 /* Whoever asked is told what the log is told. */
 static void say(struct reload *reload, const struct job *job)
 {
-	const struct pb_config *config = reload->daemon->config;
-	char line[PATH_MAX + 128], *text = NULL;
+	char line[PATH_MAX + CHANGES_TEXT], *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
 	if (job->r < 0)
 		snprintf(line, sizeof(line), "%s is not loaded, what runs goes on:", job->file);
 	else
-		snprintf(line, sizeof(line), "%s is loaded: %zu packs, %zu banks, %zu listeners",
-			 job->file, config->pack_count, config->bank_count, config->listen_count);
+		print_loaded(job, reload->daemon->config, line, sizeof(line));
 	pb_log(job->r < 0 ? PB_LOG_ERR : PB_LOG_INFO, "%s", line);
 	if (out) {
 		fprintf(out, "%s: %s\n", job->r < 0 ? "error" : "ok", line);
@@ -142,6 +158,20 @@ static void begin(struct reload *reload)
 	tell(&reload->now, "error: no thread\n", strlen("error: no thread\n"));
 }
 
+/* @return a text to be freed; NULL without memory */
+static char *find_changes(const struct pb_config *before, const struct pb_config *after)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	changes_print(before, after, out);
+	fclose(out);
+	return text;
+}
+
 /* Takes what the thread has made, wholly or not at all. */
 static void go_over(struct daemon *daemon, struct job *job)
 {
@@ -152,6 +182,7 @@ static void go_over(struct daemon *daemon, struct job *job)
 		pb_maps_free(job->maps);
 		return;
 	}
+	job->changes = find_changes(daemon->config, job->config);
 	pb_config_free(daemon->config);
 	pb_maps_free(daemon->maps);
 	daemon->config = job->config;
@@ -173,6 +204,7 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user
 	if (job->r >= 0)
 		reload->done(reload->daemon);
 	pb_report_clear(&job->report);
+	free(job->changes);
 	free(job);
 	malloc_trim(0);
 	pb_notify("READY=1");

@@ -5,6 +5,7 @@
 #include "descriptors.h"
 #include "journal.h"
 #include "reload.h"
+#include "warnings.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -45,18 +46,15 @@ static void say_listeners(const struct daemon *daemon)
 
 /* ---- another configuration ---- */
 
-static void say_descriptors(const struct pb_config *config)
+static void warn(const char *text)
 {
-	char text[256];
-
-	if (pb_cli_lacks_descriptors(config, text, sizeof(text)))
-		pb_log(PB_LOG_WARNING, "%s", text);
+	pb_log(PB_LOG_WARNING, "%s", text);
 }
 
 static void loaded(struct daemon *daemon)
 {
 	say_listeners(daemon);
-	say_descriptors(daemon->config);
+	warnings_each(daemon->config, warn);
 }
 
 static void reload(void *userdata, struct pb_asker *asker)

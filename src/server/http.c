@@ -116,6 +116,18 @@ static bool load_library(char *why, size_t why_cap)
 	return false;
 }
 
+bool pb_http_available(char *why, size_t why_cap)
+{
+	char reason[256];
+
+	if (load_library(reason, sizeof(reason)))
+		return true;
+	snprintf(why, why_cap,
+		 "a status page needs libmicrohttpd 0.9 (Debian: apt install libmicrohttpd12): %s",
+		 reason);
+	return false;
+}
+
 /* ---- one request ---- */
 
 static ssize_t read_answer(void *userdata, uint64_t at, char *out, size_t cap)
@@ -457,19 +469,13 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const struct pb_http_c
 	const char *address = config->address;
 	struct pb_address parsed;
 	int fds[PB_ADDRESS_SOCKETS];
-	char reason[256];
 	uint16_t port;
 	int r = pb_address_parse(&parsed, address, why, why_cap);
 
 	if (r < 0)
 		return r;
-	if (!load_library(reason, sizeof(reason))) {
-		snprintf(why, why_cap,
-			 "%s: a status page needs libmicrohttpd 0.9 (Debian: "
-			 "apt install libmicrohttpd12): %s",
-			 address, reason);
+	if (!pb_http_available(why, why_cap))
 		return -ENOENT;
-	}
 	r = pb_address_listen(&parsed, address, fds, &port, why, why_cap);
 	if (r < 0)
 		return r;

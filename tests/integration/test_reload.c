@@ -106,6 +106,18 @@ static int ask_reload(char *messages, size_t cap)
 	return daemon_messages(messages, cap, args);
 }
 
+/* `packbridge check`; the folder of this test has more than maps. @return its exit status */
+static int check_file(char *out, char *messages, size_t cap)
+{
+	const char *args[] = {"check", file, NULL};
+	int r;
+
+	unsetenv("PACKBRIDGE_MAPS");
+	r = out ? daemon_output(out, cap, args) : daemon_messages(messages, cap, args);
+	setenv("PACKBRIDGE_MAPS", folder, 1);
+	return r;
+}
+
 static modbus_t *connect_port(uint16_t port)
 {
 	modbus_t *ctx = modbus_new_tcp("127.0.0.1", port);
@@ -369,7 +381,7 @@ START_TEST(the_control_socket_moves)
 	ck_assert_int_eq(daemon_messages(text, sizeof(text), args), 1);
 	snprintf(control, sizeof(control), "%s/moved.control", folder);
 	ck_assert_int_eq(daemon_output(text, sizeof(text), args), 0);
-	ck_assert_ptr_nonnull(strstr(text, "1 packs"));
+	ck_assert_ptr_nonnull(strstr(text, "1 pack,"));
 }
 END_TEST
 
@@ -389,7 +401,7 @@ END_TEST
 /* A socket's path where a file of the user's stands: at a reload, by check, and at the start. */
 START_TEST(a_file_at_the_path_of_a_socket)
 {
-	const char *check[] = {"check", "-c", file, NULL}, *run[] = {"run", "-c", file, NULL};
+	const char *run[] = {"run", "-c", file, NULL};
 	modbus_t *ctx = connect_daemon();
 	char text[1024], messages[1024];
 
@@ -401,7 +413,7 @@ START_TEST(a_file_at_the_path_of_a_socket)
 	ck_assert_msg(strstr(messages, "reload.yaml:2:9: ") && strstr(messages, "is no socket"),
 		      "%s", messages);
 	ck_assert_int_eq(read_one(ctx, 17, SOC), 400);
-	ck_assert_int_eq(daemon_messages(messages, sizeof(messages), check), 1);
+	ck_assert_int_eq(check_file(NULL, messages, sizeof(messages)), 1);
 	ck_assert_ptr_nonnull(strstr(messages, "reload.yaml:2:9: "));
 	ck_assert_int_eq(daemon_messages(messages, sizeof(messages), run), 1);
 	ck_assert_ptr_nonnull(strstr(messages, "reload.yaml:2:9: "));
@@ -530,10 +542,13 @@ START_TEST(page_and_listener_exchange_ports)
 }
 END_TEST
 
-/* Some library that is not libmicrohttpd, under its name: each reload says so, none crashes. */
+/*
+ * Some library that is not libmicrohttpd, under its name: all but the page is there, start and each
+ * reload say so, none crashes.
+ */
 START_TEST(a_library_without_its_functions)
 {
-	char libc[256], path[192], messages[1024];
+	char libc[256], path[192], messages[4096];
 	FILE *maps = fopen("/proc/self/maps", "r");
 
 	teardown();
@@ -547,10 +562,92 @@ START_TEST(a_library_without_its_functions)
 	setenv("LD_LIBRARY_PATH", folder, 1);
 	setup();
 	write_config(HOUSE, "http: 127.0.0.1:0\n" TCP);
+	ck_assert_int_eq(check_file(messages, NULL, sizeof(messages)), 0);
+	ck_assert_ptr_nonnull(strstr(messages, "warning: a status page needs libmicrohttpd"));
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
-		ck_assert_msg(strstr(messages, "MHD_"), "%s", messages);
+		reload();
+		ck_assert_ptr_nonnull(strstr(packbridge.said, "no status page: "));
+		ck_assert_ptr_nonnull(strstr(packbridge.said, "MHD_"));
 	}
+	teardown();
+	daemon_start(&packbridge, (const char *const[]){"run", "-c", file, NULL});
+	daemon_wait_for(&packbridge, "apt install libmicrohttpd12");
+	daemon_wait_for(&packbridge, "house: first reading");
+}
+END_TEST
+
+/* ---- what has changed is said ---- */
+
+static const struct {
+	const char *packs, *rest, *says;
+} changes[] = {
+	{HOUSE STORE, TCP, "2 packs, 0 banks, 1 listener; nothing in it has changed\n"},
+	{"# a comment moves all\n" HOUSE STORE, "\n" TCP, "; nothing in it has changed\n"},
+	{STORE HOUSE, TCP, "; nothing in it has changed\n"},
+	{HOUSE, TCP, "1 pack, 0 banks, 1 listener; pack store removed\n"},
+	{HOUSE STORE "  - {name: sun, link: 'sim:lfp-4s', unit: 3}\n", TCP, "; pack sun added\n"},
+	{HOUSE "    # no more\n"
+	       "  - {name: store, link: 'sim:lfp-16s,soc=40,seed=2', unit: 18, tries: 4, poll_ms: "
+	       "200, limits: {hold_s: 3}}\n",
+	 TCP, "; pack store changed: unit, tries, limits\n"},
+	{HOUSE STORE, "alarms: {latch: true}\n" TCP,
+	 "; pack house changed: alarms; pack store changed: alarms\n"},
+	{HOUSE STORE, "banks: [{name: all, unit: 9, packs: [house, store]}]\n" TCP,
+	 "2 packs, 1 bank, 1 listener; bank all added\n"},
+	{HOUSE STORE, TCP "    allow: [127.0.0.0/8]\n    max_clients: 9\n",
+	 "; listener tcp 127.0.0.1:0 changed: max_clients, allow\n"},
+	{HOUSE STORE, TCP "  - tcp: 127.0.0.1:0\n",
+	 "2 listeners; listener tcp 127.0.0.1:0 added\n"},
+	{HOUSE STORE, "listen: [{rtu-over-tcp: '127.0.0.1:0', units: [{unit: 1, pack: house}]}]\n",
+	 "; listener rtu-over-tcp 127.0.0.1:0 added; listener tcp 127.0.0.1:0 removed\n"},
+	{HOUSE STORE, "bluetooth: {adapters: [{name: hci0, max_connections: 2}]}\n" TCP,
+	 "; bluetooth changed: adapters\n"},
+	{HOUSE STORE, "http: 127.0.0.1:0\n" TCP, "; http changed: address\n"},
+};
+
+START_TEST(what_has_changed_is_said)
+{
+	const char *args[] = {"reload", "-s", control, NULL};
+	char answer[1024];
+
+	write_config(changes[_i].packs, changes[_i].rest);
+	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
+	ck_assert_msg(strstr(answer, changes[_i].says), "%s", answer);
+}
+END_TEST
+
+START_TEST(banks_that_changed_are_said)
+{
+	const char *args[] = {"reload", "-s", control, NULL};
+	char answer[1024];
+
+	write_config(HOUSE STORE, "banks: [{name: all, unit: 9, packs: [house, store]}]\n" TCP);
+	reload();
+	write_config(STORE HOUSE, "banks: [{name: all, unit: 9, packs: [house, store]}]\n" TCP);
+	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
+	ck_assert_msg(strstr(answer, "nothing in it has changed"), "%s", answer);
+	write_config(HOUSE STORE, "banks: [{name: all, unit: 8, packs: [house], topology: series, "
+				  "charge_max_a: 9}]\n" TCP);
+	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
+	ck_assert_msg(strstr(answer, "; bank all changed: unit, charge_max_a, packs, topology, "
+				     "missing\n"),
+		      "%s", answer);
+}
+END_TEST
+
+/* In the foreground, without systemd's folder: said, with what to do, and the rest is there. */
+START_TEST(no_folder_for_the_sockets)
+{
+	char text[1024];
+
+	teardown();
+	snprintf(text, sizeof(text), "control: %s\npacks:\n%s%s", control, HOUSE, TCP);
+	write_over("reload.yaml", text);
+	daemon_start(&packbridge, (const char *const[]){"run", "-c", file, NULL});
+	daemon_wait_for(&packbridge, "no status socket, so `packbridge status` has no answer: "
+				     "/run/packbridge/status.sock: its folder is not there");
+	daemon_wait_for(&packbridge, "`status: PATH` in the configuration, `--socket PATH`");
+	daemon_wait_for(&packbridge, "house: first reading");
 }
 END_TEST
 
@@ -588,6 +685,10 @@ int main(void)
 	tcase_add_test(tcase, a_port_that_another_program_has);
 	tcase_add_test(tcase, page_and_listener_exchange_ports);
 	tcase_add_test(tcase, a_library_without_its_functions);
+	tcase_add_loop_test(tcase, what_has_changed_is_said, 0, PB_ARRAY_SIZE(changes));
+	tcase_add_test(tcase, banks_that_changed_are_said);
+	if (access("/run/packbridge", F_OK) != 0)
+		tcase_add_test(tcase, no_folder_for_the_sockets);
 	tcase_add_test(tcase, again_and_again);
 	return pb_run_suite("reload", tcase);
 }
