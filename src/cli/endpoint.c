@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "endpoint.h"
 
+#include "exchange.h"
+
 #include "packbridge/serial.h"
 
 #include <errno.h>
@@ -22,6 +24,8 @@ struct endpoint {
 	struct pb_serial *serial;
 	char host[256], port[16];
 	uint32_t timeout_ms;
+	uint8_t unit;
+	bool word_count;
 };
 
 static int read_tcp(struct endpoint *endpoint, const char *text, char *why, size_t why_cap)
@@ -85,6 +89,7 @@ int endpoint_new(struct endpoint **ret, const char *text, int unit, uint32_t tim
 	if (r < 0)
 		return r;
 	endpoint->timeout_ms = timeout_ms;
+	endpoint->unit = (uint8_t)unit;
 	modbus_set_response_timeout(endpoint->ctx, timeout_ms / 1000, timeout_ms % 1000 * 1000);
 	if (modbus_set_slave(endpoint->ctx, unit) < 0) {
 		snprintf(why, why_cap, "unit %d, expected 1 to 247 on a serial line", unit);
@@ -152,6 +157,39 @@ static int open_it(struct endpoint *endpoint, char *why, size_t why_cap)
 	return r < 0 ? r : 0;
 }
 
+/* A request that libmodbus does not know. @return length of the reply PDU; negative errno */
+static int exchange(struct endpoint *endpoint, const uint8_t *pdu, size_t len, uint8_t *reply)
+{
+	if (endpoint->is_line)
+		return exchange_rtu(pb_serial_fd(endpoint->serial), endpoint->unit, pdu, len,
+				    endpoint->timeout_ms, reply);
+	return exchange_tcp(modbus_get_socket(endpoint->ctx), endpoint->unit, pdu, len,
+			    endpoint->timeout_ms, reply);
+}
+
+/* @return -1 with errno, as libmodbus does */
+static int read_counted(struct endpoint *endpoint, const struct pb_block_info *block,
+			uint8_t *bytes)
+{
+	uint8_t function = block->tables & PB_TABLE_INPUT ? PB_FC_READ_INPUT_REGISTERS
+							  : PB_FC_READ_HOLDING_REGISTERS;
+	uint8_t pdu[5] = {function}, reply[PB_PDU_MAX];
+	int r;
+
+	pb_put_be16(pdu + 1, (uint16_t)block->addr);
+	pb_put_be16(pdu + 3, (uint16_t)block->count);
+	r = exchange(endpoint, pdu, sizeof(pdu), reply);
+	if (r == 3 + 2 * (int)block->count && reply[0] == function &&
+	    pb_get_be16(reply + 1) == block->count) {
+		memcpy(bytes, reply + 3, 2 * (size_t)block->count);
+		return (int)block->count;
+	}
+	errno = r < 0					  ? -r
+		: r == 2 && reply[0] == (function | 0x80) ? MODBUS_ENOBASE + reply[1]
+							  : EMBBADDATA;
+	return -1;
+}
+
 static int read_registers(struct endpoint *endpoint, const struct pb_block_info *block,
 			  uint8_t *bytes)
 {
@@ -183,7 +221,12 @@ int endpoint_read(struct endpoint *endpoint, const struct pb_block_info *block, 
 
 	if (r < 0)
 		return r;
-	r = bits ? read_bits(endpoint, block, bytes) : read_registers(endpoint, block, bytes);
+	if (bits)
+		r = read_bits(endpoint, block, bytes);
+	else if (endpoint->word_count)
+		r = read_counted(endpoint, block, bytes);
+	else
+		r = read_registers(endpoint, block, bytes);
 	if (r >= 0)
 		return 0;
 	r = errno;
@@ -196,4 +239,32 @@ int endpoint_read(struct endpoint *endpoint, const struct pb_block_info *block, 
 		snprintf(why, why_cap, "%s", modbus_strerror(r));
 	close_it(endpoint); /* a late reply would be taken for the next one's */
 	return r > MODBUS_ENOBASE ? -EIO : -r;
+}
+
+void endpoint_count_words(struct endpoint *endpoint)
+{
+	endpoint->word_count = true;
+}
+
+int endpoint_model(struct endpoint *endpoint, char *ret_model, char *why, size_t why_cap)
+{
+	static const uint8_t pdu[] = {PB_FC_ENCAPSULATED, 0x0E, 4, 5}; /* one object, number 5 */
+	enum { HEAD = 9, LEN_AT = 8 };
+	uint8_t reply[PB_PDU_MAX];
+	int r = endpoint->is_open ? 0 : open_it(endpoint, why, why_cap);
+
+	*ret_model = '\0';
+	if (r < 0)
+		return r;
+	r = exchange(endpoint, pdu, sizeof(pdu), reply);
+	if (r < 0 && r != -ETIMEDOUT) { /* who does not know it may end the connection */
+		close_it(endpoint);
+		return 0;
+	}
+	if (r > HEAD && reply[0] == PB_FC_ENCAPSULATED && reply[1] == pdu[1] &&
+	    reply[7] == pdu[3] && HEAD + reply[LEN_AT] == r && reply[LEN_AT] < ENDPOINT_MODEL) {
+		memcpy(ret_model, reply + HEAD, reply[LEN_AT]);
+		ret_model[reply[LEN_AT]] = '\0';
+	}
+	return 0;
 }

@@ -23,3 +23,16 @@ PB_DEFINE_FREEP(struct endpoint, endpoint_free)
  */
 int endpoint_read(struct endpoint *endpoint, const struct pb_block_info *block, uint8_t *bytes,
 		  char *why, size_t why_cap);
+
+/** Replies count registers in two bytes from now on (pb_map_word_count()). */
+void endpoint_count_words(struct endpoint *endpoint);
+
+enum { ENDPOINT_MODEL = 64 };
+
+/**
+ * Asks for the model (function 43/14, object 5), which is the map's name and version of a unit of
+ * packbridge: "packbridge-bank 1".
+ * @ret_model: room for ENDPOINT_MODEL; "" when the device does not say.
+ * @return 0; negative errno: no connection, with the reason in @why.
+ */
+int endpoint_model(struct endpoint *endpoint, char *ret_model, char *why, size_t why_cap);

@@ -30,9 +30,9 @@ static const char help[] =
 	"tcp:HOST:PORT (port 502 when not given) or rtu:DEVICE@BAUD,8N1 (9600,8N1 when not "
 	"given).\n\n"
 	"  -u, --unit N        Modbus unit id, 0 to 255 (default 1)\n"
-	"  -m, --map NAME      register map, or the path of a map's file (default packbridge; for "
-	"units\n"
-	"                      0 and 255 packbridge-gateway)\n"
+	"  -m, --map NAME      register map, or the path of a map's file; when not given, what "
+	"the\n"
+	"                      unit says of itself (43/14), else packbridge\n"
 	"  -w, --watch SECONDS read again and again, 0.1 to 3600\n"
 	"  -a, --all           also what the unit does not have, constants and reserved places\n"
 	"  -T, --timeout MS    for each reply, 50 to 60000 (default 1000)\n"
@@ -94,9 +94,58 @@ static int read_options(int argc, char **argv, struct options *ret)
 	if (watch && !parse_watch(watch, &ret->watch_s))
 		return misused("--watch, expected 0.1 to 3600 seconds");
 	ret->endpoint = argv[optind];
-	if (!ret->map)
-		ret->map = ret->unit == 0 || ret->unit == 255 ? GATEWAY_MAP : PACK_MAP;
 	return -1;
+}
+
+/* ---- the map ---- */
+
+/* It comes from whom we ask: a name may be one of ours, never a file's. */
+static bool is_name(const char *text)
+{
+	return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-+")];
+}
+
+/* What the unit says of itself: "packbridge-bank 1". @return 0; negative: there is no connection */
+static int ask_map(struct endpoint *endpoint, const struct options *options, char *ret_name,
+		   size_t cap)
+{
+	char model[ENDPOINT_MODEL], why[256];
+	char *version;
+	int r = endpoint_model(endpoint, model, why, sizeof(why));
+
+	if (r < 0) {
+		fprintf(stderr, "packbridge read: %s\n", SHOWN(why));
+		return r;
+	}
+	version = strrchr(model, ' ');
+	if (version)
+		*version = '\0';
+	if (version && is_name(model))
+		snprintf(ret_name, cap, "%s", model);
+	else
+		snprintf(ret_name, cap, "%s",
+			 options->unit == 0 || options->unit == 255 ? GATEWAY_MAP : PACK_MAP);
+	return 0;
+}
+
+/* @return NULL: there is none, which was said */
+static const struct pb_map *choose_map(struct map_work *work, struct endpoint *endpoint,
+				       const struct options *options)
+{
+	char name[ENDPOINT_MODEL];
+	const struct pb_map *map;
+
+	if (options->map)
+		return pb_cli_find_map(work, "read", options->map);
+	if (ask_map(endpoint, options, name, sizeof(name)) < 0)
+		return NULL;
+	map = pb_cli_find_map(work, "read", name);
+	if (!map)
+		fprintf(stderr,
+			"packbridge read: unit %d says that it shows the map '%s'; --map takes the "
+			"path of its file, or another map\n",
+			(int)options->unit, name);
+	return map;
 }
 
 /* ---- reading ---- */
@@ -543,10 +592,12 @@ int pb_cli_read(int argc, char **argv)
 		return misused(why);
 	status = 1;
 	look.endpoint = endpoint;
-	look.map = pb_cli_find_map(&work, "read", options.map);
+	look.map = choose_map(&work, endpoint, &options);
 	if (look.map) {
 		size_t count = pb_map_block_count(look.map);
 
+		if (pb_map_word_count(look.map))
+			endpoint_count_words(endpoint);
 		look.results = calloc(count, sizeof(*look.results));
 		look.bytes = calloc(count, BLOCK_BYTES);
 		if (look.results && look.bytes)

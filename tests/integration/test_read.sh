@@ -20,6 +20,10 @@ is_old() {
 	{ "$program" read "$tcp" -u 3 -j 2>/dev/null || true; } | grep -qE '"quality": [23]'
 }
 
+has_reading() {
+	"$program" read "$tcp" -u "$1" >/dev/null 2>&1
+}
+
 serial_line
 cat >"$folder/packbridge.yaml" <<END
 control: $folder/control
@@ -31,6 +35,10 @@ packs:
   - {name: store, link: "sim:lfp-16s,silent=1+86400", unit: 3, poll_ms: 500, stale_after_s: 1,
      reply_timeout_ms: 200}
   - {name: never, link: "sim:lfp-4s,silent=0+86400", unit: 4, reply_timeout_ms: 200}
+  - {name: words, link: "sim:lfp-16s,soc=40,seed=5", unit: 5, map: voltronic, poll_ms: 60000}
+  - {name: low, link: "sim:lfp-4s,soc=50,seed=6", unit: 6, map: packbridge+low-first}
+banks:
+  - {name: all, packs: [house, low], unit: 100}
 END
 start 2 "$program" run -c "$folder/packbridge.yaml"
 until_there grep -q 'Modbus RTU on' "$folder/log"
@@ -44,6 +52,19 @@ for at in "$tcp" "$rtu"; do
 	says 0 '^ +103  cell_mv\[3\] +3[0-9]{3} mV' "$at"
 	"$program" read "$at" --json >"$folder/json.${at%%:*}"
 done
+# the unit says which map it shows, on any port; one counts registers instead of bytes
+until_there has_reading 5
+until_there has_reading 6
+for at in "$tcp" "$rtu"; do
+	says 0 "soc_permille +5[67]\.[0-9] %" "$at" -u 100
+	says 0 'soc_permille +50\.0 %' "$at" -u 6
+	says 0 'soc_percent +40' "$at" -u 5
+	"$program" read "$at" -u 100 -j | grep -q '"map": "packbridge-bank"'
+	"$program" read "$at" -u 6 -j | grep -q '"map": "packbridge+low-first"'
+	"$program" read "$at" -u 5 -j | grep -q '"map": "voltronic"'
+done
+says 0 'product +packbridge' "$tcp" -u 255
+
 # but for what goes on meanwhile
 for file in tcp rtu; do
 	python3 - "$folder/json.$file" >"$folder/fields.$file" <<-'END'
