@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,10 +46,9 @@ static void usage(FILE *stream)
 	      stream);
 }
 
-int main(int argc, char **argv)
+/* @return the exit status of @name */
+static int run(const char *name, int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : NULL;
-
 	if (name && strcmp(name, "--version") == 0) {
 		puts("packbridge " PB_VERSION);
 		return 0;
@@ -65,4 +65,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "packbridge: no command '%s'\n\n", name);
 	usage(stderr);
 	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+	int status = run(name, argc, argv);
+
+	/* what was not written is no success, whichever command it was */
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "packbridge: can't write the output%s%s\n", errno ? ": " : "",
+		errno ? strerror(errno) : "");
+	return status ? status : 1;
 }

@@ -145,8 +145,10 @@ static int record_pack(struct record *record)
 		return 1;
 	}
 	r = run(record);
-	if (fclose(record->out) != 0 && !record->failed)
+	if (fclose(record->out) != 0 && !record->failed) {
 		fprintf(stderr, "packbridge record: %s: %s\n", record->file, strerror(errno));
+		record->failed = true;
+	}
 	fprintf(stderr, "%s: %u readings, %u requests, %u pieces of replies\n", record->file,
 		record->readings, record->sent, record->received);
 	return r < 0 || record->failed || record->received == 0 ? 1 : 0;
