@@ -21,7 +21,7 @@ static const char help[] =
 	"Prints commands that read them. Ends with Ctrl-C.\n\n"
 	"  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
 	"  -H, --http HOST:PORT    a status page for browsers, e.g. 127.0.0.1:8502\n"
-	"  -v, --verbose           say more: every request and reply, as bytes\n"
+	"  -v, --verbose           say more: bytes to and from the packs\n"
 	"  -h, --help              this text\n";
 
 static const char packs[] = "packs:\n"

@@ -436,6 +436,33 @@ START_TEST(each_collision_is_told_once)
 }
 END_TEST
 
+/* The sample has each key, or says where the rest is. */
+START_TEST(the_sample_has_each_key)
+{
+	const struct pb_yaml_row *(*const sections[])(void) = {
+		pb_config_file_rows,	  pb_config_pack_rows, pb_config_bank_rows,
+		pb_config_listen_rows,	  pb_config_show_rows, pb_config_http_rows,
+		pb_config_bluetooth_rows,
+	};
+	char *text = NULL, why[160], key[64];
+	size_t len;
+
+	ck_assert_int_eq(pb_file_read(PB_SOURCE_DIR "/etc/packbridge.yaml", 100000, &text, &len,
+				      why, sizeof(why)),
+			 0);
+	ck_assert_ptr_nonnull(strstr(text, "limits: and alarms: too: man packbridge.yaml"));
+	for (size_t i = 0; i < PB_ARRAY_SIZE(sections); i++) {
+		for (const struct pb_yaml_row *row = sections[i](); row->key; row++) {
+			snprintf(key, sizeof(key), "%s: ", row->key);
+			if (!strstr(text, key)) /* a section */
+				snprintf(key, sizeof(key), "%s:\n", row->key);
+			ck_assert_msg(strstr(text, key), "the sample has no '%s'", row->key);
+		}
+	}
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("load");
@@ -451,5 +478,6 @@ int main(void)
 	tcase_add_loop_test(tcase, a_file_full_of_mistakes, 0, PB_ARRAY_SIZE(many));
 	tcase_add_test(tcase, each_collision_is_told_once);
 	tcase_add_loop_test(tcase, a_wrong_password, 0, PB_ARRAY_SIZE(passwords));
+	tcase_add_test(tcase, the_sample_has_each_key);
 	return pb_run_suite("config/load", tcase);
 }
