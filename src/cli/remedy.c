@@ -25,7 +25,7 @@ const char *pb_remedy_link(int error)
 	case EHOSTUNREACH:
 		return "end the phone app (a pack takes one connection at a time), come nearer, or wake the pack with a load or a charger; `packbridge scan` shows what is heard";
 	case EKEYREJECTED:
-		return "give the number that the maker's app asks for: passkey: in the configuration, --passkey here (often 123456); `bluetoothctl remove ADDRESS` forgets an old pairing";
+		return "give the number that the maker's app asks for: passkey: in the configuration, --passkey of `packbridge probe` (often 123456); `bluetoothctl remove ADDRESS` forgets an old pairing";
 	case ENOPROTOOPT:
 		return "is it the right device? The table above shows what it has";
 	case EALREADY:
@@ -43,15 +43,15 @@ const char *pb_remedy_session(enum pb_error error)
 {
 	switch (error) {
 	case PB_ERROR_SILENT:
-		return "a module with a password (FF AA) is silent like this: give the one of the maker's app, password: in the configuration, --password here (often 123456 or 000000); else wake the pack with a load or a charger";
+		return "a module with a password (FF AA) is silent like this: give the one of the maker's app, password: in the configuration, --password of `packbridge probe` (often 123456 or 000000); else wake the pack with a load or a charger";
 	case PB_ERROR_ECHO:
-		return "modules of 2026 do so until they are paired: give the number that the maker's app asks for, passkey: in the configuration, --passkey here (often 123456)";
+		return "modules of 2026 do so until they are paired: give the number that the maker's app asks for, passkey: in the configuration, --passkey of `packbridge probe` (often 123456)";
 	case PB_ERROR_PASSWORD:
 		return "give the password of the maker's app, up to 6 characters";
 	case PB_ERROR_TIMEOUT:
 	case PB_ERROR_GARBAGE:
 	case PB_ERROR_CHECKSUM:
-		return "is it this protocol, and on a wire, is the speed right? --trace shows the bytes";
+		return "is it this protocol, and on a wire, is the speed right? `packbridge probe --trace` shows the bytes";
 	case PB_ERROR_LATE:
 		return "the line is slower than what the pack sends, or something keeps the bytes: raise its speed, or ask less often";
 	case PB_ERROR_UNSOLICITED:
@@ -60,7 +60,7 @@ const char *pb_remedy_session(enum pb_error error)
 		return "give each board a link of its own, e.g. Bluetooth or its own port: on a line of parallel JK boards each answers for another";
 	case PB_ERROR_REFUSED:
 	case PB_ERROR_IMPOSSIBLE:
-		return "--trace shows the bytes; please report them";
+		return "`packbridge probe --trace` shows the bytes; please report them";
 	case PB_ERROR_NONE:
 	case PB_ERROR_CONNECT:
 	case PB_ERROR_LINK_LOST:
