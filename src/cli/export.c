@@ -259,11 +259,11 @@ static void markdown_sentence(const char *text, FILE *out)
 	fputs(".\n\n", out);
 }
 
-int export_markdown(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
+int export_markdown(const struct pb_export_job *job, FILE *out)
 {
+	const struct pb_map *map = job->units[0].map;
 	size_t row = 0;
 
-	(void)target;
 	fputs("# ", out);
 	markdown_text(pb_map_name(map), out);
 	fputs(": ", out);
@@ -338,9 +338,9 @@ static void csv_text(const char *text, FILE *out)
 	fputs(plain ? "" : "\"", out);
 }
 
-int export_csv(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
+int export_csv(const struct pb_export_job *job, FILE *out)
 {
-	(void)target;
+	const struct pb_map *map = job->units[0].map;
 	fputs("address,table,words,type,field,index,bit,unit,scale,offset,na,access,description\n",
 	      out);
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
@@ -452,12 +452,12 @@ static json_t *json_bits(const struct pb_map *map, size_t index)
 	return bits;
 }
 
-int export_json(const struct pb_map *map, const struct pb_export_target *target, FILE *out)
+int export_json(const struct pb_export_job *job, FILE *out)
 {
+	const struct pb_map *map = job->units[0].map;
 	json_t *rows = json_array(), *root;
 	int r;
 
-	(void)target;
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
 		struct pb_row_info row;
 
@@ -481,17 +481,32 @@ int export_json(const struct pb_map *map, const struct pb_export_target *target,
 	return r < 0 ? -EIO : 0;
 }
 
-const struct pb_export pb_exports[] = {
-	{"markdown", "a page for people", export_markdown},
-	{"csv", "one line a value", export_csv},
-	{"json", "one object a value", export_json},
-	{"twincat", "TwinCAT: a structure and a block on FB_MBReadRegs, as PLCopen XML",
-	 export_twincat},
-	{"st", "the same without Beckhoff's library, as plain IEC 61131-3", export_st},
-	{"homeassistant", "Home Assistant's modbus integration, YAML", export_homeassistant},
-	{"telegraf", "Telegraf's inputs.modbus, TOML", export_telegraf},
-	{"nodered", "a Node-RED flow, JSON", export_nodered},
-	{"modbusscope", "a ModbusScope project", export_modbusscope},
-	{"mbpoll", "mbpoll command lines", export_mbpoll},
-	{NULL, NULL, NULL},
+enum {
+	MANY = 256,
+	SCOPE_UNITS = 3, /* connections of a project of level 4 */
+	TCP = PB_EXPORT_TCP,
+	ANY_WAY = PB_EXPORT_TCP | PB_EXPORT_RTU_TCP | PB_EXPORT_RTU,
+	ALL = VARIABLE_ALL,
 };
+
+/* clang-format off */
+const struct pb_export pb_exports[] = {
+	{"markdown", "a page for people", export_markdown, 1, ANY_WAY, ALL},
+	{"csv", "one line a value", export_csv, 1, ANY_WAY, ALL},
+	{"json", "one object a value", export_json, 1, ANY_WAY, ALL},
+	{"twincat", "TwinCAT: structures and blocks on FB_MBReadRegs, as PLCopen XML",
+	 export_twincat, MANY, TCP | PB_EXPORT_NUMBERS, ALL},
+	{"st", "the same without Beckhoff's library, as plain IEC 61131-3", export_st, MANY, ANY_WAY, ALL},
+	{"homeassistant", "Home Assistant's modbus integration, YAML", export_homeassistant, MANY, ANY_WAY,
+	 VARIABLE_MAIN},
+	{"telegraf", "Telegraf's inputs.modbus, TOML", export_telegraf, MANY, ANY_WAY, ALL},
+	{"nodered", "a Node-RED flow, JSON", export_nodered, MANY, ANY_WAY, ALL},
+	{"iobroker", "settings of ioBroker.modbus, JSON", export_iobroker, MANY, ANY_WAY, VARIABLE_MAIN},
+	{"openhab", "things and items of openHAB's Modbus binding", export_openhab, MANY, ANY_WAY,
+	 VARIABLE_MAIN},
+	{"modbusscope", "a ModbusScope project", export_modbusscope, SCOPE_UNITS,
+	 PB_EXPORT_TCP | PB_EXPORT_RTU, ALL},
+	{"mbpoll", "mbpoll command lines", export_mbpoll, MANY, TCP | PB_EXPORT_RTU, ALL},
+	{0},
+};
+/* clang-format on */

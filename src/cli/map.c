@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 #include "export.h"
+#include "map_export.h"
 #include "maps.h"
 #include "options.h"
 #include "shown.h"
@@ -18,20 +19,17 @@ static void usage(FILE *stream)
 {
 	fputs("Usage: packbridge map list [--json]\n"
 	      "       packbridge map show NAME\n"
-	      "       packbridge map export NAME --format FORMAT [--host HOST:PORT] [--unit N]\n"
+	      "       packbridge map export NAME --format FORMAT [--host HOST:PORT] [--unit LIST]\n"
+	      "       packbridge map export --config FILE --format FORMAT [--host HOST:PORT]\n"
 	      "Lists, shows and exports register maps. NAME is a map's name, or the path of a "
 	      "map's\n"
 	      "file (NAME.yaml), which is checked at that. Options may follow it: "
 	      "packbridge+low-first\n"
 	      "has 32-bit values with the low word first, growatt+other-sign other signs of "
-	      "currents.\n\n"
-	      "  -f, --format FORMAT  how to export:\n",
+	      "currents.\n\n",
 	      stream);
-	for (const struct pb_export *export = pb_exports; export->name; export ++)
-		fprintf(stream, "                         %-13s %s\n", export->name, export->doc);
-	fputs("  -H, --host HOST:PORT where client code finds packbridge (default 127.0.0.1:502)\n"
-	      "  -u, --unit N         and the unit (default 1; 100 of a bank, 0 of the gateway)\n"
-	      "  -j, --json           list as JSON\n"
+	map_export_help(stream);
+	fputs("  -j, --json           list as JSON\n"
 	      "  -h, --help           this text\n",
 	      stream);
 }
@@ -114,8 +112,7 @@ static int show(const struct pb_map *map)
 }
 
 struct options {
-	const char *format, *host;
-	int64_t unit; /* -1: the usual one */
+	struct map_export_options export;
 	bool json;
 };
 
@@ -126,78 +123,47 @@ static int misused(const char *what)
 	return 2;
 }
 
-#define HOST_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]%"
-
-/* "HOST:PORT" or "HOST". @return -EINVAL */
-static int split_host(const char *text, char *host, size_t cap, unsigned int *port)
+static int export(struct map_work *work, char *const *words, int count,
+		  const struct map_export_options *options)
 {
-	const char *colon = strrchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : strlen(text);
-	int64_t number = 502;
-
-	/* it goes into commands and files of others */
-	if (len == 0 || len >= cap || strspn(text, HOST_CHARACTERS) < strlen(text) ||
-	    (colon && pb_int_parse(colon + 1, 1, 65535, &number) < 0))
-		return -EINVAL;
-	snprintf(host, cap, "%.*s", (int)len, text);
-	*port = (unsigned int)number;
-	return 0;
-}
-
-static unsigned int usual_unit(enum pb_scope scope)
-{
-	return scope == PB_SCOPE_GATEWAY ? 0 : scope == PB_SCOPE_BANK ? 100 : 1;
-}
-
-static int export(const struct pb_map *map, const struct options *options)
-{
-	char host[256];
-	struct pb_export_target target = {
-		.host = host,
-		.unit = options->unit >= 0 ? (unsigned int)options->unit
-					   : usual_unit(pb_map_scope(map)),
-	};
-	const char *format = options->format;
-
-	if (split_host(options->host, host, sizeof(host), &target.port) < 0)
-		return misused("--host, expected HOST:PORT");
-	for (const struct pb_export *export = pb_exports; export->name; export ++)
-		if (strcmp(export->name, format) == 0)
-			return export->print(map, &target, stdout) < 0 ? 1 : 0;
-	fprintf(stderr, "packbridge map: no format '%s'\n\n", format);
-	usage(stderr);
-	return 2;
+	if (!options->format)
+		return misused("expected --format");
+	if (count != (options->config ? 0 : 1))
+		return misused(options->config ? "expected no map beside --config"
+					       : "expected one map's name");
+	if (options->listener && !options->config)
+		return misused("--listener, expected --config, too");
+	return map_export(work, words[0], options);
 }
 
 static int work_on(struct map_work *work, char *const *words, int count,
 		   const struct options *options)
 {
 	const struct pb_map *map;
-	bool shows;
 
 	if (count == 1 && strcmp(words[0], "list") == 0)
 		return list(work, options->json);
-	shows = count >= 1 && strcmp(words[0], "show") == 0;
-	if (!shows && (count < 1 || strcmp(words[0], "export") != 0))
+	if (count >= 1 && strcmp(words[0], "export") == 0)
+		return export(work, words + 1, count - 1, &options->export);
+	if (count < 1 || strcmp(words[0], "show") != 0)
 		return misused("expected list, show NAME or export NAME");
 	if (count != 2)
 		return misused("expected one map's name");
-	if (!shows && !options->format)
-		return misused("expected --format");
 	map = pb_cli_find_map(work, "map", words[1]);
-	if (!map)
-		return 1;
-	return shows ? show(map) : export(map, options);
+	return map ? show(map) : 1;
 }
 
 int pb_cli_map(int argc, char **argv)
 {
 	struct map_work work = {0};
-	struct options chosen = {.host = "127.0.0.1:502", .unit = -1};
+	struct options chosen = {0};
 	const struct option_row rows[] = {
-		{"format", 'f', OPTION_TEXT, &chosen.format, 0, 0},
-		{"host", 'H', OPTION_TEXT, &chosen.host, 0, 0},
-		{"unit", 'u', OPTION_NUMBER, &chosen.unit, 0, 255},
+		{"format", 'f', OPTION_TEXT, &chosen.export.format, 0, 0},
+		{"host", 'H', OPTION_TEXT, &chosen.export.host, 0, 0},
+		{"unit", 'u', OPTION_TEXT, &chosen.export.units, 0, 0},
+		{"config", 'c', OPTION_TEXT, &chosen.export.config, 0, 0},
+		{"listener", 'l', OPTION_TEXT, &chosen.export.listener, 0, 0},
+		{"with", 'w', OPTION_TEXT, &chosen.export.with, 0, 0},
 		{"json", 'j', OPTION_FLAG, &chosen.json, 0, 0},
 		{0},
 	};

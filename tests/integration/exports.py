@@ -3,13 +3,14 @@
 MAP.FORMAT files; or exports.py --lines FILE: the mbpoll commands of a file, one a line."""
 import json
 import pathlib
+import re
 import sys
 import tomllib
 import xml.dom.minidom
 
 import yaml
 
-DATA_TYPES = {"int16", "uint16", "int32", "uint32", "float32", "string"}
+DATA_TYPES = {"int16", "uint16", "int32", "uint32", "float32"}
 TELEGRAF_TYPES = {"INT16", "UINT16", "INT32", "UINT32", "FLOAT32", "STRING"}
 
 
@@ -20,30 +21,67 @@ def unique(names, what):
     assert not double, f"{what}: twice: {double}"
 
 
+def check_names(names, what):
+    """Each has a name made for it: none of an address, none of a sentence."""
+    for name in names:
+        assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name), (what, name)
+        assert not re.fullmatch(r"(bits|stored)_[0-9]+", name), (what, name)
+        assert name.startswith("unit_") or not re.search(r"_[0-9]{3,}$", name), (what, name)
+        assert len(name.split("_")) <= 6, (what, name)
+
+
 def check_homeassistant(text, what):
-    hubs = yaml.safe_load(text)["modbus"]
-    sensors = hubs[0]["sensors"]
-    binary = hubs[0].get("binary_sensors", [])
+    (hub,) = yaml.safe_load(text)["modbus"]
+    sensors = hub.get("sensors", [])
+    binary = hub.get("binary_sensors", [])
     unique((s["unique_id"] for s in sensors + binary), what)
     unique((s["name"] for s in sensors + binary), what)
+    # one entity a register
+    unique(((s["slave"], s["input_type"], s["address"]) for s in sensors + binary), what)
     for sensor in sensors:
+        # texts end in NULs, which PostgreSQL's recorders refuse
         assert sensor["data_type"] in DATA_TYPES and sensor["input_type"] in ("holding", "input")
         assert 0 <= sensor["address"] <= 65535 and 0 <= sensor["slave"] <= 255
-        assert (sensor["data_type"] == "string") == ("count" in sensor)
     for sensor in binary:
         assert sensor["input_type"] in ("discrete_input", "coil")
 
 
 def check_telegraf(text, what):
-    config = tomllib.loads(text)["inputs"]["modbus"][0]
-    assert config["configuration_type"] == "request"
-    unique((f["name"] for r in config["request"] for f in r["fields"]), what)
-    for request in config["request"]:
-        bits = request["register"] in ("coil", "discrete")
-        assert request["byte_order"] in ("ABCD", "CDAB")
-        for field in request["fields"]:
-            assert bits or field["type"] in TELEGRAF_TYPES, field
-            assert ("scale" in field) == ("output" in field)
+    # before 1.37, no comment could stand within an array
+    for array in re.findall(r"fields = \[.*?\]", text, re.S):
+        assert "#" not in array, what
+    loaded = tomllib.loads(text)
+    always = {}
+    for plugin in loaded["inputs"]["modbus"]:
+        assert plugin["configuration_type"] == "request"
+        names = [f["name"] for r in plugin["request"] for f in r["fields"]]
+        check_names(names, what)
+        always.setdefault(plugin["name"], []).extend(names)
+        assert not set(names) & {"name", "type", "slave_id", "host"}, what
+        for request in plugin["request"]:
+            bits = request["register"] in ("coil", "discrete")
+            assert request["byte_order"] in ("ABCD", "CDAB")
+            for field in request["fields"]:
+                assert bits or field["type"] in TELEGRAF_TYPES, field
+                assert ("scale" in field) == ("output" in field)
+    for name, names in always.items():
+        unique(names, f"{what} {name}")
+
+
+def check_iobroker(text, what):
+    settings = json.loads(text)
+    unique((r["name"] for key in ("disInputs", "coils", "inputRegs", "holdingRegs") for r in settings[key]), what)
+
+
+def check_openhab(text, what):
+    things, items = text.split("items/packbridge.items")
+    unique(re.findall(r"^(?:Number|Switch)\S* (\S+)", items, re.M), what)
+    assert things.count("{") == things.count("}")
+    channels = re.findall(r'channel="modbus:data:(\w+):(\w+):(\w+):(?:number|switch)"', items)
+    for bridge, poller, thing in channels:
+        body = things.split(f":{bridge} ", 1)[1].split("\n}\n", 1)[0]
+        assert re.search(rf"Thing data {thing} ", body.split(f"poller {poller} ", 1)[1].split("    }\n", 1)[0])
+    assert channels or "Switch" not in items
 
 
 def check_nodered(text, what):
@@ -73,6 +111,8 @@ CHECKS = {
     "homeassistant": check_homeassistant,
     "telegraf": check_telegraf,
     "nodered": check_nodered,
+    "iobroker": check_iobroker,
+    "openhab": check_openhab,
     "twincat": check_xml,
     "modbusscope": check_xml,
     "json": check_json,

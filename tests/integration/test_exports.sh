@@ -7,7 +7,7 @@
 set -euo pipefail
 program=$1 source=$2
 . "$(dirname "$0")/shell.sh"
-formats=(csv json twincat st homeassistant telegraf nodered modbusscope mbpoll)
+formats=(csv json twincat st homeassistant telegraf nodered iobroker openhab modbusscope mbpoll)
 mapfile -t maps < <("$program" map list | awk '{print $1}')
 [ "${#maps[@]}" -ge 11 ]
 for format in "${formats[@]}" markdown; do

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `packbridge map export`: which units, by which maps, under which names, for which program.
+ */
+#include "map_export.h"
+
+#include "configfile.h"
+#include "export.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNITS_MAX = 256 };
+
+/* An export that is being put together. */
+struct work {
+	struct map_work *maps;
+	struct map_export_options options;
+	const struct pb_export *format;
+	struct pb_export_job job;
+	struct pb_export_unit units[UNITS_MAX];
+	struct pb_config *config;
+	struct pb_maps *config_maps;
+};
+
+static const struct {
+	const char *name, *doc;
+	unsigned int groups;
+} groups[] = {
+	{"cells", "single cells and probes", VARIABLE_CELLS},
+	{"alarms", "alarms, warnings and protections one by one", VARIABLE_ALARMS},
+	{"diagnostics", "counters, words of bits, texts and the rest", VARIABLE_DIAGNOSTICS},
+	{"all", "all of them", VARIABLE_ALL},
+};
+
+void map_export_help(FILE *out)
+{
+	fputs("  -f, --format FORMAT  how to export:\n", out);
+	for (const struct pb_export *export = pb_exports; export->name; export ++)
+		fprintf(out, "                         %-13s %s\n", export->name, export->doc);
+	fputs("  -H, --host HOST:PORT where client code finds packbridge (default 127.0.0.1:502): "
+	      "a "
+	      "name,\n"
+	      "                       an address, [IPV6]:PORT; rtu-over-tcp:HOST:PORT; or\n"
+	      "                       rtu:DEVICE@BAUD,8N1 for a serial line\n"
+	      "  -u, --unit LIST      and its units: N, N=NAME, N=NAME:MAP, with commas between "
+	      "them\n"
+	      "                       (default 1; 100 of a bank, 0 of the gateway)\n"
+	      "  -c, --config FILE    take units, names, maps and the listener from a "
+	      "configuration;\n"
+	      "                       --unit picks some of them\n"
+	      "  -l, --listener TEXT  with --config: the listener of this address, else the first\n"
+	      "  -w, --with GROUPS    homeassistant, iobroker and openhab have the main values; "
+	      "add,\n"
+	      "                       with commas between them:\n",
+	      out);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(groups); i++)
+		fprintf(out, "                         %-13s %s\n", groups[i].name, groups[i].doc);
+}
+
+__attribute__((format(printf, 1, 2))) static int refuse(const char *format, ...)
+{
+	va_list ap;
+
+	fputs("packbridge map: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return -EINVAL;
+}
+
+static unsigned int usual_unit(enum pb_scope scope)
+{
+	return scope == PB_SCOPE_GATEWAY ? 0 : scope == PB_SCOPE_BANK ? 100 : 1;
+}
+
+/* ---- one unit ---- */
+
+/* Names go into all kinds of files, so they are of the kind that configurations have. */
+static bool is_name(const char *name, size_t len)
+{
+	static const char good[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t i = 0;
+
+	while (i < len && strchr(good, name[i]))
+		i++;
+	return len > 0 && len < PB_CONFIG_NAME && i == len;
+}
+
+static int add_unit(struct work *work, unsigned int number, const char *name,
+		    const struct pb_map *map)
+{
+	struct pb_export_unit *unit = &work->units[work->job.count];
+
+	if (work->job.count == work->format->units_max || work->job.count == UNITS_MAX)
+		return refuse("%s takes %zu unit%s in one export", work->format->name,
+			      work->format->units_max, work->format->units_max > 1 ? "s" : "");
+	*unit = (struct pb_export_unit){.map = map, .unit = number};
+	if (*name)
+		snprintf(unit->name, sizeof(unit->name), "%s", name);
+	else if (pb_map_scope(map) == PB_SCOPE_GATEWAY)
+		snprintf(unit->name, sizeof(unit->name), "gateway");
+	else
+		snprintf(unit->name, sizeof(unit->name), "%s %u", pb_scope_name(pb_map_scope(map)),
+			 number);
+	variable_identifier(unit->name, unit->id, sizeof(unit->id));
+	for (size_t i = 0; i < work->job.count; i++) {
+		if (work->units[i].unit == number)
+			return refuse("unit %u stands twice, expected once", number);
+		if (strcmp(work->units[i].id, unit->id) == 0)
+			return refuse("units %u and %u are both called '%s'", work->units[i].unit,
+				      number, unit->name);
+	}
+	work->job.count++;
+	return 0;
+}
+
+/* ---- units of the command line ---- */
+
+/* One entry of --unit: N[=NAME][:MAP]. */
+struct asked {
+	unsigned int unit;
+	char name[PB_CONFIG_NAME], map[PB_CONFIG_MAP];
+};
+
+static int read_asked(const char *text, size_t len, struct asked *ret)
+{
+	char entry[PB_CONFIG_NAME + PB_CONFIG_MAP + 8], *map, *name;
+	int64_t unit;
+
+	*ret = (struct asked){0};
+	if (len >= sizeof(entry))
+		return refuse("--unit, an entry of %zu characters", len);
+	snprintf(entry, sizeof(entry), "%.*s", (int)len, text);
+	map = strchr(entry, ':');
+	if (map)
+		*map++ = '\0';
+	name = strchr(entry, '=');
+	if (name)
+		*name++ = '\0';
+	if (pb_int_parse(entry, 0, 255, &unit) < 0)
+		return refuse("--unit, '%s', expected a number from 0 to 255", entry);
+	if (name && !is_name(name, strlen(name)))
+		return refuse("--unit, name '%s', expected up to 31 letters, digits, - and _",
+			      name);
+	if (map && (!*map || strchr(map, '/') || strlen(map) >= PB_CONFIG_MAP))
+		return refuse("--unit, map '%s', expected a map's name", map);
+	ret->unit = (unsigned int)unit;
+	snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "");
+	snprintf(ret->map, sizeof(ret->map), "%s", map ? map : "");
+	return 0;
+}
+
+/* @next: where to go on, NULL at the end. */
+static int next_asked(const char **next, struct asked *ret)
+{
+	size_t len = strcspn(*next, ",");
+	int r = read_asked(*next, len, ret);
+
+	*next = (*next)[len] ? *next + len + 1 : NULL;
+	return r;
+}
+
+static int add_asked(struct work *work, const struct pb_map *map)
+{
+	const char *next = work->options.units;
+	struct asked asked;
+	int r = 0;
+
+	if (!next)
+		return add_unit(work, usual_unit(pb_map_scope(map)), "", map);
+	while (r >= 0 && next) {
+		const struct pb_map *shown = map;
+
+		r = next_asked(&next, &asked);
+		if (r >= 0 && *asked.map) {
+			shown = pb_cli_find_map(work->maps, "map", asked.map);
+			r = shown ? 0 : -ENOENT;
+		}
+		if (r >= 0)
+			r = add_unit(work, asked.unit, asked.name, shown);
+	}
+	return r;
+}
+
+/* ---- units of a configuration ---- */
+
+static bool is_picked(struct work *work, unsigned int unit)
+{
+	const char *next = work->options.units;
+	struct asked asked;
+
+	while (next)
+		if (next_asked(&next, &asked) >= 0 && asked.unit == unit)
+			return true;
+	return !work->options.units && unit != 0;
+}
+
+static int add_configured(struct work *work, int32_t unit, const char *name, const char *map_name)
+{
+	struct pb_report report = {0};
+	const struct pb_map *map = NULL;
+	int r;
+
+	if (!is_picked(work, (unsigned int)unit))
+		return 0;
+	r = pb_maps_get(work->config_maps, map_name, &map, &report);
+	pb_report_print(&report, stderr);
+	pb_report_clear(&report);
+	return r < 0 ? r : add_unit(work, (unsigned int)unit, name, map);
+}
+
+static int add_own_units(struct work *work, const struct pb_listen_config *listen)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < listen->unit_count; i++) {
+		const struct pb_show_config *show = &listen->units[i];
+
+		r = add_configured(work, show->unit, *show->pack ? show->pack : show->bank,
+				   show->map);
+	}
+	return r;
+}
+
+static int add_all_units(struct work *work)
+{
+	const struct pb_config *config = work->config;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
+		r = add_configured(work, config->packs[i].unit, config->packs[i].name,
+				   config->packs[i].map);
+	for (size_t i = 0; r >= 0 && i < config->bank_count; i++)
+		r = add_configured(work, config->banks[i].unit, config->banks[i].name,
+				   config->banks[i].map);
+	return r;
+}
+
+static const struct pb_listen_config *find_listener(const struct work *work)
+{
+	const struct pb_config *config = work->config;
+
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (!work->options.listener ||
+		    strcmp(config->listens[i].address, work->options.listener) == 0)
+			return &config->listens[i];
+	return NULL;
+}
+
+/* An address that stands for all of the machine's is none that a client can connect to. */
+static bool is_any(const char *address)
+{
+	return strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0 ||
+	       address[0] == ':' || address[0] == '*';
+}
+
+static int listener_target(struct work *work, const struct pb_listen_config *listen)
+{
+	static const char *const ways[PB_LISTEN_KINDS] = {[PB_LISTEN_TCP] = "tcp",
+							  [PB_LISTEN_RTU] = "rtu",
+							  [PB_LISTEN_RTU_TCP] = "rtu-over-tcp"};
+	char text[PB_CONFIG_LINK + 64], why[160];
+
+	if (work->options.host)
+		return 0;
+	if (listen->kind != PB_LISTEN_RTU && is_any(listen->address))
+		return refuse("%s: %s takes every address of this machine, expected --host with "
+			      "the one that clients use",
+			      work->options.config, listen->address);
+	if (listen->kind == PB_LISTEN_RTU)
+		return refuse("%s: %s is this machine's end of a line, expected --host "
+			      "rtu:DEVICE@%u with the client's end",
+			      work->options.config, listen->address, listen->baud);
+	snprintf(text, sizeof(text), "%s:%s", ways[listen->kind], listen->address);
+	if (pb_export_target_read(&work->job.target, text, why, sizeof(why)) < 0)
+		return refuse("%s: %s", work->options.config, why);
+	return 0;
+}
+
+static int add_config(struct work *work)
+{
+	const struct pb_listen_config *listen;
+	const char *next = work->options.units;
+	struct asked asked;
+	int r = 0;
+
+	while (r >= 0 && next)
+		r = next_asked(&next, &asked);
+	if (r >= 0)
+		r = pb_cli_config_load(work->options.config, &work->config, &work->config_maps);
+	if (r < 0)
+		return r;
+	listen = find_listener(work);
+	if (!listen && (work->options.listener || !work->options.host))
+		return refuse("%s has no listener%s%s", work->options.config,
+			      work->options.listener ? " " : "",
+			      work->options.listener ? work->options.listener : "");
+	r = listen ? listener_target(work, listen) : 0;
+	if (r >= 0)
+		r = add_configured(work, 0, "", "packbridge-gateway");
+	if (r >= 0)
+		r = listen && listen->unit_count ? add_own_units(work, listen)
+						 : add_all_units(work);
+	if (r >= 0 && work->job.count == 0)
+		return refuse("%s has none of these units", work->options.config);
+	return r;
+}
+
+/* ---- the rest ---- */
+
+static int read_groups(struct work *work)
+{
+	const char *text = work->options.with;
+
+	work->job.groups = work->format->groups;
+	while (text) {
+		size_t len = strcspn(text, ","), i = 0;
+
+		while (i < PB_ARRAY_SIZE(groups) &&
+		       (strlen(groups[i].name) != len || strncmp(groups[i].name, text, len) != 0))
+			i++;
+		if (i == PB_ARRAY_SIZE(groups))
+			return refuse("--with '%.*s', expected cells, alarms, diagnostics or all",
+				      (int)len, text);
+		work->job.groups |= groups[i].groups;
+		text = text[len] ? text + len + 1 : NULL;
+	}
+	return 0;
+}
+
+static int read_host(struct work *work)
+{
+	const char *host = work->options.host;
+	char why[400];
+
+	if (pb_export_target_read(&work->job.target, host ? host : "127.0.0.1:502", why,
+				  sizeof(why)) < 0)
+		return refuse("--host: %s", why);
+	return 0;
+}
+
+static int check_way(const struct work *work)
+{
+	static const char *const names[] = {
+		[PB_EXPORT_TCP] = "Modbus TCP",
+		[PB_EXPORT_RTU_TCP] = "RTU over TCP",
+		[PB_EXPORT_RTU] = "a serial line",
+	};
+	const struct pb_export_target *target = &work->job.target;
+	struct in_addr found;
+
+	if (!(work->format->ways & target->way))
+		return refuse("%s can't be told of %s", work->format->name, names[target->way]);
+	if (work->format->ways & PB_EXPORT_NUMBERS && inet_pton(AF_INET, target->host, &found) != 1)
+		return refuse("%s knows IPv4 addresses alone, and no '%s'", work->format->name,
+			      target->host);
+	return 0;
+}
+
+static int find_format(struct work *work)
+{
+	for (work->format = pb_exports; work->format->name; work->format++)
+		if (strcmp(work->format->name, work->options.format) == 0)
+			return 0;
+	return refuse("no format '%s', see --help", work->options.format);
+}
+
+static int add_units(struct work *work, const char *name)
+{
+	const struct pb_map *map;
+
+	if (work->options.config)
+		return add_config(work);
+	map = pb_cli_find_map(work->maps, "map", name);
+	return map ? add_asked(work, map) : -ENOENT;
+}
+
+static int export(struct work *work, const char *name)
+{
+	if (find_format(work) < 0 || read_groups(work) < 0 || read_host(work) < 0)
+		return 2;
+	if (add_units(work, name) < 0 || check_way(work) < 0)
+		return 1;
+	return work->format->print(&work->job, stdout) < 0 ? 1 : 0;
+}
+
+int map_export(struct map_work *maps, const char *name, const struct map_export_options *options)
+{
+	struct work work = {.maps = maps, .options = *options};
+	int status;
+
+	work.job.units = work.units;
+	status = export(&work, name);
+	pb_config_free(work.config);
+	pb_maps_free(work.config_maps);
+	return status;
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Exports of several units: names and ids that do not collide, hosts in every form or refused, units of
+# a configuration, and less or more values.
+# Usage: test_exports_units.sh PROGRAM SOURCE_DIR
+set -euo pipefail
+program=$1 source=$2
+export PACKBRIDGE_MAPS=$source/maps
+. "$(dirname "$0")/shell.sh"
+export_map() { "$program" map export "$@"; }
+# PATTERN OPTION...: an export of these options has a line like that
+exported() {
+	export_map "${@:2}" >"$folder/out"
+	grep -q -e "$1" "$folder/out" || fail "map export ${*:2}: no $1"
+}
+
+# ---- hosts: in every form, or refused with status 2 and nothing printed ----
+host_of() { export_map packbridge -f homeassistant -H "$1" | sed -n 's/^    \(host\|port\|type\): //p' | tr '\n' ' '; }
+while read -r given want; do
+	got=$(host_of "$given")
+	[ "$got" = "$want " ] || fail "--host $given: $got, expected $want"
+done <<'END'
+192.168.1.10 tcp "192.168.1.10" 502
+192.168.1.10:1502 tcp "192.168.1.10" 1502
+battery.local:502 tcp "battery.local" 502
+pi tcp "pi" 502
+my_host-1.example. tcp "my_host-1.example." 502
+[::1]:1510 tcp "::1" 1510
+[::1] tcp "::1" 502
+::1 tcp "::1" 502
+fe80::1%eth0 tcp "fe80::1%eth0" 502
+[fe80::1%eth0]:503 tcp "fe80::1%eth0" 503
+tcp:10.0.0.5:503 tcp "10.0.0.5" 503
+rtu-over-tcp:10.0.0.5:503 rtuovertcp "10.0.0.5" 503
+END
+refused=0
+while read -r bad; do
+	status=0
+	export_map packbridge -f homeassistant -H "$bad" >"$folder/out" 2>"$folder/err" || status=$?
+	[ "$status" -eq 2 ] && [ ! -s "$folder/out" ] && grep -q '^packbridge map: --host: ' "$folder/err" ||
+		fail "--host $bad: status $status"
+	refused=$((refused + 1))
+done <<'END'
+:502
+[::1
+[::1]x
+[::1]:
+[]:502
+[10.0.0.5]:502
+[pi]:502
+::1]:502
+1:2
+10.0.0.5:0
+10.0.0.5:65536
+10.0.0.5:x
+10.0.0.5:
+10.0.0
+256.1.1.1
+010.0.0.1
+-pi
+pi-
+a..b
+a b
+pi;reboot
+pi"
+pi'
+$(reboot)
+fe80::1%
+fe80::g
+1::2::3
+rtu:
+rtu:/dev/ttyUSB0@0
+rtu:/dev/ttyUSB0@9601
+rtu:/dev/tty USB0
+rtu:/dev/ttyUSB0@9600,9N1
+END
+echo "$refused hosts were refused"
+[ "$(export_map packbridge -f telegraf -H '[::1]:1510' | grep -c 'controller = "tcp://\[::1\]:1510"')" -eq 2 ]
+exported 'controller = "file:///dev/ttyUSB0"' packbridge -f telegraf -H rtu:/dev/ttyUSB0@19200,8E1
+exported '^mbpoll -m rtu -b 19200 -d 8 -s 1 -P even -a 1 .* /dev/ttyUSB0$' \
+	packbridge -f mbpoll -H rtu:/dev/ttyUSB0@19200,8E1
+for pair in twincat:rtu:/dev/ttyUSB0 twincat:pi twincat:::1 modbusscope:rtu-over-tcp:pi mbpoll:rtu-over-tcp:pi; do
+	! export_map packbridge -f "${pair%%:*}" -H "${pair#*:}" >"$folder/out" 2>/dev/null || fail "$pair"
+	[ ! -s "$folder/out" ]
+done
+
+# ---- units: wrong lists are refused ----
+while read -r bad; do
+	! export_map packbridge -f homeassistant -u "$bad" >"$folder/out" 2>/dev/null || fail "--unit $bad"
+	[ ! -s "$folder/out" ] || fail "--unit $bad prints something"
+done <<'END'
+1,1
+1,,2
+1,
+256
+-1
+x
+1=
+1=a b
+1=a"b
+1=house,2=house
+1=a-b,2=a_b
+1:
+1:no-such-map
+1:../maps/packbridge
+END
+! export_map packbridge -f csv -u 1,2 >/dev/null 2>&1 || fail "csv takes two units"
+! export_map packbridge -f modbusscope -u 1,2,3,4 >/dev/null 2>&1 || fail "modbusscope takes four units"
+! export_map packbridge -f homeassistant -w cell >/dev/null 2>&1 || fail "--with cell"
+
+# ---- four units in one ----
+mkdir "$folder/four" "$folder/configured"
+formats=(st twincat homeassistant telegraf nodered iobroker openhab mbpoll)
+for format in "${formats[@]}"; do
+	export_map packbridge -f "$format" -w all -H 192.168.1.10 \
+		-u 1=house,2,100=all:packbridge-bank,5=sun:sunspec >"$folder/four/four.$format"
+done
+export_map packbridge -f modbusscope -u 1,2,3 >"$folder/four/three.modbusscope"
+/usr/bin/python3 "$source/tests/integration/exports.py" "$folder/four"
+if command -v iec2c >/dev/null; then
+	iec2c -f -l -p -T "$folder" "$folder/four/four.st" >/dev/null
+fi
+count() { export_map packbridge -f homeassistant "$@" | grep -c unique_id; }
+few=$(count) more=$(count -w cells) all=$(count -w all)
+[ "$few" -le 40 ] && [ "$more" -ge $((few + 64)) ] && [ "$all" -gt "$more" ] || fail "$few, $more, $all entities"
+[ "$(count -w all -u 1,2)" -eq $((2 * all)) ]
+# an identity that another host's packs do not have
+comm -12 <(export_map packbridge -f homeassistant -H 10.0.0.5 | grep -E 'unique_id|  - name: packb' | sort) \
+	<(export_map packbridge -f homeassistant -H 10.0.0.6 | grep -E 'unique_id|  - name: packb' | sort) >"$folder/both"
+[ ! -s "$folder/both" ] || fail "two hosts, one id: $(head -1 "$folder/both")"
+
+# ---- of a configuration: its units, names, maps and listener ----
+cat >"$folder/four.yaml" <<'END'
+packs:
+  - {name: house, link: "sim:lfp-16s", unit: 7}
+  - {name: shed, link: "sim:lfp-16s", unit: 8, map: packbridge-float}
+banks: [{name: all, packs: [house, shed], unit: 100}]
+listen:
+  - {tcp: "127.0.0.1:1502"}
+  - {tcp: "0.0.0.0:1503", units: [{unit: 1, pack: shed, map: sunspec}]}
+END
+for format in "${formats[@]}"; do
+	export_map -c "$folder/four.yaml" -f "$format" -w all >"$folder/configured/all.$format"
+done
+/usr/bin/python3 "$source/tests/integration/exports.py" "$folder/configured"
+grep -q 'name: "shed soc"' "$folder/configured/all.homeassistant"
+grep -q 'port: 1502' "$folder/configured/all.homeassistant"
+[ "$(grep -A8 'name: "shed voltage"' "$folder/configured/all.homeassistant" | grep -c float32)" -eq 1 ]
+[ "$(export_map -c "$folder/four.yaml" -f homeassistant -u 100 | grep -c ' slave: 100$')" -gt 10 ]
+exported 'name: "gateway' -c "$folder/four.yaml" -f homeassistant -u 0,7
+exported 'address: 40081' -c "$folder/four.yaml" -f homeassistant -l 0.0.0.0:1503 -H 10.0.0.5:1503
+! export_map -c "$folder/four.yaml" -f homeassistant -l 0.0.0.0:1503 >/dev/null 2>"$folder/err" || fail "a host of 0.0.0.0"
+grep -q -- '--host' "$folder/err"
+! export_map -c "$folder/four.yaml" -f homeassistant -u 9 >/dev/null 2>&1 || fail "a unit that is not there"
+! export_map -c "$folder/none.yaml" -f homeassistant >/dev/null 2>&1 || fail "a file that is not there"
+echo "four units in one: $few main values of a pack, $all in all"
