@@ -177,6 +177,8 @@ struct pb_rtu_frame {
 struct pb_rtu {
 	/** Whether a unit is ours. */
 	bool (*ours)(void *userdata, uint8_t unit);
+	/** Told of a request for another server; NULL: nobody wants to know. */
+	void (*other)(void *userdata, const struct pb_rtu_frame *request);
 	void *userdata;
 	uint8_t bytes[PB_RTU_ADU_MAX];
 	size_t len, taken; /**< taken: of the frame that was given last */

@@ -105,6 +105,13 @@ void pb_server_pause(struct pb_server *server);
  */
 int pb_server_resume(struct pb_server *server, const char *address, char *why, size_t why_cap);
 
+/**
+ * Prints requests and replies since number @since, which 0 is for "from now on": a line
+ * "trace NEXT LEFT", then lines for people. There is a trace while it is asked for, at least each
+ * five seconds; without, a request costs the look at a pointer.
+ * @return 0, -ENOMEM.
+ */
+int pb_server_trace(struct pb_server *server, uint64_t since, uint64_t now_ms, FILE *out);
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret);
 /** One client of a server. */
 struct pb_client_info {
@@ -150,6 +157,8 @@ PB_DEFINE_FREEP(struct pb_line, pb_line_free)
 void pb_line_set_userdata(struct pb_line *line, void *userdata);
 /** clients: 1 while the line is open. */
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
+/** As pb_server_trace(), of all requests on the line, those for others too. */
+int pb_line_trace(struct pb_line *line, uint64_t since, uint64_t now_ms, FILE *out);
 
 /* ---- questions and their answers ---- */
 

@@ -107,20 +107,65 @@ static void let_go(struct pb_bridge *bridge, const char *pack, unsigned int seco
 			seconds % 60);
 }
 
+/* By its address, its name in status, or its number there, from 1. @return NULL: there is none */
+static struct listener *find_listener(struct pb_bridge *bridge, const char *text)
+{
+	const struct pb_config *config = bridge->site->config;
+	int64_t number;
+
+	if (pb_int_parse(text, 1, (int64_t)config->listen_count, &number) >= 0)
+		return &bridge->listeners.all[number - 1];
+	for (size_t i = 0; i < config->listen_count; i++) {
+		char name[PB_CONFIG_LINK + 16];
+
+		status_listener_name(&config->listens[i], name, sizeof(name));
+		if (strcmp(text, name) == 0 || strcmp(text, config->listens[i].address) == 0)
+			return &bridge->listeners.all[i];
+	}
+	return NULL;
+}
+
+/* "trace SINCE LISTENER" */
+static void trace(struct pb_bridge *bridge, const char *line, FILE *answer)
+{
+	unsigned long long since = 0;
+	int at = 0, r;
+	struct listener *listener;
+
+	if (sscanf(line, "trace %llu %n", &since, &at) != 1 || at == 0 || !line[at]) {
+		fputs("error: expected 'trace SINCE LISTENER'\n", answer);
+		return;
+	}
+	listener = find_listener(bridge, line + at);
+	if (!listener) {
+		fprintf(answer,
+			"error: there is no listener '%s'; `packbridge status` lists them\n",
+			line + at);
+		return;
+	}
+	r = listener->server ? pb_server_trace(listener->server, since, pb_now_ms(), answer)
+			     : pb_line_trace(listener->line, since, pb_now_ms(), answer);
+	if (r < 0)
+		fprintf(answer, "error: %s\n", strerrordesc_np(-r));
+}
+
 void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
 	char word[16] = "", pack[PB_CONFIG_NAME] = "", number[16] = "", extra[2] = "";
 	int count = sscanf(line, "%15s %31s %15s %1s", word, pack, number, extra);
 	int64_t seconds;
 
-	if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
+	if (strcmp(word, "trace") == 0)
+		trace(bridge, line, answer);
+	else if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
 		reset_alarms(bridge, pack, answer);
 	else if (strcmp(word, "reload") == 0 && count == 1)
 		fputs("error: there is no file to be loaded again\n", answer);
 	else if (strcmp(word, "take") == 0 && count == 2)
 		let_go(bridge, pack, 0, answer);
 	else if (strcmp(word, "release") != 0 || count != 3)
-		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]' or "
+		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]', 'trace "
+		      "SINCE LISTENER' or "
 		      "'reload'\n",
 		      answer);
 	else if (pb_int_parse(number, 1, PB_RELEASE_MAX_S, &seconds) < 0)

@@ -18,12 +18,19 @@
 
 static const char help[] =
 	"Usage: packbridge status [--watch | --json | --metrics] [--socket PATH]\n"
+	"       packbridge status --trace LISTENER [--seconds N] [--count N] [--socket PATH]\n"
 	"Tells what a running daemon sees: packs, banks, alarms, listeners and their clients.\n\n"
 	"  -w, --watch        live, with the cells of one pack as bars; q ends it\n"
 	"  -j, --json         everything, as one JSON object\n"
 	"      --metrics      the same as metrics for Prometheus\n"
+	"  -t, --trace LISTENER what this listener is asked, and what it answers: its address as "
+	"in\n"
+	"                     the configuration, or its number in status, from 1\n"
+	"      --seconds N    for how long, 1 to 3600 (default 30)\n"
+	"      --count N      at most so many requests\n"
 	"  -s, --socket PATH  the daemon's status socket\n"
-	"                     (default " PB_CONFIG_STATUS ", key `status:` of its file)\n"
+	"                     (default " PB_CONFIG_STATUS ", key `status:` of its file);\n"
+	"                     with --trace the control socket (" PB_CONFIG_CONTROL ")\n"
 	"  -h, --help         this text\n\n"
 	"Exit status: 0 all packs have a good reading and there is no alarm, 1 otherwise, or when "
 	"the\n"
@@ -363,7 +370,8 @@ static int print_page(json_t *all)
 /* ---- the command ---- */
 
 struct options {
-	const char *socket;
+	const char *socket, *trace;
+	int64_t seconds, count;
 	bool watch, json, metrics;
 };
 
@@ -374,16 +382,22 @@ static int read_options(int argc, char **argv, struct options *ret)
 		{"watch", 'w', OPTION_FLAG, &ret->watch, 0, 0},
 		{"json", 'j', OPTION_FLAG, &ret->json, 0, 0},
 		{"metrics", 0, OPTION_FLAG, &ret->metrics, 0, 0},
+		{"trace", 't', OPTION_TEXT, &ret->trace, 0, 0},
+		{"seconds", 0, OPTION_NUMBER, &ret->seconds, 1, 3600},
+		{"count", 0, OPTION_NUMBER, &ret->count, 1, 1000000},
 		{"socket", 's', OPTION_TEXT, &ret->socket, 0, 0},
 		{0},
 	};
 	int status;
 
-	*ret = (struct options){.socket = PB_CONFIG_STATUS};
+	*ret = (struct options){.seconds = 30};
 	status = pb_cli_options(argc, argv, rows, help, "");
-	if (status >= 0 || ret->watch + ret->json + ret->metrics <= 1)
+	if (!ret->socket)
+		ret->socket = ret->trace ? PB_CONFIG_CONTROL : PB_CONFIG_STATUS;
+	if (status >= 0 || (ret->trace != NULL) + ret->watch + ret->json + ret->metrics <= 1)
 		return status;
-	fprintf(stderr, "packbridge status: expected one of --watch, --json and --metrics\n\n%s",
+	fprintf(stderr,
+		"packbridge status: expected one of --watch, --json, --metrics and --trace\n\n%s",
 		help);
 	return 2;
 }
@@ -417,6 +431,9 @@ int pb_cli_status(int argc, char **argv)
 		return status;
 	if (options.json || options.metrics)
 		return print_raw(options.socket, options.json ? "status\n" : "metrics\n");
+	if (options.trace)
+		return status_trace(options.socket, options.trace, (unsigned int)options.seconds,
+				    (unsigned int)options.count);
 	if (options.watch)
 		return status_watch(options.socket);
 	all = status_fetch(options.socket, &error);

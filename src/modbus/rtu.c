@@ -137,11 +137,12 @@ static void drop(struct pb_rtu *rtu, size_t count)
 static bool take(struct pb_rtu *rtu, size_t len, bool reply, struct pb_rtu_frame *ret)
 {
 	uint8_t unit = rtu->bytes[0];
+	const struct pb_rtu_frame frame = {unit, rtu->bytes + 1, len - 1 - CRC_LEN};
 
 	rtu->frames++;
 	rtu->foreign = false;
 	if (!reply && (unit == 0 || rtu->ours(rtu->userdata, unit))) {
-		*ret = (struct pb_rtu_frame){unit, rtu->bytes + 1, len - 1 - CRC_LEN};
+		*ret = frame;
 		rtu->taken = len;
 		return true;
 	}
@@ -149,6 +150,8 @@ static bool take(struct pb_rtu *rtu, size_t len, bool reply, struct pb_rtu_frame
 		rtu->foreign = true;
 		rtu->foreign_unit = unit;
 		rtu->foreign_function = rtu->bytes[1];
+		if (rtu->other)
+			rtu->other(rtu->userdata, &frame);
 	}
 	drop(rtu, len);
 	return false;

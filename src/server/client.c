@@ -112,8 +112,9 @@ int tcp_client_new(struct client **ret, struct pb_server *server, int fd, uint64
 	client->socket = (struct socket){.fd = fd, .server = server};
 	client->since_ms = client->active_ms = now_ms;
 	if (server->rtu)
-		client->rtu[0] = (struct client_rtu){
-			.framer = {.ours = service_owns, .userdata = &server->service}};
+		client->rtu[0] = (struct client_rtu){.framer = {.ours = service_owns,
+								.other = service_saw,
+								.userdata = &server->service}};
 	client->peer = peers_join(&server->peers, fd);
 	r = client->peer ? hub_watch(server->hub, &client->socket, EPOLLIN, false) : -ENOMEM;
 	if (r < 0) {
@@ -163,6 +164,20 @@ static bool has_room(const struct client *client)
 	return client->out_len + PB_TCP_ADU_MAX <= OUT_MAX;
 }
 
+enum { RTU_CRC = 2 };
+
+/* Somebody looks on. @reply: its ADU, @len 0: none; @crc: what stands behind its PDU */
+static void traced(struct client *client, struct trace_exchange *exchange, const uint8_t *reply,
+		   size_t len, size_t function_at, size_t crc)
+{
+	char host[64];
+
+	exchange->peer = tcp_client_peer(client, host, sizeof(host));
+	exchange->reply = reply + function_at;
+	exchange->reply_len = len > function_at + crc ? len - function_at - crc : 0;
+	trace_add(&client->socket.server->service.trace, exchange, pb_now_ms());
+}
+
 static void answered(struct client *client, size_t len, size_t function_at)
 {
 	client->requests++;
@@ -184,14 +199,21 @@ static bool answer_tcp(struct client *client, uint64_t now_ms)
 
 	while (has_room(client)) {
 		struct pb_mbap request;
+		size_t reply_len;
+		uint8_t *reply;
 
 		len = pb_mbap_next(client->in + at, client->in_len - at, &request);
 		if (len <= 0)
 			break;
-		answered(
-			client,
-			service_reply_tcp(service, &request, now_ms, client->out + client->out_len),
-			PB_MBAP_LEN);
+		reply = client->out + client->out_len;
+		reply_len = service_reply_tcp(service, &request, now_ms, reply);
+		if (service->trace)
+			traced(client,
+			       &(struct trace_exchange){.unit = request.unit,
+							.request = request.pdu,
+							.request_len = request.pdu_len},
+			       reply, reply_len, PB_MBAP_LEN, 0);
+		answered(client, reply_len, PB_MBAP_LEN);
 		at += (size_t)len;
 	}
 	drop_input(client, at);
@@ -204,11 +226,18 @@ static void answer_frames(struct client *client, bool silence, uint64_t now_ms)
 	struct client_rtu *rtu = client->rtu;
 	struct pb_rtu_frame request;
 
-	while (has_room(client) && pb_rtu_next(&rtu->framer, silence, &request))
-		answered(
-			client,
-			service_reply_rtu(service, &request, now_ms, client->out + client->out_len),
-			1);
+	while (has_room(client) && pb_rtu_next(&rtu->framer, silence, &request)) {
+		uint8_t *reply = client->out + client->out_len;
+		size_t len = service_reply_rtu(service, &request, now_ms, reply);
+
+		if (service->trace)
+			traced(client,
+			       &(struct trace_exchange){.unit = request.unit,
+							.request = request.pdu,
+							.request_len = request.pdu_len},
+			       reply, len, 1, RTU_CRC);
+		answered(client, len, 1);
+	}
 	service_count_frames(service, &rtu->framer, &rtu->seen);
 }
 

@@ -130,11 +130,27 @@ static int on_send(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static void traced(struct pb_line *line, const struct pb_rtu_frame *request)
+{
+	if (line->service.trace)
+		trace_add(&line->service.trace,
+			  &(struct trace_exchange){
+				  .peer = "line",
+				  .unit = request->unit,
+				  .request = request->pdu,
+				  .request_len = request->pdu_len,
+				  .reply = line->out + 1,
+				  .reply_len = line->out_len > 3 ? line->out_len - 3 : 0,
+			  },
+			  pb_now_ms());
+}
+
 static void answer(struct pb_line *line, const struct pb_rtu_frame *request)
 {
 	line->echo_len = line->echo_at = 0; /* the reply that it was of goes now */
 	line->out_at = 0;
 	line->out_len = service_reply_rtu(&line->service, request, pb_now_ms(), line->out);
+	traced(line, request);
 	if (line->out_len > 0)
 		arm(line->send, pb_rtu_gap_us(line->config.serial.baud) +
 					1000ULL * line->config.reply_delay_ms);
@@ -264,6 +280,7 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 	line->event = sd_event_ref(event);
 	line->char_us = 11 * 1000000 / config->serial.baud;
 	line->rtu.ours = service_owns;
+	line->rtu.other = service_saw;
 	line->rtu.userdata = &line->service;
 	if (add_timer(line, &line->silence, on_silence) < 0 ||
 	    add_timer(line, &line->send, on_send) < 0)
@@ -282,6 +299,7 @@ struct pb_line *pb_line_free(struct pb_line *line)
 	sd_event_source_disable_unref(line->silence);
 	sd_event_source_disable_unref(line->send);
 	pb_serial_free(line->serial);
+	trace_free(line->service.trace);
 	sd_event_unref(line->event);
 	free(line);
 	return NULL;
@@ -295,4 +313,9 @@ void pb_line_set_userdata(struct pb_line *line, void *userdata)
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret)
 {
 	*ret = line->service.stats;
+}
+
+int pb_line_trace(struct pb_line *line, uint64_t since, uint64_t now_ms, FILE *out)
+{
+	return trace_tell(&line->service.trace, since, now_ms, out);
 }

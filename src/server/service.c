@@ -46,6 +46,19 @@ bool service_owns(void *userdata, uint8_t unit)
 	return line_unit(userdata, unit, pb_now_ms()) != NULL;
 }
 
+void service_saw(void *userdata, const struct pb_rtu_frame *request)
+{
+	struct service *service = userdata;
+
+	if (service->trace)
+		trace_add(&service->trace,
+			  &(struct trace_exchange){.peer = "line",
+						   .unit = request->unit,
+						   .request = request->pdu,
+						   .request_len = request->pdu_len},
+			  pb_now_ms());
+}
+
 size_t service_reply_rtu(struct service *service, const struct pb_rtu_frame *request,
 			 uint64_t now_ms, uint8_t *adu)
 {

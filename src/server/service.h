@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "trace.h"
+
 #include "packbridge/server.h"
 
 /** A listener, as the responder and its counters see it. */
@@ -13,6 +15,7 @@ struct service {
 	void *userdata;
 	struct pb_server_stats stats;
 	struct pb_diagnostics diagnostics;
+	struct trace *trace; /**< NULL: nobody looks on */
 };
 
 /**
@@ -29,6 +32,8 @@ size_t service_reply_rtu(struct service *service, const struct pb_rtu_frame *req
 			 uint64_t now_ms, uint8_t *adu);
 /** For struct pb_rtu: @userdata is the service. */
 bool service_owns(void *userdata, uint8_t unit);
+/** For struct pb_rtu likewise: a request for another server is seen in a trace. */
+void service_saw(void *userdata, const struct pb_rtu_frame *request);
 /** What a framer had counted when it was looked at last. */
 struct rtu_seen {
 	uint32_t frames, errors, overruns;

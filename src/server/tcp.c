@@ -409,6 +409,7 @@ struct pb_server *pb_server_free(struct pb_server *server)
 	sd_event_source_disable_unref(server->pause);
 	sd_event_source_disable_unref(server->sweep);
 	free(server->allow);
+	trace_free(server->service.trace);
 	for (size_t i = 0; i < server->listener_count; i++)
 		close(server->listeners[i].fd);
 	free(server);
@@ -464,4 +465,9 @@ bool pb_server_clients(struct pb_server *server, bool first, size_t count, uint6
 uint16_t pb_server_port(const struct pb_server *server)
 {
 	return server->port;
+}
+
+int pb_server_trace(struct pb_server *server, uint64_t since, uint64_t now_ms, FILE *out)
+{
+	return trace_tell(&server->service.trace, since, now_ms, out);
 }
