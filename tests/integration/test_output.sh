@@ -43,7 +43,7 @@ full read "$tcp" -u 1 --json
 full map list
 full map show packbridge
 formats=0
-for format in $("$program" map --help | sed -n 's/^ \{20,\}\([a-z]\+\)  *[A-Za-z].*/\1/p'); do
+for format in $("$program" map --help | sed -n '/--format FORMAT/,/--host/s/^ \{20,\}\([a-z]\+\)  *[A-Za-z].*/\1/p'); do
 	full map export packbridge --format "$format"
 	formats=$((formats + 1))
 done

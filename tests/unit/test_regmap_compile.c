@@ -329,7 +329,7 @@ static const struct {
 	      "  - {name: a, tables: [holding], addr: 0, count: 1,\n"
 	      "     rows: [{addr: 0, type: reserved, words: 1}]}\n",
 	 "f:8:12: block 'a' stands twice, expected another name"},
-	{"map: [1\n", "f:2:1: "},
+	{"map: [1\n", "f:1:6: this '[' has no ']'"},
 };
 
 START_TEST(whole_refused)
