@@ -163,12 +163,12 @@ static json_t *iobroker_params(const struct pb_export_job *job)
 	json_object_update_new(
 		params,
 		json_pack("{s:s, s:i, s:b, s:b, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, "
-			  "s:i, s:b}",
+			  "s:i, s:b, s:b}",
 			  "slave", "0", "deviceId", (int)job->units[0].unit, "multiDeviceId", 1,
 			  "showAliases", 0, "directAddresses", 1, "disInputsOffset", "0",
 			  "coilsOffset", "0", "inputRegsOffset", "0", "holdingRegsOffset", "0",
 			  "timeout", 5000, "poll", 5000, "recon", 10000, "maxBlock", 100, "maxGap",
-			  0, "round", 3, "doNotIncludeAdrInId", 1));
+			  0, "round", 3, "doNotIncludeAdrInId", 1, "doNotRoundAddressToWord", 1));
 	return params;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Telegraf's inputs.modbus in the request style, valid for releases before 1.37, too: they take no
- * comment within an array.
+ * comment within an array. Texts are left out, which releases before 1.29 do not know; the name is
+ * a tag anyway.
  *
  * The first exception ends what a plugin reads of a unit. So what can always be read has a plugin
  * section of its own. A processor drops the values that mean "not available", and puts right what
@@ -16,7 +17,7 @@ static const char *telegraf_type(const struct pb_row_info *row)
 {
 	static const char *const types[] = {
 		[PB_ROW_U16] = "UINT16",  [PB_ROW_S16] = "INT16",   [PB_ROW_U32] = "UINT32",
-		[PB_ROW_S32] = "INT32",	  [PB_ROW_F32] = "FLOAT32", [PB_ROW_STRING] = "STRING",
+		[PB_ROW_S32] = "INT32",	  [PB_ROW_F32] = "FLOAT32", [PB_ROW_STRING] = "",
 		[PB_ROW_BITS] = "UINT16", [PB_ROW_COIL] = "",	    [PB_ROW_RESERVED] = "",
 	};
 
@@ -45,9 +46,7 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 
 	telegraf_name(variable, element, name, sizeof(name));
 	fprintf(out, "      { address=%u, name=\"%s\"", pb_export_addr(variable, element), name);
-	if (row->type == PB_ROW_STRING)
-		fprintf(out, ", type=\"STRING\", length=%u", row->words);
-	else if (row->type != PB_ROW_COIL)
+	if (row->type != PB_ROW_COIL)
 		fprintf(out, ", type=\"%s\"", telegraf_type(row));
 	if (variable_is_real(variable) && row->type != PB_ROW_F32) {
 		snprintf(scale, sizeof(scale), "%s%s", row->scale,
@@ -55,6 +54,11 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 		fprintf(out, ", scale=%s, output=\"FLOAT64\"", scale);
 	}
 	fputs(" },\n", out);
+}
+
+static bool telegraf_shows(const struct variable *variable)
+{
+	return variable->row.type != PB_ROW_STRING;
 }
 
 static void telegraf_request(const struct pb_export_unit *unit, const struct pb_block_info *info,
@@ -80,7 +84,7 @@ static void telegraf_block(const struct pb_export_values *values, size_t block, 
 	for (size_t i = 0; i < values->variables.count; i++) {
 		const struct variable *variable = &values->variables.items[i];
 
-		if (variable->block != block)
+		if (variable->block != block || !telegraf_shows(variable))
 			continue;
 		if (shown++ == 0)
 			telegraf_request(values->unit, &info, out);
@@ -94,7 +98,8 @@ static void telegraf_block(const struct pb_export_values *values, size_t block, 
 static bool telegraf_has(const struct pb_export_values *values, bool always)
 {
 	for (size_t i = 0; i < values->variables.count; i++)
-		if (values->variables.items[i].always == always)
+		if (values->variables.items[i].always == always &&
+		    telegraf_shows(&values->variables.items[i]))
 			return true;
 	return false;
 }
