@@ -90,10 +90,12 @@ void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *st
 /** Where one kind begins. High ones begin at the value and above it, low ones at it and below. */
 struct pb_alarm_rule {
 	bool has_warning, has_alarm;
-	bool per_cell;		/**< times the number of cells */
-	int32_t warning, alarm; /**< mV, milli-degrees, permille, mA; silent: s without a reading */
-	int32_t hysteresis;	/**< so far back it ends */
-	uint32_t delay_s;	/**< it must last so long to begin */
+	bool per_cell; /**< times the number of cells */
+	/** mV, milli-degrees, permille, mA; silent, protection, switched_off, frozen: s that it
+	 * has been so */
+	int32_t warning, alarm;
+	int32_t hysteresis; /**< so far back it ends */
+	uint32_t delay_s;   /**< it must last so long to begin */
 };
 
 struct pb_alarm_setup {
@@ -103,29 +105,37 @@ struct pb_alarm_setup {
 
 void pb_alarm_preset(struct pb_alarm_setup *ret, enum pb_chemistry chemistry);
 
+struct pb_alarm_kind {
+	uint8_t level;	      /**< by the values */
+	uint8_t shown;	      /**< as given last */
+	bool latched;	      /**< it has been an alarm */
+	uint64_t since_ms[2]; /**< warning, alarm: the value is beyond it; 0: it is not. Kinds that
+				 go by time alone have the first */
+	uint64_t
+		shown_ms; /**< since then it has the level that is shown; 0: it never had another */
+	uint32_t causes;  /**< what the BMS says: protections, FETs; of the level that is shown */
+	uint32_t new_causes; /**< those that came with the last step */
+};
+
 /** Zero it to start. */
 struct pb_alarm_state {
-	struct {
-		uint8_t level;	      /**< by the values */
-		uint8_t shown;	      /**< as given last */
-		bool latched;	      /**< it has been an alarm */
-		uint64_t since_ms[2]; /**< warning, alarm: the value is beyond it; 0: it is not */
-	} kinds[PB_ALARM_COUNT];
-	uint64_t silent_ms; /**< since then there is no reading; 0: there is one */
+	struct pb_alarm_kind kinds[PB_ALARM_COUNT];
 };
+
+enum { PB_ALARM_TEXT_MAX = 384 }; /**< all protections at once */
 
 /**
  * Sets battery->alarms by battery->sample. Call it for each new reading, when the reading turns
  * old, and at @ret_next_ms.
  * @ret_next_ms: when time alone changes something; UINT64_MAX: never.
- * @return set of 1 << enum pb_alarm whose level changed.
+ * @return set of 1 << enum pb_alarm whose level changed, or that the BMS has a new cause for.
  */
 uint32_t pb_alarm_step(const struct pb_alarm_setup *setup, struct pb_alarm_state *state,
 		       struct pb_battery *battery, bool old, uint64_t now_ms,
 		       uint64_t *ret_next_ms);
 /** Forgets alarms that are over; the next step shows it. */
 void pb_alarm_reset(struct pb_alarm_state *state);
-/** What an alarm is about, with the value: "cell 3 at 3.652 V". */
+/** What an alarm is about, with the value: "cell 3 at 3.652 V". @cap: PB_ALARM_TEXT_MAX does. */
 void pb_alarm_describe(enum pb_alarm alarm, const struct pb_battery *battery, char *out,
 		       size_t cap);
 

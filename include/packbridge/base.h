@@ -239,7 +239,7 @@ void pb_notify(const char *format, ...) PB_PRINTF(1, 2);
 
 /* ---- messages that repeat ---- */
 
-enum { PB_REPEAT_MS = 60000, PB_REPEAT_KEYS = 64 };
+enum { PB_REPEAT_MS = 60000, PB_REPEAT_WORDS = 2, PB_REPEAT_KEYS = 64 * PB_REPEAT_WORDS };
 
 /**
  * Keeps a state that flaps from filling the log. The first message of each key is said at once,
@@ -249,13 +249,14 @@ enum { PB_REPEAT_MS = 60000, PB_REPEAT_KEYS = 64 };
  */
 struct pb_repeat {
 	uint64_t until_ms; /**< when the running minute ends; 0: none runs */
-	uint64_t said;	   /**< bit set of keys: said in this minute, or repeating since the last */
-	uint64_t repeated; /**< bit set of keys: left out in this minute */
+	/** Bit sets of keys: said in this minute, or repeating since the last; left out in it. */
+	uint64_t said[PB_REPEAT_WORDS], repeated[PB_REPEAT_WORDS];
 	uint32_t left_out; /**< messages of this minute that were not said */
 };
 
 /**
- * To be asked before a message is said. @key: what it says, 0..63; the caller's own numbers.
+ * To be asked before a message is said. @key: what it says, below PB_REPEAT_KEYS; the caller's
+ * own numbers.
  * @return true: say it; false: it was counted, see pb_repeat_due_ms().
  */
 bool pb_repeat_say(struct pb_repeat *repeat, unsigned int key, uint64_t now_ms);

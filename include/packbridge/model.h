@@ -57,6 +57,13 @@ enum pb_protection {
 	PB_PROTECT_COUNT
 };
 
+/** Protections that are faults: all but a FET that is locked by command. */
+enum { PB_PROTECT_FAULTS = ((1 << PB_PROTECT_COUNT) - 1) & ~(1 << PB_PROTECT_FET_LOCKED) };
+
+/** @return its name for a person, "short circuit"; static storage; "?" for a number that is none.
+ */
+const char *pb_protection_name(enum pb_protection protection);
+
 /** Which way the charge flows, by a current of at least PB_ACTIVE_MA; the numbers are published. */
 enum pb_activity { PB_ACTIVITY_IDLE = 0, PB_ACTIVITY_CHARGING = 1, PB_ACTIVITY_DISCHARGING = 2 };
 
@@ -116,6 +123,7 @@ enum pb_has {
 	PB_HAS_CHARGE_POWER,
 	PB_HAS_DISCHARGE_POWER,
 	PB_HAS_CELL_LEVELS, /**< cell_high_mv and cell_low_mv */
+	PB_HAS_UNCHANGED,
 	PB_HAS_COUNT
 };
 
@@ -180,6 +188,12 @@ struct pb_sample {
 /** Computes what follows from reported members: power, activity, what was consumed, the time to
  * empty, cell and temperature extremes. */
 void pb_sample_derive(struct pb_sample *sample);
+/**
+ * @return whether two readings measure and report the same: voltage, current, cells, temperatures,
+ *         switches, balancing, protections and warnings, as decoded. Not what a board counts by
+ *         itself, whether it still measures or not: charge, state of charge, cycles, counters.
+ */
+bool pb_sample_same(const struct pb_sample *a, const struct pb_sample *b);
 
 /** What a unit says of its data; the numbers are published in a register and never change. */
 enum pb_quality {
@@ -262,7 +276,10 @@ enum pb_alarm {
 	PB_ALARM_SOC_LOW,
 	PB_ALARM_CHARGE_CURRENT,
 	PB_ALARM_DISCHARGE_CURRENT,
-	PB_ALARM_SILENT, /**< no reading */
+	PB_ALARM_SILENT,       /**< no reading */
+	PB_ALARM_PROTECTION,   /**< the BMS reports a protection that is a fault */
+	PB_ALARM_SWITCHED_OFF, /**< the BMS has switched a FET off, and no protection tells why */
+	PB_ALARM_FROZEN,       /**< a current flows, and no value changes */
 	PB_ALARM_COUNT
 };
 
@@ -280,7 +297,9 @@ struct pb_alarms {
 	uint32_t alarms;	       /**< those of them that are alarms */
 	uint8_t level[PB_ALARM_COUNT]; /**< enum pb_level */
 	uint8_t severity;	       /**< the highest of them */
-	uint8_t cell[PB_CELLS_MAX];    /**< enum pb_normal */
+	/** The same, or PB_LEVEL_ALARM where the BMS has a protection of that kind. */
+	uint8_t worst[PB_ALARM_COUNT];
+	uint8_t cell[PB_CELLS_MAX]; /**< enum pb_normal */
 	uint8_t temperature[PB_TEMPERATURES_MAX];
 };
 
@@ -383,9 +402,11 @@ struct pb_battery {
 	uint16_t age_s;		/**< age of the reading; 65534 or more: 65534; 65535: never read */
 	uint16_t details_age_s; /**< age of the oldest value that is asked for rarely: counters,
 				   names, capacity by design; 65535: there is none */
-	uint16_t heartbeat;	/**< one more each second that the daemon runs, 1..65535 */
-	char name[PB_NAME_MAX]; /**< its name in the configuration */
-	char protocol[16];	/**< codec name; of a bank "bank" */
+	uint16_t unchanged_s; /**< for so long all readings have been pb_sample_same(); 65534: that
+				 or more; of a bank: the longest of its packs */
+	uint16_t heartbeat;   /**< one more each second that the daemon runs, 1..65535 */
+	char name[PB_NAME_MAX];	    /**< its name in the configuration */
+	char protocol[16];	    /**< codec name; of a bank "bank" */
 	char software[PB_NAME_MAX]; /**< packbridge's version */
 };
 

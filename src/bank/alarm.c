@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* What PB_ALARM_SWITCHED_OFF is about. */
+enum { OFF_CHARGE = 1 << 0, OFF_DISCHARGE = 1 << 1 };
+
 static bool is_low(enum pb_alarm alarm)
 {
 	switch (alarm) {
@@ -25,15 +28,30 @@ static bool is_low(enum pb_alarm alarm)
 	case PB_ALARM_CHARGE_CURRENT:
 	case PB_ALARM_DISCHARGE_CURRENT:
 	case PB_ALARM_SILENT:
+	case PB_ALARM_PROTECTION:
+	case PB_ALARM_SWITCHED_OFF:
+	case PB_ALARM_FROZEN:
 	case PB_ALARM_COUNT:
 		break;
 	}
 	return false;
 }
 
-/* What a kind looks at. @return false: the reading does not have it */
-static bool value_of(enum pb_alarm alarm, const struct pb_sample *s, int64_t *ret)
+/* A pack at rest may well repeat itself. From a hundredth of its capacity an hour on, cells and
+ * current cannot stand still for long. */
+static bool flows(const struct pb_sample *s)
 {
+	int64_t capacity_mah = s->has & PB_HAS(PB_HAS_NOMINAL) ? s->nominal_mah : 0;
+	int64_t least_ma = capacity_mah / 100 > PB_ACTIVE_MA ? capacity_mah / 100 : PB_ACTIVE_MA;
+
+	return s->has & PB_HAS(PB_HAS_CURRENT) &&
+	       (s->current_ma >= least_ma || s->current_ma <= -least_ma);
+}
+
+/* What a kind looks at. @return false: the reading does not have it */
+static bool value_of(enum pb_alarm alarm, const struct pb_battery *battery, int64_t *ret)
+{
+	const struct pb_sample *s = &battery->sample;
 	static const enum pb_has needs[PB_ALARM_COUNT] = {
 		[PB_ALARM_CELL_HIGH] = PB_HAS_CELL_EXTREMES,
 		[PB_ALARM_CELL_LOW] = PB_HAS_CELL_EXTREMES,
@@ -47,6 +65,7 @@ static bool value_of(enum pb_alarm alarm, const struct pb_sample *s, int64_t *re
 		[PB_ALARM_SOC_LOW] = PB_HAS_SOC,
 		[PB_ALARM_CHARGE_CURRENT] = PB_HAS_CURRENT,
 		[PB_ALARM_DISCHARGE_CURRENT] = PB_HAS_CURRENT,
+		[PB_ALARM_FROZEN] = PB_HAS_UNCHANGED,
 	};
 	const int64_t values[PB_ALARM_COUNT] = {
 		[PB_ALARM_CELL_HIGH] = s->cell_max_mv,
@@ -61,6 +80,7 @@ static bool value_of(enum pb_alarm alarm, const struct pb_sample *s, int64_t *re
 		[PB_ALARM_SOC_LOW] = s->soc_permille,
 		[PB_ALARM_CHARGE_CURRENT] = s->current_ma,
 		[PB_ALARM_DISCHARGE_CURRENT] = -(int64_t)s->current_ma,
+		[PB_ALARM_FROZEN] = flows(s) ? battery->unchanged_s : -1,
 	};
 
 	*ret = values[alarm];
@@ -93,13 +113,14 @@ static void wake_at(uint64_t *next_ms, uint64_t ms)
 
 /* The level of a kind that looks at a value. */
 static uint8_t step_value(const struct pb_alarm_rule *rule, struct pb_alarm_state *state,
-			  enum pb_alarm alarm, const struct pb_sample *s, uint64_t now_ms,
+			  enum pb_alarm alarm, const struct pb_battery *battery, uint64_t now_ms,
 			  uint64_t *next_ms)
 {
+	const struct pb_sample *s = &battery->sample;
 	uint8_t level = PB_LEVEL_NONE, before = state->kinds[alarm].level;
 	int64_t value;
 
-	if (!value_of(alarm, s, &value) || (rule->per_cell && s->cell_count == 0))
+	if (!value_of(alarm, battery, &value) || (rule->per_cell && s->cell_count == 0))
 		return before;
 	for (int i = PB_LEVEL_WARNING; i <= PB_LEVEL_ALARM; i++) {
 		uint64_t *since_ms = &state->kinds[alarm].since_ms[i - 1], due_ms;
@@ -119,19 +140,20 @@ static uint8_t step_value(const struct pb_alarm_rule *rule, struct pb_alarm_stat
 	return level;
 }
 
-static uint8_t step_silence(const struct pb_alarm_rule *rule, struct pb_alarm_state *state,
-			    bool old, uint64_t now_ms, uint64_t *next_ms)
+/* The level of a kind that goes by time alone: how long it has been so. */
+static uint8_t step_lasting(const struct pb_alarm_rule *rule, uint64_t *since_ms, bool is_so,
+			    uint64_t now_ms, uint64_t *next_ms)
 {
 	uint64_t warning_ms, alarm_ms;
 
-	if (!old) {
-		state->silent_ms = 0;
+	if (!is_so) {
+		*since_ms = 0;
 		return PB_LEVEL_NONE;
 	}
-	if (!state->silent_ms)
-		state->silent_ms = now_ms;
-	warning_ms = state->silent_ms + 1000 * (uint64_t)rule->warning;
-	alarm_ms = state->silent_ms + 1000 * (uint64_t)rule->alarm;
+	if (!*since_ms)
+		*since_ms = now_ms;
+	warning_ms = *since_ms + 1000 * (uint64_t)rule->warning;
+	alarm_ms = *since_ms + 1000 * (uint64_t)rule->alarm;
 	if (rule->has_alarm && now_ms < alarm_ms)
 		wake_at(next_ms, alarm_ms);
 	if (rule->has_warning && now_ms < warning_ms)
@@ -139,6 +161,85 @@ static uint8_t step_silence(const struct pb_alarm_rule *rule, struct pb_alarm_st
 	if (rule->has_alarm && now_ms >= alarm_ms)
 		return PB_LEVEL_ALARM;
 	return rule->has_warning && now_ms >= warning_ms ? PB_LEVEL_WARNING : PB_LEVEL_NONE;
+}
+
+/* What the BMS itself says: bits of what an alarm is about. @return false: it does not tell */
+static bool causes_of(enum pb_alarm alarm, const struct pb_battery *battery, uint32_t *ret)
+{
+	const struct pb_sample *s = &battery->sample;
+
+	if (alarm == PB_ALARM_PROTECTION) {
+		*ret = s->protection_mask & PB_PROTECT_FAULTS;
+		return battery_has(battery, PB_HAS_PROTECTION);
+	}
+	*ret = 0;
+	if (bank_blocked_by(battery, true) == PB_REASON_SWITCH)
+		*ret |= OFF_CHARGE;
+	if (bank_blocked_by(battery, false) == PB_REASON_SWITCH)
+		*ret |= OFF_DISCHARGE;
+	return battery_has(battery, PB_HAS_CHARGE_FET) ||
+	       battery_has(battery, PB_HAS_DISCHARGE_FET);
+}
+
+static bool is_locked(const struct pb_battery *battery)
+{
+	return battery_has(battery, PB_HAS_PROTECTION) &&
+	       battery->sample.protection_mask & 1 << PB_PROTECT_FET_LOCKED;
+}
+
+static uint8_t step_causes(const struct pb_alarm_rule *rule, struct pb_alarm_state *state,
+			   enum pb_alarm alarm, const struct pb_battery *battery, uint64_t now_ms,
+			   uint64_t *next_ms)
+{
+	struct pb_alarm_kind *kind = &state->kinds[alarm];
+	uint32_t causes;
+	uint8_t level;
+
+	if (!causes_of(alarm, battery, &causes))
+		return kind->level;
+	level = step_lasting(rule, &kind->since_ms[0], causes != 0, now_ms, next_ms);
+	/* what was ordered is no fault */
+	if (alarm == PB_ALARM_SWITCHED_OFF && level == PB_LEVEL_ALARM && is_locked(battery))
+		level = PB_LEVEL_WARNING;
+	kind->new_causes = level == PB_LEVEL_NONE ? 0 : causes & ~kind->causes;
+	kind->causes = level == PB_LEVEL_NONE ? 0 : causes;
+	return level;
+}
+
+static uint8_t step_kind(const struct pb_alarm_rule *rule, struct pb_alarm_state *state,
+			 enum pb_alarm alarm, const struct pb_battery *battery, bool old,
+			 uint64_t now_ms, uint64_t *next_ms)
+{
+	state->kinds[alarm].new_causes = 0;
+	if (alarm == PB_ALARM_SILENT)
+		return step_lasting(rule, &state->kinds[alarm].since_ms[0], old, now_ms, next_ms);
+	if (old) /* an old reading proves nothing, neither way */
+		return state->kinds[alarm].level;
+	if (alarm == PB_ALARM_PROTECTION || alarm == PB_ALARM_SWITCHED_OFF)
+		return step_causes(rule, state, alarm, battery, now_ms, next_ms);
+	return step_value(rule, state, alarm, battery, now_ms, next_ms);
+}
+
+/* Raises each kind that the BMS has a protection of. */
+static void add_protections(const struct pb_sample *s, uint8_t *worst)
+{
+	static const uint32_t masks[PB_ALARM_COUNT] = {
+		[PB_ALARM_CELL_HIGH] = 1 << PB_PROTECT_CELL_OVERVOLTAGE,
+		[PB_ALARM_CELL_LOW] = 1 << PB_PROTECT_CELL_UNDERVOLTAGE,
+		[PB_ALARM_VOLTAGE_HIGH] = 1 << PB_PROTECT_PACK_OVERVOLTAGE,
+		[PB_ALARM_VOLTAGE_LOW] = 1 << PB_PROTECT_PACK_UNDERVOLTAGE,
+		[PB_ALARM_CHARGE_HOT] = 1 << PB_PROTECT_CHARGE_OVERTEMPERATURE,
+		[PB_ALARM_CHARGE_COLD] = 1 << PB_PROTECT_CHARGE_UNDERTEMPERATURE,
+		[PB_ALARM_DISCHARGE_HOT] = 1 << PB_PROTECT_DISCHARGE_OVERTEMPERATURE,
+		[PB_ALARM_DISCHARGE_COLD] = 1 << PB_PROTECT_DISCHARGE_UNDERTEMPERATURE,
+		[PB_ALARM_CHARGE_CURRENT] = 1 << PB_PROTECT_CHARGE_OVERCURRENT,
+		[PB_ALARM_DISCHARGE_CURRENT] =
+			1 << PB_PROTECT_DISCHARGE_OVERCURRENT | 1 << PB_PROTECT_SHORT_CIRCUIT,
+	};
+
+	for (int i = 0; i < PB_ALARM_COUNT; i++)
+		if (s->has & PB_HAS(PB_HAS_PROTECTION) && s->protection_mask & masks[i])
+			worst[i] = PB_LEVEL_ALARM;
 }
 
 static uint8_t normality(const struct pb_alarm_rule *low, const struct pb_alarm_rule *high,
@@ -182,6 +283,36 @@ static void tell_limits(const struct pb_alarm_setup *setup, struct pb_battery *b
 	battery_mark(battery, PB_HAS_CELL_LEVELS);
 }
 
+/* @return whether who watches is to be told */
+static bool show_kind(bool latch, struct pb_alarm_kind *kind, uint8_t level, uint64_t now_ms)
+{
+	bool changed;
+
+	kind->level = level;
+	kind->latched |= latch && level == PB_LEVEL_ALARM;
+	if (kind->latched)
+		level = PB_LEVEL_ALARM;
+	changed = level != kind->shown;
+	if (changed)
+		kind->shown_ms = now_ms;
+	kind->shown = level;
+	return changed || kind->new_causes;
+}
+
+static void sum_up(struct pb_alarms *alarms)
+{
+	alarms->warnings = alarms->alarms = 0;
+	alarms->severity = PB_LEVEL_NONE;
+	for (int i = 0; i < PB_ALARM_COUNT; i++) {
+		uint8_t level = alarms->level[i];
+
+		alarms->warnings |= (uint32_t)(level >= PB_LEVEL_WARNING) << i;
+		alarms->alarms |= (uint32_t)(level == PB_LEVEL_ALARM) << i;
+		if (level > alarms->severity)
+			alarms->severity = level;
+	}
+}
+
 uint32_t pb_alarm_step(const struct pb_alarm_setup *setup, struct pb_alarm_state *state,
 		       struct pb_battery *battery, bool old, uint64_t now_ms, uint64_t *ret_next_ms)
 {
@@ -189,30 +320,17 @@ uint32_t pb_alarm_step(const struct pb_alarm_setup *setup, struct pb_alarm_state
 	uint32_t changed = 0;
 
 	*ret_next_ms = UINT64_MAX;
-	alarms->warnings = alarms->alarms = 0;
-	alarms->severity = PB_LEVEL_NONE;
 	for (int i = 0; i < PB_ALARM_COUNT; i++) {
-		const struct pb_alarm_rule *rule = &setup->rules[i];
-		uint8_t level = state->kinds[i].level;
+		struct pb_alarm_kind *kind = &state->kinds[i];
+		uint8_t level = step_kind(&setup->rules[i], state, (enum pb_alarm)i, battery, old,
+					  now_ms, ret_next_ms);
 
-		if (i == PB_ALARM_SILENT)
-			level = step_silence(rule, state, old, now_ms, ret_next_ms);
-		else if (!old) /* an old reading proves nothing, neither way */
-			level = step_value(rule, state, (enum pb_alarm)i, &battery->sample, now_ms,
-					   ret_next_ms);
-		state->kinds[i].level = level;
-		state->kinds[i].latched |= setup->latch && level == PB_LEVEL_ALARM;
-		if (state->kinds[i].latched)
-			level = PB_LEVEL_ALARM;
-		if (level != state->kinds[i].shown)
+		if (show_kind(setup->latch, kind, level, now_ms))
 			changed |= UINT32_C(1) << i;
-		state->kinds[i].shown = level;
-		alarms->level[i] = level;
-		alarms->warnings |= (uint32_t)(level >= PB_LEVEL_WARNING) << i;
-		alarms->alarms |= (uint32_t)(level == PB_LEVEL_ALARM) << i;
-		if (level > alarms->severity)
-			alarms->severity = level;
+		alarms->level[i] = alarms->worst[i] = kind->shown;
 	}
+	sum_up(alarms);
+	add_protections(&battery->sample, alarms->worst);
 	if (!old)
 		look_at_each(setup, &battery->sample, alarms);
 	tell_limits(setup, battery);
@@ -238,6 +356,33 @@ static const char *decimal(int64_t thousandths, int digits, char *out, size_t ca
 	return out;
 }
 
+/* "cell over-voltage, short circuit" */
+static void describe_protections(uint32_t mask, char *out, size_t cap)
+{
+	size_t at = 0;
+
+	snprintf(out, cap, "over by now");
+	for (int i = 0; i < PB_PROTECT_COUNT && at < cap; i++)
+		if (mask >> i & 1)
+			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? ", " : "",
+					       pb_protection_name((enum pb_protection)i));
+}
+
+static void describe_switches(const struct pb_battery *battery, char *out, size_t cap)
+{
+	static const char *const fets[] = {
+		[0] = "on again",
+		[OFF_CHARGE] = "charge FET off",
+		[OFF_DISCHARGE] = "discharge FET off",
+		[OFF_CHARGE | OFF_DISCHARGE] = "charge and discharge FET off",
+	};
+	uint32_t off;
+
+	causes_of(PB_ALARM_SWITCHED_OFF, battery, &off);
+	snprintf(out, cap, "%s%s", fets[off],
+		 off && is_locked(battery) ? ", locked by command" : "");
+}
+
 void pb_alarm_describe(enum pb_alarm alarm, const struct pb_battery *battery, char *out, size_t cap)
 {
 	const struct pb_sample *s = &battery->sample;
@@ -245,8 +390,7 @@ void pb_alarm_describe(enum pb_alarm alarm, const struct pb_battery *battery, ch
 	char n[32];
 	int64_t value = 0;
 
-	if (alarm != PB_ALARM_SILENT)
-		value_of(alarm, s, &value);
+	value_of(alarm, battery, &value);
 	switch (alarm) {
 	case PB_ALARM_CELL_HIGH:
 	case PB_ALARM_CELL_LOW:
@@ -275,6 +419,16 @@ void pb_alarm_describe(enum pb_alarm alarm, const struct pb_battery *battery, ch
 	case PB_ALARM_CHARGE_CURRENT:
 	case PB_ALARM_DISCHARGE_CURRENT:
 		snprintf(out, cap, "%s A", decimal(value, 1, n, sizeof(n)));
+		break;
+	case PB_ALARM_PROTECTION:
+		describe_protections(s->protection_mask & PB_PROTECT_FAULTS, out, cap);
+		break;
+	case PB_ALARM_SWITCHED_OFF:
+		describe_switches(battery, out, cap);
+		break;
+	case PB_ALARM_FROZEN:
+		snprintf(out, cap, "no value has changed for %u s at %s A", battery->unchanged_s,
+			 decimal(s->current_ma, 1, n, sizeof(n)));
 		break;
 	case PB_ALARM_SILENT:
 	case PB_ALARM_COUNT:

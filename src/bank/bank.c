@@ -319,6 +319,20 @@ static void add_switches(const struct fleet *fleet, size_t packs)
 	battery_mark(bank, PB_HAS_SWITCHES);
 }
 
+static void add_unchanged(const struct fleet *fleet)
+{
+	struct pb_battery *bank = fleet->bank;
+
+	bank->unchanged_s = 0;
+	for (size_t i = 0; i < fleet->count; i++) {
+		if (!battery_has(fleet->packs[i], PB_HAS_UNCHANGED))
+			continue;
+		if (fleet->packs[i]->unchanged_s > bank->unchanged_s)
+			bank->unchanged_s = fleet->packs[i]->unchanged_s;
+		battery_mark(bank, PB_HAS_UNCHANGED);
+	}
+}
+
 /* ---- the whole ---- */
 
 static void add_counters(struct pb_status *status, const struct pb_status *of)
@@ -423,6 +437,7 @@ static void add_all(const struct fleet *fleet, size_t packs)
 	add_cells(fleet);
 	add_temperatures(fleet);
 	add_switches(fleet, packs);
+	add_unchanged(fleet);
 	bank_add_limits(fleet);
 	bank_add_rating(fleet);
 }
@@ -468,6 +483,9 @@ void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_bat
 			if (of > *level)
 				*level = of;
 		}
+		for (size_t i = 0; i < count; i++)
+			if (members[i].battery->alarms.worst[kind] > alarms->worst[kind])
+				alarms->worst[kind] = members[i].battery->alarms.worst[kind];
 		alarms->warnings |= (uint32_t)(*level >= PB_LEVEL_WARNING) << kind;
 		alarms->alarms |= (uint32_t)(*level == PB_LEVEL_ALARM) << kind;
 		if (*level > alarms->severity)

@@ -157,4 +157,9 @@ void pb_alarm_preset(struct pb_alarm_setup *ret, enum pb_chemistry chemistry)
 	rules[PB_ALARM_SOC_LOW] = (struct pb_alarm_rule)RULE(200, 100, 20);
 	/* what it is to be silent for long; the quality of the reading tells at once */
 	rules[PB_ALARM_SILENT] = (struct pb_alarm_rule)RULE(30, 120, 0);
+	/* what the BMS reports is so at once */
+	rules[PB_ALARM_PROTECTION] = rules[PB_ALARM_SWITCHED_OFF] =
+		(struct pb_alarm_rule){.has_alarm = true};
+	/* a half-hour of a hundredth of its capacity an hour moves some cell by a millivolt */
+	rules[PB_ALARM_FROZEN] = (struct pb_alarm_rule){.has_warning = true, .warning = 1800};
 }

@@ -2,19 +2,21 @@
 #include "packbridge/base.h"
 
 #include <assert.h>
+#include <string.h>
 
 bool pb_repeat_say(struct pb_repeat *repeat, unsigned int key, uint64_t now_ms)
 {
-	uint64_t bit = UINT64_C(1) << (key % PB_REPEAT_KEYS);
+	uint64_t bit = UINT64_C(1) << key % 64;
+	unsigned int word = key / 64;
 
 	assert(key < PB_REPEAT_KEYS);
 	if (now_ms >= repeat->until_ms && !repeat->left_out)
 		*repeat = (struct pb_repeat){.until_ms = now_ms + PB_REPEAT_MS};
-	if (!(repeat->said & bit)) {
-		repeat->said |= bit;
+	if (!(repeat->said[word] & bit)) {
+		repeat->said[word] |= bit;
 		return true;
 	}
-	repeat->repeated |= bit;
+	repeat->repeated[word] |= bit;
 	repeat->left_out++;
 	return false;
 }
@@ -26,13 +28,12 @@ uint64_t pb_repeat_due_ms(const struct pb_repeat *repeat)
 
 uint32_t pb_repeat_sum(struct pb_repeat *repeat, uint64_t now_ms)
 {
+	struct pb_repeat next = {.until_ms = now_ms + PB_REPEAT_MS};
 	uint32_t left_out = repeat->left_out;
 
 	if (!left_out || now_ms < repeat->until_ms)
 		return 0;
-	*repeat = (struct pb_repeat){
-		.until_ms = now_ms + PB_REPEAT_MS,
-		.said = repeat->repeated,
-	};
+	memcpy(next.said, repeat->repeated, sizeof(next.said));
+	*repeat = next;
 	return left_out;
 }

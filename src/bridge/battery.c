@@ -21,6 +21,8 @@ struct pb_log_about source_about(const struct source *source)
 	};
 }
 
+enum { UNCHANGED_MAX_S = 65534 };
+
 static void has_news(struct source *source)
 {
 	source->news++;
@@ -28,11 +30,14 @@ static void has_news(struct source *source)
 
 /* ---- what is said ---- */
 
-/* Keys of source.repeat: each alarm with each level, then four of limits. */
+/* Keys of source.repeat: each alarm with each level, two of each limit, whether a bank lacks packs,
+ * and each cause that a BMS can name. */
 enum {
 	SAY_CHARGE = PB_ALARM_COUNT * (PB_LEVEL_ALARM + 1),
 	SAY_DISCHARGE = SAY_CHARGE + 2,
-	SAY_KEYS = SAY_DISCHARGE + 2
+	SAY_MEMBERS = SAY_DISCHARGE + 2,
+	SAY_CAUSES = SAY_MEMBERS + 2,
+	SAY_KEYS = SAY_CAUSES + PB_PROTECT_COUNT
 };
 
 _Static_assert((int)SAY_KEYS <= (int)PB_REPEAT_KEYS, "a bit for each");
@@ -48,7 +53,7 @@ static void say_alarm(const struct source *source, int alarm)
 	enum pb_level level = level_of(source, alarm);
 	const char *name = pb_alarm_name((enum pb_alarm)alarm);
 	struct pb_log_about about = source_about(source);
-	char what[64];
+	char what[PB_ALARM_TEXT_MAX];
 
 	pb_alarm_describe((enum pb_alarm)alarm, data, what, sizeof(what));
 	about.alarm = name;
@@ -61,14 +66,21 @@ static void say_alarm(const struct source *source, int alarm)
 			     level == PB_LEVEL_ALARM ? "ALARM" : "warning", name, what);
 }
 
+/* A cause that joins others is no repetition. */
+static unsigned int key_of(const struct source *source, int alarm)
+{
+	uint32_t causes = source->alarm_state.kinds[alarm].new_causes;
+
+	if (alarm == PB_ALARM_PROTECTION && causes)
+		return SAY_CAUSES + (unsigned int)__builtin_ctz(causes);
+	return (unsigned int)alarm * (PB_LEVEL_ALARM + 1) + level_of(source, alarm);
+}
+
 static void say_alarms(struct source *source, uint32_t changed, uint64_t now_ms)
 {
-	for (int i = 0; i < PB_ALARM_COUNT; i++) {
-		unsigned int key = (unsigned int)i * (PB_LEVEL_ALARM + 1) + level_of(source, i);
-
-		if (changed >> i & 1 && pb_repeat_say(&source->repeat, key, now_ms))
+	for (int i = 0; i < PB_ALARM_COUNT; i++)
+		if (changed >> i & 1 && pb_repeat_say(&source->repeat, key_of(source, i), now_ms))
 			say_alarm(source, i);
-	}
 }
 
 static void say_direction(struct source *source, unsigned int key, const char *what, bool before,
@@ -86,22 +98,30 @@ static void say_direction(struct source *source, unsigned int key, const char *w
 			     source->data.name, what, why);
 }
 
+static size_t sum_alarm(const struct source *source, int alarm, const char *between, char *out,
+			size_t cap)
+{
+	bool high = level_of(source, alarm) == PB_LEVEL_ALARM;
+	char what[PB_ALARM_TEXT_MAX];
+
+	pb_alarm_describe((enum pb_alarm)alarm, &source->data, what, sizeof(what));
+	return (size_t)snprintf(out, cap, "%s%s %s, %s", between, high ? "ALARM" : "warning",
+				pb_alarm_name((enum pb_alarm)alarm), what);
+}
+
 /* What flaps is summed up, with how it stands: the last change may be among those left out. */
 static void say_sum(struct source *source, uint64_t now_ms)
 {
 	uint32_t count = pb_repeat_sum(&source->repeat, now_ms);
 	struct pb_log_about about = source_about(source);
-	char now[512] = "";
+	char now[768] = "";
 	size_t at = 0;
 
 	if (count == 0)
 		return;
 	for (int i = 0; i < PB_ALARM_COUNT && at < sizeof(now); i++)
 		if (level_of(source, i) != PB_LEVEL_NONE)
-			at += (size_t)snprintf(
-				now + at, sizeof(now) - at, "%s%s %s", at ? ", " : "",
-				level_of(source, i) == PB_LEVEL_ALARM ? "ALARM" : "warning",
-				pb_alarm_name((enum pb_alarm)i));
+			at += sum_alarm(source, i, at ? "; " : "", now + at, sizeof(now) - at);
 	pb_log_about(PB_LOG_WARNING, &about,
 		     "%s %s: alarms or limits changed %u times more in the last minute; now %s",
 		     kind_of(source), source->data.name, count, at ? now : "no alarm");
@@ -246,11 +266,26 @@ static void say_state(struct fleet *fleet, uint64_t now_ms)
 	pb_notify("STATUS=%zu of %zu packs with a good reading", good, fleet->pack_count);
 }
 
+/* @sample: not yet in @pack */
+static void take_reading(struct source *pack, const struct pb_sample *sample,
+			 const struct pb_status *status)
+{
+	struct pb_battery *data = &pack->data;
+	uint64_t unchanged_s;
+
+	if (pack->changed_ms == 0 || !pb_sample_same(&data->sample, sample))
+		pack->changed_ms = status->sampled_ms;
+	unchanged_s = (status->sampled_ms - pack->changed_ms) / 1000;
+	data->unchanged_s = unchanged_s < UNCHANGED_MAX_S ? (uint16_t)unchanged_s : UNCHANGED_MAX_S;
+	data->sample = *sample;
+	data->sample.has |= PB_HAS(PB_HAS_UNCHANGED);
+}
+
 void source_changed(struct source *source, const struct pb_sample *sample,
 		    const struct pb_status *status, bool new_reading, uint64_t now_ms)
 {
 	if (new_reading)
-		source->data.sample = *sample;
+		take_reading(source, sample, status);
 	source->data.status = *status;
 	has_news(source);
 	judge(source, new_reading, now_ms);
@@ -262,6 +297,7 @@ void source_changed(struct source *source, const struct pb_sample *sample,
 static void take_judgement(struct source *source, const struct source *before)
 {
 	source->alarm_state = before->alarm_state;
+	source->changed_ms = before->changed_ms;
 	source->allowed_known = before->allowed_known;
 	source->repeat = before->repeat;
 	source->data.alarms = before->data.alarms;
@@ -279,6 +315,8 @@ void source_take_pack(struct source *source, struct source *before, uint64_t now
 	before->pack = NULL;
 	pb_pack_set_userdata(source->pack, source);
 	data->sample = pb_pack_session(source->pack)->sample;
+	data->sample.has |= before->data.sample.has & PB_HAS(PB_HAS_UNCHANGED);
+	data->unchanged_s = before->data.unchanged_s;
 	data->status = before->data.status;
 	memcpy(data->protocol, before->data.protocol, sizeof(data->protocol));
 	has_news(source);

@@ -23,6 +23,7 @@ struct source {
 	struct pb_alarm_state alarm_state;
 	struct pb_repeat repeat; /* of what is said of alarms and limits */
 	bool allowed_known;	 /* what the limits allow was known, for what is said of a change */
+	uint64_t changed_ms;	 /* of the first reading that was as all since */
 	uint64_t alarm_ms;	 /* when time alone changes an alarm; UINT64_MAX: never */
 	/* a pack */
 	struct pb_pack *pack; /* NULL: a bank */

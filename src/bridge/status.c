@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CLIENTS_A_PIECE = 8 };
 
@@ -22,40 +23,54 @@ void status_listener_name(const struct pb_listen_config *listen, char *out, size
 }
 
 /* A bank's alarm may be that of one of its packs. */
-static const struct pb_battery *whose_alarm(const struct source *source, int alarm)
+static const struct source *whose_alarm(const struct source *source, int alarm)
 {
 	uint8_t level = source->data.alarms.level[alarm];
 
 	if (!source->bank || source->alarm_state.kinds[alarm].shown == level)
-		return &source->data;
+		return source;
 	for (size_t i = 0; i < source->bank->pack_count; i++) {
 		const struct source *pack = &source->fleet->sources[source->bank->packs[i]];
 
 		if (pack->data.alarms.level[alarm] >= level)
-			return &pack->data;
+			return pack;
 	}
-	return &source->data;
+	return source;
 }
 
-static json_t *json_alarms(const struct source *source)
+/* "2026-11-28T21:14:03Z", by the clock as it is set now. */
+static void say_time(uint64_t passed_s, char *out, size_t cap)
 {
-	const struct pb_battery *data = &source->data;
+	time_t at = time(NULL) - (time_t)passed_s;
+	struct tm utc;
+
+	*out = '\0';
+	if (gmtime_r(&at, &utc))
+		strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+static json_t *json_alarm(const struct source *source, int alarm, uint64_t now_ms)
+{
+	const struct source *whose = whose_alarm(source, alarm);
+	uint64_t passed_s = (now_ms - whose->alarm_state.kinds[alarm].shown_ms) / 1000;
+	char what[PB_ALARM_TEXT_MAX], text[PB_ALARM_TEXT_MAX + PB_NAME_MAX + 2], since[32];
+
+	pb_alarm_describe((enum pb_alarm)alarm, &whose->data, what, sizeof(what));
+	snprintf(text, sizeof(text), "%s%s%s", whose == source ? "" : whose->data.name,
+		 whose == source ? "" : ": ", what);
+	say_time(passed_s, since, sizeof(since));
+	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "alarm", pb_alarm_name((enum pb_alarm)alarm),
+			 "level", level_names[source->data.alarms.level[alarm]], "text", text,
+			 "since", since, "since_s", (json_int_t)passed_s);
+}
+
+static json_t *json_alarms(const struct source *source, uint64_t now_ms)
+{
 	json_t *alarms = json_array();
 
-	for (int i = 0; i < PB_ALARM_COUNT; i++) {
-		uint8_t level = data->alarms.level[i];
-		const struct pb_battery *whose = whose_alarm(source, i);
-		char what[64], text[128];
-
-		if (level == PB_LEVEL_NONE)
-			continue;
-		pb_alarm_describe((enum pb_alarm)i, whose, what, sizeof(what));
-		snprintf(text, sizeof(text), "%s%s%s", whose == data ? "" : whose->name,
-			 whose == data ? "" : ": ", what);
-		json_array_append_new(alarms, json_pack("{s:s, s:s, s:s}", "alarm",
-							pb_alarm_name((enum pb_alarm)i), "level",
-							level_names[level], "text", text));
-	}
+	for (int i = 0; i < PB_ALARM_COUNT; i++)
+		if (source->data.alarms.level[i] != PB_LEVEL_NONE)
+			json_array_append_new(alarms, json_alarm(source, i, now_ms));
 	return alarms;
 }
 
@@ -70,7 +85,7 @@ static json_t *json_source(const struct shown *shown, struct source *source, int
 	return json_pack("{s:s, s:i, s:s, s:s, s:o?, s:o, s:o}", "name", data->name, "unit", unit,
 			 "map", map, "quality", pb_quality_text(data->status.quality), "age_s",
 			 data->status.sequence ? json_integer(data->age_s) : NULL, "alarms",
-			 json_alarms(source), "fields", pb_json_battery(data, old));
+			 json_alarms(source, shown->now_ms), "fields", pb_json_battery(data, old));
 }
 
 static json_t *json_pack_of(const struct shown *shown, size_t index)

@@ -206,6 +206,12 @@ static const struct kind kinds[PB_ALARM_COUNT] = {
 	[PB_ALARM_CHARGE_CURRENT] = {"charge current, in A", 1000, 0, 256000000, false},
 	[PB_ALARM_DISCHARGE_CURRENT] = {"discharge current, in A", 1000, 0, 256000000, false},
 	[PB_ALARM_SILENT] = {"time without a good reading, in s", 1, 0, 604800, false},
+	[PB_ALARM_PROTECTION] = {"protections of the BMS: how long they have been active, in s", 1,
+				 0, 604800, false},
+	[PB_ALARM_SWITCHED_OFF] = {"FETs that the BMS has switched off: how long, in s", 1, 0,
+				   604800, false},
+	[PB_ALARM_FROZEN] = {"how long no value has changed though a current flows, in s", 1, 10,
+			     64800, false},
 };
 
 struct rule {

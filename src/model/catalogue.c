@@ -94,7 +94,8 @@
 	"0 cell high, 1 cell low, 2 voltage high, 3 voltage low, 4 cells far apart, "              \
 	"5 too hot to charge, 6 too cold to charge, 7 too hot to discharge, "                      \
 	"8 too cold to discharge, 9 state of charge low, 10 charge current high, "                 \
-	"11 discharge current high, 12 no reading"
+	"11 discharge current high, 12 no reading, 13 protection of the BMS, "                     \
+	"14 FET switched off by the BMS, 15 values that never change though a current flows"
 #define REASON_TEXT                                                                                \
 	"0 unknown, 1 the configured maximum, 2 cell voltage, 3 temperature, "                     \
 	"4 state of charge, 5 switched off by the BMS, 6 protection of the BMS, 7 no reading, "    \
@@ -192,6 +193,12 @@ static const struct pb_field battery_fields[] = {
 	},
 	MEMBER(pb_battery, age_s, "age_s", NUMBER, S, 0, 65535, true, "age of the reading; 65534: that or more; 65535: never read"),
 	MEMBER(pb_battery, details_age_s, "details_age_s", NUMBER, S, 0, 65535, true, "age of the oldest value that is asked for rarely: counters, names, dates, capacity by design; 65534: that or more; 65535: there is none"),
+	{
+		.name = "unchanged_s", .kind = PB_KIND_NUMBER, .uom = PB_UOM_S, .max = 65534,
+		.offset = offsetof(struct pb_battery, unchanged_s), .size = 2, .data = true, .count = 1,
+		.has = PB_HAS_UNCHANGED, .element_has = -1,
+		.description = "for so long nothing that is measured has changed; 65534: that or more; of a bank, the longest of its packs",
+	},
 	MEMBER(pb_battery, heartbeat, "heartbeat", NUMBER, NONE, 1, 65535, true, "one more each second that packbridge runs, 1..65535 and again from 1"),
 	MEMBER(pb_battery, name, "name", TEXT, NONE, 0, 0, false, "its name in the configuration"),
 	MEMBER(pb_battery, protocol, "protocol", TEXT, NONE, 0, 0, false, "the protocol that the pack is read by; bank for a bank"),
@@ -201,6 +208,7 @@ static const struct pb_field battery_fields[] = {
 	ALARMS(alarms, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's alarms, numbered as the warnings"),
 	ALARMS(severity, ENUM, PB_LEVEL_ALARM, "the worst of them: 0 nothing, 1 warning, 2 alarm"),
 	LEVELS(level, "alarm_level", PB_LEVEL_ALARM, "level of that warning, numbered as the warnings: 0 nothing, 1 warning, 2 alarm"),
+	LEVELS(worst, "worst_level", PB_LEVEL_ALARM, "the same, and 2 while the BMS has a protection of that kind by itself"),
 	LEVELS(cell, "cell_state", PB_NORMAL_HIGH, "the cell by the alarms' limits: 0 normal, 1 low, 2 high"),
 	LEVELS(temperature, "temperature_state", PB_NORMAL_HIGH, "the probe by the alarms' limits: 0 normal, 1 low, 2 high"),
 

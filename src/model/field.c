@@ -140,6 +140,29 @@ const char *pb_error_text(enum pb_error error)
 	return (unsigned int)error < PB_ERROR_COUNT ? texts[error] : "?";
 }
 
+const char *pb_protection_name(enum pb_protection protection)
+{
+	static const char *const names[PB_PROTECT_COUNT] = {
+		[PB_PROTECT_CELL_OVERVOLTAGE] = "cell over-voltage",
+		[PB_PROTECT_CELL_UNDERVOLTAGE] = "cell under-voltage",
+		[PB_PROTECT_PACK_OVERVOLTAGE] = "pack over-voltage",
+		[PB_PROTECT_PACK_UNDERVOLTAGE] = "pack under-voltage",
+		[PB_PROTECT_CHARGE_OVERTEMPERATURE] = "charge over-temperature",
+		[PB_PROTECT_CHARGE_UNDERTEMPERATURE] = "charge under-temperature",
+		[PB_PROTECT_DISCHARGE_OVERTEMPERATURE] = "discharge over-temperature",
+		[PB_PROTECT_DISCHARGE_UNDERTEMPERATURE] = "discharge under-temperature",
+		[PB_PROTECT_CHARGE_OVERCURRENT] = "charge over-current",
+		[PB_PROTECT_DISCHARGE_OVERCURRENT] = "discharge over-current",
+		[PB_PROTECT_SHORT_CIRCUIT] = "short circuit",
+		[PB_PROTECT_FRONT_END] = "front-end failure",
+		[PB_PROTECT_FET_LOCKED] = "FET locked by command",
+		[PB_PROTECT_CHARGE_FET_BROKEN] = "charge FET broken",
+		[PB_PROTECT_DISCHARGE_FET_BROKEN] = "discharge FET broken",
+	};
+
+	return (unsigned int)protection < PB_PROTECT_COUNT ? names[protection] : "?";
+}
+
 const char *pb_alarm_name(enum pb_alarm alarm)
 {
 	static const char *const names[PB_ALARM_COUNT] = {
@@ -156,6 +179,9 @@ const char *pb_alarm_name(enum pb_alarm alarm)
 		[PB_ALARM_CHARGE_CURRENT] = "charge_current",
 		[PB_ALARM_DISCHARGE_CURRENT] = "discharge_current",
 		[PB_ALARM_SILENT] = "silent",
+		[PB_ALARM_PROTECTION] = "protection",
+		[PB_ALARM_SWITCHED_OFF] = "switched_off",
+		[PB_ALARM_FROZEN] = "frozen",
 	};
 
 	return (unsigned int)alarm < PB_ALARM_COUNT ? names[alarm] : "?";

@@ -46,6 +46,7 @@ static const struct {
 	{"warnings", "warning", 0, alarm_name},
 	{"alarms", "alarm", 0, alarm_name},
 	{"alarm_level", "alarm_level", 0, alarm_name},
+	{"worst_level", "worst_level", 0, alarm_name},
 	{"alarm_mask", "bms_warning", 0, NULL},
 	{"balance_mask", "balancing", 1, NULL},
 	{"packs_online_set", "pack_online", 1, NULL},

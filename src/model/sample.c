@@ -42,9 +42,8 @@ static void derive_balancing(struct pb_sample *s)
 
 static void derive_protection(struct pb_sample *s)
 {
-	uint32_t faults = ~(UINT32_C(1) << PB_PROTECT_FET_LOCKED);
-
-	s->protection_active = s->has & PB_HAS(PB_HAS_PROTECTION) && s->protection_mask & faults;
+	s->protection_active =
+		s->has & PB_HAS(PB_HAS_PROTECTION) && s->protection_mask & PB_PROTECT_FAULTS;
 }
 
 static void derive_charge(struct pb_sample *s)
@@ -125,4 +124,37 @@ void pb_sample_derive(struct pb_sample *sample)
 	derive_charge(sample);
 	derive_cells(sample);
 	derive_temperatures(sample);
+}
+
+/* ---- whether anything has changed ---- */
+
+static bool same_elements(const int32_t *a, const int32_t *b, uint64_t has)
+{
+	for (unsigned int i = 0; has >> i; i++)
+		if (has >> i & 1 && a[i] != b[i])
+			return false;
+	return true;
+}
+
+static bool same_states(const struct pb_sample *a, const struct pb_sample *b)
+{
+	return a->balance_mask == b->balance_mask && a->protection_mask == b->protection_mask &&
+	       a->alarm_mask == b->alarm_mask && a->charge_fet == b->charge_fet &&
+	       a->discharge_fet == b->discharge_fet;
+}
+
+bool pb_sample_same(const struct pb_sample *a, const struct pb_sample *b)
+{
+	const uint64_t has = PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT) |
+			     PB_HAS(PB_HAS_MOS_TEMPERATURE) | PB_HAS(PB_HAS_BALANCE) |
+			     PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_ALARM) |
+			     PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET);
+
+	/* what is absent is 0 in both */
+	return ((a->has ^ b->has) & has) == 0 && a->voltage_mv == b->voltage_mv &&
+	       a->current_ma == b->current_ma && a->mos_temperature_mc == b->mos_temperature_mc &&
+	       same_states(a, b) && a->cell_has == b->cell_has &&
+	       same_elements(a->cell_mv, b->cell_mv, a->cell_has) &&
+	       a->temperature_has == b->temperature_has &&
+	       same_elements(a->temperature_mc, b->temperature_mc, a->temperature_has);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Looks at what `packbridge status` shows: status.py wait|check FOLDER PROGRAM, watch FOLDER PROGRAM PID"""
+import datetime
 import fcntl
 import json
 import os
@@ -67,8 +68,13 @@ def check():
     assert house["link"] == "sim:lfp-4s,soc=64,seed=1" and house["state"] == "connected"
     assert len(house["fields"]["cell_mv"]) == 4
     assert batteries["all"]["packs"] == ["house", "store"]
-    assert batteries["store"]["alarms"][0] == {
-        "alarm": "soc_low", "level": "alarm", "text": batteries["store"]["alarms"][0]["text"]}
+    low = batteries["store"]["alarms"][0]
+    assert (low["alarm"], low["level"]) == ("soc_low", "alarm") and low["text"].endswith(" %"), low
+    # since when, by both clocks
+    assert 0 <= low["since_s"] < 60, low
+    since = datetime.datetime.strptime(low["since"], "%Y-%m-%dT%H:%M:%SZ")
+    passed = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - since
+    assert -2 <= passed.total_seconds() - low["since_s"] <= 10, (low, passed)
     # nothing of an old reading is there, neither in JSON nor as a metric
     for old in (quiet, gone):
         for field in ("voltage_mv", "soc_permille", "cell_mv", "current_ma", "charge_current_ma"):

@@ -23,6 +23,7 @@ static void begin(void)
 	battery.sample.voltage_mv = 13200;
 	battery.sample.temperature_min_mc = battery.sample.temperature_max_mc = 25000;
 	battery.sample.soc_permille = 500;
+	battery.sample.charge_fet = battery.sample.discharge_fet = true;
 	now_ms = 1000000;
 }
 
@@ -186,6 +187,166 @@ START_TEST(absent)
 }
 END_TEST
 
+/* ---- what the BMS says ---- */
+
+START_TEST(protections)
+{
+	const uint32_t bit = 1 << PB_ALARM_PROTECTION;
+
+	begin();
+	/* with the very first reading */
+	battery.sample.protection_mask = 1 << _i;
+	step_after(0, PB_ALARM_PROTECTION);
+	if (!(PB_PROTECT_FAULTS >> _i & 1)) {
+		ck_assert_uint_eq(battery.alarms.warnings | changed, 0);
+		return;
+	}
+	ck_assert_uint_eq(changed, bit);
+	ck_assert_uint_eq(battery.alarms.alarms, bit);
+	ck_assert_int_eq(battery.alarms.severity, PB_LEVEL_ALARM);
+	step_after(1000, PB_ALARM_PROTECTION);
+	ck_assert_uint_eq(changed, 0); /* once */
+	battery.sample.protection_mask |= 1 << (_i == 0);
+	step_after(1000, PB_ALARM_PROTECTION);
+	ck_assert_uint_eq(changed, bit); /* another one joins it */
+	ck_assert_uint_eq(state.kinds[PB_ALARM_PROTECTION].new_causes, 1 << (_i == 0));
+	battery.sample.protection_mask = 1 << _i;
+	step_after(1000, PB_ALARM_PROTECTION);
+	ck_assert_uint_eq(changed, 0); /* it leaves it */
+	pb_alarm_step(&setup, &state, &battery, true, now_ms, &next_ms);
+	ck_assert_uint_eq(battery.alarms.alarms, bit); /* an old reading proves nothing */
+	battery.sample.protection_mask = 0;
+	ck_assert_int_eq(step_after(1000, PB_ALARM_PROTECTION), PB_LEVEL_NONE);
+	ck_assert_uint_eq(changed, bit);
+}
+END_TEST
+
+/* The kind that has the same meaning is as bad as the protection. */
+START_TEST(worst_level)
+{
+	static const int kind_of[] = {
+		PB_ALARM_CELL_HIGH,	    PB_ALARM_CELL_LOW,		PB_ALARM_VOLTAGE_HIGH,
+		PB_ALARM_VOLTAGE_LOW,	    PB_ALARM_CHARGE_HOT,	PB_ALARM_CHARGE_COLD,
+		PB_ALARM_DISCHARGE_HOT,	    PB_ALARM_DISCHARGE_COLD,	PB_ALARM_CHARGE_CURRENT,
+		PB_ALARM_DISCHARGE_CURRENT, PB_ALARM_DISCHARGE_CURRENT,
+	};
+
+	begin();
+	battery.sample.protection_mask = 1 << _i;
+	step_after(0, PB_ALARM_PROTECTION);
+	for (int i = 0; i < PB_ALARM_COUNT; i++)
+		ck_assert_int_eq(battery.alarms.worst[i],
+				 i == PB_ALARM_PROTECTION || i == kind_of[_i] ? PB_LEVEL_ALARM
+									      : PB_LEVEL_NONE);
+	ck_assert_uint_eq(battery.alarms.alarms, 1 << PB_ALARM_PROTECTION);
+}
+END_TEST
+
+static const struct {
+	bool charge, discharge;
+	uint32_t protections;
+	enum pb_level level;
+	const char *text;
+} switches[] = {
+	{true, true, 0, PB_LEVEL_NONE, "on again"},
+	{false, true, 0, PB_LEVEL_ALARM, "charge FET off"},
+	{true, false, 0, PB_LEVEL_ALARM, "discharge FET off"},
+	{false, false, 0, PB_LEVEL_ALARM, "charge and discharge FET off"},
+	/* the protection says it */
+	{false, true, 1 << PB_PROTECT_CELL_OVERVOLTAGE, PB_LEVEL_NONE, "on again"},
+	{false, false, 1 << PB_PROTECT_SHORT_CIRCUIT, PB_LEVEL_NONE, "on again"},
+	/* but not that of the other direction */
+	{true, false, 1 << PB_PROTECT_CELL_OVERVOLTAGE, PB_LEVEL_ALARM, "discharge FET off"},
+	{false, true, 1 << PB_PROTECT_FET_LOCKED, PB_LEVEL_WARNING,
+	 "charge FET off, locked by command"},
+};
+
+START_TEST(fets)
+{
+	char text[PB_ALARM_TEXT_MAX];
+
+	begin();
+	battery.sample.charge_fet = switches[_i].charge;
+	battery.sample.discharge_fet = switches[_i].discharge;
+	battery.sample.protection_mask = switches[_i].protections;
+	ck_assert_int_eq(step_after(0, PB_ALARM_SWITCHED_OFF), switches[_i].level);
+	pb_alarm_describe(PB_ALARM_SWITCHED_OFF, &battery, text, sizeof(text));
+	ck_assert_str_eq(text, switches[_i].text);
+	/* a pack that does not tell starts nothing */
+	begin();
+	battery.sample.charge_fet = battery.sample.discharge_fet = false;
+	battery.sample.has &= ~(PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET));
+	ck_assert_int_eq(step_after(0, PB_ALARM_SWITCHED_OFF), PB_LEVEL_NONE);
+}
+END_TEST
+
+/* The levels of these kinds are times. */
+START_TEST(protection_after_a_time)
+{
+	begin();
+	setup.rules[PB_ALARM_PROTECTION] =
+		(struct pb_alarm_rule){.has_warning = true, .has_alarm = true, .alarm = 60};
+	battery.sample.protection_mask = 1;
+	ck_assert_int_eq(step_after(0, PB_ALARM_PROTECTION), PB_LEVEL_WARNING);
+	ck_assert_uint_eq(next_ms, now_ms + 60000);
+	ck_assert_int_eq(step_after(59999, PB_ALARM_PROTECTION), PB_LEVEL_WARNING);
+	ck_assert_int_eq(step_after(1, PB_ALARM_PROTECTION), PB_LEVEL_ALARM);
+	setup.rules[PB_ALARM_PROTECTION] = (struct pb_alarm_rule){0};
+	ck_assert_int_eq(step_after(1, PB_ALARM_PROTECTION), PB_LEVEL_NONE);
+}
+END_TEST
+
+/* Since when it has its level, with a latch, too. */
+START_TEST(since_when)
+{
+	uint64_t begun_ms;
+
+	begin();
+	setup.latch = true;
+	battery.sample.soc_permille = 150;
+	step_after(0, PB_ALARM_SOC_LOW);
+	ck_assert_uint_eq(state.kinds[PB_ALARM_SOC_LOW].shown_ms, now_ms);
+	battery.sample.soc_permille = 100;
+	step_after(5000, PB_ALARM_SOC_LOW);
+	begun_ms = now_ms;
+	battery.sample.soc_permille = 900;
+	step_after(5000, PB_ALARM_SOC_LOW);
+	step_after(5000, PB_ALARM_SOC_LOW);
+	ck_assert_uint_eq(state.kinds[PB_ALARM_SOC_LOW].shown_ms, begun_ms);
+}
+END_TEST
+
+/* ---- a frozen board ---- */
+
+static const struct {
+	int32_t current_ma;
+	int64_t nominal_mah;
+	bool warns;
+} frozen_rows[] = {
+	{-35000, 100000, true}, {35000, 100000, true}, {0, 100000, false}, {-999, 100000, false},
+	{-1000, 100000, true},	{100, 0, true},	       {99, 0, false},	   {-2799, 280000, false},
+};
+
+START_TEST(frozen)
+{
+	begin();
+	battery.sample.current_ma = frozen_rows[_i].current_ma;
+	battery.sample.nominal_mah = frozen_rows[_i].nominal_mah;
+	if (!battery.sample.nominal_mah)
+		battery.sample.has &= ~PB_HAS(PB_HAS_NOMINAL);
+	battery.unchanged_s = 1799;
+	ck_assert_int_eq(step_after(0, PB_ALARM_FROZEN), PB_LEVEL_NONE);
+	battery.unchanged_s = 1800;
+	ck_assert_int_eq(step_after(1000, PB_ALARM_FROZEN),
+			 frozen_rows[_i].warns ? PB_LEVEL_WARNING : PB_LEVEL_NONE);
+	battery.unchanged_s = 0;
+	ck_assert_int_eq(step_after(1000, PB_ALARM_FROZEN), PB_LEVEL_NONE);
+	battery.unchanged_s = 65534;
+	battery.sample.has &= ~PB_HAS(PB_HAS_CURRENT);
+	ck_assert_int_eq(step_after(1000, PB_ALARM_FROZEN), PB_LEVEL_NONE);
+}
+END_TEST
+
 START_TEST(switched_off)
 {
 	begin();
@@ -193,6 +354,10 @@ START_TEST(switched_off)
 	battery.sample.soc_permille = 0;
 	battery.sample.cell_min_mv = 0;
 	battery.sample.cell_max_mv = 9000;
+	battery.sample.protection_mask = PB_PROTECT_FAULTS;
+	battery.sample.charge_fet = battery.sample.discharge_fet = false;
+	battery.sample.current_ma = 50000;
+	battery.unchanged_s = 65534;
 	step_after(0, PB_ALARM_SOC_LOW);
 	pb_alarm_step(&setup, &state, &battery, true, now_ms + 1000000, &next_ms);
 	ck_assert_uint_eq(battery.alarms.warnings, 0);
@@ -236,6 +401,8 @@ static const struct {
 	{PB_ALARM_SOC_LOW, "9.5 %"},
 	{PB_ALARM_DISCHARGE_CURRENT, "131.5 A"},
 	{PB_ALARM_SILENT, "no reading"},
+	{PB_ALARM_PROTECTION, "cell over-voltage, short circuit"},
+	{PB_ALARM_FROZEN, "no value has changed for 21600 s at -131.5 A"},
 };
 
 START_TEST(described)
@@ -249,6 +416,10 @@ START_TEST(described)
 	battery.sample.temperature_min_mc = -500;
 	battery.sample.soc_permille = 95;
 	battery.sample.current_ma = -131500;
+	battery.sample.protection_mask = 1 << PB_PROTECT_SHORT_CIRCUIT |
+					 1 << PB_PROTECT_FET_LOCKED |
+					 1 << PB_PROTECT_CELL_OVERVOLTAGE;
+	battery.unchanged_s = 21600;
 	strcpy(battery.members.cell_max_name, "2.4");
 	strcpy(battery.members.cell_min_name, "1");
 	strcpy(battery.members.temperature_min_name, "2");
@@ -267,6 +438,12 @@ int main(void)
 	tcase_add_test(tcase, silence);
 	tcase_add_test(tcase, latched);
 	tcase_add_test(tcase, absent);
+	tcase_add_loop_test(tcase, protections, 0, PB_PROTECT_COUNT);
+	tcase_add_loop_test(tcase, worst_level, 0, PB_PROTECT_SHORT_CIRCUIT + 1);
+	tcase_add_loop_test(tcase, fets, 0, PB_ARRAY_SIZE(switches));
+	tcase_add_test(tcase, protection_after_a_time);
+	tcase_add_test(tcase, since_when);
+	tcase_add_loop_test(tcase, frozen, 0, PB_ARRAY_SIZE(frozen_rows));
 	tcase_add_test(tcase, switched_off);
 	tcase_add_test(tcase, each_cell);
 	tcase_add_loop_test(tcase, described, 0, PB_ARRAY_SIZE(texts));

@@ -116,6 +116,105 @@ START_TEST(the_sum_says_how_it_stands)
 }
 END_TEST
 
+/* ---- what the BMS says ---- */
+
+static void publish(struct pb_sample sample)
+{
+	struct pb_status status = {.stale_after_s = 15, .sampled_ms = now_ms};
+	static uint16_t sequence;
+
+	pb_sample_derive(&sample);
+	status.sequence = ++sequence;
+	source_changed(&fleet.sources[0], &sample, &status, true, now_ms);
+}
+
+static struct pb_sample usual(void)
+{
+	struct pb_sample sample = {
+		.has = PB_HAS(PB_HAS_CURRENT) | PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CELLS) |
+		       PB_HAS(PB_HAS_TEMPERATURES) | PB_HAS(PB_HAS_PROTECTION) |
+		       PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_CYCLES) |
+		       PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET) |
+		       PB_HAS(PB_HAS_BALANCE) | PB_HAS(PB_HAS_ALARM),
+		.voltage_mv = 13200,
+		.current_ma = -35000,
+		.soc_permille = 500,
+		.remaining_mah = 50000,
+		.cell_count = 4,
+		.cell_has = 0xF,
+		.cell_mv = {3300, 3300, 3300, 3300},
+		.temperature_count = 1,
+		.temperature_has = 1,
+		.temperature_mc = {20000},
+		.charge_fet = true,
+		.discharge_fet = true,
+	};
+
+	return sample;
+}
+
+/* At the first reading, and each that joins it, however short the time between. */
+START_TEST(protections_are_named)
+{
+	struct pb_sample sample = usual();
+
+	sample.protection_mask = 1 << PB_PROTECT_SHORT_CIRCUIT;
+	publish(sample);
+	ck_assert_uint_eq(lines, 1);
+	ck_assert_str_eq(last, "pack a: ALARM: protection, short circuit");
+	for (int i = 0; i < 3; i++) {
+		now_ms += POLL_MS;
+		publish(sample);
+	}
+	ck_assert_uint_eq(lines, 1);
+	now_ms += POLL_MS;
+	sample.protection_mask |= 1 << PB_PROTECT_CELL_OVERVOLTAGE;
+	publish(sample);
+	ck_assert_uint_eq(lines, 2);
+	ck_assert_str_eq(last, "pack a: ALARM: protection, cell over-voltage, short circuit");
+	now_ms += POLL_MS;
+	sample.protection_mask = 0;
+	publish(sample);
+	ck_assert_str_eq(last, "pack a: protection is over");
+}
+END_TEST
+
+/* ---- a frozen board ---- */
+
+enum { HOURS_MS = 6 * 3600 * 1000 };
+
+START_TEST(frozen)
+{
+	const uint64_t start_ms = now_ms;
+	struct pb_sample sample = usual();
+	const struct pb_battery *data = &fleet.sources[0].data;
+
+	for (; now_ms - start_ms < 1800 * 1000; now_ms += 1000) {
+		sample.remaining_mah--; /* it counts, but does not measure */
+		sample.soc_permille = (int32_t)(sample.remaining_mah / 100);
+		sample.cycles = (int32_t)((now_ms - start_ms) / 600000);
+		publish(sample);
+		ck_assert_uint_eq(data->unchanged_s, (now_ms - start_ms) / 1000);
+	}
+	ck_assert_uint_eq(lines, 0);
+	publish(sample);
+	ck_assert_uint_eq(lines, 1);
+	ck_assert_str_eq(last,
+			 "pack a: warning: frozen, no value has changed for 1800 s at -35.0 A");
+	ck_assert_uint_eq(data->alarms.warnings, 1 << PB_ALARM_FROZEN);
+	now_ms = start_ms + HOURS_MS;
+	publish(sample);
+	ck_assert_uint_eq(data->unchanged_s, HOURS_MS / 1000);
+	now_ms = start_ms + 24 * 3600 * 1000;
+	publish(sample);
+	ck_assert_uint_eq(data->unchanged_s, 65534);
+	sample.cell_mv[3]++;
+	publish(sample);
+	ck_assert_uint_eq(data->unchanged_s, 0);
+	ck_assert_uint_eq(data->alarms.warnings, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("battery");
@@ -124,5 +223,7 @@ int main(void)
 	tcase_add_test(tcase, flapping_is_summed_up);
 	tcase_add_test(tcase, a_change_is_said_at_once);
 	tcase_add_test(tcase, the_sum_says_how_it_stands);
+	tcase_add_test(tcase, protections_are_named);
+	tcase_add_test(tcase, frozen);
 	return pb_run_suite("bridge/battery", tcase);
 }
