@@ -234,9 +234,10 @@ struct pb_status {
 	uint16_t sequence;   /**< 0: no reading yet; then 1..65535, one more for each reading */
 	uint64_t sampled_ms; /**< pb_now_ms() of the reading; undefined while sequence is 0 */
 	uint32_t stale_after_s;
-	uint32_t polls;	     /**< poll cycles with a reading */
-	uint32_t failures;   /**< poll cycles without one */
-	uint32_t connects;   /**< times that the link came up */
+	uint32_t polls;		   /**< poll cycles with a reading */
+	uint32_t failures;	   /**< poll cycles without one */
+	uint32_t connects;	   /**< times that the link came up */
+	uint32_t connect_failures; /**< attempts to connect that failed */
 	uint32_t reconnects; /**< times that the link was given up or lost, after the first success
 			      */
 	uint32_t timeouts;   /**< requests without a reply; a wake-up request is none */
@@ -420,7 +421,9 @@ struct pb_gateway {
 	int32_t banks;	     /**< configured */
 	int32_t online;	     /**< with quality GOOD */
 	int32_t stale;	     /**< with any other quality */
-	uint32_t clients;    /**< connected now */
+	int32_t warnings;    /**< packs with a warning or an alarm */
+	int32_t alarms;	     /**< packs with an alarm */
+	uint32_t clients;    /**< connected now; an open serial line is none */
 	uint32_t requests;   /**< answered since the start, wraps */
 	uint32_t exceptions; /**< of them answered by an exception, wraps */
 	uint32_t malformed;  /**< connections closed because their bytes were no Modbus, and frames

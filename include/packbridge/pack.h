@@ -114,6 +114,7 @@ struct pb_session {
 	const struct pb_query *query; /**< that is out, or goes out next */
 	enum pb_log_level note_level;
 	char note[PB_NOTE_MAX];
+	size_t note_lasting;	     /**< so much of @note does not go out of date */
 	bool logged_in;		     /**< the radio module took the password, in this connection */
 	struct pb_refusals refusals; /**< what the pack said that can't be */
 
@@ -189,6 +190,9 @@ struct pb_session {
 bool pb_session_searching(const struct pb_session *session);
 /** @return a word or two for a person, static storage. */
 const char *pb_session_state_text(enum pb_session_state state);
+
+/** What was said last, as it is now: the time to the next attempt goes down. */
+void pb_session_tell(const struct pb_session *session, uint64_t now_ms, char *out, size_t cap);
 
 void pb_session_init(struct pb_session *session, const struct pb_session_config *config);
 

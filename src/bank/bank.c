@@ -340,6 +340,7 @@ static void add_counters(struct pb_status *status, const struct pb_status *of)
 	status->polls += of->polls;
 	status->failures += of->failures;
 	status->connects += of->connects;
+	status->connect_failures += of->connect_failures;
 	status->reconnects += of->reconnects;
 	status->timeouts += of->timeouts;
 	status->bad_frames += of->bad_frames;
@@ -354,6 +355,7 @@ static void add_status(const struct pb_member *members, size_t count, struct pb_
 	struct pb_status *status = &bank->status;
 
 	status->polls = status->failures = status->connects = status->reconnects = 0;
+	status->connect_failures = 0;
 	status->timeouts = status->bad_frames = status->garbage_bytes = status->unsolicited = 0;
 	status->details_ms = 0;
 	status->impossible_readings = status->impossible_values = 0;

@@ -43,7 +43,8 @@ static void count_clients(void *userdata, struct pb_gateway *gateway)
 		struct pb_server_stats stats;
 
 		listener_stats(&bridge->listeners.all[i], &stats);
-		gateway->clients += stats.clients;
+		if (bridge->site->config->listens[i].kind != PB_LISTEN_RTU)
+			gateway->clients += stats.clients;
 		gateway->requests += stats.requests;
 		gateway->exceptions += stats.exceptions;
 		gateway->malformed += stats.malformed;

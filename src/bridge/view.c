@@ -163,12 +163,16 @@ static void count_packs(struct show *show, uint64_t now_ms)
 {
 	struct pb_gateway *gateway = &show->gateway;
 
-	gateway->online = gateway->stale = 0;
+	gateway->online = gateway->stale = gateway->warnings = gateway->alarms = 0;
 	for (size_t i = 0; i < show->fleet.pack_count; i++) {
-		if (source_is_old(&show->fleet.sources[i], now_ms))
+		struct source *pack = &show->fleet.sources[i];
+
+		if (source_is_old(pack, now_ms))
 			gateway->stale++;
 		else
 			gateway->online++;
+		gateway->warnings += pack->data.alarms.severity >= PB_LEVEL_WARNING;
+		gateway->alarms += pack->data.alarms.severity == PB_LEVEL_ALARM;
 	}
 }
 

@@ -149,6 +149,7 @@ static unsigned int note(struct pb_session *s, enum pb_log_level level, const ch
 	vsnprintf(s->note, sizeof(s->note), format, args);
 	va_end(args);
 	s->note_level = level;
+	s->note_lasting = sizeof(s->note);
 	return PB_DO_LOG;
 }
 
@@ -231,9 +232,11 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 	/* no alarm before the second try */
 	bool first = error == PB_ERROR_CONNECT && s->attempt == 0;
 	enum pb_log_level level = PB_LOG_DEBUG;
-	char more[64];
+	char more[64], what[PB_NOTE_MAX - 96];
+	unsigned int todo;
 	uint32_t wait_ms;
 
+	s->status.connect_failures += error == PB_ERROR_CONNECT;
 	wait_ms = worked ? wait_after_loss(s, now) : backoff_ms(s, s->attempt);
 	s->attempt += !worked;
 	s->read_here = false;
@@ -247,14 +250,28 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 	s->status.connected = false;
 	enter(s, PB_STATE_BACKOFF, now + wait_ms);
 	unsaid(s, more, sizeof(more));
+	snprintf(what, sizeof(what), "%s%s%s", pb_error_text(error), why ? ": " : "",
+		 why ? why : "");
 	if (wait_ms == 0)
-		return PB_DO_STATUS | note(s, level, "%s%s%s, trying again at once%s",
-					   pb_error_text(error), why ? ": " : "", why ? why : "",
-					   more);
-	return PB_DO_STATUS | note(s, known ? PB_LOG_DEBUG : level,
-				   "%s%s%s, next attempt in %u.%u s (attempt %u)%s",
-				   pb_error_text(error), why ? ": " : "", why ? why : "",
-				   wait_ms / 1000, wait_ms % 1000 / 100, s->attempt + 1, more);
+		todo = note(s, level, "%s, trying again at once%s", what, more);
+	else
+		todo = note(s, known ? PB_LOG_DEBUG : level,
+			    "%s, next attempt in %u.%u s (attempt %u)%s", what, wait_ms / 1000,
+			    wait_ms % 1000 / 100, s->attempt + 1, more);
+	s->note_lasting = strlen(what);
+	return PB_DO_STATUS | todo;
+}
+
+void pb_session_tell(const struct pb_session *s, uint64_t now_ms, char *out, size_t cap)
+{
+	uint64_t left_ms = s->deadline_ms > now_ms ? s->deadline_ms - now_ms : 0;
+
+	if (s->state == PB_STATE_BACKOFF)
+		snprintf(out, cap, "%.*s, next attempt in %llu s (attempt %u)",
+			 (int)s->note_lasting, s->note, (unsigned long long)(left_ms + 500) / 1000,
+			 s->attempt + 1);
+	else
+		snprintf(out, cap, "%.*s", (int)s->note_lasting, s->note);
 }
 
 static size_t query_index(const struct pb_session *s)

@@ -717,6 +717,34 @@ START_TEST(second_try_comes_at_once)
 }
 END_TEST
 
+/* The quiet first one as well; and the time to the next one goes down. */
+START_TEST(failed_connections_are_counted)
+{
+	struct world w = world();
+	char text[PB_NOTE_MAX], later[PB_NOTE_MAX];
+
+	w.connects = false;
+	start(&w);
+	run(&w, 200000);
+	while (w.session.state != PB_STATE_BACKOFF)
+		run(&w, 1000);
+	ck_assert_uint_eq(w.session.status.connect_failures, w.opens);
+	ck_assert_uint_ge(w.opens, 5);
+	ck_assert_uint_eq(w.session.status.failures, 0);
+	pb_session_tell(&w.session, w.session.deadline_ms - 24300, text, sizeof(text));
+	ck_assert_msg(strstr(text, ": not within 20000 ms, next attempt in 24 s (attempt ") != NULL,
+		      "%s", text);
+	pb_session_tell(&w.session, w.session.deadline_ms - 4300, later, sizeof(later));
+	ck_assert_msg(strstr(later, ", next attempt in 4 s (attempt ") != NULL, "%s", later);
+	w.connects = true;
+	event(&w, PB_SESSION_RETRY, 0);
+	run(&w, 1000);
+	ck_assert_uint_eq(w.session.status.connect_failures, w.opens - 1);
+	pb_session_tell(&w.session, w.now, text, sizeof(text));
+	ck_assert_str_eq(text, w.session.note);
+}
+END_TEST
+
 START_TEST(retry_ends_the_back_off)
 {
 	struct world w = world();
@@ -1123,6 +1151,7 @@ int main(void)
 	tcase_add_test(tcase, sequence_skips_zero);
 	tcase_add_loop_test(tcase, weeks, 0, 4);
 	tcase_add_test(tcase, second_try_comes_at_once);
+	tcase_add_test(tcase, failed_connections_are_counted);
 	tcase_add_test(tcase, retry_ends_the_back_off);
 	tcase_add_test(tcase, links_with_own_limits_are_waited_for);
 	tcase_add_test(tcase, gives_its_place_away);
