@@ -394,16 +394,24 @@ static uint64_t oldest_ms(const struct pb_member *members, size_t count)
 	return least_ms;
 }
 
-static enum pb_quality quality_of(const struct pb_member *members, size_t count, bool reading,
+/* Whether there can have been a reading: of those packs that it takes for one. */
+static bool was_read(const struct pb_bank_setup *setup, const struct pb_member *members,
+		     size_t count)
+{
+	size_t read = 0;
+
+	for (size_t i = 0; i < count; i++)
+		read += members[i].battery->status.sequence != 0;
+	return setup->missing == PB_MISSING_FAULT ? read == count : read > 0;
+}
+
+static enum pb_quality quality_of(const struct pb_bank_setup *setup,
+				  const struct pb_member *members, size_t count, bool reading,
 				  bool connected)
 {
-	bool read = false;
-
 	if (reading)
 		return PB_QUALITY_GOOD;
-	for (size_t i = 0; i < count; i++)
-		read |= members[i].battery->status.sequence != 0;
-	if (!read)
+	if (!was_read(setup, members, count))
 		return PB_QUALITY_NEVER;
 	return connected ? PB_QUALITY_STALE : PB_QUALITY_LOST;
 }
@@ -458,7 +466,7 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 	add_status(members, count, ret);
 	if (!reading)
 		ret->status.sampled_ms = oldest_ms(members, count);
-	ret->status.quality = quality_of(members, count, reading, ret->status.connected);
+	ret->status.quality = quality_of(setup, members, count, reading, ret->status.connected);
 	if (reading) {
 		add_all(&fleet, count);
 	} else {

@@ -127,11 +127,12 @@ static void say_sum(struct source *source, uint64_t now_ms)
 		     kind_of(source), source->data.name, count, at ? now : "no alarm");
 }
 
-/* Only between two readings that both know; that there is none is said elsewhere. */
+/* Only between two readings that both know; that there is none is said elsewhere, and while the
+ * packs of a bank come one by one at the start nothing is. */
 static void say_limits(struct source *source, const struct pb_limits *before, uint64_t now_ms)
 {
 	const struct pb_limits *now = &source->data.limits;
-	bool known = (source->data.sample.has & PB_HAS(PB_HAS_REQUESTS)) != 0;
+	bool known = source->settled && source->data.sample.has & PB_HAS(PB_HAS_REQUESTS);
 
 	if (known && source->allowed_known) {
 		say_direction(source, SAY_CHARGE, "charging", before->charge_allowed,
@@ -140,6 +141,26 @@ static void say_limits(struct source *source, const struct pb_limits *before, ui
 			      now->discharge_allowed, now->discharge_current_text, now_ms);
 	}
 	source->allowed_known = known;
+}
+
+/* How many packs a bank has, when that changes. */
+static void say_members(struct source *bank, uint64_t now_ms)
+{
+	const struct pb_members *m = &bank->data.members;
+	struct pb_log_about about = source_about(bank);
+	bool lacking = m->packs_online < m->packs;
+
+	if (!bank->settled || m->packs_stale == bank->lacking)
+		return;
+	bank->lacking = m->packs_stale;
+	if (!pb_repeat_say(&bank->repeat, SAY_MEMBERS + lacking, now_ms))
+		return;
+	if (lacking)
+		pb_log_about(PB_LOG_WARNING, &about, "bank %s: %d of %d packs with a good reading",
+			     bank->data.name, m->packs_online, m->packs);
+	else
+		pb_log_about(PB_LOG_INFO, &about, "bank %s: all %d packs with a good reading",
+			     bank->data.name, m->packs);
 }
 
 /* ---- time ---- */
@@ -207,6 +228,17 @@ static uint64_t turns_old_ms(const struct pb_member *members, size_t count)
 	return first_ms;
 }
 
+/* At the start, packs come one by one: how the bank is can be told when each has been read, or
+ * cannot be. */
+static bool has_settled(const struct pb_member *members, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (members[i].battery->status.sequence == 0 &&
+		    members[i].battery->status.last_error == PB_ERROR_NONE)
+			return false;
+	return true;
+}
+
 static void update_bank(struct source *bank, bool new_reading, uint64_t now_ms)
 {
 	struct pb_member members[PB_MEMBERS_MAX] = {0};
@@ -216,9 +248,11 @@ static void update_bank(struct source *bank, bool new_reading, uint64_t now_ms)
 
 	bank->reading = pb_bank_compute(&bank->bank->setup, members, count, &bank->data);
 	bank->old_ms = turns_old_ms(members, count);
+	bank->settled |= has_settled(members, count);
 	if (new_reading && bank->reading)
 		status->sequence = status->sequence == 65535 ? 1 : (uint16_t)(status->sequence + 1);
 	has_news(bank);
+	say_members(bank, now_ms);
 	say_limits(bank, &limits, now_ms);
 	step_alarms(bank, !bank->reading, now_ms);
 	pb_bank_alarms(members, count, &bank->data);
@@ -256,14 +290,22 @@ static void judge(struct source *pack, bool new_reading, uint64_t now_ms)
 /* For `systemctl status`. */
 static void say_state(struct fleet *fleet, uint64_t now_ms)
 {
-	size_t good = 0;
+	size_t good = 0, alarms = 0;
+	char also[48] = "";
 
-	for (size_t i = 0; i < fleet->pack_count; i++)
-		good += !pb_status_is_old(&fleet->sources[i].data.status, now_ms);
-	if (good == fleet->good)
+	for (size_t i = 0; i < fleet->pack_count; i++) {
+		const struct pb_battery *data = &fleet->sources[i].data;
+
+		good += !pb_status_is_old(&data->status, now_ms);
+		alarms += data->alarms.severity == PB_LEVEL_ALARM;
+	}
+	if (good == fleet->good && alarms == fleet->alarms)
 		return;
 	fleet->good = good;
-	pb_notify("STATUS=%zu of %zu packs with a good reading", good, fleet->pack_count);
+	fleet->alarms = alarms;
+	if (alarms)
+		snprintf(also, sizeof(also), ", %zu with an alarm", alarms);
+	pb_notify("STATUS=%zu of %zu packs with a good reading%s", good, fleet->pack_count, also);
 }
 
 /* @sample: not yet in @pack */
@@ -299,6 +341,8 @@ static void take_judgement(struct source *source, const struct source *before)
 	source->alarm_state = before->alarm_state;
 	source->changed_ms = before->changed_ms;
 	source->allowed_known = before->allowed_known;
+	source->settled = before->settled;
+	source->lacking = before->lacking;
 	source->repeat = before->repeat;
 	source->data.alarms = before->data.alarms;
 	source->data.limits = before->data.limits;
@@ -415,6 +459,7 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 
 		init_source(fleet, source, pack->name, pack->protocol, version);
 		source->unit = pack->unit;
+		source->settled = true;
 		source->limits = &pack->limits;
 		source->alarms = &pack->alarms;
 		source->data.status.stale_after_s = pack->stale_after_s;

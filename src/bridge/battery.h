@@ -23,6 +23,8 @@ struct source {
 	struct pb_alarm_state alarm_state;
 	struct pb_repeat repeat; /* of what is said of alarms and limits */
 	bool allowed_known;	 /* what the limits allow was known, for what is said of a change */
+	bool settled;		 /* all of it has been read, or it is known why not */
+	int32_t lacking;	 /* packs of a bank, as said last */
 	uint64_t changed_ms;	 /* of the first reading that was as all since */
 	uint64_t alarm_ms;	 /* when time alone changes an alarm; UINT64_MAX: never */
 	/* a pack */
@@ -40,7 +42,8 @@ struct fleet {
 	struct source *sources; /* packs in the order of the configuration, then banks */
 	sd_event_source *timer; /* of alarms */
 	uint64_t timer_ms;	/* when it is due; UINT64_MAX: it is off */
-	size_t good; /* packs with a good reading, as systemd was told; SIZE_MAX: not yet */
+	size_t good;   /* packs with a good reading, as systemd was told; SIZE_MAX: not yet */
+	size_t alarms; /* packs with an alarm, likewise */
 };
 
 /** @return 0; -ENOMEM. The fleet must stay where it is. */

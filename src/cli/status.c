@@ -12,9 +12,11 @@
 #include "packbridge/config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char help[] =
 	"Usage: packbridge status [--watch | --json | --metrics] [--socket PATH]\n"
@@ -105,87 +107,259 @@ void status_duration(json_int_t seconds, char *out, size_t cap)
 			 units[i + 1].name);
 }
 
-/* ---- the table ---- */
+/* ---- alarms ---- */
 
-void status_head(const char *title, int name_width, FILE *out)
+bool status_is_alarm(json_t *alarm)
 {
-	fprintf(out, "%-*.*s %4s %-5s %4s %6s %7s %5s %9s %4s %4s %7s %4s\n", name_width,
-		name_width, title, "UNIT", "STATE", "AGE", "V", "A", "%", "CELLS mV", "C", "RSSI",
-		"POLLS", "FAIL");
+	return strcmp(status_text(alarm, "level"), "alarm") == 0;
 }
 
-/* A number of thousandths with @digits behind the point, right in @width; "-" when it is absent. */
-static void cell(json_t *battery, const char *field, int width, int digits, FILE *out)
+int status_severity(json_t *battery)
+{
+	json_t *alarm;
+	size_t i;
+	int worst = 0;
+
+	json_array_foreach(json_object_get(battery, "alarms"), i, alarm)
+	{
+		if (status_is_alarm(alarm))
+			return 2;
+		worst = 1;
+	}
+	return worst;
+}
+
+/* "21:14", or with its day when that is another one */
+static void say_since(json_int_t passed_s, char *out, size_t cap)
+{
+	time_t now = time(NULL), since = now - (time_t)passed_s;
+	struct tm today, then;
+
+	*out = '\0';
+	if (localtime_r(&now, &today) && localtime_r(&since, &then))
+		strftime(out, cap, today.tm_yday == then.tm_yday ? "%H:%M" : "%Y-%m-%d %H:%M",
+			 &then);
+}
+
+void status_alarm(json_t *alarm, char *out, size_t cap)
+{
+	json_t *since_s = json_object_get(alarm, "since_s");
+	char since[32], passed[48];
+
+	say_since(json_integer_value(since_s), since, sizeof(since));
+	status_duration(json_integer_value(since_s), passed, sizeof(passed));
+	snprintf(out, cap, "%s, %s, since %s (%s)", status_text(alarm, "alarm"),
+		 status_text(alarm, "text"), since, passed);
+}
+
+/* ---- the table ---- */
+
+void status_members(json_t *battery, char *out, size_t cap)
+{
+	json_int_t packs = status_number(battery, "packs", 1);
+	json_int_t online = status_number(battery, "packs_online", packs);
+
+	*out = '\0';
+	if (json_object_get(battery, "topology") && online < packs)
+		snprintf(out, cap, "%lld of %lld packs", (long long)online, (long long)packs);
+}
+
+/* A number of thousandths with @digits behind the point; "-" when it is absent. */
+static void say_number(json_t *battery, const char *field, int digits, char *out, size_t cap)
 {
 	static const int steps[] = {1000, 100, 10};
 	json_int_t value = status_number(battery, field, INT32_MIN), part;
-	char text[32];
 
-	if (value == INT32_MIN) {
-		fprintf(out, " %*s", width, "-");
+	snprintf(out, cap, "-");
+	if (value == INT32_MIN)
 		return;
-	}
 	part = (value < 0 ? -value : value) + steps[digits] / 2;
 	part -= part % steps[digits];
 	if (digits == 0)
-		snprintf(text, sizeof(text), "%s%lld", value < 0 && part ? "-" : "",
+		snprintf(out, cap, "%s%lld", value < 0 && part ? "-" : "",
 			 (long long)(part / 1000));
 	else
-		snprintf(text, sizeof(text), "%s%lld.%0*lld", value < 0 && part ? "-" : "",
+		snprintf(out, cap, "%s%lld.%0*lld", value < 0 && part ? "-" : "",
 			 (long long)(part / 1000), digits,
 			 (long long)(part % 1000 / steps[digits]));
-	fprintf(out, " %*s", width, text);
 }
 
-static const char *short_quality(const char *quality)
+static void say_unit(json_t *battery, char *out, size_t cap)
 {
-	if (strcmp(quality, "stale, link lost") == 0)
-		return "lost";
-	return strcmp(quality, "never read") == 0 ? "never" : quality;
+	snprintf(out, cap, "%lld", (long long)json_integer_value(json_object_get(battery, "unit")));
 }
 
-void status_line(json_t *battery, int name_width, FILE *out)
+/* What the reading is worth; of a good one what is wrong with it. */
+static void say_state(json_t *battery, char *out, size_t cap)
+{
+	static const char *const good[] = {"good", "warn", "ALARM"};
+	const char *quality = status_text(battery, "quality");
+	json_int_t packs = status_number(battery, "packs", 1);
+	char members[32];
+
+	status_members(battery, members, sizeof(members));
+	if (strcmp(quality, "stale, link lost") == 0)
+		quality = "lost";
+	else if (strcmp(quality, "never read") == 0)
+		quality = "never";
+	else if (strcmp(quality, "good") == 0)
+		quality = good[status_severity(battery)];
+	if (*members && strcmp(status_text(battery, "quality"), "good") == 0)
+		snprintf(out, cap, "%lld/%lld",
+			 (long long)status_number(battery, "packs_online", packs),
+			 (long long)packs);
+	else
+		snprintf(out, cap, "%s", quality);
+}
+
+static void say_age(json_t *battery, char *out, size_t cap)
 {
 	json_t *age = json_object_get(battery, "age_s");
-	json_int_t low = status_number(battery, "cell_min_mv", 0);
-	json_int_t high = status_number(battery, "cell_max_mv", 0);
-	json_int_t rssi = status_number(battery, "rssi_dbm", 1);
-	json_int_t polls = status_number(battery, "polls", 0);
-	json_int_t failed = status_number(battery, "failures", 0);
-	char text[32] = "-";
 
-	fprintf(out, "%-*.*s %4lld %-5s", name_width, name_width, status_text(battery, "name"),
-		(long long)json_integer_value(json_object_get(battery, "unit")),
-		short_quality(status_text(battery, "quality")));
+	snprintf(out, cap, "-");
 	if (json_is_integer(age))
-		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(age));
-	fprintf(out, " %4s", text);
-	cell(battery, "voltage_mv", 6, 2, out);
-	cell(battery, "current_ma", 7, 2, out);
-	snprintf(text, sizeof(text), "-");
-	if (status_number(battery, "soc_permille", -1) >= 0)
-		snprintf(text, sizeof(text), "%.1f",
-			 (double)status_number(battery, "soc_permille", 0) / 10);
-	fprintf(out, " %5s", text);
-	snprintf(text, sizeof(text), "-");
+		snprintf(out, cap, "%lld", (long long)json_integer_value(age));
+}
+
+static void say_volts(json_t *battery, char *out, size_t cap)
+{
+	say_number(battery, "voltage_mv", 2, out, cap);
+}
+
+static void say_amperes(json_t *battery, char *out, size_t cap)
+{
+	say_number(battery, "current_ma", 2, out, cap);
+}
+
+static void say_charge(json_t *battery, char *out, size_t cap)
+{
+	json_int_t soc = status_number(battery, "soc_permille", -1);
+
+	snprintf(out, cap, "-");
+	if (soc >= 0)
+		snprintf(out, cap, "%lld.%lld", (long long)(soc / 10), (long long)(soc % 10));
+}
+
+static void say_cells(json_t *battery, char *out, size_t cap)
+{
+	json_int_t high = status_number(battery, "cell_max_mv", 0);
+
+	snprintf(out, cap, "-");
 	if (high > 0)
-		snprintf(text, sizeof(text), "%lld-%lld", (long long)low, (long long)high);
-	fprintf(out, " %9s", text);
-	cell(battery, "temperature_avg_mc", 4, 0, out);
-	snprintf(text, sizeof(text), "-");
+		snprintf(out, cap, "%lld-%lld", (long long)status_number(battery, "cell_min_mv", 0),
+			 (long long)high);
+}
+
+static void say_warmth(json_t *battery, char *out, size_t cap)
+{
+	say_number(battery, "temperature_avg_mc", 0, out, cap);
+}
+
+static void say_signal(json_t *battery, char *out, size_t cap)
+{
+	json_int_t rssi = status_number(battery, "rssi_dbm", 1);
+
+	snprintf(out, cap, "-");
 	if (rssi <= 0)
-		snprintf(text, sizeof(text), "%lld", (long long)rssi);
-	fprintf(out, " %4s %7lld %4lld\n", text, (long long)polls, (long long)failed);
+		snprintf(out, cap, "%lld", (long long)rssi);
+}
+
+static void say_polls(json_t *battery, char *out, size_t cap)
+{
+	snprintf(out, cap, "%lld", (long long)status_number(battery, "polls", 0));
+}
+
+static void say_failures(json_t *battery, char *out, size_t cap)
+{
+	snprintf(out, cap, "%lld",
+		 (long long)(status_number(battery, "failures", 0) +
+			     status_number(battery, "connect_failures", 0)));
+}
+
+/* Negative widths stand at the left. Their sum with a blank before each is STATUS_COLUMNS. */
+static const struct column {
+	const char *title;
+	int width;
+	void (*say)(json_t *battery, char *out, size_t cap);
+} columns[] = {
+	{"UNIT", 4, say_unit},	    {"STATE", -5, say_state},  {"AGE", 4, say_age},
+	{"V", 6, say_volts},	    {"A", 7, say_amperes},     {"%", 5, say_charge},
+	{"CELLS mV", 9, say_cells}, {"C", 4, say_warmth},      {"RSSI", 4, say_signal},
+	{"POLLS", 7, say_polls},    {"FAIL", 4, say_failures},
+};
+
+/* @battery: NULL: the head */
+static void print_line(json_t *battery, const char *name, int name_width, int width, FILE *out)
+{
+	int left = width - name_width;
+
+	fprintf(out, "%-*.*s", name_width, name_width, name);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(columns); i++) {
+		const struct column *column = &columns[i];
+		char text[48];
+
+		left -= 1 + abs(column->width);
+		if (left < 0)
+			break;
+		snprintf(text, sizeof(text), "%s", column->title);
+		if (battery)
+			column->say(battery, text, sizeof(text));
+		fprintf(out, " %*s", column->width, text);
+	}
+	fputc('\n', out);
+}
+
+void status_head(const char *title, int name_width, int width, FILE *out)
+{
+	print_line(NULL, title, name_width, width, out);
+}
+
+void status_line(json_t *battery, int name_width, int width, FILE *out)
+{
+	print_line(battery, status_text(battery, "name"), name_width, width, out);
+}
+
+/* "2 alarms, ", or "" for none */
+static void say_count(json_int_t count, const char *what, char *out, size_t cap)
+{
+	*out = '\0';
+	if (count)
+		snprintf(out, cap, "%lld %s%s, ", (long long)count, what, count == 1 ? "" : "s");
+}
+
+/* Of packs and banks: those are told one by one below. */
+static void count_alarms(json_t *all, json_int_t *ret_alarms, json_int_t *ret_warnings)
+{
+	static const char *const lists[] = {"packs", "banks"};
+
+	*ret_alarms = *ret_warnings = 0;
+	for (size_t l = 0; l < PB_ARRAY_SIZE(lists); l++) {
+		json_t *battery, *alarm;
+		size_t i, n;
+
+		json_array_foreach(json_object_get(all, lists[l]), i, battery)
+		{
+			json_array_foreach(json_object_get(battery, "alarms"), n, alarm)
+			{
+				*(status_is_alarm(alarm) ? ret_alarms : ret_warnings) += 1;
+			}
+		}
+	}
 }
 
 void status_title(json_t *all, FILE *out)
 {
 	json_t *gateway = json_object_get(all, "gateway");
-	char up[48];
+	json_int_t alarms, warnings;
+	char up[48], some_alarms[32], some_warnings[32];
 
 	status_duration(json_integer_value(json_object_get(all, "uptime_s")), up, sizeof(up));
-	fprintf(out, "packbridge %s, up %s: %lld of %lld packs with a good reading, %lld clients\n",
-		status_text(all, "version"), up,
+	count_alarms(all, &alarms, &warnings);
+	say_count(alarms, "alarm", some_alarms, sizeof(some_alarms));
+	say_count(warnings, "warning", some_warnings, sizeof(some_warnings));
+	fprintf(out,
+		"packbridge %s, up %s: %s%s%lld of %lld packs with a good reading, %lld clients\n",
+		status_text(all, "version"), up, some_alarms, some_warnings,
 		(long long)json_integer_value(json_object_get(gateway, "online")),
 		(long long)json_integer_value(json_object_get(gateway, "packs")),
 		(long long)json_integer_value(json_object_get(gateway, "clients")));
@@ -193,7 +367,7 @@ void status_title(json_t *all, FILE *out)
 
 /* ---- the page ---- */
 
-static int longest_name(json_t *all)
+int status_longest_name(json_t *all)
 {
 	static const char *const lists[] = {"packs", "banks"};
 	size_t longest = 6;
@@ -221,10 +395,27 @@ static void print_table(json_t *all, const char *list, const char *title, int wi
 	if (json_array_size(batteries) == 0)
 		return;
 	putchar('\n');
-	status_head(title, width, stdout);
+	status_head(title, width, INT_MAX, stdout);
 	json_array_foreach(batteries, i, battery)
 	{
-		status_line(battery, width, stdout);
+		status_line(battery, width, INT_MAX, stdout);
+	}
+}
+
+static void print_lacking(json_t *all, bool *begun)
+{
+	json_t *bank;
+	size_t i;
+
+	json_array_foreach(json_object_get(all, "banks"), i, bank)
+	{
+		char members[32];
+
+		status_members(bank, members, sizeof(members));
+		if (*members)
+			printf("%sbank %s: %s with a good reading\n", *begun ? "" : "\nTROUBLE\n",
+			       status_text(bank, "name"), members);
+		*begun |= *members != '\0';
 	}
 }
 
@@ -237,13 +428,20 @@ static bool print_trouble(json_t *all)
 
 	json_array_foreach(json_object_get(all, "packs"), i, pack)
 	{
+		const char *message = status_text(pack, "last_message");
+		json_int_t failed = status_number(pack, "connect_failures", 0);
+
 		if (strcmp(status_text(pack, "quality"), "good") == 0)
 			continue;
-		printf("%s%s (%s), %s: %s\n", trouble ? "" : "\nTROUBLE\n",
-		       status_text(pack, "name"), status_text(pack, "link"),
-		       status_text(pack, "state"), status_text(pack, "last_message"));
+		printf("%s%s (%s), %s%s%s", trouble ? "" : "\nTROUBLE\n", status_text(pack, "name"),
+		       status_text(pack, "link"), status_text(pack, "state"),
+		       *message ? ": " : ", no reading yet", message);
+		if (failed)
+			printf("; %lld connections failed so far", (long long)failed);
+		putchar('\n');
 		trouble = true;
 	}
+	print_lacking(all, &trouble);
 	return trouble;
 }
 
@@ -268,28 +466,39 @@ static void print_impossible(json_t *all)
 	}
 }
 
+/* @return whether one of them is an alarm */
+static bool print_alarms_of(json_t *battery, const char *kind, bool *begun)
+{
+	json_t *alarm;
+	size_t i;
+
+	json_array_foreach(json_object_get(battery, "alarms"), i, alarm)
+	{
+		char text[512];
+
+		status_alarm(alarm, text, sizeof(text));
+		printf("%s%-7s %s %s: %s\n", *begun ? "" : "\nALARMS\n",
+		       status_is_alarm(alarm) ? "ALARM" : "warning", kind,
+		       status_text(battery, "name"), text);
+		*begun = true;
+	}
+	return status_severity(battery) == 2;
+}
+
 static bool print_alarms(json_t *all)
 {
-	static const char *const lists[] = {"packs", "banks"};
-	bool any = false, alarm = false;
+	static const struct {
+		const char *list, *kind;
+	} lists[] = {{"packs", "pack"}, {"banks", "bank"}};
+	bool begun = false, alarm = false;
 
 	for (size_t l = 0; l < PB_ARRAY_SIZE(lists); l++) {
-		json_t *battery, *entry;
-		size_t i, n;
+		json_t *battery;
+		size_t i;
 
-		json_array_foreach(json_object_get(all, lists[l]), i, battery)
+		json_array_foreach(json_object_get(all, lists[l].list), i, battery)
 		{
-			json_array_foreach(json_object_get(battery, "alarms"), n, entry)
-			{
-				bool is_alarm = strcmp(status_text(entry, "level"), "alarm") == 0;
-
-				printf("%s%-7s %s %s: %s, %s\n", any ? "" : "\nALARMS\n",
-				       is_alarm ? "ALARM" : "warning", l ? "bank" : "pack",
-				       status_text(battery, "name"), status_text(entry, "alarm"),
-				       status_text(entry, "text"));
-				any = true;
-				alarm |= is_alarm;
-			}
+			alarm |= print_alarms_of(battery, lists[l].kind, &begun);
 		}
 	}
 	return alarm;
@@ -354,15 +563,15 @@ static void print_listeners(json_t *all)
 /* @return the exit status */
 static int print_page(json_t *all)
 {
-	int width = longest_name(all);
+	int width = status_longest_name(all);
 	bool trouble, alarm;
 
 	status_title(all, stdout);
+	alarm = print_alarms(all);
 	print_table(all, "packs", "PACK", width);
 	print_table(all, "banks", "BANK", width);
 	trouble = print_trouble(all);
 	print_impossible(all);
-	alarm = print_alarms(all);
 	print_listeners(all);
 	return trouble || alarm ? 1 : 0;
 }

@@ -31,7 +31,12 @@
 #include <unistd.h>
 
 enum { FRAME_MS = 500, ASK_MS = 1000, LATE_MS = 500, GIVE_UP_MS = 5000 };
-enum { NAME_MAX_WIDTH = 31, LABEL_WIDTH = 3, VALUE_WIDTH = 7 };
+enum { LABEL_WIDTH = 3, VALUE_WIDTH = 7, CELL_MIN_WIDTH = LABEL_WIDTH + VALUE_WIDTH + 3 + 3 };
+enum { TEXT_MAX = 256 };
+
+#define DIM    "\033[2m"
+#define RED    "\033[1;31m"
+#define YELLOW "\033[33m"
 
 struct screen {
 	int rows, columns;
@@ -94,39 +99,38 @@ static size_t battery_count(json_t *all)
 
 static const char *style_of(json_t *battery)
 {
-	json_t *alarm, *alarms = json_object_get(battery, "alarms");
-	const char *style = "";
-	size_t i;
+	static const char *const styles[] = {"", YELLOW, RED};
+	char members[32];
+	int severity = status_severity(battery);
 
 	if (strcmp(status_text(battery, "quality"), "good") != 0)
-		return "\033[2m"; /* dim: there is nothing live in it */
-	json_array_foreach(alarms, i, alarm)
-	{
-		if (strcmp(status_text(alarm, "level"), "alarm") == 0)
-			return "\033[1;31m";
-		style = "\033[33m";
-	}
-	return style;
+		return DIM; /* there is nothing live in it */
+	status_members(battery, members, sizeof(members));
+	return styles[severity == 0 && *members ? 1 : severity];
 }
 
-static int name_width(const struct screen *screen)
+/* Names are more than the last columns. */
+static int name_width(json_t *all, const struct screen *screen)
 {
-	int width = screen->columns - STATUS_COLUMNS - 2;
+	int room = screen->columns / 4, width = status_longest_name(all);
 
-	return width < 4 ? 4 : width > NAME_MAX_WIDTH ? NAME_MAX_WIDTH : width;
+	if (width + STATUS_COLUMNS + 2 <= screen->columns || width <= room)
+		return width;
+	return room;
 }
 
 /* One line of the table, without its newline. */
-static void table_line(json_t *battery, int width, char *out, size_t cap)
+static void table_line(json_t *battery, int width, const struct screen *screen, char *out,
+		       size_t cap)
 {
 	FILE *line = fmemopen(out, cap, "w");
 
 	if (!line)
 		return;
 	if (battery)
-		status_line(battery, width, line);
+		status_line(battery, width, screen->columns - 2, line);
 	else
-		status_head("PACK", width, line);
+		status_head("PACK", width, screen->columns - 2, line);
 	fclose(line);
 	out[strcspn(out, "\n")] = '\0';
 }
@@ -136,23 +140,41 @@ static void draw_list(struct screen *screen, json_t *all)
 {
 	size_t count = battery_count(all), room = (size_t)(screen->rows > 9 ? screen->rows / 3 : 3);
 	size_t first = screen->chosen >= room ? screen->chosen - room + 1 : 0;
-	char line[256] = "";
+	int width = name_width(all, screen);
+	char line[512] = "";
 
-	table_line(NULL, name_width(screen), line, sizeof(line));
+	table_line(NULL, width, screen, line, sizeof(line));
 	drawf(screen, "\033[1m", "  %s", line);
 	for (size_t i = first; i < count && i < first + room; i++) {
 		json_t *battery = battery_at(all, i);
 
 		line[0] = '\0';
-		table_line(battery, name_width(screen), line, sizeof(line));
+		table_line(battery, width, screen, line, sizeof(line));
 		drawf(screen, style_of(battery), "%s %s", i == screen->chosen ? ">" : " ", line);
 	}
 	if (count > room)
-		drawf(screen, "\033[2m", "  %zu of %zu, arrows or j and k show the others", room,
-		      count);
+		drawf(screen, DIM, "  %zu of %zu, arrows or j and k show the others", room, count);
 }
 
 /* ---- one battery ---- */
+
+/* Texts behind each other, as many in a line as fit. */
+static void draw_texts(struct screen *screen, const char *style, char (*texts)[TEXT_MAX],
+		       size_t count)
+{
+	char line[512] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(line);
+
+		if (len && len + 2 + strlen(texts[i]) > (size_t)screen->columns) {
+			draw(screen, style, line);
+			len = 0;
+		}
+		snprintf(line + len, sizeof(line) - len, "%s%s", len ? ", " : "", texts[i]);
+	}
+	draw(screen, style, line);
+}
 
 static void draw_limits(struct screen *screen, json_t *battery)
 {
@@ -160,13 +182,20 @@ static void draw_limits(struct screen *screen, json_t *battery)
 	json_int_t volts = status_number(battery, "charge_voltage_mv", -1);
 	json_int_t charge = status_number(battery, "charge_current_ma", -1);
 	json_int_t discharge = status_number(battery, "discharge_current_ma", -1);
+	char texts[3][TEXT_MAX];
+	size_t count = 0;
 
-	if (volts < 0 && charge < 0 && discharge < 0)
-		return;
-	drawf(screen, "", "limits: %.2f V (%s), charge %.1f A (%s), discharge %.1f A (%s)",
-	      (double)volts / 1000, status_text(fields, "charge_voltage_text"),
-	      (double)charge / 1000, status_text(fields, "charge_current_text"),
-	      (double)discharge / 1000, status_text(fields, "discharge_current_text"));
+	if (volts >= 0)
+		snprintf(texts[count++], TEXT_MAX, "charge to %.2f V (%s)", (double)volts / 1000,
+			 status_text(fields, "charge_voltage_text"));
+	if (charge >= 0)
+		snprintf(texts[count++], TEXT_MAX, "charge %.1f A (%s)", (double)charge / 1000,
+			 status_text(fields, "charge_current_text"));
+	if (discharge >= 0)
+		snprintf(texts[count++], TEXT_MAX, "discharge %.1f A (%s)",
+			 (double)discharge / 1000, status_text(fields, "discharge_current_text"));
+	if (count)
+		draw_texts(screen, "", texts, count);
 }
 
 static void draw_alarms(struct screen *screen, json_t *battery)
@@ -176,11 +205,11 @@ static void draw_alarms(struct screen *screen, json_t *battery)
 
 	json_array_foreach(json_object_get(battery, "alarms"), i, alarm)
 	{
-		bool high = strcmp(status_text(alarm, "level"), "alarm") == 0;
+		bool high = status_is_alarm(alarm);
+		char text[512];
 
-		drawf(screen, high ? "\033[1;31m" : "\033[33m", "%s %s: %s",
-		      high ? "ALARM" : "warning", status_text(alarm, "alarm"),
-		      status_text(alarm, "text"));
+		status_alarm(alarm, text, sizeof(text));
+		drawf(screen, high ? RED : YELLOW, "%s %s", high ? "ALARM" : "warning", text);
 	}
 }
 
@@ -235,12 +264,11 @@ static void draw_cells(struct screen *screen, json_t *battery)
 	if (count == 0 || left < 1)
 		return;
 	bar_range(battery, &low, &high);
-	while (columns < 4 && (count + columns - 1) / columns > left)
+	while (columns < 4 && (count + columns - 1) / columns > left &&
+	       screen->columns / (columns + 1) >= CELL_MIN_WIDTH)
 		columns++;
 	lines = (count + columns - 1) / columns;
 	width = screen->columns / columns - LABEL_WIDTH - VALUE_WIDTH - 3;
-	if (width < 3)
-		width = 3;
 	drawf(screen, "", "cells, %.3f to %.3f V (* balancing), %lld mV apart", (double)low / 1000,
 	      (double)high / 1000, (long long)status_number(battery, "cell_delta_mv", 0));
 	for (int line = 0; line < lines && screen->row < screen->rows - 1; line++) {
@@ -259,23 +287,34 @@ static void draw_cells(struct screen *screen, json_t *battery)
 	}
 }
 
+/* What it is, and how it is. */
+static void draw_heading(struct screen *screen, json_t *battery)
+{
+	bool in_series = strcmp(status_text(battery, "topology"), "series") == 0;
+	size_t packs = json_array_size(json_object_get(battery, "packs"));
+	char texts[2][TEXT_MAX], members[32];
+
+	status_members(battery, members, sizeof(members));
+	if (!packs) {
+		snprintf(texts[0], TEXT_MAX, "%s, %s: %s", status_text(battery, "name"),
+			 status_text(battery, "link"), status_text(battery, "state"));
+		snprintf(texts[1], TEXT_MAX, "%s", status_text(battery, "last_message"));
+	} else {
+		snprintf(texts[0], TEXT_MAX, "%s, %zu packs %s, map %s",
+			 status_text(battery, "name"), packs,
+			 in_series ? "in series" : "side by side", status_text(battery, "map"));
+		snprintf(texts[1], TEXT_MAX, "%s%s", members,
+			 *members ? " with a good reading" : "");
+	}
+	draw_texts(screen, "\033[1m", texts, *texts[1] ? 2 : 1);
+}
+
 static void draw_battery(struct screen *screen, json_t *battery)
 {
-	json_t *link = json_object_get(battery, "link");
-
 	if (!battery)
 		return;
 	draw(screen, "", "");
-	if (link)
-		drawf(screen, "\033[1m", "%s, %s: %s, %s", status_text(battery, "name"),
-		      json_string_value(link), status_text(battery, "state"),
-		      status_text(battery, "last_message"));
-	else
-		drawf(screen, "\033[1m", "%s, %zu packs %s, map %s", status_text(battery, "name"),
-		      json_array_size(json_object_get(battery, "packs")),
-		      strcmp(status_text(battery, "topology"), "series") == 0 ? "in series"
-									      : "side by side",
-		      status_text(battery, "map"));
+	draw_heading(screen, battery);
 	draw_limits(screen, battery);
 	draw_alarms(screen, battery);
 	draw_cells(screen, battery);

@@ -232,9 +232,9 @@ def figures(fleet):
     ret["warnings"] = sum(1 << i for i, level in enumerate(ret["alarm_level"]) if level)
     ret["alarms"] = sum(1 << i for i, level in enumerate(ret["alarm_level"]) if level == 2)
     if not reading:
-        ret["quality"] = (
-            0 if not any(p["sequence"] for p in everything) else 2 if ret["connected"] else 3
-        )
+        read = [p["sequence"] != 0 for p in everything]
+        enough = all(read) if fleet["fault"] else any(read)
+        ret["quality"] = (2 if ret["connected"] else 3) if enough else 0
         for name in ("voltage_mv", "current_ma", "soc_permille", "charge_voltage_mv", "cell_min_mv",
                      "charge_current_ma", "discharge_current_ma", "charge_allowed", "full_mah"):
             ret[name] = None

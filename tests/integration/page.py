@@ -69,6 +69,13 @@ until(filled)
 assert "2 of 4 packs with a good reading" in text(driver, "#summary"), text(driver, "#summary")
 assert len(driver.find_elements(By.CSS_SELECTOR, "#pack-store .cells > div")) == 16
 assert "soc_low" in text(driver, "#pack-store ul")
+# alarms stand at the top, too, with whose they are and since when
+for line in ("alarm pack store: soc_low: ", "alarm bank all: soc_low: store: "):
+    found = [item.text for item in driver.find_elements(By.CSS_SELECTOR, "#alarms li") if item.text.startswith(line)]
+    assert len(found) == 1 and ", since " in found[0], (line, found)
+assert ", 1 with an alarm, " in text(driver, "#summary"), text(driver, "#summary")
+assert text(driver, "#bank-lacks .tag").startswith(("1 of 2 packs, ", "warning, 1 of 2 packs, ")), text(driver, "#bank-lacks .tag")
+assert "connections failed" in text(driver, "#pack-gone")
 # nothing of an old reading is on the page
 for old in ("quiet", "gone"):
     assert not driver.find_elements(By.CSS_SELECTOR, "#pack-%s .big, #pack-%s .cells" % (old, old))

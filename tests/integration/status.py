@@ -87,7 +87,7 @@ def check():
                                 "packbridge_cell_volts", "packbridge_current_amperes"), name
     # the same number in both, in its base unit (simulated packs change slowly)
     for name, pack in batteries.items():
-        kind = "bank" if name == "all" else "pack"
+        kind = "bank" if "packs" in pack else "pack"
         for field, metric, per in (("voltage_mv", "packbridge_voltage_volts", 1000),
                                    ("current_ma", "packbridge_current_amperes", 1000),
                                    ("soc_permille", "packbridge_soc_ratio", 1000),
@@ -150,7 +150,23 @@ def watch():
     shown("16 \u2588")
     shown("ALARM soc_low")
     print("\n".join(screen.display))
-    os.write(fd, b"jjj")
+    # a narrow one: whole names, whole columns, whole cells, and the limits of both directions
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 60, 0, 0))
+    screen.resize(rows, 60)
+    until(lambda: any(re.match(r"discharge \d+\.\d A \(.*\)", line) for line in screen.display), "the discharge limit")
+    until(lambda: screen.display[1].rstrip().endswith("CELLS mV    C"), "C at the end")
+    print("\n".join(screen.display))
+    for line in screen.display[2:6]:
+        assert line[2:].split()[0] in ("house", "store", "gone", "quiet"), line
+    until(lambda: len(re.findall(r"\b\d+ [\u2588\u2591]{3,} +\d\.\d{3}", "\n".join(screen.display))) == 16, "16 cells")
+    assert any("ALARM soc_low, " in line and ", since " in line for line in screen.display), screen.display
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    screen.resize(rows, columns)
+    os.write(fd, b"jjjj")
+    shown("> lacks")
+    shown("1 of 2 packs with a good reading")
+    assert " 1/2 " in next(line for line in screen.display if line.startswith("> lacks")), screen.display
+    os.write(fd, b"k")
     shown("> all")
     # the daemon hangs: nothing is good any more, at once, and ages go on
     daemon = int(sys.argv[4])

@@ -20,11 +20,16 @@ status >"$folder/page" || code=$?
 [ $code -eq 1 ] || fail "exit status $code with a pack that is gone"
 cat "$folder/page"
 for line in '3 of 4 packs\|2 of 4 packs' '^house  *1 good' '^gone  *3 never  *-  *-' \
-	'^gone (tcp:127.0.0.1:9), .*connection refused' '^ALARM  *pack store: soc_low' \
+	'^gone (tcp:127.0.0.1:9), .*connection refused.*; [1-9][0-9]* connections failed so far' \
+	'^bank lacks: 1 of 2 packs' '^lacks  *101 1/2 ' '^ALARM  *pack store: soc_low, .*, since [0-9:]* (.* s)' \
 	'^ALARM  *bank all: soc_low, store: ' '^tcp 127.0.0.2:0: 0 clients' '^  unit 9: all, map pace' \
 	'^quiet (sim:.*stale'; do
 	grep -q -- "$line" "$folder/page" || fail "no line '$line'"
 done
+
+# alarms stand above what they are about
+sed -n 3p "$folder/page" | grep -q '^ALARMS' || fail "alarms are not at the top"
+grep -q 'bank lacks: 1 of 2 packs with a good reading$' "$folder/log" || fail "the log has no bank that lacks a pack"
 
 status --json >"$folder/json"
 status --metrics >"$folder/metrics"
