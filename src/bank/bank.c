@@ -6,7 +6,6 @@
 #include "fleet.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* The mean by capacity. A single pack needs none. */
 static bool weighted(const struct fleet *fleet, enum pb_has what, size_t offset, int32_t *ret)
@@ -228,27 +227,48 @@ static void add_string_cells(const struct fleet *fleet, int total)
 		battery_mark(bank, PB_HAS_BALANCE);
 }
 
-/* Cells side by side are one to who sees a single battery: the one that is furthest from the mean,
- * of two that are as far the lower. */
+/* The lowest of the cells side by side at each place. @return the last place that has one; -1: none
+ */
+static int add_lowest_cells(const struct fleet *fleet, int *ret_first)
+{
+	struct pb_sample *s = &fleet->bank->sample;
+	int last = -1;
+
+	*ret_first = -1;
+	for (int n = 0; n < s->cell_count; n++) {
+		for (size_t i = 0; i < fleet->count; i++) {
+			const struct pb_sample *pack = &fleet->packs[i]->sample;
+			bool known = s->cell_has >> n & 1;
+
+			if (!(pack->cell_has >> n & 1) ||
+			    (known && pack->cell_mv[n] >= s->cell_mv[n]))
+				continue;
+			s->cell_mv[n] = pack->cell_mv[n];
+			s->cell_has |= UINT64_C(1) << n;
+			last = n;
+		}
+		if (*ret_first < 0 && last == n)
+			*ret_first = n;
+	}
+	return last;
+}
+
+/*
+ * Cells side by side are one to who sees a single battery, and the lowest and the highest of all
+ * must be among them. Each place has its lowest cell; the last one has the highest of all, and
+ * gives its lowest to the first. As that is fixed, no value of the list moves further than a cell
+ * does, and all banks of the same packs have the same list.
+ */
 static void add_parallel_cells(const struct fleet *fleet)
 {
 	struct pb_sample *s = &fleet->bank->sample;
+	int first, last = add_lowest_cells(fleet, &first);
 
-	for (int n = 0; n < s->cell_count; n++) {
-		int32_t furthest = -1;
-
-		for (size_t i = 0; i < fleet->count; i++) {
-			const struct pb_sample *pack = &fleet->packs[i]->sample;
-			int32_t mv = pack->cell_mv[n], from = abs(mv - s->cell_avg_mv);
-
-			if (!(pack->cell_has >> n & 1) || from < furthest ||
-			    (from == furthest && mv > s->cell_mv[n]))
-				continue;
-			furthest = from;
-			s->cell_mv[n] = mv;
-			s->cell_has |= UINT64_C(1) << n;
-		}
-	}
+	if (fleet->count < 2 || last == first)
+		return;
+	if (s->cell_mv[last] < s->cell_mv[first])
+		s->cell_mv[first] = s->cell_mv[last];
+	s->cell_mv[last] = s->cell_max_mv;
 }
 
 static void add_cells(const struct fleet *fleet)
@@ -477,6 +497,15 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 	return reading;
 }
 
+static void raise_level(uint8_t *level, uint8_t of, int kind)
+{
+	/* that the bank has no reading is for its own alarm to say */
+	if (kind == PB_ALARM_SILENT && of > PB_LEVEL_WARNING)
+		of = PB_LEVEL_WARNING;
+	if (of > *level)
+		*level = of;
+}
+
 void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_battery *ret)
 {
 	struct pb_alarms *alarms = &ret->alarms;
@@ -485,17 +514,10 @@ void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_bat
 		uint8_t *level = &alarms->level[kind];
 
 		for (size_t i = 0; i < count; i++) {
-			uint8_t of = members[i].battery->alarms.level[kind];
-
-			/* that the bank has no reading is for its own alarm to say */
-			if (kind == PB_ALARM_SILENT && of > PB_LEVEL_WARNING)
-				of = PB_LEVEL_WARNING;
-			if (of > *level)
-				*level = of;
+			raise_level(level, members[i].battery->alarms.level[kind], kind);
+			raise_level(&alarms->worst[kind], members[i].battery->alarms.worst[kind],
+				    kind);
 		}
-		for (size_t i = 0; i < count; i++)
-			if (members[i].battery->alarms.worst[kind] > alarms->worst[kind])
-				alarms->worst[kind] = members[i].battery->alarms.worst[kind];
 		alarms->warnings |= (uint32_t)(*level >= PB_LEVEL_WARNING) << kind;
 		alarms->alarms |= (uint32_t)(*level == PB_LEVEL_ALARM) << kind;
 		if (*level > alarms->severity)

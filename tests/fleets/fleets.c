@@ -60,6 +60,9 @@ static void fill(struct pb_battery *pack, uint32_t lacks_percent)
 	s->has &= ~PB_HAS(PB_HAS_POWER);
 	if (!chance(lacks_percent))
 		fill_cells(s);
+	if (!chance(lacks_percent))
+		s->has |= PB_HAS(PB_HAS_UNCHANGED);
+	pack->unchanged_s = (uint16_t)roll(0, 65534);
 	pb_sample_derive(s);
 	pack->status = (struct pb_status){
 		.sequence = (uint16_t)roll(0, 3),
@@ -68,6 +71,7 @@ static void fill(struct pb_battery *pack, uint32_t lacks_percent)
 		.stale_after_s = (uint32_t)roll(15, 60),
 		.polls = pb_random_next(&dice),
 		.failures = pb_random_next(&dice),
+		.connect_failures = pb_random_next(&dice),
 		.last_error = (enum pb_error)roll(0, PB_ERROR_COUNT - 1),
 	};
 }

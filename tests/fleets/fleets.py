@@ -176,7 +176,11 @@ def cell_figures(packs, series, ret):
         for n in range(counts[0]):
             nth = [p["cell_mv"][n] for p in packs if p["cell_mv"][n] is not None]
             if nth:
-                cells[n] = min(nth, key=lambda v: (-abs(v - ret["cell_avg_mv"]), v))
+                cells[n] = min(nth)
+        there = [n for n, v in enumerate(cells) if v is not None]
+        if len(packs) > 1 and len(there) > 1:
+            cells[there[0]] = min(cells[there[0]], cells[there[-1]])
+            cells[there[-1]] = ret["cell_max_mv"]
     ret["pack_cell_count"] = None
     if counts is not None and min(counts) == max(counts):
         ret["pack_cell_count"] = counts[0]
@@ -220,15 +224,17 @@ def figures(fleet):
         else None,
         "polls": sum(p["polls"] for p in everything) % 2**32,
         "failures": sum(p["failures"] for p in everything) % 2**32,
+        "connect_failures": sum(p["connect_failures"] for p in everything) % 2**32,
         "connected": max(p["connected"] for p in everything),
         "stale_after_s": max(p["stale_after_s"] for p in everything),
     }
     if ret["packs_online_set"] is None:
         del ret["packs_online_set"]  # bit 63 makes it negative in this JSON
-    for kind in range(13):
-        levels = [p["alarm_level"][kind] for p in everything]
-        worst = max(min(level, 1) if kind == 12 else level for level in levels)
-        ret.setdefault("alarm_level", []).append(worst)
+    for name in "alarm_level", "worst_level":
+        for kind in range(16):
+            levels = [p[name][kind] for p in everything]
+            worst = max(min(level, 1) if kind == 12 else level for level in levels)
+            ret.setdefault(name, []).append(worst)
     ret["warnings"] = sum(1 << i for i, level in enumerate(ret["alarm_level"]) if level)
     ret["alarms"] = sum(1 << i for i, level in enumerate(ret["alarm_level"]) if level == 2)
     if not reading:
@@ -253,6 +259,7 @@ def figures(fleet):
     ret["soc_min_permille"] = apply(min, packs, "soc_permille")
     ret["soc_max_permille"] = apply(max, packs, "soc_permille")
     ret["cycles"] = apply(max, packs, "cycles")
+    ret["unchanged_s"] = max((p["unchanged_s"] for p in packs if p["unchanged_s"] is not None), default=None)
     ret["voltage_spread_mv"] = apply(lambda v: max(v) - min(v), packs, "voltage_mv")
     cell_figures(packs, series, ret)
     switch_figures(packs, everything, series, ret)

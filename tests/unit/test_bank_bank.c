@@ -90,6 +90,45 @@ static void forget_numbers(struct pb_battery *battery)
 	battery->status.last_error = PB_ERROR_NONE;
 }
 
+static void move_cells(struct pb_sample *s, int32_t by_mv)
+{
+	for (int n = 0; n < s->cell_count; n++)
+		s->cell_mv[n] += roll(-by_mv, by_mv);
+	pb_sample_derive(s);
+}
+
+/* Noise of a millivolt moves no value of the list by more, whichever pack it is of: packs side by
+ * side differ by tens of them. The extremes are in the list. */
+START_TEST(cells_do_not_flicker)
+{
+	enum { NOISE_MV = 1 };
+
+	pb_random_seed(&dice, 12);
+	for (int round = 0; round < 5000; round++) {
+		size_t count = make_fleet(false);
+		int32_t least = INT32_MAX, most = 0;
+
+		setup = (struct pb_bank_setup){.topology = PB_TOPOLOGY_PARALLEL};
+		pb_bank_compute(&setup, members, count, &bank);
+		for (size_t i = 0; i < count; i++)
+			move_cells(&packs[i].sample, NOISE_MV);
+		pb_bank_compute(&setup, members, count, &other);
+		for (int n = 0; n < 4; n++) {
+			ck_assert_int_le(other.sample.cell_mv[n],
+					 bank.sample.cell_mv[n] + NOISE_MV);
+			ck_assert_int_ge(other.sample.cell_mv[n],
+					 bank.sample.cell_mv[n] - NOISE_MV);
+			if (bank.sample.cell_mv[n] < least)
+				least = bank.sample.cell_mv[n];
+			if (bank.sample.cell_mv[n] > most)
+				most = bank.sample.cell_mv[n];
+		}
+		ck_assert_int_eq(least, bank.sample.cell_min_mv);
+		ck_assert_int_eq(most, bank.sample.cell_max_mv);
+	}
+}
+END_TEST
+
 START_TEST(order_changes_nothing)
 {
 	pb_random_seed(&dice, 11);
@@ -262,6 +301,7 @@ int main(void)
 {
 	TCase *tcase = tcase_create("bank");
 
+	tcase_add_test(tcase, cells_do_not_flicker);
 	tcase_add_test(tcase, order_changes_nothing);
 	tcase_add_test(tcase, no_pack_beyond_its_limit);
 	tcase_add_test(tcase, nothing_wraps);
