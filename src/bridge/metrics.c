@@ -11,21 +11,17 @@
 
 enum { UNAVAILABLE = 503 };
 
-/* How a unit of the catalogue is called, and how many of it make one. */
+/* The base unit of each unit of the catalogue, and what is shown of a value: @times of it, with so
+ * many @digits as a decimal fraction. */
 static const struct {
 	const char *suffix;
-	int digits; /* of the decimal fraction: 3 for thousandths */
+	int times, digits;
 } units[] = {
-	[PB_UOM_NONE] = {"", 0},
-	[PB_UOM_MV] = {"_volts", 3},
-	[PB_UOM_MA] = {"_amperes", 3},
-	[PB_UOM_MW] = {"_watts", 3},
-	[PB_UOM_MAH] = {"_ampere_hours", 3},
-	[PB_UOM_MWH] = {"_watt_hours", 3},
-	[PB_UOM_PERMILLE] = {"_ratio", 3},
-	[PB_UOM_MC] = {"_celsius", 3},
-	[PB_UOM_S] = {"_seconds", 0},
-	[PB_UOM_DBM] = {"_dbm", 0},
+	[PB_UOM_NONE] = {"", 1, 0},	      [PB_UOM_MV] = {"_volts", 1, 3},
+	[PB_UOM_MA] = {"_amperes", 1, 3},     [PB_UOM_MW] = {"_watts", 1, 3},
+	[PB_UOM_MAH] = {"_coulombs", 36, 1},  [PB_UOM_MWH] = {"_joules", 36, 1},
+	[PB_UOM_PERMILLE] = {"_ratio", 1, 3}, [PB_UOM_MC] = {"_celsius", 1, 3},
+	[PB_UOM_S] = {"_seconds", 1, 0},      [PB_UOM_DBM] = {"_dbm", 1, 0},
 };
 
 static bool is_counter(const struct pb_field *field)
@@ -33,17 +29,30 @@ static bool is_counter(const struct pb_field *field)
 	return !field->data && field->max == UINT32_MAX && field->uom == PB_UOM_NONE;
 }
 
+/* "cell_count" -> "cells": _count is Prometheus's own, for histograms. */
+static size_t plural(const struct pb_field *field, const char **ret_end)
+{
+	static const char count[] = "_count";
+	size_t len = strlen(field->name), tail = sizeof(count) - 1;
+
+	*ret_end = "";
+	if (len < tail || strcmp(field->name + len - tail, count) != 0)
+		return len;
+	*ret_end = "s";
+	return len - tail;
+}
+
 /* "cell_mv" -> "packbridge_cell_volts" */
 static void metric_name(const struct pb_field *field, const char *prefix, char *out, size_t cap)
 {
-	size_t len = strlen(field->name);
-	const char *last = strrchr(field->name, '_');
+	const char *end, *last = strrchr(field->name, '_');
+	size_t len = plural(field, &end);
 
 	/* the name ends with its unit, where it has one */
 	if (field->uom != PB_UOM_NONE && last)
 		len = (size_t)(last - field->name);
-	snprintf(out, cap, "%s%.*s%s%s", prefix, (int)len, field->name, units[field->uom].suffix,
-		 is_counter(field) ? "_total" : "");
+	snprintf(out, cap, "%s%.*s%s%s%s", prefix, (int)len, field->name, end,
+		 units[field->uom].suffix, is_counter(field) ? "_total" : "");
 	for (char *c = out; *c; c++)
 		if (*c == '.')
 			*c = '_';
@@ -57,13 +66,16 @@ static void print_head(const struct pb_field *field, const char *name, FILE *out
 
 static void print_value(const struct pb_field *field, int64_t value, FILE *out)
 {
-	uint64_t whole = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	static const uint64_t powers[] = {1, 10, 100, 1000};
+	int digits = units[field->uom].digits;
+	uint64_t one = powers[digits], whole;
 
-	if (units[field->uom].digits == 0)
-		fprintf(out, " %" PRId64 "\n", value);
-	else
-		fprintf(out, " %s%" PRIu64 ".%03" PRIu64 "\n", value < 0 ? "-" : "", whole / 1000,
-			whole % 1000);
+	value *= units[field->uom].times;
+	whole = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	fprintf(out, " %s%" PRIu64, value < 0 ? "-" : "", whole / one);
+	if (digits)
+		fprintf(out, ".%0*" PRIu64, digits, whole % one);
+	fputc('\n', out);
 }
 
 /* All values of a scrape are of the same readings, however many pieces it takes. */
@@ -96,6 +108,19 @@ static struct readings *take_readings(const struct shown *shown)
 	return readings;
 }
 
+/* Which element it is: by its name, where it has one. */
+static void print_part(const struct pb_field *field, unsigned int part, FILE *out)
+{
+	const char *name = pb_field_part(field, part);
+
+	if (!field->indexed)
+		return;
+	if (name)
+		fprintf(out, ",name=\"%s\"", name);
+	else
+		fprintf(out, ",index=\"%u\"", part + pb_field_first(field));
+}
+
 /* @return whether the head of the field has been printed */
 static bool print_reading(const struct reading *reading, const struct pb_field *field, bool begun,
 			  FILE *out)
@@ -114,8 +139,7 @@ static bool print_reading(const struct reading *reading, const struct pb_field *
 		begun = true;
 		fprintf(out, "%s{%s=\"%s\"", name, reading->bank ? "bank" : "pack",
 			reading->data.name);
-		if (field->indexed)
-			fprintf(out, ",index=\"%u\"", n + 1);
+		print_part(field, n, out);
 		fputc('}', out);
 		print_value(field, value, out);
 	}

@@ -31,7 +31,7 @@ jq -e '.packs[0] | .alarms[0].alarm == "protection" and .fields.severity == 2 an
 	.fields.warnings == 8192' "$folder/json" >/dev/null || fail "$(jq -c '.packs[0]' "$folder/json")"
 status --metrics >"$folder/metrics"
 for line in 'packbridge_severity{pack="house"} 2' 'packbridge_severity{bank="all"} 2' \
-	'packbridge_alarm_level{pack="house",index="14"} 2' 'packbridge_protection_active{pack="house"} 1'; do
+	'packbridge_alarm_level{pack="house",name="protection"} 2' 'packbridge_protection_active{pack="house"} 1'; do
 	grep -qF "$line" "$folder/metrics" || fail "no metric $line"
 done
 

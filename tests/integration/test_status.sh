@@ -33,6 +33,7 @@ grep -q 'bank lacks: 1 of 2 packs with a good reading$' "$folder/log" || fail "t
 
 status --json >"$folder/json"
 status --metrics >"$folder/metrics"
+! command -v promtool >/dev/null || promtool check metrics <"$folder/metrics" || fail "promtool"
 /usr/bin/python3 "$source/tests/integration/status.py" check "$folder" "$program"
 /usr/bin/python3 "$source/tests/integration/status.py" watch "$folder" "$program" "$daemon"
 
