@@ -92,6 +92,8 @@ struct pb_sim_options {
 	uint32_t delay_ms;    /**< delay=: request to reply; 0: next turn of the loop */
 	uint32_t drop;	      /**< drop=: replies after which the link ends; 0: never */
 	uint32_t silent_after_s, silent_for_s; /**< silent=AFTER+FOR: no replies, again and again */
+	uint32_t frozen_after_s, frozen_for_s; /**< frozen=AFTER+FOR: the same values, again and
+						  again */
 	uint32_t down_after_s, down_for_s;     /**< down=AFTER+FOR: out of reach, again and again */
 };
 

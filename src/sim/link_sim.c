@@ -50,6 +50,8 @@ struct sim_link {
 	uint64_t stream_ms;	 /* when the board sends by itself next */
 	struct pb_random faults; /* apart from the model's, so that a fault does not change it */
 	uint64_t born_ms, moved_ms;
+	struct pb_sample sample; /* as measured last */
+	bool frozen;
 	uint32_t requests; /* since the link came up */
 	uint32_t replies;  /* likewise */
 	uint32_t total;	   /* requests ever, wraps */
@@ -195,16 +197,26 @@ static void spoil(const struct pb_sim_board *board, uint8_t *reply, size_t len)
 	reply[(board->frame_len ? board->frame_len : len) - board->spoil] ^= 0x55;
 }
 
+/* What the board has measured, or in frozen= what it had when that began. */
+static const struct pb_sample *measured(struct sim_link *sim)
+{
+	bool frozen = in_span(sim, sim->options.frozen_after_s, sim->options.frozen_for_s);
+
+	move_on(sim);
+	if (!frozen || !sim->frozen)
+		pb_sim_read(&sim->sim, &sim->sample);
+	sim->frozen = frozen;
+	return &sim->sample;
+}
+
 /* Asks the board; without a request, what it sends by itself. @return length, 0: nothing. */
 static size_t board_says(struct sim_link *sim, const uint8_t *request, size_t len, uint8_t *reply)
 {
 	const struct pb_sim_board *board = sim->options.profile->board;
-	struct pb_sample sample;
+	const struct pb_sample *sample = measured(sim);
 
-	move_on(sim);
-	pb_sim_read(&sim->sim, &sample);
-	return request ? board->answer(board, &sim->talk, &sample, request, len, reply)
-		       : board->stream(board, &sim->talk, &sample, reply);
+	return request ? board->answer(board, &sim->talk, sample, request, len, reply)
+		       : board->stream(board, &sim->talk, sample, reply);
 }
 
 /* @request: NULL, 0: the board sends by itself */

@@ -42,6 +42,7 @@ static const struct row rows[] = {
 	{"delay", KIND_WHOLE, OPTION(delay_ms), 0, 60000},
 	{"drop", KIND_WHOLE, OPTION(drop), 0, 1000000},
 	{"silent", KIND_SPAN, OPTION(silent_after_s), 0, 86400},
+	{"frozen", KIND_SPAN, OPTION(frozen_after_s), 0, 86400},
 	{"down", KIND_SPAN, OPTION(down_after_s), 0, 86400},
 };
 
