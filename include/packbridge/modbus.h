@@ -60,7 +60,7 @@ enum pb_table {
 enum pb_fault {
 	PB_FAULT_NONE = 0,
 	PB_FAULT_EXCEPTION = PB_EXCEPTION_GATEWAY_TARGET, /**< old: exception 0B */
-	PB_FAULT_SILENT = 0xFF, /**< old: no reply at all (serial lines) */
+	PB_FAULT_SILENT = 0xFF, /**< old: no reply at all; on Modbus TCP exception 0B */
 };
 
 /** A run of addresses without holes. */

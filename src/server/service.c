@@ -20,6 +20,18 @@ static void count(struct service *service, bool known, const uint8_t *reply, siz
 		d->busy++;
 }
 
+/*
+ * Where an inverter's line would stay quiet, as protocols that have no other word for old data want
+ * it, Modbus TCP has an exception: a client that waits for one unit holds up all others of its
+ * connection. RTU over TCP is a line: a converter may stand there, with the inverter behind it.
+ */
+static size_t instead_of_silence(uint8_t function, uint8_t *pdu)
+{
+	pdu[0] = function | 0x80;
+	pdu[1] = PB_EXCEPTION_GATEWAY_TARGET;
+	return 2;
+}
+
 size_t service_reply_tcp(struct service *service, const struct pb_mbap *request, uint64_t now_ms,
 			 uint8_t *adu)
 {
@@ -29,9 +41,11 @@ size_t service_reply_tcp(struct service *service, const struct pb_mbap *request,
 	size_t len =
 		pb_modbus_reply(&host, image, request->pdu, request->pdu_len, adu + PB_MBAP_LEN);
 
+	if (len == 0)
+		len = instead_of_silence(request->pdu[0], adu + PB_MBAP_LEN);
 	service->diagnostics.bus_messages++;
 	count(service, image != NULL, adu + PB_MBAP_LEN, len);
-	return len ? pb_mbap_wrap(adu, request, len) : 0;
+	return pb_mbap_wrap(adu, request, len);
 }
 
 static const struct pb_image *line_unit(struct service *service, uint8_t unit, uint64_t now_ms)

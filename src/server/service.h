@@ -19,14 +19,16 @@ struct service {
 };
 
 /**
- * Answers one request of Modbus TCP into @adu, room for PB_TCP_ADU_MAX bytes.
- * @return length of the reply; 0: none.
+ * Answers one request of Modbus TCP into @adu, room for PB_TCP_ADU_MAX bytes. A unit that is silent
+ * on a line answers exception 0B here.
+ * @return length of the reply.
  */
 size_t service_reply_tcp(struct service *service, const struct pb_mbap *request, uint64_t now_ms,
 			 uint8_t *adu);
 /**
  * The same for an RTU frame, room for PB_RTU_ADU_MAX bytes. Broadcasts and units that are not ours
- * get no reply, since another server of the line may be meant.
+ * get no reply, since another server of the line may be meant; nor do units that are silent.
+ * @return length of the reply; 0: none.
  */
 size_t service_reply_rtu(struct service *service, const struct pb_rtu_frame *request,
 			 uint64_t now_ms, uint8_t *adu);

@@ -18,12 +18,21 @@
 enum { PATIENCE_MS = 5000, TURN_US = 1000, GAP_MS = 60, FRAME_MS = 300 };
 
 static uint8_t registers[2 * PB_READ_REGISTERS_MAX];
-static const struct pb_block block = {
-	.tables = PB_TABLE_HOLDING | PB_TABLE_INPUT,
-	.count = PB_READ_REGISTERS_MAX,
-	.bytes = registers,
+static const struct pb_block blocks[] = {
+	{
+		.tables = PB_TABLE_HOLDING | PB_TABLE_INPUT,
+		.count = PB_READ_REGISTERS_MAX,
+		.bytes = registers,
+	},
+	{
+		.tables = PB_TABLE_HOLDING | PB_TABLE_INPUT,
+		.fault = PB_FAULT_SILENT,
+		.addr = 1000,
+		.count = 1,
+		.bytes = registers,
+	},
 };
-static const struct pb_image image = {.blocks = &block, .block_count = 1};
+static const struct pb_image image = {.blocks = blocks, .block_count = 2};
 
 static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
 {
@@ -174,6 +183,19 @@ START_TEST(silent_for_others)
 	put_frame(fd, "ff 03 0000 0001");
 	put_frame(fd, "01 03 0001 0001");
 	expect_frame(fd, "01 03 02 0001");
+	close(fd);
+}
+END_TEST
+
+/* RTU over TCP is a line: an inverter may be behind it, and takes no reply for a lost battery. */
+START_TEST(silent_when_old)
+{
+	int fd = connect_client();
+
+	put_frame(fd, "01 03 03E8 0001");
+	put_frame(fd, "01 03 0001 0001");
+	expect_frame(fd, "01 03 02 0001");
+	ck_assert_uint_eq(stats().exceptions, 0);
 	close(fd);
 }
 END_TEST
@@ -366,6 +388,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, answers);
 	tcase_add_test(tcase, silent_for_others);
+	tcase_add_test(tcase, silent_when_old);
 	tcase_add_test(tcase, byte_by_byte);
 	tcase_add_test(tcase, pipelined);
 	tcase_add_test(tcase, unknown_function_ends_with_silence);

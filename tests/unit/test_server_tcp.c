@@ -28,13 +28,26 @@ enum {
 };
 
 static uint8_t registers[2 * PB_READ_REGISTERS_MAX], bits[1] = {0x55};
+static const uint8_t writable[1] = {1};
 static const struct pb_block blocks[] = {
 	{PB_TABLE_HOLDING | PB_TABLE_INPUT, PB_FAULT_NONE, 0, PB_READ_REGISTERS_MAX, registers,
 	 NULL},
 	{PB_TABLE_DISCRETE, PB_FAULT_NONE, 0, 8, bits, NULL},
-	{PB_TABLE_HOLDING, PB_FAULT_SILENT, 1000, 1, registers, NULL},
+	{PB_TABLE_HOLDING, PB_FAULT_SILENT, 1000, 1, registers, writable},
 };
-static const struct pb_image image = {.blocks = blocks, .block_count = PB_ARRAY_SIZE(blocks)};
+
+/* never asked: the unit is old */
+static enum pb_exception take_write(void *userdata, enum pb_table table, uint16_t addr,
+				    uint16_t count, const uint8_t *bytes)
+{
+	(void)userdata;
+	(void)bytes;
+	ck_abort_msg("a write of %u from %u on in table %d", count, addr, table);
+	return PB_EXCEPTION_NONE;
+}
+
+static const struct pb_image image = {
+	.blocks = blocks, .block_count = PB_ARRAY_SIZE(blocks), .write = take_write};
 static const struct pb_image short_image = {.blocks = blocks + 1, .block_count = 1};
 
 static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
@@ -297,13 +310,17 @@ START_TEST(several_units_on_one_connection)
 }
 END_TEST
 
-START_TEST(silence_then_an_answer)
+/* A unit that would be silent on a line holds up no other unit of the connection. */
+START_TEST(no_silence)
 {
 	int fd = connect_client();
 
-	put_hex(fd, "0001 0000 0006 01 03 03E8 0001");
-	expect_silence(fd);
-	ck_assert_uint_eq(stats().requests, 1);
+	put_hex(fd, "0001 0000 0006 01 03 03E8 0001 0002 0000 0006 02 02 0000 0008"
+		    "0003 0000 0006 01 06 03E8 0001 0004 0000 0006 01 03 03E7 0002");
+	expect_hex(fd, "0001 0000 0003 01 83 0B 0002 0000 0004 02 02 01 55"
+		       "0003 0000 0003 01 86 0B 0004 0000 0003 01 83 02");
+	ck_assert_uint_eq(stats().requests, 4);
+	ck_assert_uint_eq(stats().exceptions, 3);
 	check_served(fd);
 	close(fd);
 }
@@ -1323,7 +1340,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, requests_and_exceptions);
 	tcase_add_test(tcase, several_units_on_one_connection);
-	tcase_add_test(tcase, silence_then_an_answer);
+	tcase_add_test(tcase, no_silence);
 	tcase_add_test(tcase, framed_by_length);
 	tcase_add_test(tcase, pipelined);
 	tcase_add_test(tcase, byte_by_byte);
