@@ -94,6 +94,8 @@ void pb_hex_trace(char *out, size_t cap, const uint8_t *bytes, size_t len);
  * @den must not be 0; either may be negative.
  */
 int64_t pb_scale(int64_t value, int64_t num, int64_t den);
+/** The same, rounded down for @way < 0, up for @way > 0, and to the nearest for 0. */
+int64_t pb_scale_toward(int64_t value, int64_t num, int64_t den, int way);
 
 static inline int64_t pb_clamp(int64_t value, int64_t min, int64_t max)
 {

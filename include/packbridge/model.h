@@ -137,6 +137,7 @@ struct pb_sample {
 	int64_t power_mw;	  /**< voltage times current, positive while charging */
 	int32_t soc_permille;	  /**< state of charge, 0..1000 */
 	int32_t soc_percent;	  /**< in whole %; 0 and 100 only when it is just that */
+	int32_t dod_permille;	  /**< what @soc_permille is short of 1000 */
 	int32_t soh_permille;	  /**< state of health, 0..1000 */
 	int64_t remaining_mah;	  /**< charge left */
 	int64_t nominal_mah;	  /**< capacity by design */
@@ -290,7 +291,12 @@ enum pb_level { PB_LEVEL_NONE = 0, PB_LEVEL_WARNING = 1, PB_LEVEL_ALARM = 2 };
 const char *pb_alarm_name(enum pb_alarm alarm);
 
 /** State of one cell or probe by the alarms' limits; published. */
-enum pb_normal { PB_NORMAL = 0, PB_NORMAL_LOW = 1, PB_NORMAL_HIGH = 2 };
+enum pb_normal {
+	PB_NORMAL = 0,
+	PB_NORMAL_LOW = 1,
+	PB_NORMAL_HIGH = 2,
+	PB_NORMAL_UNKNOWN = 3, /**< the BMS has a place for it, and reports no value */
+};
 
 /** What the alarms say. They keep what they last said while there is no reading. */
 struct pb_alarms {
@@ -300,7 +306,9 @@ struct pb_alarms {
 	uint8_t severity;	       /**< the highest of them */
 	/** The same, or PB_LEVEL_ALARM where the BMS has a protection of that kind. */
 	uint8_t worst[PB_ALARM_COUNT];
-	uint8_t cell[PB_CELLS_MAX]; /**< enum pb_normal */
+	uint64_t cell_has;	       /**< cells that are there, with or without a value */
+	uint64_t temperature_has;      /**< the same of probes */
+	uint8_t cell[PB_CELLS_MAX];    /**< enum pb_normal, of those that are there */
 	uint8_t temperature[PB_TEMPERATURES_MAX];
 };
 
@@ -469,6 +477,16 @@ enum pb_scope {
 	PB_SCOPE_COUNT
 };
 
+/**
+ * Which side of a value is the safe one, when a register is too coarse for it: a client that obeys
+ * a limit may get less than it could have, never more.
+ */
+enum pb_safe {
+	PB_SAFE_NEAREST, /**< no limit: the nearest step */
+	PB_SAFE_BELOW,	 /**< a maximum: at most the value */
+	PB_SAFE_ABOVE,	 /**< a minimum: at least the value */
+};
+
 /** One field: a scalar, or an array of @count elements (@indexed). */
 struct pb_field {
 	const char *name; /**< e.g. "voltage_mv"; a '.' nests in JSON: "counters.short_circuit" */
@@ -483,13 +501,19 @@ struct pb_field {
 	bool data;	/**< belongs to the reading, so it is old when the reading is */
 	uint16_t count; /**< elements; 1 for a scalar */
 	bool vital;	/**< where a reading has it, it must be possible: see pb_sample_check() */
-	bool flow;	/**< its sign is the direction of the charge */
-	bool sum;	/**< a bank adds it up: PB_MEMBERS_MAX times as far */
-	int8_t has;	/**< enum pb_has in sample.has, or -1: always there */
+	bool has_none;	/**< @none is no value: it is stored when there is none */
+	int64_t none;
+	enum pb_safe safe;
+	bool flow;	     /**< its sign is the direction of the charge */
+	bool sum;	     /**< a bank adds it up: PB_MEMBERS_MAX times as far */
+	int8_t has;	     /**< enum pb_has in sample.has, or -1: always there */
 	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
 	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
 	const char *description;
 };
+
+/** @return whether the field can be without a value: not reported, or too old. */
+bool pb_field_can_be_absent(const struct pb_field *field);
 
 /** @return the catalogue of @scope, and how many fields it has. Static storage. */
 const struct pb_field *pb_fields(enum pb_scope scope, size_t *ret_count);

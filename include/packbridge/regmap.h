@@ -29,7 +29,8 @@ int pb_map_parse(struct pb_map **ret, const char *file, const char *text, size_t
 		 struct pb_report *report);
 /**
  * The same for a file; the map's name must be the file's name without ".yaml". Behind it, options
- * may follow, which become part of the name: "growatt.yaml+other-sign+low-first".
+ * may follow, which become part of the name: "growatt.yaml+other-sign+low-first"; see
+ * pb_map_options().
  */
 int pb_map_load(struct pb_map **ret, const char *path, struct pb_report *report);
 struct pb_map *pb_map_free(struct pb_map *map);
@@ -42,6 +43,14 @@ int pb_map_version(const struct pb_map *map);
 enum pb_scope pb_map_scope(const struct pb_map *map);
 enum pb_map_stale pb_map_stale(const struct pb_map *map);
 bool pb_map_low_word_first(const struct pb_map *map);
+enum { PB_MAP_OPTIONS_MAX = 6 };
+/**
+ * What the map can be had with, as NAME+OPTION, beyond what it has already.
+ * @return how many, static texts in @ret.
+ */
+size_t pb_map_options(const struct pb_map *map, const char *ret[PB_MAP_OPTIONS_MAX]);
+/** Texts are padded with blanks instead of NULs. */
+bool pb_map_pads_blanks(const struct pb_map *map);
 /** Replies to reads are not Modbus: they count registers, in two bytes. */
 bool pb_map_word_count(const struct pb_map *map);
 
@@ -51,7 +60,8 @@ enum pb_row_type {
 	PB_ROW_U32,
 	PB_ROW_S32,
 	PB_ROW_F32,
-	PB_ROW_STRING,	 /**< two characters a register, the first in the high byte, NUL padded */
+	PB_ROW_STRING,	 /**< two characters a register, the first in the high byte, padded with
+			    NULs or blanks */
 	PB_ROW_BITS,	 /**< a register whose bits are fields of their own */
 	PB_ROW_COIL,	 /**< one bit in a table of bits */
 	PB_ROW_RESERVED, /**< reads 0; a place for later */
@@ -83,11 +93,15 @@ struct pb_row_info {
 	int64_t na;	 /**< raw value that means "not available"; unused for f32 (NaN), text */
 	bool has_absent; /**< @na is shown for a missing value, though it could be one */
 	bool needed;	 /**< without a value, the reading is as if it were old */
-	bool writable;	 /**< shows what was written last */
-	bool ignored;	 /**< can be written, and nothing comes of it */
+	bool constant;	 /**< shows @value, or @text if it is a string */
+	int64_t value;	 /**< signed where the type is; a coil 0 or 1 */
+	const char *text;
+	bool writable;	       /**< shows what was written last */
+	bool ignored;	       /**< can be written, and nothing comes of it */
 	const int64_t *values; /**< registers by the field's value; NULL: by the scale */
 	size_t value_count;
-	const struct pb_field *other; /**< stands in when @field is missing, or NULL */
+	const struct pb_field *other;  /**< stands in when @field is missing, or NULL */
+	const struct pb_field *within; /**< but for elements below this number alone, or NULL */
 	const char *description;
 };
 
@@ -157,8 +171,9 @@ PB_DEFINE_FREEP(struct pb_unit_image, pb_unit_image_free)
 
 /**
  * Encodes all rows from @data (a struct pb_battery or a struct pb_gateway, as the map's scope
- * says). @old: the reading is stale or there is none: data rows and blocks get the map's stale
- * face, the others live on. Allocates nothing.
+ * says). A battery whose rated power or capacity is beyond the map's scales is shown by the map's
+ * coarse ones from then on. @old: the reading is stale or there is none: data rows and blocks get
+ * the map's stale face, the others live on. Allocates nothing.
  */
 void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old);
 /** The same for live fields alone (age, heartbeat, uptime...), which is cheap. */

@@ -253,22 +253,31 @@ static uint8_t normality(const struct pb_alarm_rule *low, const struct pb_alarm_
 	return PB_NORMAL;
 }
 
+static uint64_t first(int count)
+{
+	return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+}
+
 static void look_at_each(const struct pb_alarm_setup *setup, const struct pb_sample *s,
 			 struct pb_alarms *alarms)
 {
 	const struct pb_alarm_rule *rules = setup->rules;
 
+	alarms->cell_has = s->has & PB_HAS(PB_HAS_CELLS) ? first(s->cell_count) | s->cell_has : 0;
 	for (int i = 0; i < PB_CELLS_MAX; i++)
 		alarms->cell[i] = s->cell_has >> i & 1
 					  ? normality(&rules[PB_ALARM_CELL_LOW],
 						      &rules[PB_ALARM_CELL_HIGH], s->cell_mv[i])
-					  : PB_NORMAL;
+					  : PB_NORMAL_UNKNOWN;
+	alarms->temperature_has = s->has & PB_HAS(PB_HAS_TEMPERATURES)
+					  ? first(s->temperature_count) | s->temperature_has
+					  : 0;
 	for (int i = 0; i < PB_TEMPERATURES_MAX; i++)
 		alarms->temperature[i] =
 			s->temperature_has >> i & 1
 				? normality(&rules[PB_ALARM_DISCHARGE_COLD],
 					    &rules[PB_ALARM_CHARGE_HOT], s->temperature_mc[i])
-				: PB_NORMAL;
+				: PB_NORMAL_UNKNOWN;
 }
 
 static void tell_limits(const struct pb_alarm_setup *setup, struct pb_battery *battery)

@@ -6,6 +6,7 @@
 #include "fleet.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The mean by capacity. A single pack needs none. */
 static bool weighted(const struct fleet *fleet, enum pb_has what, size_t offset, int32_t *ret)
@@ -506,6 +507,34 @@ static void raise_level(uint8_t *level, uint8_t of, int kind)
 		*level = of;
 }
 
+/* Of cells side by side, one that is low or high speaks for all, then one without a value. */
+static void add_state(uint8_t *state, uint8_t of)
+{
+	bool speaks = *state == PB_NORMAL_LOW || *state == PB_NORMAL_HIGH;
+
+	if (!speaks && of != PB_NORMAL)
+		*state = of;
+}
+
+/* The cells' states are numbered as the bank's cells. */
+static void add_cell_states(const struct pb_member *members, size_t count, struct pb_battery *bank)
+{
+	struct pb_alarms *alarms = &bank->alarms;
+	uint64_t there = alarms->cell_has;
+	int at = 0;
+
+	memset(alarms->cell, PB_NORMAL, sizeof(alarms->cell));
+	for (size_t i = 0; i < count; i++) {
+		const struct pb_battery *pack = members[i].battery;
+
+		for (int n = 0; n < pack->sample.cell_count && !members[i].old; n++)
+			if (at + n < PB_CELLS_MAX && there >> (at + n) & 1)
+				add_state(&alarms->cell[at + n], pack->alarms.cell[n]);
+		if (bank->members.packs_series > 1 && !members[i].old)
+			at += pack->sample.cell_count;
+	}
+}
+
 void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_battery *ret)
 {
 	struct pb_alarms *alarms = &ret->alarms;
@@ -523,6 +552,7 @@ void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_bat
 		if (*level > alarms->severity)
 			alarms->severity = *level;
 	}
+	add_cell_states(members, count, ret);
 }
 
 void pb_bank_single(struct pb_battery *battery, bool old)

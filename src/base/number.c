@@ -38,8 +38,8 @@ static uint64_t divide(uint64_t *high, uint64_t low, uint64_t by)
 	return quotient;
 }
 
-/* Without __int128, which machines of 32 bits do not have. */
-int64_t pb_scale(int64_t value, int64_t num, int64_t den)
+/* Without __int128, which machines of 32 bits do not have. @way: as for pb_scale_toward() */
+static int64_t scale(int64_t value, int64_t num, int64_t den, int way)
 {
 	bool minus = (value < 0) ^ (num < 0) ^ (den < 0);
 	uint64_t by = magnitude(den), most = (uint64_t)INT64_MAX + minus, rest, low, q;
@@ -53,10 +53,23 @@ int64_t pb_scale(int64_t value, int64_t num, int64_t den)
 	} else {
 		q = divide(&rest, low, by);
 	}
-	q += q < UINT64_MAX && rest >= by - rest;
+	if (way == 0)
+		q += q < UINT64_MAX && rest >= by - rest;
+	else if (minus == (way < 0)) /* away from 0 */
+		q += q < UINT64_MAX && rest > 0;
 	if (q > most)
 		q = most;
 	return minus ? (int64_t)(0 - q) : (int64_t)q;
+}
+
+int64_t pb_scale(int64_t value, int64_t num, int64_t den)
+{
+	return scale(value, num, den, 0);
+}
+
+int64_t pb_scale_toward(int64_t value, int64_t num, int64_t den, int way)
+{
+	return scale(value, num, den, way);
 }
 
 static int64_t gcd(int64_t a, int64_t b)

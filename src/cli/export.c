@@ -133,6 +133,28 @@ static void markdown_text(const char *text, FILE *out)
 	}
 }
 
+static bool same_constant(const struct pb_row_info *row, const struct pb_row_info *next)
+{
+	return next->constant && next->value == row->value && next->text == row->text &&
+	       next->block == row->block && next->type == row->type &&
+	       next->description == row->description && next->ignored == row->ignored;
+}
+
+/* Equal constants that follow each other make one line, too. */
+static size_t constants(const struct pb_map *map, size_t first)
+{
+	struct pb_row_info row, next;
+	size_t count = 1;
+
+	pb_map_row(map, first, &row);
+	for (; row.constant && first + count < pb_map_row_count(map); count++) {
+		pb_map_row(map, first + count, &next);
+		if (!same_constant(&row, &next))
+			break;
+	}
+	return count;
+}
+
 /* Rows of an array that follow each other make one line. @return how many rows from @first */
 static size_t run_length(const struct pb_map *map, size_t first)
 {
@@ -140,7 +162,9 @@ static size_t run_length(const struct pb_map *map, size_t first)
 	size_t count = 1;
 
 	pb_map_row(map, first, &row);
-	if (!row.field || (row.index < 0 && row.bit < 0) || row.width > 0)
+	if (!row.field)
+		return constants(map, first);
+	if ((row.index < 0 && row.bit < 0) || row.width > 0)
 		return 1;
 	for (; first + count < pb_map_row_count(map); count++) {
 		pb_map_row(map, first + count, &next);
@@ -166,14 +190,31 @@ static void markdown_field(const struct pb_row_info *row, const struct pb_row_in
 		fprintf(out, "`%s` bits %d-%d", row->field->name, row->bit, last->bit);
 }
 
+static void markdown_constant(const struct pb_row_info *row, FILE *out)
+{
+	fputs(*row->description ? ". Constant: " : "Constant: ", out);
+	if (row->type == PB_ROW_STRING && !*row->text)
+		fputs("empty", out);
+	else if (row->type == PB_ROW_STRING)
+		markdown_text(row->text, out);
+	else
+		fprintf(out, "%lld", (long long)row->value);
+	if (row->type != PB_ROW_STRING && row->value > INT16_MAX)
+		fprintf(out, ", 0x%0*llX", 4 * row->words, (unsigned long long)row->value);
+}
+
 /* What the columns have no place for. */
 static void markdown_more(const struct pb_row_info *row, FILE *out)
 {
+	if (row->constant)
+		markdown_constant(row, out);
 	for (size_t i = 0; i < row->value_count; i++)
 		fprintf(out, "%s%lld",
 			i ? ", " : ". Registers for 0, 1...: ", (long long)row->values[i]);
 	if (row->other)
 		fprintf(out, ". When missing, `%s`", row->other->name);
+	if (row->within)
+		fprintf(out, ", where there are so many (`%s`)", row->within->name);
 	if (row->needed)
 		fputs(". Without it, the reading counts as old", out);
 	if (row->writable)
@@ -246,6 +287,16 @@ static void markdown_stale(const struct pb_map *map, FILE *out)
 	fputs(".", out);
 }
 
+static void markdown_options(const struct pb_map *map, FILE *out)
+{
+	const char *options[PB_MAP_OPTIONS_MAX];
+	size_t count = pb_map_options(map, options);
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s`+%s`", i ? ", " : " Options: ", options[i]);
+	fputs(count ? "." : "", out);
+}
+
 /* A paragraph of its own, with a capital in front and a point behind; nothing for "". */
 static void markdown_sentence(const char *text, FILE *out)
 {
@@ -273,6 +324,7 @@ int export_markdown(const struct pb_export_job *job, FILE *out)
 		pb_map_version(map), pb_scope_name(pb_map_scope(map)),
 		pb_map_low_word_first(map) ? "low" : "high");
 	markdown_stale(map, out);
+	markdown_options(map, out);
 	fputs("\n\n", out);
 	if (*pb_map_description(map)) {
 		markdown_text(pb_map_description(map), out);
@@ -414,6 +466,10 @@ static json_t *json_row(const struct pb_row_info *row)
 		json_object_set_new(object, "absent", json_string("old"));
 	if (row->other)
 		json_object_set_new(object, "or", json_string(row->other->name));
+	if (row->constant)
+		json_object_set_new(object, "value",
+				    row->type == PB_ROW_STRING ? json_string(row->text)
+							       : json_integer(row->value));
 	if (row->values) {
 		json_t *values = json_array();
 

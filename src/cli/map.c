@@ -23,15 +23,49 @@ static void usage(FILE *stream)
 	      "       packbridge map export --config FILE --format FORMAT [--host HOST:PORT]\n"
 	      "Lists, shows and exports register maps. NAME is a map's name, or the path of a "
 	      "map's\n"
-	      "file (NAME.yaml), which is checked at that. Options may follow it: "
-	      "packbridge+low-first\n"
-	      "has 32-bit values with the low word first, growatt+other-sign other signs of "
-	      "currents.\n\n",
+	      "file (NAME.yaml), which is checked at that. Options may follow it, as in\n"
+	      "packbridge+na+low-first; `list` shows which a map has:\n"
+	      "  +low-first, +high-first  word order of 32-bit values\n"
+	      "  +other-sign              other signs of currents and powers\n"
+	      "  +na                      old data: not-available values, no exception\n"
+	      "  +exception               old data: exception 0B\n"
+	      "  +blanks                  texts padded with blanks, not with NULs\n"
+	      "  +coarse                  steps for a large battery\n\n",
 	      stream);
 	map_export_help(stream);
 	fputs("  -j, --json           list as JSON\n"
 	      "  -h, --help           this text\n",
 	      stream);
+}
+
+static json_t *json_options(const struct pb_map *map)
+{
+	const char *options[PB_MAP_OPTIONS_MAX];
+	size_t count = pb_map_options(map, options);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_string(options[i]));
+	return array;
+}
+
+/* " +low-first +na", "" for none */
+static void list_options(const struct pb_map *map)
+{
+	const char *options[PB_MAP_OPTIONS_MAX];
+	size_t count = pb_map_options(map, options);
+
+	for (size_t i = 0; i < count; i++)
+		printf(" +%s", options[i]);
+}
+
+/* A line each: programs take the first words. */
+static void list_one(const struct pb_map *map)
+{
+	printf("%-22s %-8s v%-3d %s;", SHOWN(pb_map_name(map)), pb_scope_name(pb_map_scope(map)),
+	       pb_map_version(map), SHOWN(pb_map_title(map)));
+	list_options(map);
+	putchar('\n');
 }
 
 static int list(struct map_work *work, bool json)
@@ -51,15 +85,13 @@ static int list(struct map_work *work, bool json)
 			continue;
 		}
 		if (json)
-			json_array_append_new(array, json_pack("{s:s, s:i, s:s, s:s}", "map",
-							       pb_map_name(map), "version",
-							       pb_map_version(map), "scope",
-							       pb_scope_name(pb_map_scope(map)),
-							       "title", pb_map_title(map)));
+			json_array_append_new(
+				array, json_pack("{s:s, s:i, s:s, s:s, s:o}", "map",
+						 pb_map_name(map), "version", pb_map_version(map),
+						 "scope", pb_scope_name(pb_map_scope(map)), "title",
+						 pb_map_title(map), "options", json_options(map)));
 		else
-			printf("%-22s %-8s v%-3d %s\n", SHOWN(pb_map_name(map)),
-			       pb_scope_name(pb_map_scope(map)), pb_map_version(map),
-			       SHOWN(pb_map_title(map)));
+			list_one(map);
 	}
 	if (json) {
 		json_dumpf(array, stdout, JSON_INDENT(1));
@@ -93,6 +125,8 @@ static int show(const struct pb_map *map)
 	printf("%s, version %d: %s\n\n", SHOWN(pb_map_name(map)), pb_map_version(map),
 	       SHOWN(pb_map_title(map)));
 	pb_cli_put(pb_map_description(map), false, stdout);
+	fputs("\n\nOptions:", stdout);
+	list_options(map);
 	putchar('\n');
 	for (size_t i = 0; i < pb_map_row_count(map); i++) {
 		struct pb_row_info row;

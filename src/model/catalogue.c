@@ -79,15 +79,24 @@
 #define COUNT(member, text) MADE(members, member, NUMBER, NONE, 0, PB_MEMBERS_MAX, -1, false, text)
 #define EXTREME(member, min_, max_, uom_, has_, text)                                              \
 	MADE(members, member, NUMBER, uom_, min_, max_, PB_HAS_##has_, true, text)
-#define RATING(member, kind_, uom_, max_, has_, text, ...)                                         \
-	MADE(rating, member, kind_, uom_, 0, max_, has_, false, text, ##__VA_ARGS__)
+/* what follows from the configuration and the reading */
+#define RATING(member, uom_, max_, has_, text, ...)                                                \
+	MADE(rating, member, NUMBER, uom_, 0, max_, PB_HAS_##has_, true, text, ##__VA_ARGS__)
 /* an array of struct pb_alarms */
-#define LEVELS(member, label, max_, text)                                                          \
+#define LEVELS(member, label, max_, mask, text)                                                    \
 	{                                                                                          \
 		.name = (label), .kind = PB_KIND_ENUM, .min = 0, .max = (max_),                    \
 		.offset = offsetof(struct pb_battery, alarms.member[0]), .size = 1,                \
 		.indexed = true, .count = SIZE(pb_battery, alarms.member), .has = -1,              \
-		.element_has = -1, .description = (text)                                           \
+		.element_has = (mask), .description = (text)                                       \
+	}
+/* an age in seconds, kept as 65535 while there is none */
+#define AGE(member, text)                                                                          \
+	{                                                                                          \
+		.name = #member, .kind = PB_KIND_NUMBER, .uom = PB_UOM_S, .min = 0, .max = 65534,  \
+		.offset = offsetof(struct pb_battery, member), .size = SIZE(pb_battery, member),   \
+		.live = true, .count = 1, .has = -1, .element_has = -1, .has_none = true,          \
+		.none = 65535, .description = (text)                                               \
 	}
 
 #define ALARM_TEXT                                                                                 \
@@ -112,6 +121,7 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(activity, ENUM, NONE, 0, PB_ACTIVITY_DISCHARGING, ACTIVITY, "which way the charge flows, from 0.1 A on: 0 idle, 1 charging, 2 discharging"),
 	SAMPLE(soc_permille, NUMBER, PERMILLE, 0, 1000, SOC, "state of charge", .vital = true),
 	SAMPLE(soc_percent, NUMBER, NONE, 0, 100, SOC, "state of charge in whole %; 0 and 100 only when it is just that, since inverters act on these"),
+	SAMPLE(dod_permille, NUMBER, PERMILLE, 0, 1000, SOC, "depth of discharge: what is missing to a state of charge of 100 %"),
 	SAMPLE(soh_permille, NUMBER, PERMILLE, 0, 1000, SOH, "state of health"),
 	SAMPLE(remaining_mah, NUMBER, MAH, 0, 10000000, REMAINING, "charge left", .sum = true),
 	SAMPLE(nominal_mah, NUMBER, MAH, 0, 10000000, NOMINAL, "capacity by design", .sum = true),
@@ -192,8 +202,8 @@ static const struct pb_field battery_fields[] = {
 		.element_has = offsetof(struct pb_battery, status.link_has), .element_bit = 0,
 		.description = "signal strength of the link, where it has one",
 	},
-	MEMBER(pb_battery, age_s, "age_s", NUMBER, S, 0, 65535, true, "age of the reading; 65534: that or more; 65535: never read"),
-	MEMBER(pb_battery, details_age_s, "details_age_s", NUMBER, S, 0, 65535, true, "age of the oldest value that is asked for rarely: counters, names, dates, capacity by design; 65534: that or more; 65535: there is none"),
+	AGE(age_s, "age of the reading; 65534: that or more; absent: never read"),
+	AGE(details_age_s, "age of the oldest value that is asked for rarely: counters, names, dates, capacity by design; 65534: that or more; absent: there is none"),
 	{
 		.name = "unchanged_s", .kind = PB_KIND_NUMBER, .uom = PB_UOM_S, .max = 65534,
 		.offset = offsetof(struct pb_battery, unchanged_s), .size = 2, .data = true, .count = 1,
@@ -208,15 +218,15 @@ static const struct pb_field battery_fields[] = {
 	ALARMS(warnings, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's warnings, alarms included: " ALARM_TEXT),
 	ALARMS(alarms, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's alarms, numbered as the warnings"),
 	ALARMS(severity, ENUM, PB_LEVEL_ALARM, "the worst of them: 0 nothing, 1 warning, 2 alarm"),
-	LEVELS(level, "alarm_level", PB_LEVEL_ALARM, "level of that warning, numbered as the warnings: 0 nothing, 1 warning, 2 alarm"),
-	LEVELS(worst, "worst_level", PB_LEVEL_ALARM, "the same, and 2 while the BMS has a protection of that kind by itself"),
-	LEVELS(cell, "cell_state", PB_NORMAL_HIGH, "the cell by the alarms' limits: 0 normal, 1 low, 2 high"),
-	LEVELS(temperature, "temperature_state", PB_NORMAL_HIGH, "the probe by the alarms' limits: 0 normal, 1 low, 2 high"),
+	LEVELS(level, "alarm_level", PB_LEVEL_ALARM, -1, "level of that warning, numbered as the warnings: 0 nothing, 1 warning, 2 alarm"),
+	LEVELS(worst, "worst_level", PB_LEVEL_ALARM, -1, "the same, and 2 while the BMS has a protection of that kind by itself"),
+	LEVELS(cell, "cell_state", PB_NORMAL_UNKNOWN, offsetof(struct pb_battery, alarms.cell_has), "the cell by the alarms' limits: 0 normal, 1 low, 2 high, 3 without a value"),
+	LEVELS(temperature, "temperature_state", PB_NORMAL_UNKNOWN, offsetof(struct pb_battery, alarms.temperature_has), "the probe by the alarms' limits: 0 normal, 1 low, 2 high, 3 without a value"),
 
-	LIMIT(charge_voltage_mv, NUMBER, MV, 600000, PB_HAS_CHARGE_VOLTAGE, "charge voltage limit (CVL)", .sum = true),
-	LIMIT(discharge_voltage_mv, NUMBER, MV, 600000, PB_HAS_DISCHARGE_VOLTAGE, "voltage at which discharging should end", .sum = true),
-	LIMIT(charge_current_ma, NUMBER, MA, 4000000, PB_HAS_CHARGE_CURRENT, "charge current limit (CCL)", .sum = true),
-	LIMIT(discharge_current_ma, NUMBER, MA, 4000000, PB_HAS_DISCHARGE_CURRENT, "discharge current limit (DCL)", .sum = true),
+	LIMIT(charge_voltage_mv, NUMBER, MV, 600000, PB_HAS_CHARGE_VOLTAGE, "charge voltage limit (CVL)", .sum = true, .safe = PB_SAFE_BELOW),
+	LIMIT(discharge_voltage_mv, NUMBER, MV, 600000, PB_HAS_DISCHARGE_VOLTAGE, "voltage at which discharging should end", .sum = true, .safe = PB_SAFE_ABOVE),
+	LIMIT(charge_current_ma, NUMBER, MA, 4000000, PB_HAS_CHARGE_CURRENT, "charge current limit (CCL)", .sum = true, .safe = PB_SAFE_BELOW),
+	LIMIT(discharge_current_ma, NUMBER, MA, 4000000, PB_HAS_DISCHARGE_CURRENT, "discharge current limit (DCL)", .sum = true, .safe = PB_SAFE_BELOW),
 	LIMIT(charge_voltage_reason, ENUM, NONE, PB_REASON_COUNT - 1, -1, "what sets the charge voltage limit: " REASON_TEXT),
 	LIMIT(charge_current_reason, ENUM, NONE, PB_REASON_COUNT - 1, -1, "what sets the charge current limit, numbered as for the charge voltage"),
 	LIMIT(discharge_current_reason, ENUM, NONE, PB_REASON_COUNT - 1, -1, "what sets the discharge current limit, numbered as for the charge voltage"),
@@ -260,15 +270,15 @@ static const struct pb_field battery_fields[] = {
 	MADE(members, temperature_min_name, TEXT, NONE, 0, 0, PB_HAS_TEMPERATURE_PACKS, true, "coldest probe, as for cells"),
 	MADE(members, temperature_max_name, TEXT, NONE, 0, 0, PB_HAS_TEMPERATURE_PACKS, true, "hottest probe, as for cells"),
 
-	RATING(chemistry, ENUM, NONE, PB_CHEMISTRY_COUNT - 1, -1, "chemistry by the configuration: 0 LiFePO4, 1 NMC, 2 LTO, 3 lead"),
-	RATING(charge_max_ma, NUMBER, MA, 4000000, PB_HAS_CHARGE_MAX, "largest charge current by the configuration", .sum = true),
-	RATING(discharge_max_ma, NUMBER, MA, 4000000, PB_HAS_DISCHARGE_MAX, "largest discharge current by the configuration", .sum = true),
-	RATING(full_voltage_mv, NUMBER, MV, 600000, PB_HAS_FULL_VOLTAGE, "voltage up to which it is charged, by the configuration", .sum = true),
-	RATING(energy_mwh, NUMBER, MWH, INT64_C(6000000000), PB_HAS_ENERGY, "nominal capacity at the nominal voltage of its chemistry", .sum = true),
-	RATING(charge_max_mw, NUMBER, MW, INT64_C(1000000000), PB_HAS_CHARGE_POWER, "largest charge current at the nominal voltage", .sum = true),
-	RATING(discharge_max_mw, NUMBER, MW, INT64_C(1000000000), PB_HAS_DISCHARGE_POWER, "largest discharge current at the nominal voltage", .sum = true),
-	RATING(cell_high_mv, NUMBER, MV, 20000, PB_HAS_CELL_LEVELS, "cell voltage from which a cell is too high, by the alarms"),
-	RATING(cell_low_mv, NUMBER, MV, 20000, PB_HAS_CELL_LEVELS, "cell voltage up to which a cell is too low, by the alarms"),
+	MADE(rating, chemistry, ENUM, NONE, 0, PB_CHEMISTRY_COUNT - 1, -1, false, "chemistry by the configuration: 0 LiFePO4, 1 NMC, 2 LTO, 3 lead"),
+	RATING(charge_max_ma, MA, 4000000, CHARGE_MAX, "largest charge current by the configuration", .sum = true, .safe = PB_SAFE_BELOW),
+	RATING(discharge_max_ma, MA, 4000000, DISCHARGE_MAX, "largest discharge current by the configuration", .sum = true, .safe = PB_SAFE_BELOW),
+	RATING(full_voltage_mv, MV, 600000, FULL_VOLTAGE, "voltage up to which it is charged, by the configuration", .sum = true, .safe = PB_SAFE_BELOW),
+	RATING(energy_mwh, MWH, INT64_C(6000000000), ENERGY, "nominal capacity at the nominal voltage of its chemistry", .sum = true),
+	RATING(charge_max_mw, MW, INT64_C(2400000000), CHARGE_POWER, "largest charge current at the nominal voltage", .sum = true, .safe = PB_SAFE_BELOW),
+	RATING(discharge_max_mw, MW, INT64_C(2400000000), DISCHARGE_POWER, "largest discharge current at the nominal voltage", .sum = true, .safe = PB_SAFE_BELOW),
+	RATING(cell_high_mv, MV, 20000, CELL_LEVELS, "cell voltage from which a cell is too high, by the alarms", .safe = PB_SAFE_BELOW),
+	RATING(cell_low_mv, MV, 20000, CELL_LEVELS, "cell voltage up to which a cell is too low, by the alarms", .safe = PB_SAFE_ABOVE),
 };
 
 static const struct pb_field gateway_fields[] = {

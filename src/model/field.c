@@ -63,13 +63,23 @@ static void store(void *p, size_t size, int64_t value)
 	}
 }
 
+bool pb_field_can_be_absent(const struct pb_field *field)
+{
+	return field->has >= 0 || field->element_has >= 0 || field->has_none || field->data;
+}
+
 bool pb_field_get(const struct pb_field *field, const void *data, unsigned int index, int64_t *ret)
 {
+	int64_t value;
+
 	assert(field->kind != PB_KIND_TEXT && index < field->count);
 	if (!present(field, data, index))
 		return false;
-	*ret = load((const char *)data + field->offset + (size_t)index * field->size, field->size,
-		    field->is_signed);
+	value = load((const char *)data + field->offset + (size_t)index * field->size, field->size,
+		     field->is_signed);
+	if (field->has_none && value == field->none)
+		return false;
+	*ret = value;
 	return true;
 }
 

@@ -25,6 +25,7 @@ static void derive_percent(struct pb_sample *s)
 {
 	if (!(s->has & PB_HAS(PB_HAS_SOC)))
 		return;
+	s->dod_permille = 1000 - s->soc_permille;
 	s->soc_percent = (s->soc_permille + 5) / 10;
 	if (s->soc_percent == 0 && s->soc_permille > 0)
 		s->soc_percent = 1;

@@ -14,7 +14,8 @@ static const char *const scope_names[] = {"pack", "bank", "battery", "gateway", 
 static const char *const stale_names[] = {"exception", "not-available", "last", "silence", NULL};
 static const char *const order_names[] = {"high-first", "low-first", NULL};
 static const char *const reply_names[] = {"modbus", "word-count", NULL};
-static const char *const option_names[] = {"high-first", "low-first", "other-sign", NULL};
+static const char *const option_names[] = {"high-first", "low-first", "other-sign", "na",
+					   "exception",	 "blanks",    "coarse",	    NULL};
 
 struct head {
 	char map[64], title[128];
@@ -148,6 +149,7 @@ struct pb_map *pb_map_free(struct pb_map *map)
 	free(map->kept);
 	free(map->rows);
 	free(map->blocks);
+	pb_map_free(map->wide);
 	free(map);
 	return NULL;
 }
@@ -354,32 +356,67 @@ static void check_options(struct compiler *c, const struct head *head)
 		pb_yaml_error(c->report, head->options, "options, expected [other-sign]");
 }
 
+/* Silence is for protocols that know nothing else. */
+static int take_stale(struct compiler *c, const char *option)
+{
+	bool na = strcmp(option, "na") == 0;
+
+	if ((!na && strcmp(option, "exception") != 0) || (na && c->stale == PB_STALE_SILENCE))
+		return -EINVAL;
+	c->map->stale = na ? PB_STALE_NOT_AVAILABLE : PB_STALE_EXCEPTION;
+	return 0;
+}
+
+static void refuse_option(struct compiler *c, const struct head *head, const char *option)
+{
+	const char *near = pb_nearest(option, option_names);
+
+	if (near && strcmp(near, option) == 0)
+		near = NULL;
+	pb_report_add(c->report, c->file, 0, 0,
+		      "map '%s' has no option '%s', expected high-first, low-first, %s%sexception "
+		      "or blanks%s%s",
+		      head->map, option, offers(head, "other-sign") ? "other-sign, " : "",
+		      c->stale == PB_STALE_SILENCE ? "" : "na, ", near ? "; perhaps " : "",
+		      near ? near : "");
+}
+
 static void take_option(struct compiler *c, const struct head *head, const char *option)
 {
-	const char *near;
-
-	if (strcmp(option, "low-first") == 0 || strcmp(option, "high-first") == 0) {
+	if (strcmp(option, "low-first") == 0 || strcmp(option, "high-first") == 0)
 		c->map->low_word_first = option[0] == 'l';
-	} else if (strcmp(option, "other-sign") == 0 && offers(head, option)) {
+	else if (strcmp(option, "other-sign") == 0 && offers(head, option))
 		c->map->other_sign = true;
-	} else {
-		near = pb_nearest(option, option_names);
-		pb_report_add(c->report, c->file, 0, 0,
-			      "map '%s' has no option '%s', expected %s%s%s", head->map, option,
-			      offers(head, "other-sign") ? "high-first, low-first or other-sign"
-							 : "high-first or low-first",
-			      near ? "; perhaps " : "", near ? near : "");
-	}
+	else if (strcmp(option, "blanks") == 0)
+		c->map->blanks = true;
+	else if (strcmp(option, "coarse") == 0)
+		c->map->coarse = true;
+	else if (take_stale(c, option) < 0)
+		refuse_option(c, head, option);
+}
+
+/* Options that contradict each other would leave to chance which of them counts. */
+static void check_pair(struct compiler *c, const char *one, const char *other, unsigned int seen)
+{
+	if (seen == 3)
+		pb_report_add(c->report, c->file, 0, 0, "options '%s': %s and %s, expected one",
+			      c->options, one, other);
 }
 
 /* "low-first+other-sign" */
 static void take_options(struct compiler *c, const struct head *head)
 {
 	char text[64], *save = NULL;
+	unsigned int order = 0, stale = 0;
 
 	snprintf(text, sizeof(text), "%s", c->options);
-	for (char *word = strtok_r(text, "+", &save); word; word = strtok_r(NULL, "+", &save))
+	for (char *word = strtok_r(text, "+", &save); word; word = strtok_r(NULL, "+", &save)) {
 		take_option(c, head, word);
+		order |= (strcmp(word, "low-first") == 0) | (strcmp(word, "high-first") == 0) << 1;
+		stale |= (strcmp(word, "na") == 0) | (strcmp(word, "exception") == 0) << 1;
+	}
+	check_pair(c, "low-first", "high-first", order);
+	check_pair(c, "na", "exception", stale);
 }
 
 static int read_map(struct compiler *c, const struct pb_yaml *root)
@@ -393,7 +430,9 @@ static int read_map(struct compiler *c, const struct pb_yaml *root)
 	pb_text_clean(map->title, sizeof(map->title), head.title, strlen(head.title));
 	map->version = head.version;
 	map->scope = (enum pb_scope)head.scope;
-	map->stale = (enum pb_map_stale)head.stale;
+	map->stale = c->stale = (enum pb_map_stale)head.stale;
+	map->mute = c->stale == PB_STALE_SILENCE;
+	map->turnable = offers(&head, "other-sign");
 	map->low_word_first = head.order == 1;
 	map->word_count = head.reply == 1;
 	map->unaligned = head.unaligned;
@@ -404,6 +443,21 @@ static int read_map(struct compiler *c, const struct pb_yaml *root)
 	if (*c->options && len + strlen(c->options) + 1 < sizeof(map->name))
 		sprintf(map->name + len, "+%s", c->options);
 	return head.blocks ? read_blocks(c, head.blocks) : 0;
+}
+
+static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *file_name,
+		   const char *options, struct pb_report *report);
+
+/* The same map for batteries that its finer scales can't show. */
+static int compile_wide(struct pb_map *map, const struct compiler *c, const struct pb_yaml *root,
+			const char *file_name)
+{
+	char options[64];
+
+	if (!c->has_coarse || map->coarse)
+		return 0;
+	snprintf(options, sizeof(options), "%.48s%scoarse", c->options, *c->options ? "+" : "");
+	return compile(&map->wide, root, file_name, options, c->report);
 }
 
 /* @file_name: what the map must be called; NULL: anything. */
@@ -429,6 +483,15 @@ static int compile(struct pb_map **ret, const struct pb_yaml *root, const char *
 			      file_name);
 	if (report->count > before)
 		return -EINVAL;
+	if (map->coarse && !compiler.has_coarse) {
+		pb_report_add(report, root->file, 0, 0,
+			      "map '%s' has no option 'coarse': no row of it has another scale",
+			      map->name);
+		return -EINVAL;
+	}
+	r = compile_wide(map, &compiler, root, file_name);
+	if (r < 0)
+		return r;
 	*ret = map;
 	map = NULL;
 	return 0;

@@ -13,8 +13,8 @@ struct source {
 	int64_t min, max;
 	int type, access;
 	bool saturate, invert;
-	char name[41], field[64], other[64], unit[16], scale[24];
-	const struct pb_yaml *na, *absent, *value, *values, *bits, *description;
+	char name[41], field[64], other[64], within[64], unit[16], scale[24];
+	const struct pb_yaml *na, *absent, *value, *values, *bits, *description, *coarse;
 };
 
 /** What a type can hold. */

@@ -93,6 +93,8 @@ void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
 	*ret = (struct pb_row_value){.available = true};
 	switch (row->type) {
 	case PB_ROW_STRING:
+		while (cap > 0 && bytes[cap - 1] == ' ')
+			cap--;
 		pb_text_clean(ret->text, sizeof(ret->text), (const char *)bytes, cap);
 		ret->available = ret->text[0] != '\0';
 		break;

@@ -27,13 +27,17 @@ static void put_words(const struct pb_map *map, const struct row *row, uint8_t *
 	pb_put_be16(p + 2, map->low_word_first ? high : low);
 }
 
-static uint32_t float_bits(double value)
+/* @way: as pb_scale_toward() */
+static uint32_t float_bits(double value, int way)
 {
 	float f = (float)value;
+	bool beyond = way < 0 ? (double)f > value : way > 0 && (double)f < value;
 	uint32_t bits;
 
 	memcpy(&bits, &f, sizeof(bits));
-	return bits;
+	if (!beyond)
+		return bits;
+	return (f < 0) == (way < 0) ? bits + 1 : bits - 1; /* the neighbour; f is not 0 here */
 }
 
 static uint32_t number_raw(const struct row *row, int64_t value)
@@ -47,18 +51,20 @@ static uint32_t number_raw(const struct row *row, int64_t value)
 	value += row->bias;
 	if (row->type == PB_ROW_F32)
 		return float_bits((double)value * (double)row->num / (double)row->den +
-				  (double)row->offset);
-	value = pb_scale(value, row->num, row->den);
+					  (double)row->offset,
+				  row->way);
+	value = pb_scale_toward(value, row->num, row->den, row->way);
 	value = pb_clamp(value, INT64_MIN / 2, INT64_MAX / 2) + row->offset;
 	return (uint32_t)pb_clamp(value, row->min, row->max);
 }
 
-static void put_string(const struct row *row, const char *text, uint8_t *p)
+static void put_string(const struct pb_map *map, const struct row *row, const char *text,
+		       uint8_t *p)
 {
 	size_t cap = 2 * (size_t)row->words, len = text ? strnlen(text, cap) : 0;
 
 	memcpy(p, text ? text : "", len);
-	memset(p + len, 0, cap - len);
+	memset(p + len, map->blanks ? ' ' : 0, cap - len);
 }
 
 static bool bit_of(const struct bit_source *source, const void *data, bool old)
@@ -80,12 +86,22 @@ static bool bit_of(const struct bit_source *source, const void *data, bool old)
 	return set != source->invert;
 }
 
+/* What is not there, because there are fewer elements, is not stood in for. */
+static bool stands_in(const struct row *row, const void *data, bool old)
+{
+	int64_t count;
+
+	if (!row->other || (old && row->other->data))
+		return false;
+	return !row->within || (pb_field_get(row->within, data, 0, &count) && row->index < count);
+}
+
 /* The row's value, or that of the field that stands in. */
 static bool row_number(const struct row *row, const void *data, bool old, int64_t *ret)
 {
 	if (!(old && row->field->data) && pb_field_get(row->field, data, row->index, ret))
 		return true;
-	return row->other && !(old && row->other->data) && pb_field_get(row->other, data, 0, ret);
+	return stands_in(row, data, old) && pb_field_get(row->other, data, 0, ret);
 }
 
 /* What begins at one bit, as many bits as it has. */
@@ -154,7 +170,7 @@ static void encode_row(const struct pb_map *map, const struct row *row,
 		put_number(map, row, p, data, old);
 		break;
 	case PB_ROW_STRING:
-		put_string(row, row_text(row, data, old), p);
+		put_string(map, row, row_text(row, data, old), p);
 		break;
 	case PB_ROW_BITS:
 		pb_put_be16(p, bits_raw(row, data, old));
@@ -198,6 +214,12 @@ static int find_live(struct pb_unit_image *image)
 	return 0;
 }
 
+static void name_model(struct pb_unit_image *image)
+{
+	snprintf(image->model, sizeof(image->model), "%.48s %d", image->map->name,
+		 image->map->version);
+}
+
 int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 {
 	static const union {
@@ -229,7 +251,7 @@ int pb_unit_image_new(struct pb_unit_image **ret, const struct pb_map *map)
 		};
 		total += block_bytes(block);
 	}
-	snprintf(image->model, sizeof(image->model), "%.48s %d", map->name, map->version);
+	name_model(image);
 	image->image = (struct pb_image){
 		.blocks = image->blocks,
 		.block_count = map->block_count,
@@ -290,10 +312,61 @@ static bool lacks(const struct pb_map *map, const void *data)
 	return false;
 }
 
-void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old)
+static bool fits(const struct row *row, int64_t value)
+{
+	int64_t raw = pb_scale(value, row->num, row->den) + row->offset;
+
+	return raw >= row->min && raw <= row->max;
+}
+
+/* The largest current or power that the battery is rated for; 0: not known. */
+static int64_t rated(const struct pb_battery *battery, enum pb_uom uom)
+{
+	const struct pb_rating *rating = &battery->rating;
+	bool power = uom == PB_UOM_MW;
+	enum pb_has charge = power ? PB_HAS_CHARGE_POWER : PB_HAS_CHARGE_MAX;
+	enum pb_has discharge = power ? PB_HAS_DISCHARGE_POWER : PB_HAS_DISCHARGE_MAX;
+	int64_t in = power ? rating->charge_max_mw : rating->charge_max_ma;
+	int64_t out = power ? rating->discharge_max_mw : rating->discharge_max_ma;
+
+	if (!(battery->sample.has & PB_HAS(charge)))
+		in = 0;
+	if (!(battery->sample.has & PB_HAS(discharge)))
+		out = 0;
+	return in > out ? in : out;
+}
+
+/* A flow has to fit at its largest, in both directions. */
+static bool too_large(const struct row *row, const void *data)
+{
+	int64_t value;
+
+	if (!row->field->flow)
+		return row_number(row, data, false, &value) && !fits(row, value);
+	value = rated(data, row->field->uom);
+	return !fits(row, value) || !fits(row, -value);
+}
+
+/* Once and for all: a client may have taken the scales for constants. */
+static void widen(struct pb_unit_image *image, const void *data)
 {
 	const struct pb_map *map = image->map;
 
+	for (size_t i = 0; map->wide && i < map->row_count; i++) {
+		if (!map->rows[i].fine || !too_large(&map->rows[i], data))
+			continue;
+		image->map = map->wide;
+		name_model(image);
+		return;
+	}
+}
+
+void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old)
+{
+	const struct pb_map *map;
+
+	widen(image, data);
+	map = image->map;
 	old = old || lacks(map, data);
 	image->old = old;
 	for (size_t b = 0; b < map->block_count; b++) {

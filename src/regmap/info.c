@@ -43,6 +43,49 @@ bool pb_map_low_word_first(const struct pb_map *map)
 	return map->low_word_first;
 }
 
+static bool has_type(const struct pb_map *map, enum pb_row_type first, enum pb_row_type last)
+{
+	for (size_t i = 0; i < map->row_count; i++)
+		if (map->rows[i].type >= first && map->rows[i].type <= last)
+			return true;
+	return false;
+}
+
+static bool grows_old(const struct pb_map *map)
+{
+	for (size_t i = 0; i < map->block_count; i++)
+		if (!map->blocks[i].always)
+			return true;
+	return false;
+}
+
+size_t pb_map_options(const struct pb_map *map, const char *ret[PB_MAP_OPTIONS_MAX])
+{
+	const struct {
+		const char *name;
+		bool offered;
+	} options[PB_MAP_OPTIONS_MAX] = {
+		{map->low_word_first ? "high-first" : "low-first",
+		 has_type(map, PB_ROW_U32, PB_ROW_F32)},
+		{"other-sign", map->turnable && !map->other_sign},
+		{"na", grows_old(map) && !map->mute && map->stale != PB_STALE_NOT_AVAILABLE},
+		{"exception", grows_old(map) && map->stale != PB_STALE_EXCEPTION},
+		{"coarse", map->wide != NULL},
+		{"blanks", has_type(map, PB_ROW_STRING, PB_ROW_STRING) && !map->blanks},
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < PB_MAP_OPTIONS_MAX; i++)
+		if (options[i].offered)
+			ret[count++] = options[i].name;
+	return count;
+}
+
+bool pb_map_pads_blanks(const struct pb_map *map)
+{
+	return map->blanks;
+}
+
 bool pb_map_word_count(const struct pb_map *map)
 {
 	return map->word_count;
@@ -91,15 +134,19 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.offset = row->offset,
 		.has_na = row->has_na,
 		.na = row->na,
-		.has_absent =
-			row->field && !row->has_na && !row->needed && row->type <= PB_ROW_S32 &&
-			(row->field->has >= 0 || row->field->element_has >= 0 || row->field->data),
+		.has_absent = row->field && !row->has_na && !row->needed &&
+			      row->type <= PB_ROW_S32 && pb_field_can_be_absent(row->field),
 		.needed = row->needed,
+		.constant = !row->field && row->type != PB_ROW_BITS &&
+			    row->type != PB_ROW_RESERVED && !row->writable,
+		.value = row->value,
+		.text = row->text,
 		.writable = row->writable,
 		.ignored = row->ignored,
 		.values = row->values,
 		.value_count = row->value_count,
 		.other = row->other,
+		.within = row->within,
 		.description = *row->description || !row->field ? row->description
 								: row->field->description,
 	};

@@ -35,14 +35,17 @@ struct row {
 	uint16_t words;		      /* 1 for coils */
 	const struct pb_field *field; /* NULL: constant, reserved or bits */
 	uint16_t index;
-	const struct pb_field *other; /* stands in when @field is absent; NULL: none does */
-	uint8_t shift, width;	      /* masks: the part that is shown; width 0: all */
+	const struct pb_field *other;  /* stands in when @field is absent; NULL: none does */
+	const struct pb_field *within; /* but for elements below this number alone; NULL: all */
+	uint8_t shift, width;	       /* masks: the part that is shown; width 0: all */
 	uint8_t part;	  /* bits of a register that the number has; 0: the whole type */
 	int64_t bias;	  /* added to the value first: 0 degC in K */
 	int64_t num, den; /* raw = (value + bias) * num / den + offset */
 	int64_t offset;
+	int8_t way;	  /* where raw is rounded: as pb_scale_toward() */
 	int64_t min, max; /* of raw: the type's limits, less the na value */
 	bool saturate;
+	bool fine; /* in the option coarse the scale is another one */
 	bool has_na;
 	int64_t na;	       /* shown for what is absent; with has_na, it can be nothing else */
 	bool needed;	       /* without a value, the reading is as if it were old */
@@ -80,8 +83,13 @@ struct pb_map {
 	enum pb_scope scope;
 	enum pb_map_stale stale;
 	bool low_word_first;
-	bool other_sign; /* flows are shown with the other sign */
-	bool word_count; /* replies count registers, not bytes */
+	bool turnable;	     /* the option other-sign is offered */
+	bool blanks;	     /* texts are padded with blanks, not with NULs */
+	bool coarse;	     /* rows with another scale for large batteries show that */
+	struct pb_map *wide; /* the same map with the option coarse; NULL: it makes no difference */
+	bool mute;	     /* what is old is not told by values: the option na is not offered */
+	bool other_sign;     /* flows are shown with the other sign */
+	bool word_count;     /* replies count registers, not bytes */
 	bool unaligned;
 	bool needs; /* some row is needed */
 	size_t block_count;
@@ -97,7 +105,9 @@ struct compiler {
 	struct pb_map *map;
 	struct pb_report *report;
 	const char *file;
-	const char *options; /* "low-first+other-sign"; "": none */
+	const char *options;	 /* "low-first+other-sign"; "": none */
+	bool has_coarse;	 /* some row has another scale for large batteries */
+	enum pb_map_stale stale; /* as the file has it, whatever the options say */
 };
 
 /** Zeroed memory for the map's life. */

@@ -7,11 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static bool can_be_absent(const struct pb_field *field)
-{
-	return field->has >= 0 || field->element_has >= 0 || field->data;
-}
-
 static int64_t mask_of(unsigned int width)
 {
 	return width >= 63 ? INT64_MAX : (INT64_C(1) << width) - 1;
@@ -31,6 +26,16 @@ static const char *turned(struct pb_map *map, const char *scale)
 static int64_t most(const struct row *row)
 {
 	return row->part ? mask_of(row->part) : row_limits[row->type].max;
+}
+
+/* The value's safe side is the other one of a register that falls when it rises. */
+static int8_t safe_way(const struct row *row)
+{
+	int8_t way = row->field->safe == PB_SAFE_BELOW	 ? -1
+		     : row->field->safe == PB_SAFE_ABOVE ? 1
+							 : 0;
+
+	return row->den < 0 ? (int8_t)-way : way;
 }
 
 static int compile_scale(struct compiler *c, const struct source *s, struct row *row)
@@ -67,42 +72,36 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 	row->den = scale_num * unit->den;
 	row->offset = s->offset;
 	row->saturate = s->saturate;
+	row->way = safe_way(row);
 	return 0;
 }
 
-/* Better no reading at all than one without this value. */
+/* Better no reading at all than one without this value; but with the option na, not available. */
 static int compile_needed(struct compiler *c, const struct source *s, struct row *row)
 {
-	enum pb_map_stale stale = c->map->stale;
-
-	if (!can_be_absent(row->field) ||
-	    (stale != PB_STALE_EXCEPTION && stale != PB_STALE_SILENCE)) {
+	if (!pb_field_can_be_absent(row->field) ||
+	    (c->stale != PB_STALE_EXCEPTION && c->stale != PB_STALE_SILENCE)) {
 		pb_yaml_error(c->report, s->absent,
 			      "absent: old, expected that of a field that can be missing, in a map "
 			      "with stale: exception or silence");
 		return -EINVAL;
 	}
-	row->needed = c->map->needs = true;
+	row->needed = c->map->stale != PB_STALE_NOT_AVAILABLE;
+	row->has_na = !row->needed || s->na;
+	c->map->needs |= row->needed;
 	return 0;
 }
 
 /* A map that has no register for "not available" says what stands there instead. */
 static int compile_absent(struct compiler *c, const struct source *s, struct row *row)
 {
-	if (s->na) {
-		pb_yaml_error(c->report, s->na, "na and absent, expected one of them");
-		return -EINVAL;
-	}
-	if (!s->absent)
-		return 0;
-	if (!row->part && s->absent->type == PB_YAML_SCALAR && strcmp(s->absent->text, "old") == 0)
-		return compile_needed(c, s, row);
-	if (!can_be_absent(row->field)) {
+	if (!pb_field_can_be_absent(row->field)) {
 		pb_yaml_error(c->report, s->absent,
 			      "absent, but %s is always there, expected no absent",
 			      row->field->name);
 		return -EINVAL;
 	}
+	row->has_na = false;
 	if (compile_raw(row, s->absent, &row->na) == 0 && row->na <= most(row))
 		return 0;
 	pb_yaml_error(c->report, s->absent, "absent '%s', expected a register that fits",
@@ -110,12 +109,22 @@ static int compile_absent(struct compiler *c, const struct source *s, struct row
 	return -EINVAL;
 }
 
+static bool is_old(const struct row *row, const struct pb_yaml *absent)
+{
+	return !row->part && absent->type == PB_YAML_SCALAR && strcmp(absent->text, "old") == 0;
+}
+
 static int compile_na(struct compiler *c, const struct source *s, struct row *row)
 {
-	row->has_na = can_be_absent(row->field);
+	row->has_na = pb_field_can_be_absent(row->field) && !row->part;
 	row->na = row->part ? 0 : row_limits[row->type].na;
-	if (s->absent || row->part) {
-		row->has_na = false;
+	if (s->absent && is_old(row, s->absent)) {
+		if (compile_needed(c, s, row) < 0)
+			return -EINVAL;
+	} else if (s->absent && s->na) {
+		pb_yaml_error(c->report, s->na, "na and absent, expected one of them");
+		return -EINVAL;
+	} else if (s->absent) {
 		return compile_absent(c, s, row);
 	}
 	if (!s->na)

@@ -37,6 +37,10 @@ static const struct pb_yaml_row source_rows[] = {
 	{"absent", PB_YAML_NODE, SOURCE(absent),
 	 .doc = "register of a missing value, though it could be one; or old: without it the reading counts as old"},
 	{"or", PB_YAML_TEXT, SOURCE(other), .doc = "a field that stands in when the first is missing"},
+	{"within", PB_YAML_TEXT, SOURCE(within),
+	 .doc = "of an array with `or`: a field that is the number of its elements; nothing stands in from there on"},
+	{"coarse", PB_YAML_NODE, SOURCE(coarse),
+	 .doc = "the scale, or the constant, in the map NAME+coarse, which large batteries get"},
 	{"values", PB_YAML_NODE, SOURCE(values),
 	 .doc = "registers for the values 0, 1, 2... of a number with names, or of a truth value"},
 	{"value", PB_YAML_NODE, SOURCE(value), .doc = "a constant, instead of a field"},
@@ -128,7 +132,7 @@ static int compile_constant(struct compiler *c, const struct source *s, struct r
 {
 	static const char *const of_fields[] = {"unit",	 "scale",  "offset", "na",     "saturate",
 						"shift", "width",  "bit",    "equals", "absent",
-						"or",	 "values", "not"};
+						"or",	 "values", "not",    "within"};
 	int r = 0;
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(of_fields); i++) {
@@ -206,10 +210,12 @@ static void check_keys(struct compiler *c, const struct source *s)
 		{"unit", INTEGERS | TYPE(F32)},
 		{"scale", INTEGERS | TYPE(F32)},
 		{"offset", INTEGERS | TYPE(F32)},
+		{"coarse", INTEGERS},
 		{"na", INTEGERS},
 		{"absent", INTEGERS},
 		{"values", INTEGERS},
 		{"or", INTEGERS | TYPE(F32)},
+		{"within", INTEGERS | TYPE(F32)},
 		{"not", TYPE(COIL)},
 		{"saturate", INTEGERS},
 		{"shift", INTEGERS},
@@ -369,6 +375,22 @@ static int compile_other(struct compiler *c, const struct source *s, struct row 
 	return -EINVAL;
 }
 
+static int compile_within(struct compiler *c, const struct source *s, struct row *row)
+{
+	const struct pb_yaml *node = compile_at(s, "within");
+
+	row->within = compile_find_field(c, node, s->within);
+	if (!row->within)
+		return -EINVAL;
+	if (row->other && row->field->indexed && row->within->kind == PB_KIND_NUMBER &&
+	    row->within->uom == PB_UOM_NONE && !row->within->indexed)
+		return 0;
+	pb_yaml_error(c->report, node,
+		      "within %s, expected a number of elements, for an array that has 'or'",
+		      s->within);
+	return -EINVAL;
+}
+
 static int compile_source(struct compiler *c, const struct source *s, struct row *row)
 {
 	int r;
@@ -383,6 +405,8 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 		return -EINVAL;
 	}
 	if (row->field && *s->other && compile_other(c, s, row) < 0)
+		return -EINVAL;
+	if (row->field && *s->within && compile_within(c, s, row) < 0)
 		return -EINVAL;
 	if (row->field) {
 		r = compile_field(c, s, row);
@@ -400,13 +424,38 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 	return r < 0 ? r : check_array(c, s, row);
 }
 
+/* In the map NAME+coarse the row has its other scale, or its other constant. */
+static int take_coarse(struct compiler *c, struct source *s)
+{
+	const char *text;
+
+	if (!s->coarse)
+		return 0;
+	text = s->coarse->type == PB_YAML_SCALAR ? s->coarse->text : "";
+	if (!*s->field == !s->value || s->values || !*text || strlen(text) >= sizeof(s->scale)) {
+		pb_yaml_error(c->report, s->coarse,
+			      "coarse '%s', expected a scale, or the constant beside 'value'",
+			      text);
+		return -EINVAL;
+	}
+	c->has_coarse = true;
+	if (!c->map->coarse)
+		return 0;
+	if (s->value)
+		s->value = s->coarse;
+	else
+		strcpy(s->scale, text);
+	return 0;
+}
+
 int compile_row(struct compiler *c, const struct block *block, const struct pb_yaml *node)
 {
 	struct source s = {.node = node};
 	struct row row = {0};
 	int64_t end;
 
-	if (pb_yaml_fill(node, source_rows, &s, c->report) < 0 || check_place(c, &s, block) < 0)
+	if (pb_yaml_fill(node, source_rows, &s, c->report) < 0 || check_place(c, &s, block) < 0 ||
+	    take_coarse(c, &s) < 0)
 		return 0;
 	if (!compile_is_name(c, compile_at(&s, "name"), s.name))
 		return 0;
@@ -414,6 +463,7 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 	row.addr = (uint16_t)s.addr;
 	row.words = s.words ? (uint16_t)s.words : row_limits[s.type].words;
 	row.node = node;
+	row.fine = s.coarse && *s.field && !c->map->coarse;
 	row.den = 1;
 	row.unit = "";
 	row.scale = *s.scale ? map_text(c->map, s.scale) : "1";

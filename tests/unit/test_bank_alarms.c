@@ -377,12 +377,18 @@ START_TEST(each_cell)
 	battery.sample.temperature_mc[0] = -30000;
 	battery.sample.temperature_mc[1] = 90000; /* no probe there */
 	battery.sample.temperature_mc[2] = 60000;
+	battery.sample.temperature_count = 2; /* but the third tells a value */
+	battery.sample.has |= PB_HAS(PB_HAS_TEMPERATURES) | PB_HAS(PB_HAS_CELLS);
+	battery.sample.cell_count = 5;
 	step_after(0, PB_ALARM_CELL_HIGH);
+	ck_assert_uint_eq(battery.alarms.cell_has, 0x1F);
+	ck_assert_uint_eq(battery.alarms.temperature_has, 0x7);
+	ck_assert_int_eq(battery.alarms.cell[4], PB_NORMAL_UNKNOWN);
 	ck_assert_int_eq(battery.alarms.cell[0], PB_NORMAL_HIGH);
 	ck_assert_int_eq(battery.alarms.cell[1], PB_NORMAL);
 	ck_assert_int_eq(battery.alarms.cell[2], PB_NORMAL_LOW);
 	ck_assert_int_eq(battery.alarms.temperature[0], PB_NORMAL_LOW);
-	ck_assert_int_eq(battery.alarms.temperature[1], PB_NORMAL);
+	ck_assert_int_eq(battery.alarms.temperature[1], PB_NORMAL_UNKNOWN);
 	ck_assert_int_eq(battery.alarms.temperature[2], PB_NORMAL_HIGH);
 	ck_assert_int_eq(battery.rating.cell_high_mv, 3650);
 	ck_assert_int_eq(battery.rating.cell_low_mv, 2800);

@@ -245,6 +245,10 @@ START_TEST(a_bank_of_one_is_the_pack)
 			    !pb_field_get(&fields[n], &bank, 0, &is) ||
 			    !pb_field_get(&fields[n], &packs[0], 0, &was))
 				continue;
+			/* a rated power is made of an energy that is rounded to 1 mWh */
+			if (fields[n].uom == PB_UOM_MW && strstr(fields[n].name, "_max_") &&
+			    llabs(is - was) == 1)
+				continue;
 			ck_assert_msg(is == was, "%s: %lld, expected %lld", fields[n].name,
 				      (long long)is, (long long)was);
 		}
@@ -297,6 +301,35 @@ START_TEST(merged_alarms)
 }
 END_TEST
 
+/* Side by side the cell that is not normal speaks; in a string each cell has its place. */
+START_TEST(cell_states)
+{
+	for (int i = 0; i < 2; i++) {
+		make_pack((size_t)i, false);
+		packs[i].sample.cell_count = 3;
+	}
+	packs[0].alarms.cell[1] = PB_NORMAL_LOW;
+	packs[1].alarms.cell[1] = PB_NORMAL_UNKNOWN;
+	packs[1].alarms.cell[2] = PB_NORMAL_HIGH;
+	bank = (struct pb_battery){.members.packs_series = 1, .alarms.cell_has = 0x7};
+	pb_bank_alarms(members, 2, &bank);
+	ck_assert_int_eq(bank.alarms.cell[0], PB_NORMAL);
+	ck_assert_int_eq(bank.alarms.cell[1], PB_NORMAL_LOW);
+	ck_assert_int_eq(bank.alarms.cell[2], PB_NORMAL_HIGH);
+	packs[0].alarms.cell[1] = PB_NORMAL;
+	pb_bank_alarms(members, 2, &bank);
+	ck_assert_int_eq(bank.alarms.cell[1], PB_NORMAL_UNKNOWN);
+	bank = (struct pb_battery){.members.packs_series = 2, .alarms.cell_has = 0x3F};
+	pb_bank_alarms(members, 2, &bank);
+	ck_assert_int_eq(bank.alarms.cell[4], PB_NORMAL_UNKNOWN);
+	ck_assert_int_eq(bank.alarms.cell[5], PB_NORMAL_HIGH);
+	ck_assert_int_eq(bank.alarms.cell[2], PB_NORMAL);
+	members[1].old = true;
+	pb_bank_alarms(members, 2, &bank);
+	ck_assert_int_eq(bank.alarms.cell[5], PB_NORMAL);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("bank");
@@ -308,5 +341,6 @@ int main(void)
 	tcase_add_test(tcase, a_bank_of_one_is_the_pack);
 	tcase_add_test(tcase, missing_packs);
 	tcase_add_test(tcase, merged_alarms);
+	tcase_add_test(tcase, cell_states);
 	return pb_run_suite("bank/bank", tcase);
 }

@@ -338,12 +338,13 @@ START_TEST(odd_rows)
 
 	write_map("my-map.yaml", odd_map);
 	ck_assert_int_eq(MAP("export", in_prefix("my-map.yaml"), "-f", "markdown"), 0);
-	ck_assert_ptr_nonnull(strstr(out, "Old data: the not-available values.\n"));
+	ck_assert_ptr_nonnull(
+		strstr(out, "Old data: the not-available values. Options: `+low-first`, "));
 	ck_assert_ptr_nonnull(strstr(out, "| 40001 | 440002 | s16 | `temperature_avg_mc` | degC | "
 					  "0.1, offset 2731 | 0x8000 | a \\| b, \"c\" |\n"));
 	ck_assert_ptr_nonnull(strstr(out, "| 40002-40003 | 440003 | f32 | `voltage_mv` | V |  | "
 					  "NaN | "));
-	ck_assert_ptr_nonnull(strstr(out, "| 40004 | 440005 | u16 |  |  |  |  |  |\n"));
+	ck_assert_ptr_nonnull(strstr(out, "| 40004 | 440005 | u16 |  |  |  |  | Constant: 7 |\n"));
 
 	ck_assert_int_eq(MAP("export", in_prefix("my-map.yaml"), "-f", "csv"), 0);
 	ck_assert_ptr_nonnull(
@@ -419,6 +420,44 @@ static const struct {
 	{{"show", "growatt-and-more"}, 1, NULL, "`packbridge map list` shows which there are"},
 	{{"show", "../../etc/passwd"}, 1, NULL, "expected"},
 	{{"show", "nowhere.yaml"}, 1, NULL, "nowhere.yaml: No such file"},
+	/* options */
+	{{"list"}, 0, "one pack, for PLCs and SCADA; +low-first +na +blanks\n", NULL},
+	{{"list", "--json"}, 0, "\"exception\"", NULL},
+	{{"show", "packbridge"}, 0, "Options: +low-first +na +blanks\n", NULL},
+	{{"show", "packbridge+na+low-first"}, 0, "Options: +high-first +exception +blanks\n", NULL},
+	{{"show", "sunspec+other-sign+exception+coarse"},
+	 0,
+	 "Options: +low-first +na +blanks\n",
+	 NULL},
+	{{"export", "sunspec+coarse", "-f", "markdown"},
+	 0,
+	 "W_SF, scale factor. Constant: 1 |",
+	 NULL},
+	{{"export", "sunspec", "-f", "markdown"}, 0, "W_SF, scale factor. Constant: 0 |", NULL},
+	{{"export", "victron", "-f", "json"}, 0, "\"value\": 0", NULL},
+	{{"show", "growatt+na"},
+	 1,
+	 NULL,
+	 "map 'growatt' has no option 'na', expected high-first, "
+	 "low-first, other-sign, exception or blanks"},
+	{{"show", "packbridge+nna"},
+	 1,
+	 NULL,
+	 "has no option 'nna', expected high-first, low-first, na, "
+	 "exception or blanks; perhaps na"},
+	{{"show", "packbridge+na+exception"},
+	 1,
+	 NULL,
+	 "options 'na+exception': na and exception, "
+	 "expected one"},
+	{{"show", "packbridge+low-first+high-first"},
+	 1,
+	 NULL,
+	 "low-first and high-first, expected one"},
+	{{"show", "packbridge+coarse"},
+	 1,
+	 NULL,
+	 "has no option 'coarse': no row of it has another scale"},
 };
 
 START_TEST(use)

@@ -236,6 +236,31 @@ static const struct {
 	  .rows = {"addr: 0, type: u16, field: voltage_mv, unit: V, scale: 0.01"}},
 	 "f:13:25: voltage_mv needs registers from 0 to 3840000, but u16 holds 0 to 65534"},
 
+	{{.rows = {"addr: 0, type: u16, field: cycles, absent: old, na: 7"}},
+	 "f:13:62: na 7 is a value that cycles can have (0 to 65534), expected one outside"},
+	{{.rows = {"addr: 0, type: u16, field: cycles, absent: 0, na: 7"}},
+	 "f:13:60: na and absent, expected one of them"},
+	{{.rows = {"addr: 0, type: u16, field: cycles, within: cell_count"}},
+	 "f:13:53: within cell_count, expected a number of elements, for an array that has 'or'"},
+	{{.rows = {"addr: 0, type: s16, field: temperature_mc, index: 0, unit: degC, or: "
+		   "temperature_avg_mc, within: voltage_mv"}},
+	 "f:13:107: within voltage_mv, expected a number of elements"},
+	{{.rows = {"addr: 0, type: s16, field: temperature_mc, index: 0, unit: degC, or: "
+		   "temperature_avg_mc, within: cells"}},
+	 "f:13:107: no field 'cells' of a pack"},
+	{{.rows = {"addr: 0, type: u16, value: 1, within: cell_count"}},
+	 "f:13:48: within has no meaning for a constant, expected none"},
+	{{.rows = {"addr: 0, type: u16, field: cycles, coarse: [1]"}},
+	 "f:13:53: coarse '', expected a scale, or the constant beside 'value'"},
+	{{.rows = {"addr: 0, type: u16, field: cycles, coarse: many"}},
+	 "f:13:9: scale 'many', expected a decimal number such as 0.1, not 0"},
+	{{.rows = {"addr: 0, type: u16, field: charge_fet, values: [1, 2], coarse: 2"}},
+	 "f:13:73: coarse '2', expected a scale, or the constant beside 'value'"},
+	{{.rows = {"addr: 0, type: u16, value: 1, coarse: 65536"}},
+	 "f:13:48: value '65536', expected a whole number that u16 holds"},
+	{{.tables = "[coil]", .rows = {"addr: 0, type: coil, field: charge_fet, coarse: 1"}},
+	 "f:13:58: coarse has no meaning for type coil, expected none"},
+
 	/* places */
 	{{.rows = {"addr: 1, type: u16, field: cycles"}},
 	 "f:13:16: addresses 1 to 1, expected them in the block, 0 to 0"},

@@ -128,8 +128,13 @@ static bool shown_number(const struct pb_row_info *row, int64_t *ret)
 {
 	unsigned int element = row->index < 0 ? 0 : (unsigned int)row->index;
 
-	return pb_field_get(row->field, &data, element, ret) ||
-	       (row->other && pb_field_get(row->other, &data, 0, ret));
+	int64_t there = INT64_MAX;
+
+	if (pb_field_get(row->field, &data, element, ret))
+		return true;
+	if (row->within && !pb_field_get(row->within, &data, 0, &there))
+		return false;
+	return row->other && element < there && pb_field_get(row->other, &data, 0, ret);
 }
 
 static int64_t raw_of(const struct pb_row_info *row, const uint8_t *bytes)
@@ -153,6 +158,16 @@ static bool at_the_end(const struct pb_row_info *row, int64_t raw, bool rising, 
 	if (raw <= mins[row->type] + row->has_na)
 		return rising ? is <= shown : is >= shown;
 	return raw >= maxs[row->type] - row->has_na && (rising ? is >= shown : is <= shown);
+}
+
+/* A limit lies at its value or on the safe side of it, by less than a step. */
+static void check_safe(const struct pb_row_info *row, int64_t shown, int64_t is, int64_t step)
+{
+	int64_t off = row->field->safe == PB_SAFE_BELOW ? is - shown : shown - is;
+
+	ck_assert_msg(off >= 0 && off < step + (off == 0 || row->type == PB_ROW_F32),
+		      "%u %s: %lld, expected %lld on its safe side, within %lld", row->addr,
+		      row->field->name, (long long)shown, (long long)is, (long long)step);
 }
 
 static void check_number(size_t index, const struct pb_row_info *row,
@@ -192,6 +207,10 @@ static void check_number(size_t index, const struct pb_row_info *row,
 	rising = (next.value > value->value) == (raw_of(row, other) > raw);
 	if (row->type != PB_ROW_F32 && at_the_end(row, raw, rising, value->value, is))
 		return;
+	if (row->field->safe != PB_SAFE_NEAREST) {
+		check_safe(row, value->value, is, step);
+		return;
+	}
 	ck_assert_msg(2 * llabs(value->value - is) <= step || llabs(value->value - is) <= step / 2,
 		      "%u %s: %lld, expected %lld, within %lld", row->addr, row->field->name,
 		      (long long)value->value, (long long)is, (long long)step / 2);

@@ -409,6 +409,120 @@ START_TEST(without_what_is_needed)
 }
 END_TEST
 
+/* A client that obeys a limit stays within it: whatever the scale, its sign and the type. */
+static const struct {
+	const char *row, *field;
+	int64_t value;
+	uint32_t shown; /* one or two registers */
+} limits[] = {
+	{"type: u16, field: charge_current_ma, unit: A, saturate: true", "charge_current_ma", 999,
+	 0},
+	{"type: u16, field: charge_current_ma, unit: A, saturate: true", "charge_current_ma", 1000,
+	 1},
+	{"type: u16, field: discharge_current_ma, unit: A, scale: 0.1, saturate: true",
+	 "discharge_current_ma", 139999, 1399},
+	{"type: u16, field: charge_voltage_mv, unit: V, scale: 0.1, saturate: true",
+	 "charge_voltage_mv", 55299, 552},
+	{"type: u16, field: discharge_voltage_mv, unit: V, scale: 0.1, saturate: true",
+	 "discharge_voltage_mv", 46401, 465},
+	{"type: u16, field: discharge_voltage_mv, unit: V, scale: 0.1, saturate: true",
+	 "discharge_voltage_mv", 46400, 464},
+	/* the register falls when the limit rises: -55.2 and not -55.3; -46.5 and not -46.4 */
+	{"type: s16, field: charge_voltage_mv, unit: V, scale: -0.1", "charge_voltage_mv", 55299,
+	 (uint16_t)-552},
+	{"type: s16, field: discharge_voltage_mv, unit: V, scale: -0.1", "discharge_voltage_mv",
+	 46401, (uint16_t)-465},
+	{"type: s16, field: discharge_current_ma, unit: A, scale: -1", "discharge_current_ma", 1999,
+	 (uint16_t)-1},
+	{"type: u16, field: charge_max_mw, unit: W, scale: 10, saturate: true", "charge_max_mw",
+	 7168000, 716},
+	{"type: u16, field: discharge_max_ma, unit: A", "discharge_max_ma", 139999, 139},
+	{"type: u16, field: full_voltage_mv, unit: V", "full_voltage_mv", 55900, 55},
+	{"type: u16, field: cell_high_mv, unit: V, scale: 0.1", "cell_high_mv", 3650, 36},
+	{"type: u16, field: cell_low_mv, unit: V, scale: 0.1", "cell_low_mv", 2810, 29},
+	/* 16777.217 lies between the floats 16777.216 and 16777.218 */
+	{"type: f32, field: charge_current_ma, unit: mA", "charge_current_ma", 16777217,
+	 0x4B800000},
+	{"type: f32, field: discharge_voltage_mv, unit: mV", "discharge_voltage_mv", 16777217,
+	 0x4B800001},
+	{"type: f32, field: charge_current_ma, unit: mA, scale: -1", "charge_current_ma", 16777217,
+	 0xCB800000},
+	{"type: f32, field: discharge_voltage_mv, unit: mV, scale: -1", "discharge_voltage_mv",
+	 16777217, 0xCB800001},
+	/* what is no limit goes to the nearest */
+	{"type: u16, field: voltage_mv, unit: V", "voltage_mv", 55900, 56},
+};
+
+START_TEST(safe_side)
+{
+	bool wide = strstr(limits[_i].row, "f32") != NULL;
+	char row[256];
+	struct map_text text = {.count = wide ? 2 : 1, .rows = {row}};
+	struct bench bench;
+
+	snprintf(row, sizeof(row), "addr: 0, %s", limits[_i].row);
+	set_up(&bench, &text);
+	set(&bench, limits[_i].field, 0, limits[_i].value);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(wide ? (uint32_t)reg(&bench, 0) << 16 | reg(&bench, 1) : reg(&bench, 0),
+			  limits[_i].shown);
+	tear_down(&bench);
+}
+END_TEST
+
+/* A large battery gets the coarse scale, once and for all, and constants that say so. */
+START_TEST(large_battery)
+{
+	const struct map_text text = {
+		.count = 2,
+		.rows = {"addr: 0, type: s16, field: power_mw, unit: W, coarse: 10, saturate: true",
+			 "addr: 1, type: s16, value: 0, coarse: 1"}};
+	struct bench bench;
+
+	set_up(&bench, &text);
+	set(&bench, "power_mw", 0, 377000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 377);
+	set(&bench, "discharge_max_mw", 0, 32767000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 377);
+	ck_assert_uint_eq(reg(&bench, 1), 0);
+	ck_assert_str_eq(pb_unit_image_get(bench.image)->model, "m 1");
+	set(&bench, "charge_max_mw", 0, 32768000);
+	pb_unit_image_encode(bench.image, &bench.data, true);
+	ck_assert_uint_eq(reg(&bench, 1), 1);
+	set(&bench, "charge_max_mw", 0, 1000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 38);
+	ck_assert_uint_eq(reg(&bench, 1), 1);
+	ck_assert_str_eq(pb_unit_image_get(bench.image)->model, "m+coarse 1");
+	tear_down(&bench);
+}
+END_TEST
+
+/* A stand-in stands for a probe that is there and tells nothing, not for one that is not there. */
+START_TEST(within)
+{
+	const struct map_text text = {
+		.count = 3,
+		.rows = {"addr: 0, type: s16, field: temperature_mc, count: 3, unit: degC, "
+			 "or: temperature_avg_mc, within: temperature_count"}};
+	struct bench bench;
+
+	set_up(&bench, &text);
+	set(&bench, "temperature_avg_mc", 0, 21000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 0x8000);
+	set(&bench, "temperature_count", 0, 2);
+	set(&bench, "temperature_mc", 0, 30000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 30);
+	ck_assert_uint_eq(reg(&bench, 1), 21);
+	ck_assert_uint_eq(reg(&bench, 2), 0x8000);
+	tear_down(&bench);
+}
+END_TEST
+
 static const struct {
 	const char *stale;
 	uint8_t fault;
@@ -614,6 +728,9 @@ int main(void)
 	tcase_add_test(tcase, bits);
 	tcase_add_test(tcase, coils);
 	tcase_add_test(tcase, without_what_is_needed);
+	tcase_add_loop_test(tcase, safe_side, 0, PB_ARRAY_SIZE(limits));
+	tcase_add_test(tcase, large_battery);
+	tcase_add_test(tcase, within);
 	tcase_add_loop_test(tcase, old_reading, 0, PB_ARRAY_SIZE(olds));
 	tcase_add_test(tcase, refresh_is_for_the_clock);
 	tcase_add_loop_test(tcase, native_allocates_nothing, 0, PB_ARRAY_SIZE(natives));
