@@ -201,5 +201,8 @@ typedef enum pb_exception pb_written(void *userdata, const struct pb_map *map,
 				     const struct pb_write *writes, size_t count);
 void pb_unit_image_on_write(struct pb_unit_image *image, pb_written *written, void *userdata);
 
+/** What the image shows now is decoded by: the map it was made with, or that map's coarse scales.
+ */
+const struct pb_map *pb_unit_image_map(const struct pb_unit_image *image);
 /** Borrowed; good until the image is freed; its content changes with encode and refresh. */
 const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image);

@@ -157,7 +157,7 @@ static bool begin_registers(struct telling *telling)
 	if (!image)
 		return false;
 	map = telling->unit == 0 ? telling->shown.site->show.gateway_map
-				 : view->by_id[telling->unit]->map;
+				 : pb_unit_image_map(view->by_id[telling->unit]->image);
 	telling->status = UNAVAILABLE;
 	telling->kept = copy_image(image, map);
 	if (!telling->kept)

@@ -402,3 +402,8 @@ const struct pb_image *pb_unit_image_get(const struct pb_unit_image *image)
 {
 	return &image->image;
 }
+
+const struct pb_map *pb_unit_image_map(const struct pb_unit_image *image)
+{
+	return image->map;
+}

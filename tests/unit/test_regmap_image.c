@@ -477,6 +477,7 @@ START_TEST(large_battery)
 		.count = 2,
 		.rows = {"addr: 0, type: s16, field: power_mw, unit: W, coarse: 10, saturate: true",
 			 "addr: 1, type: s16, value: 0, coarse: 1"}};
+	struct pb_row_value value;
 	struct bench bench;
 
 	set_up(&bench, &text);
@@ -496,6 +497,8 @@ START_TEST(large_battery)
 	ck_assert_uint_eq(reg(&bench, 0), 38);
 	ck_assert_uint_eq(reg(&bench, 1), 1);
 	ck_assert_str_eq(pb_unit_image_get(bench.image)->model, "m+coarse 1");
+	pb_map_decode(pb_unit_image_map(bench.image), 0, block_of(&bench, 0)->bytes, &value);
+	ck_assert_int_eq(value.value, 380000);
 	tear_down(&bench);
 }
 END_TEST
