@@ -319,21 +319,25 @@ static bool fits(const struct row *row, int64_t value)
 	return raw >= row->min && raw <= row->max;
 }
 
-/* The largest current or power that the battery is rated for; 0: not known. */
-static int64_t rated(const struct pb_battery *battery, enum pb_uom uom)
+/* The largest current that the battery is rated for; 0: not known. */
+static int64_t rated_ma(const struct pb_battery *battery)
 {
 	const struct pb_rating *rating = &battery->rating;
-	bool power = uom == PB_UOM_MW;
-	enum pb_has charge = power ? PB_HAS_CHARGE_POWER : PB_HAS_CHARGE_MAX;
-	enum pb_has discharge = power ? PB_HAS_DISCHARGE_POWER : PB_HAS_DISCHARGE_MAX;
-	int64_t in = power ? rating->charge_max_mw : rating->charge_max_ma;
-	int64_t out = power ? rating->discharge_max_mw : rating->discharge_max_ma;
+	uint64_t has = battery->sample.has;
+	int64_t in = has & PB_HAS(PB_HAS_CHARGE_MAX) ? rating->charge_max_ma : 0;
+	int64_t out = has & PB_HAS(PB_HAS_DISCHARGE_MAX) ? rating->discharge_max_ma : 0;
 
-	if (!(battery->sample.has & PB_HAS(charge)))
-		in = 0;
-	if (!(battery->sample.has & PB_HAS(discharge)))
-		out = 0;
 	return in > out ? in : out;
+}
+
+/* The same of a field that is a current or a power: at the largest voltage. */
+static int64_t rated(const struct pb_battery *battery, enum pb_uom uom)
+{
+	bool full = battery->sample.has & PB_HAS(PB_HAS_FULL_VOLTAGE);
+
+	if (uom != PB_UOM_MW)
+		return rated_ma(battery);
+	return full ? pb_scale(rated_ma(battery), battery->rating.full_voltage_mv, 1000) : 0;
 }
 
 /* A flow has to fit at its largest, in both directions. */
@@ -341,8 +345,10 @@ static bool too_large(const struct row *row, const void *data)
 {
 	int64_t value;
 
+	if (row_number(row, data, false, &value) && !fits(row, value))
+		return true;
 	if (!row->field->flow)
-		return row_number(row, data, false, &value) && !fits(row, value);
+		return false;
 	value = rated(data, row->field->uom);
 	return !fits(row, value) || !fits(row, -value);
 }

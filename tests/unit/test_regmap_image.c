@@ -484,21 +484,40 @@ START_TEST(large_battery)
 	set(&bench, "power_mw", 0, 377000);
 	pb_unit_image_encode(bench.image, &bench.data, false);
 	ck_assert_uint_eq(reg(&bench, 0), 377);
-	set(&bench, "discharge_max_mw", 0, 32767000);
+	set(&bench, "full_voltage_mv", 0, 56000);
+	set(&bench, "discharge_max_ma", 0, 585000); /* 32760 W */
 	pb_unit_image_encode(bench.image, &bench.data, false);
 	ck_assert_uint_eq(reg(&bench, 0), 377);
 	ck_assert_uint_eq(reg(&bench, 1), 0);
 	ck_assert_str_eq(pb_unit_image_get(bench.image)->model, "m 1");
-	set(&bench, "charge_max_mw", 0, 32768000);
+	set(&bench, "charge_max_ma", 0, 586000); /* 32816 W */
 	pb_unit_image_encode(bench.image, &bench.data, true);
 	ck_assert_uint_eq(reg(&bench, 1), 1);
-	set(&bench, "charge_max_mw", 0, 1000);
+	set(&bench, "charge_max_ma", 0, 1000);
 	pb_unit_image_encode(bench.image, &bench.data, false);
 	ck_assert_uint_eq(reg(&bench, 0), 38);
 	ck_assert_uint_eq(reg(&bench, 1), 1);
 	ck_assert_str_eq(pb_unit_image_get(bench.image)->model, "m+coarse 1");
 	pb_map_decode(pb_unit_image_map(bench.image), 0, block_of(&bench, 0)->bytes, &value);
 	ck_assert_int_eq(value.value, 380000);
+	tear_down(&bench);
+}
+END_TEST
+
+/* Also when nobody knows what it is rated for. */
+START_TEST(large_value)
+{
+	const struct map_text text = {.rows = {"addr: 0, type: u16, field: energy_mwh, unit: Wh, "
+					       "coarse: 10, saturate: true"}};
+	struct bench bench;
+
+	set_up(&bench, &text);
+	set(&bench, "energy_mwh", 0, 65534000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 65534);
+	set(&bench, "energy_mwh", 0, 70000000);
+	pb_unit_image_encode(bench.image, &bench.data, false);
+	ck_assert_uint_eq(reg(&bench, 0), 7000);
 	tear_down(&bench);
 }
 END_TEST
@@ -733,6 +752,7 @@ int main(void)
 	tcase_add_test(tcase, without_what_is_needed);
 	tcase_add_loop_test(tcase, safe_side, 0, PB_ARRAY_SIZE(limits));
 	tcase_add_test(tcase, large_battery);
+	tcase_add_test(tcase, large_value);
 	tcase_add_test(tcase, within);
 	tcase_add_loop_test(tcase, old_reading, 0, PB_ARRAY_SIZE(olds));
 	tcase_add_test(tcase, refresh_is_for_the_clock);
