@@ -535,6 +535,29 @@ static void add_cell_states(const struct pb_member *members, size_t count, struc
 	}
 }
 
+static uint8_t probe_state(const struct pb_member *members, size_t count, int32_t pack,
+			   int32_t probe)
+{
+	if (pack < 1 || (size_t)pack > count || probe < 1 || probe > PB_TEMPERATURES_MAX)
+		return PB_NORMAL_UNKNOWN;
+	return members[pack - 1].battery->alarms.temperature[probe - 1];
+}
+
+/* A bank has no single probes: the first is the hottest, the second the coldest of all. */
+static void add_probe_states(const struct pb_member *members, size_t count, struct pb_battery *bank)
+{
+	const struct pb_sample *s = &bank->sample;
+	const struct pb_members *m = &bank->members;
+
+	if (!battery_has(bank, PB_HAS_TEMPERATURE_PACKS))
+		return;
+	bank->alarms.temperature_has = 3;
+	bank->alarms.temperature[0] =
+		probe_state(members, count, m->temperature_max_pack, s->temperature_max_index);
+	bank->alarms.temperature[1] =
+		probe_state(members, count, m->temperature_min_pack, s->temperature_min_index);
+}
+
 void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_battery *ret)
 {
 	struct pb_alarms *alarms = &ret->alarms;
@@ -553,6 +576,7 @@ void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_bat
 			alarms->severity = *level;
 	}
 	add_cell_states(members, count, ret);
+	add_probe_states(members, count, ret);
 }
 
 void pb_bank_single(struct pb_battery *battery, bool old)

@@ -324,6 +324,17 @@ START_TEST(cell_states)
 	ck_assert_int_eq(bank.alarms.cell[4], PB_NORMAL_UNKNOWN);
 	ck_assert_int_eq(bank.alarms.cell[5], PB_NORMAL_HIGH);
 	ck_assert_int_eq(bank.alarms.cell[2], PB_NORMAL);
+	ck_assert_uint_eq(bank.alarms.temperature_has, 0);
+	bank.sample.has |= PB_HAS(PB_HAS_TEMPERATURE_PACKS);
+	bank.members.temperature_max_pack = 2;
+	bank.sample.temperature_max_index = 3;
+	bank.members.temperature_min_pack = bank.sample.temperature_min_index = 1;
+	packs[1].alarms.temperature[2] = PB_NORMAL_HIGH;
+	packs[0].alarms.temperature[0] = PB_NORMAL_LOW;
+	pb_bank_alarms(members, 2, &bank);
+	ck_assert_uint_eq(bank.alarms.temperature_has, 0x3);
+	ck_assert_int_eq(bank.alarms.temperature[0], PB_NORMAL_HIGH);
+	ck_assert_int_eq(bank.alarms.temperature[1], PB_NORMAL_LOW);
 	members[1].old = true;
 	pb_bank_alarms(members, 2, &bank);
 	ck_assert_int_eq(bank.alarms.cell[5], PB_NORMAL);
