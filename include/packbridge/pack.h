@@ -125,7 +125,12 @@ struct pb_session {
 	struct pb_random random;
 	uint64_t deadline_ms; /**< of the state */
 	uint64_t stale_ms; /**< when the reading turns old; UINT64_MAX: it is, or there is none */
-	uint64_t cycle_ms; /**< start of the running or last poll */
+	uint64_t cycle_ms; /**< when the running or last poll was due */
+	uint64_t step_ms;  /**< of the last event */
+	uint64_t late_ms;  /**< how much later than asked for we were called, summed up */
+	uint64_t begun_ms, begun_late_ms; /**< start of the poll, and late_ms then */
+	uint64_t took_ms;		  /**< how long the poll before took; 0: there is none */
+	uint64_t read_late_ms;		  /**< late_ms at the last reading */
 	struct pb_requests requests;
 	uint64_t proof_ms; /**< what comes from now on was measured after this time; 0: not known */
 	uint64_t work_ms;  /**< what this poll has brought was measured after this time; 0: it has

@@ -82,7 +82,8 @@ static const struct pb_yaml_row pack_rows[] = {
 	{"alarms", PB_YAML_NODE, offsetof(struct pack, alarms), sizeof(const struct pb_yaml *),
 	 .doc = "its own alarms, over the file's"},
 	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
-	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, when not given"},
+	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, "
+		"longer for boards and turns that take longer, when not given"},
 	{0},
 };
 

@@ -434,6 +434,18 @@ static unsigned int fail_cycle(struct pb_session *s, uint64_t now)
 }
 
 /*
+ * How much of the time since @since_ms this program was there, when late_ms was @late_ms then. What
+ * it slept through, or stood still, says nothing about the pace of a board or of turns.
+ */
+static uint64_t awake_ms(const struct pb_session *s, uint64_t since_ms, uint64_t late_ms,
+			 uint64_t now)
+{
+	uint64_t all_ms = now - since_ms, away_ms = s->late_ms - late_ms;
+
+	return all_ms > away_ms ? all_ms - away_ms : 0;
+}
+
+/*
  * Packs that share an adapter's places by turns are read once a round, so the age at which a
  * reading counts as old follows the round: as the adapter reckons it at first, as it is measured
  * then. It is published with the reading.
@@ -443,7 +455,7 @@ static void follow_round(struct pb_session *s, uint64_t now)
 	uint64_t stale_s = s->config.stale_after_s, round_ms;
 
 	if (s->turned && s->status.sequence != 0) {
-		round_ms = now - s->status.sampled_ms;
+		round_ms = awake_ms(s, s->status.sampled_ms, s->read_late_ms, now);
 		s->round_ms = round_ms > s->round_ms
 				      ? (uint32_t)pb_clamp((int64_t)round_ms, 0, INT32_MAX)
 				      : s->round_ms / 4 * 3 + (uint32_t)round_ms / 4;
@@ -459,12 +471,18 @@ static void follow_round(struct pb_session *s, uint64_t now)
 	s->status.stale_after_s = (uint32_t)stale_s;
 }
 
-/* A board that takes longer for its replies than a poll should last has readings as rarely. */
+/*
+ * A board that takes longer for its replies than a poll should last has readings as rarely. One
+ * poll that takes long is no pace: then the line stood still, and may be about to end.
+ */
 static void follow_pace(struct pb_session *s, uint64_t now)
 {
-	uint64_t stale_s = (now - s->cycle_ms) * ROUNDS_TO_STALE / 1000 + 1;
+	uint64_t took_ms = awake_ms(s, s->begun_ms, s->begun_late_ms, now), pace_ms, stale_s;
 
-	if (now - s->cycle_ms <= s->config.poll_ms || s->config.stale_fixed)
+	pace_ms = took_ms < s->took_ms ? took_ms : s->took_ms;
+	s->took_ms = took_ms;
+	stale_s = pace_ms * ROUNDS_TO_STALE / 1000 + 1;
+	if (pace_ms <= s->config.poll_ms || s->config.stale_fixed)
 		return;
 	if (stale_s > STALE_MOST_S)
 		stale_s = STALE_MOST_S;
@@ -540,6 +558,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 	s->status.polls++;
 	s->status.sequence = s->status.sequence == 65535 ? 1 : (uint16_t)(s->status.sequence + 1);
 	s->status.sampled_ms = s->work_ms;
+	s->read_late_ms = s->late_ms;
 	s->stale_ms = s->work_ms + (uint64_t)s->status.stale_after_s * 1000;
 	s->failed_cycles = 0;
 	s->attempt = 0;
@@ -753,6 +772,8 @@ static unsigned int begin_cycle(struct pb_session *s, uint64_t now)
 	bool late = s->state == PB_STATE_RESTING && now - s->deadline_ms < s->config.poll_ms;
 
 	s->cycle_ms = late ? s->deadline_ms : now;
+	s->begun_ms = now;
+	s->begun_late_ms = s->late_ms;
 	s->work_ms = 0;
 	s->step = 0;
 	s->begun = s->codec;
@@ -1298,11 +1319,24 @@ static unsigned int take_event(struct pb_session *s, const struct pb_session_eve
 	return 0;
 }
 
+/* The machine slept, or this process was stopped or had no processor. */
+static void count_lateness(struct pb_session *s, uint64_t now)
+{
+	uint64_t due_ms = s->deadline_ms < s->stale_ms ? s->deadline_ms : s->stale_ms;
+	uint64_t since_ms = due_ms > s->step_ms ? due_ms : s->step_ms;
+
+	if (s->step_ms && now > since_ms && now > due_ms)
+		s->late_ms += now - since_ms;
+	s->step_ms = now;
+}
+
 unsigned int pb_session_step(struct pb_session *s, const struct pb_session_event *event,
 			     uint64_t now_ms, uint64_t *ret_deadline_ms)
 {
-	unsigned int todo = take_event(s, event, now_ms);
+	unsigned int todo;
 
+	count_lateness(s, now_ms);
+	todo = take_event(s, event, now_ms);
 	s->status.quality = pb_status_quality(&s->status, now_ms);
 	*ret_deadline_ms = s->deadline_ms < s->stale_ms ? s->deadline_ms : s->stale_ms;
 	return todo;

@@ -639,6 +639,76 @@ START_TEST(sequence_skips_zero)
 }
 END_TEST
 
+static void event(struct world *w, enum pb_session_event_type type, uint32_t ms)
+{
+	step(w, (struct pb_session_event){.type = type, .ms = ms});
+}
+
+/* Takes up what was on its way while this program stood still for @ms. */
+static void stand_still(struct world *w, uint64_t ms)
+{
+	while (w->session.state != PB_STATE_WAITING || w->session.query->command != 4)
+		ck_assert(happen(w, w->now + 60000));
+	w->now += ms;
+	ck_assert_uint_eq(w->queued, 1);
+	happen(w, w->now);
+}
+
+/* Stopped in the middle of a poll: the reply is old then, and the board no slower than before. */
+START_TEST(stopped_in_a_poll)
+{
+	static const uint32_t stops_ms[] = {9000, 14000, 30000, 200000, 100000000};
+	struct world w = world();
+
+	start(&w);
+	run(&w, 12000);
+	for (int i = 0; i < 3; i++) { /* again and again is no pace either */
+		stand_still(&w, stops_ms[_i]);
+		ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+		ck_assert(pb_status_is_old(&w.session.status, w.now) ==
+			  (w.now - w.session.status.sampled_ms >= 15000));
+		ck_assert_int_eq(pb_status_is_old(&w.session.status, w.now), stops_ms[_i] > 14000);
+	}
+	run(&w, 60000);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+}
+END_TEST
+
+/* The same for turns: a machine that slept has had no long round. */
+START_TEST(stopped_in_a_round)
+{
+	struct world w = world();
+
+	start(&w);
+	run(&w, 4000);
+	event(&w, PB_SESSION_WANTED, 1000);
+	ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+	w.now += 300000;
+	run(&w, 3000);
+	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_uint_le(w.session.status.stale_after_s, 3 * 9);
+}
+END_TEST
+
+/* One slow poll: its reading gets no longer a time for it. */
+START_TEST(one_slow_poll)
+{
+	struct world w = world();
+
+	w.session.config.tries = 8;
+	start(&w);
+	run(&w, 12000);
+	w.wake = 6; /* requests that bring nothing */
+	for (int i = 0; i < 120; i++) {
+		run(&w, 100);
+		ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+	}
+	ck_assert_uint_eq(w.session.status.failures, 0);
+	ck_assert_uint_ge(w.session.status.timeouts, 4);
+}
+END_TEST
+
 /* A week of random trouble: the invariants hold throughout, and it always comes back. */
 START_TEST(weeks)
 {
@@ -687,11 +757,6 @@ static const struct pb_advert module = {
 	.uuid_count = 1,
 	.uuids = {0xFF00},
 };
-
-static void event(struct world *w, enum pb_session_event_type type, uint32_t ms)
-{
-	step(w, (struct pb_session_event){.type = type, .ms = ms});
-}
 
 /* A connect that fails is tried again at once, and nobody is alarmed by the first. */
 START_TEST(second_try_comes_at_once)
@@ -1149,6 +1214,9 @@ int main(void)
 	tcase_add_test(tcase, noise_between_replies_does_not);
 	tcase_add_test(tcase, bytes_in_any_state_do_no_harm);
 	tcase_add_test(tcase, sequence_skips_zero);
+	tcase_add_loop_test(tcase, stopped_in_a_poll, 0, 5);
+	tcase_add_test(tcase, stopped_in_a_round);
+	tcase_add_test(tcase, one_slow_poll);
 	tcase_add_loop_test(tcase, weeks, 0, 4);
 	tcase_add_test(tcase, second_try_comes_at_once);
 	tcase_add_test(tcase, failed_connections_are_counted);
