@@ -112,13 +112,14 @@ static void expect_replies(struct pb_session *s, const struct pb_codec *codec)
 
 /*
  * Another program may have sent requests and left, whose replies are still on the way. What is open
- * already counts with them: it is as old as it can be.
+ * itself comes before those and stays: the board, or a device between, may have kept it as well.
  */
 static void expect_others(struct pb_session *s)
 {
 	const struct pb_codec *const *others = s->config.others;
 
-	s->requests.count = 0;
+	for (size_t i = 0; i < s->requests.count; i++)
+		s->requests.open[i].first_ms = s->requests.open[i].last_ms = LONG_AGO_MS;
 	if (!others)
 		expect_replies(s, s->config.codec);
 	for (; others && *others; others++)

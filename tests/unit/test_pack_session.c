@@ -3,6 +3,7 @@
  * The session over simulated time: a board and a link that can be told to misbehave, and a clock
  * that jumps from event to event.
  */
+#include "../../src/pack/requests.h"
 #include "packbridge/pack.h"
 #include "suite.h"
 
@@ -709,6 +710,31 @@ START_TEST(one_slow_poll)
 }
 END_TEST
 
+/* Released with requests open: the board may have kept all their replies until it is taken back. */
+START_TEST(kept_while_released)
+{
+	enum { OPEN = 6 };
+	static const uint8_t commands[] = {5, 3, 4};
+	struct world w = world();
+	uint64_t released_ms;
+
+	start(&w);
+	run(&w, 12000);
+	released_ms = w.now;
+	for (int i = 0; i < OPEN * 3; i++)
+		requests_sent(&w.session.requests, &pb_codec_jbd, commands[i % 3], w.now);
+	event(&w, PB_SESSION_RELEASE, 60000);
+	w.board = BOARD_SILENT; /* but for what it has kept */
+	event(&w, PB_SESSION_TAKE, 0);
+	run(&w, 50 + 300);
+	for (int i = 0; i < OPEN * 3; i++) {
+		queue(&w, 0, PB_SESSION_DATA, right_reply(commands[i % 3]));
+		run(&w, 600);
+	}
+	ck_assert_uint_le(w.session.status.sampled_ms, released_ms);
+}
+END_TEST
+
 /* A week of random trouble: the invariants hold throughout, and it always comes back. */
 START_TEST(weeks)
 {
@@ -1217,6 +1243,7 @@ int main(void)
 	tcase_add_loop_test(tcase, stopped_in_a_poll, 0, 5);
 	tcase_add_test(tcase, stopped_in_a_round);
 	tcase_add_test(tcase, one_slow_poll);
+	tcase_add_test(tcase, kept_while_released);
 	tcase_add_loop_test(tcase, weeks, 0, 4);
 	tcase_add_test(tcase, second_try_comes_at_once);
 	tcase_add_test(tcase, failed_connections_are_counted);
