@@ -7,7 +7,9 @@
  * on unacknowledged requests.
  *
  * The address is resolved at each open(): it may have changed since the last time. All addresses
- * of a name are tried, one after the other.
+ * of a name are tried, one after the other. A name server can hold a look-up for ever (it says that
+ * its answer is too long, takes the connection that follows, and is silent), and nothing ends the
+ * thread that waits: so a link has at most one, and the next open() waits for the same answer.
  */
 #include "packbridge/base.h"
 #include "packbridge/link.h"
@@ -60,6 +62,7 @@ struct tcp_link {
 	struct pb_addresses addresses;
 	size_t next; /* address to try next */
 	int fd;	     /* socket, or the resolver's descriptor; -1: none */
+	int asked;   /* the resolver's, of a look-up that was not waited for; -1: none */
 	int error;   /* FAILED: what to tell; CONNECTING: of the last address */
 	sd_event_source *io;
 	sd_event_source *later; /* what open() and send() leave to the loop */
@@ -79,7 +82,9 @@ static struct tcp_link *tcp_of(struct pb_link *link)
 static void drop_fd(struct tcp_link *tcp)
 {
 	tcp->io = sd_event_source_disable_unref(tcp->io);
-	if (tcp->fd >= 0)
+	if (tcp->state == TCP_RESOLVING)
+		tcp->asked = tcp->fd;
+	else if (tcp->fd >= 0)
 		close(tcp->fd);
 	tcp->fd = -1;
 	sd_event_source_set_enabled(tcp->timer, SD_EVENT_OFF);
@@ -240,6 +245,7 @@ static void finish_resolve(struct tcp_link *tcp)
 	char why[PB_HOST_MAX + 128];
 
 	pb_resolve_finish(tcp->fd, &tcp->addresses);
+	tcp->state = TCP_CONNECTING;
 	if (tcp->addresses.count == 0) {
 		snprintf(why, sizeof(why), "'%s' not found: %s", tcp->host, tcp->addresses.why);
 		go_down(tcp, -EHOSTUNREACH, why);
@@ -306,8 +312,12 @@ static void connect_next(struct tcp_link *tcp)
 
 static int start_resolve(struct tcp_link *tcp)
 {
-	int r = pb_resolve_start(tcp->host, tcp->port, &tcp->fd);
+	int r = 0;
 
+	tcp->fd = tcp->asked;
+	tcp->asked = -1;
+	if (tcp->fd < 0)
+		r = pb_resolve_start(tcp->host, tcp->port, &tcp->fd);
 	if (r < 0)
 		return r;
 	tcp->state = TCP_RESOLVING;
@@ -410,6 +420,8 @@ static void tcp_free(struct pb_link *link)
 	struct tcp_link *tcp = tcp_of(link);
 
 	drop_fd(tcp);
+	if (tcp->asked >= 0)
+		close(tcp->asked);
 	sd_event_source_disable_unref(tcp->later);
 	sd_event_source_disable_unref(tcp->timer);
 	sd_event_unref(tcp->event);
@@ -446,7 +458,7 @@ static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 		return -ENOMEM;
 	tcp->head = (struct pb_link){&pb_link_tcp, setup->handler, setup->userdata};
 	tcp->event = sd_event_ref(setup->event);
-	tcp->fd = -1;
+	tcp->fd = tcp->asked = -1;
 	memcpy(tcp->host, host, sizeof(host));
 	memcpy(tcp->port, port, sizeof(port));
 	r = add_sources(tcp);

@@ -317,14 +317,35 @@ START_TEST(closed_while_asking)
 	open_link("slow.test");
 	drain();
 	here.link->type->close(here.link);
-	/* a second question while the first one is still out */
+	/* while the question is still out */
 	ck_assert_int_eq(here.link->type->open(here.link), 0);
 	drain();
-	ck_assert_int_eq(write(names.gate[1], "!!", 2), 2);
+	ck_assert_int_eq(write(names.gate[1], "!", 1), 1);
 	WAIT_FOR(here.ups > 0);
 	drain();
 	ck_assert_uint_eq(here.ups, 1);
 	ck_assert_uint_eq(here.downs, 0);
+}
+END_TEST
+
+/* However often it is asked for: one look-up is on its way, and its answer counts. */
+START_TEST(name_server_hangs)
+{
+	size_t before;
+	int asked = __atomic_load_n(&names.asked, __ATOMIC_SEQ_CST);
+
+	open_link("slow.test");
+	drain();
+	before = open_descriptors();
+	for (int i = 0; i < 20; i++) {
+		here.link->type->close(here.link);
+		ck_assert_int_eq(here.link->type->open(here.link), 0);
+		drain();
+	}
+	ck_assert_uint_eq(open_descriptors(), before);
+	ck_assert_int_eq(write(names.gate[1], "", 1), 1);
+	WAIT_FOR(here.ups > 0);
+	ck_assert_int_eq(__atomic_load_n(&names.asked, __ATOMIC_SEQ_CST), asked + 1);
 }
 END_TEST
 
@@ -594,6 +615,7 @@ int main(void)
 	tcase_add_test(tcase, unknown_name);
 	tcase_add_test(tcase, slow_name_server);
 	tcase_add_test(tcase, closed_while_asking);
+	tcase_add_test(tcase, name_server_hangs);
 	tcase_add_test(tcase, freed_while_asking);
 	tcase_add_test(tcase, refused);
 	tcase_add_test(tcase, all_addresses_refused);
