@@ -26,8 +26,10 @@ struct pb_bridge {
 	struct pb_control *sockets[PB_SOCKETS];
 	struct pb_control *old_sockets[PB_SOCKETS]; /* going: one may be what asked for that */
 	sd_event_source *bury;
-	struct pb_http *http; /* NULL: no status page */
-	struct teller *teller;
+	struct pb_http *http;  /* NULL: no status page */
+	struct teller *teller; /* for those at the sockets */
+	struct teller
+		*page_teller; /* apart: who does not take the page's texts holds up no other */
 	const struct pb_reloader *reloader; /* NULL: there is nothing to be loaded anew */
 	void *userdata;
 };
@@ -358,11 +360,18 @@ static void get_page(void *userdata, struct pb_asker *asker, const char *path,
 	} else if (page.text) {
 		answer_at_once(asker, status, page.type, page.text, page.len);
 	} else {
-		teller_ask(bridge->teller, page.kind, page.unit, asker);
+		teller_ask(bridge->page_teller, page.kind, page.unit, asker);
 	}
 }
 
-static const struct pb_http_backend http_backend = {.get = get_page, .forget = forget};
+static void forget_page(void *userdata, struct pb_asker *asker)
+{
+	const struct pb_bridge *bridge = userdata;
+
+	teller_forget(bridge->page_teller, asker);
+}
+
+static const struct pb_http_backend http_backend = {.get = get_page, .forget = forget_page};
 
 static struct pb_http_config http_setup(const struct pb_config *config)
 {
@@ -429,6 +438,8 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 
 	if (r >= 0)
 		r = teller_new(&bridge->teller, bridge->event, shown, bridge);
+	if (r >= 0)
+		r = teller_new(&bridge->page_teller, bridge->event, shown, bridge);
 	if (r >= 0)
 		r = sd_event_add_defer(bridge->event, &bridge->bury, bury_sockets, bridge);
 	if (r >= 0)
@@ -541,6 +552,7 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 	struct pb_bluez_config bluez = bluez_config(next->site->config, next->limits);
 
 	teller_restart(bridge->teller);
+	teller_restart(bridge->page_teller);
 	site_take(next->site, bridge->site);
 	listeners_take(&next->listeners, &listeners, next->site, &bridge->listeners, report);
 	bridge->listeners = next->listeners;
@@ -646,6 +658,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	sd_event_source_disable_unref(bridge->bury);
 	pb_http_free(bridge->http);
 	teller_free(bridge->teller);
+	teller_free(bridge->page_teller);
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);
 	site_free(bridge->site);

@@ -418,6 +418,42 @@ START_TEST(answers_that_nobody_takes)
 }
 END_TEST
 
+/* Who holds texts of the page takes nothing from those at the sockets. */
+START_TEST(page_that_nobody_takes)
+{
+	int idle[8], small = 4096;
+	uint64_t begin;
+	uint16_t page;
+
+	start_crowd();
+	page = (uint16_t)atoi(strstr(daemon_wait_for(&packbridge, "status page on"), "port ") + 5);
+	daemon_port(&packbridge, "127.0.0.1:0");
+	for (int i = 0; i < 240; i++) /* the texts are long once there are readings */
+		daemon_wait_for(&packbridge, "first reading");
+	for (size_t i = 0; i < PB_ARRAY_SIZE(idle); i++) {
+		struct pollfd answer;
+
+		idle[i] = connect_port(page);
+		setsockopt(idle[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		ck_assert_int_gt(send(idle[i], GET, strlen(GET), MSG_NOSIGNAL), 0);
+		/* so each has a text of its own; when too many are held, the next gets none */
+		answer = (struct pollfd){.fd = idle[i], .events = POLLIN};
+		ck_assert_int_ge(poll(&answer, 1, 1000), 0);
+	}
+	begin = daemon_clock_ms();
+	for (int i = 0; i < 2; i++) {
+		int fd = connect_socket("status");
+
+		ck_assert_int_eq(send(fd, "status\n", 7, MSG_NOSIGNAL), 7);
+		check_status(whole_answer(fd));
+	}
+	ck_assert_uint_lt(daemon_clock_ms() - begin, 5000);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(idle); i++)
+		close(idle[i]);
+	daemon_stop(&packbridge);
+}
+END_TEST
+
 /* Reloads that come while one is read are one more, behind it; texts under way stay whole. */
 START_TEST(reloads_while_others_ask)
 {
@@ -459,6 +495,7 @@ int main(void)
 	tcase_add_test(tcase, descriptors_that_are_all_in_use);
 	tcase_add_test(tcase, status_of_hundreds_of_packs);
 	tcase_add_test(tcase, answers_that_nobody_takes);
+	tcase_add_test(tcase, page_that_nobody_takes);
 	tcase_add_test(tcase, reloads_while_others_ask);
 	return pb_run_suite("fairness", tcase);
 }
