@@ -206,7 +206,7 @@ START_TEST(protections)
 	ck_assert_int_eq(battery.alarms.severity, PB_LEVEL_ALARM);
 	step_after(1000, PB_ALARM_PROTECTION);
 	ck_assert_uint_eq(changed, 0); /* once */
-	battery.sample.protection_mask |= 1 << (_i == 0);
+	battery.sample.protection_mask |= UINT32_C(1) << (_i == 0);
 	step_after(1000, PB_ALARM_PROTECTION);
 	ck_assert_uint_eq(changed, bit); /* another one joins it */
 	ck_assert_uint_eq(state.kinds[PB_ALARM_PROTECTION].new_causes, 1 << (_i == 0));
