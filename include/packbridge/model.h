@@ -306,9 +306,9 @@ struct pb_alarms {
 	uint8_t severity;	       /**< the highest of them */
 	/** The same, or PB_LEVEL_ALARM where the BMS has a protection of that kind. */
 	uint8_t worst[PB_ALARM_COUNT];
-	uint64_t cell_has;	       /**< cells that are there, with or without a value */
-	uint64_t temperature_has;      /**< the same of probes */
-	uint8_t cell[PB_CELLS_MAX];    /**< enum pb_normal, of those that are there */
+	uint64_t cell_has;	    /**< cells that are there, with or without a value */
+	uint64_t temperature_has;   /**< the same of probes */
+	uint8_t cell[PB_CELLS_MAX]; /**< enum pb_normal, of those that are there */
 	uint8_t temperature[PB_TEMPERATURES_MAX];
 };
 

@@ -57,7 +57,7 @@ struct row {
 	const char *text;	       /* constant texts, NULL: none */
 	struct bit_source bit;	       /* coil */
 	const struct bit_source *bits; /* type bits: ROW_BITS of them */
-	const char *name; /* for exports; "" or NULL: none */
+	const char *name;	       /* for exports; "" or NULL: none */
 	const char *unit;
 	const char *scale;
 	const char *description;
