@@ -106,6 +106,13 @@ def check():
     cells = [v for (n, labels), v in shown.items()
              if n == "packbridge_cell_volts" and ("pack", "house") in labels]
     assert len(cells) == 4 and all(3.2 < v < 3.4 for v in cells), cells
+    # cells and probes that are not there have no line, nor has a pack that was never read
+    for name, lines in (("packbridge_cell_state", {"house": 4, "store": 16}),
+                        ("packbridge_temperature_state", {"house": 3, "store": 4})):
+        of_packs = [dict(labels).get("pack") for (metric, labels) in shown if metric == name]
+        for pack, count in lines.items():
+            assert of_packs.count(pack) == count, (name, pack, of_packs.count(pack))
+        assert "gone" not in of_packs, name
     assert shown[("packbridge_gateway_packs", ())] == 4
     assert ("packbridge_listener_requests_total", (("listener", "tcp 127.0.0.1:0"),)) in shown
     print("%d metrics" % len(shown))
