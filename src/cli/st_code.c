@@ -604,16 +604,27 @@ int st_function_needed(const struct pb_export_job *job, const struct st_function
 /* ---- the block that reads ---- */
 
 const struct st_reader_variable st_reader_variables[] = {
-	{"bExecute", "BOOL", ST_INPUT}, {"bDone", "BOOL", ST_INPUT},
-	{"bFailed", "BOOL", ST_INPUT},	{"nFailure", "UDINT", ST_INPUT},
-	{"w", "words", ST_INPUT},	{"bRequest", "BOOL", ST_OUTPUT},
-	{"nAddr", "UINT", ST_OUTPUT},	{"nCount", "UINT", ST_OUTPUT},
-	{"bBusy", "BOOL", ST_OUTPUT},	{"bError", "BOOL", ST_OUTPUT},
-	{"nErrId", "UDINT", ST_OUTPUT}, {"bValid", "BOOL", ST_OUTPUT},
-	{"bFresh", "BOOL", ST_OUTPUT},	{"data", NULL, ST_OUTPUT},
-	{"nBlock", "INT", ST_LOCAL},	{"bBefore", "BOOL", ST_LOCAL},
-	{"bBad", "BOOL", ST_LOCAL},	{"nSequence", "UINT", ST_LOCAL},
-	{"bAlways", "BOOL", ST_LOCAL},	{0},
+	{"bExecute", "BOOL", ST_INPUT},
+	{"bDone", "BOOL", ST_INPUT},
+	{"bFailed", "BOOL", ST_INPUT},
+	{"nFailure", "UDINT", ST_INPUT},
+	{"w", "words", ST_INPUT},
+	{"bRequest", "BOOL", ST_OUTPUT},
+	{"nAddr", "UINT", ST_OUTPUT},
+	{"nCount", "UINT", ST_OUTPUT},
+	{"bBusy", "BOOL", ST_OUTPUT},
+	{"bError", "BOOL", ST_OUTPUT},
+	{"nErrId", "UDINT", ST_OUTPUT},
+	{"bValid", "BOOL", ST_OUTPUT},
+	{"bFresh", "BOOL", ST_OUTPUT},
+	{"data", NULL, ST_OUTPUT},
+	{"nBlock", "INT", ST_LOCAL},
+	{"bBefore", "BOOL", ST_LOCAL},
+	{"bBad", "BOOL", ST_LOCAL},
+	{"nSequence", "UINT", ST_LOCAL},
+	{"bAlways", "BOOL", ST_LOCAL},
+	{"bFound", "BOOL", ST_LOCAL},
+	{0},
 };
 
 static const struct variable *find(const struct st_code *code, const char *name)
@@ -712,20 +723,23 @@ void st_print_reader(const struct st_code *code, FILE *out)
 		fputs("\tIF nBlock = 1 THEN\n\t\tnSequence := data.sequence;\n\tEND_IF;\n", out);
 	fputs("END_IF;\n"
 	      "bRequest := FALSE;\n"
-	      "REPEAT (* after an error, what can always be read *)\n"
+	      "bFound := FALSE;\n"
+	      "WHILE NOT bFound DO (* after an error, what can always be read *)\n"
 	      "\tnBlock := nBlock + 1;\n"
 	      "\tCASE nBlock OF\n",
 	      out);
 	each_block(code, print_place, out);
 	fprintf(out,
+		"\tELSE\n\t\tbAlways := TRUE;\n"
 		"\tEND_CASE;\n"
-		"UNTIL nBlock > %zu OR bAlways OR NOT bBad END_REPEAT;\n"
+		"\tbFound := bAlways OR NOT bBad;\n"
+		"END_WHILE;\n"
 		"IF nBlock <= %zu THEN\n\tbRequest := TRUE;\n\tRETURN;\nEND_IF;\n"
 		"bBusy := FALSE;\n"
 		"bError := bBad;\n"
 		"IF NOT bBad THEN\n\tnErrId := 0;\nEND_IF;\n"
 		"bValid := NOT bBad;\n",
-		count, count);
+		count);
 	if (sequence)
 		fputs("bFresh := bValid AND data.quality = 1 AND data.sequence = nSequence;\n",
 		      out);
