@@ -131,19 +131,21 @@ static struct listener *find_listener(struct pb_bridge *bridge, const char *text
 /* "trace SINCE LISTENER" */
 static void trace(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
-	unsigned long long since = 0;
-	int at = 0, r;
+	const char *number = line + strspn(line, "trace ");
+	char *name;
+	uint64_t since = strtoull(number, &name, 10);
 	struct listener *listener;
+	int r;
 
-	if (sscanf(line, "trace %llu %n", &since, &at) != 1 || at == 0 || !line[at]) {
+	if (name == number || name[0] != ' ' || !name[1]) {
 		fputs("error: expected 'trace SINCE LISTENER'\n", answer);
 		return;
 	}
-	listener = find_listener(bridge, line + at);
+	listener = find_listener(bridge, name + 1);
 	if (!listener) {
 		fprintf(answer,
 			"error: there is no listener '%s'; `packbridge status` lists them\n",
-			line + at);
+			name + 1);
 		return;
 	}
 	r = listener->server ? pb_server_trace(listener->server, since, pb_now_ms(), answer)

@@ -42,14 +42,17 @@ static void print_exchanges(struct watch *watch, char *text)
 /* @return 0; an exit status, after a word on stderr. */
 static int take_answer(struct watch *watch, char *text)
 {
+	static const char head[] = "trace ";
 	unsigned long long next, left;
-	char *rest = strchr(text, '\n');
+	char *rest = strchr(text, '\n'), *at = text + strlen(head);
 
-	if (!rest || sscanf(text, "trace %llu %llu", &next, &left) != 2) {
+	if (!rest || strncmp(text, head, strlen(head)) != 0) {
 		fputs("packbridge status: ", stderr);
 		pb_cli_put(text, true, stderr);
 		return 1;
 	}
+	next = strtoull(at, &at, 10);
+	left = strtoull(at, &at, 10);
 	if (left && watch->since)
 		printf("(%llu more, too fast to be shown)\n", left);
 	watch->since = next;
