@@ -20,8 +20,7 @@ struct pb_report {
 	size_t count; /**< errors, told or not */
 	size_t told;  /**< lines, at most PB_REPORT_MAX + 1; less when memory has run out */
 	char **lines; /**< each without a newline */
-	/** Says where else @key stands ("a key of `limits:`"), or leaves @out empty; may be NULL.
-	 */
+	/** Says what is meant by @key ("it in `limits:`"), or makes @out empty; may be NULL. */
 	void (*elsewhere)(const char *key, char *out, size_t cap);
 	const char *sample; /**< where a good file stands, for who has an empty one; or NULL */
 };

@@ -17,12 +17,18 @@ void mark_error(struct pb_report *report, const struct pb_config *config, struct
 
 static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap)
 {
+	const char *slash = strrchr(name, '/'), *file = slash ? slash + 1 : name;
+	const char *end = strstr(file, ".yaml"), *near = NULL;
 	char **names = NULL;
-	const char *near = NULL;
 
 	if (pb_maps_names(maps, &names) == 0)
 		near = pb_nearest(name, (const char *const *)names);
-	if (near)
+	if (slash || end)
+		snprintf(out, cap,
+			 "no map '%s', expected the name alone, %.*s, of a file in "
+			 "/etc/packbridge/maps",
+			 name, (int)(end ? end - file : (ptrdiff_t)strlen(file)), file);
+	else if (near)
 		snprintf(out, cap, "no map '%s', expected '%s' perhaps", name, near);
 	else
 		snprintf(out, cap, "no map '%s', expected one that `packbridge map list` shows",
@@ -80,7 +86,7 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	bool battery = scope == PB_SCOPE_PACK || scope == PB_SCOPE_BANK;
 	const struct pb_map *map;
 	size_t before = report->count;
-	char text[160];
+	char text[240];
 	int r;
 
 	if (pb_report_is_full(report) || !*name || !maps)

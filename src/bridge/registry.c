@@ -59,6 +59,14 @@ static void guess(const char *link, char *out, size_t cap)
 	char why[512];
 
 	*out = '\0';
+	for (const struct pb_link_type *const *type = pb_links; *type; type++) {
+		size_t len = strlen((*type)->name);
+
+		if (strncasecmp((*type)->name, link, len) == 0 && link[len] == ':')
+			snprintf(out, cap, "%s%s", (*type)->name, link + len);
+	}
+	if (*out)
+		return;
 	if (pb_link_ble.create(NULL, &setup, why, sizeof(why)) == 0)
 		snprintf(out, cap, "ble:%s", link);
 	else if (strncmp(link, "/dev/", 5) == 0)

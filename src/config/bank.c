@@ -104,10 +104,14 @@ static size_t find_pack(const struct pb_config *config, const struct pb_yaml *it
 static void read_members(const struct pb_config *config, struct pb_bank_config *bank,
 			 const struct pb_yaml *node, struct pb_report *report)
 {
+	bool alone = node->type == PB_YAML_SCALAR && *node->text;
+
 	if (node->type != PB_YAML_SEQUENCE || !node->child ||
 	    pb_yaml_count(node) > PB_MEMBERS_MAX) {
-		pb_yaml_error(report, node, "packs, expected a list of 1 to %d names of packs",
-			      PB_MEMBERS_MAX);
+		pb_yaml_error(report, node,
+			      "packs, expected a list of 1 to %d names of packs%s%s%s",
+			      PB_MEMBERS_MAX, alone ? ": [" : "", alone ? node->text : "",
+			      alone ? "]" : "");
 		return;
 	}
 	for (const struct pb_yaml *item = node->child; item; item = item->next) {

@@ -168,7 +168,16 @@ int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, con
 		 const char *expected, struct pb_report *report)
 {
 	size_t count = 0;
-	char **texts = config_items(node, sizeof(*texts), TEXTS_MAX, &count, what, report);
+	char **texts;
+
+	*ret = NULL;
+	*ret_count = 0;
+	if (node->type == PB_YAML_SCALAR && *node->text) {
+		pb_yaml_error(report, node, "%s '%s', expected a list: [%s]", what, node->text,
+			      node->text);
+		return 0;
+	}
+	texts = config_items(node, sizeof(*texts), TEXTS_MAX, &count, what, report);
 
 	*ret = texts;
 	*ret_count = 0;
@@ -564,6 +573,32 @@ static bool has_key(const struct pb_yaml_row *rows, const char *key)
 	return rows->key;
 }
 
+/* What other programs call it. @return NULL: no other name is known */
+static const char *other_name(const char *key)
+{
+	static const struct {
+		const char *names, *meant;
+	} others[] = {
+		{" slave slave_id unit_id id modbus_id device_id ", "'unit' perhaps"},
+		{" mac device host ip port tty ",
+		 "'link' perhaps, such as ble:ADDRESS, tcp:HOST:PORT "
+		 "or serial:DEVICE@BAUD"},
+		{" interval poll poll_s poll_interval scan_interval ", "'poll_ms' perhaps"},
+		{" type bms driver ", "'protocol' perhaps"},
+		{" modbus server ", "'listen' perhaps"},
+		{" baudrate speed ",
+		 "'baud' perhaps; a pack has it in its link: serial:DEVICE@BAUD"},
+		{" baud ", "it in `listen:`; a pack has it in its link: serial:DEVICE@BAUD"},
+	};
+	char word[64];
+
+	snprintf(word, sizeof(word), " %s ", key);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(others); i++)
+		if (strstr(others[i].names, word))
+			return others[i].meant;
+	return NULL;
+}
+
 static void elsewhere(const char *key, char *out, size_t cap)
 {
 	const struct {
@@ -577,15 +612,16 @@ static void elsewhere(const char *key, char *out, size_t cap)
 		{bluetooth_rows, "in `bluetooth:`"},
 		{file_rows, "without an indent"},
 	};
+	const char *other = other_name(key);
 	size_t at = 0;
 
-	*out = '\0';
-	for (size_t i = 0; i < PB_ARRAY_SIZE(sections) && at < cap; i++)
+	snprintf(out, cap, "%s", other ? other : "");
+	for (size_t i = 0; !other && i < PB_ARRAY_SIZE(sections) && at < cap; i++)
 		if (has_key(sections[i].rows, key))
-			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " or " : "",
+			at += (size_t)snprintf(out + at, cap - at, "%s%s", at ? " or " : "it ",
 					       sections[i].where);
-	if (at < cap && config_is_alarm(key))
-		snprintf(out + at, cap - at, "%sin `alarms:`", at ? " or " : "");
+	if (!other && at < cap && config_is_alarm(key))
+		snprintf(out + at, cap - at, "%sin `alarms:`", at ? " or " : "it ");
 }
 
 /* Takes @root, which is NULL after an error that ended reading. @r: of the parser */

@@ -215,7 +215,7 @@ int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 	pack->handler = handler;
 	pack->userdata = userdata;
 	pack->timer_ms = UINT64_MAX;
-	snprintf(pack->name, sizeof(pack->name), "%s", setup->name);
+	snprintf(pack->name, sizeof(pack->name), "%s", setup->name ? setup->name : setup->address);
 	link.handler = &link_handler;
 	link.userdata = pack;
 	r = type->create(&pack->link, &link, why, sizeof(why));

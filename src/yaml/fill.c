@@ -99,7 +99,7 @@ static void unknown_key(const struct pb_yaml *node, const struct pb_yaml *member
 			struct pb_report *report)
 {
 	const char *keys[ROWS_MAX + 1], *why = slip(node, member, before, rows), *near = NULL;
-	char all[512], other[80] = "", text[600];
+	char all[512], other[120] = "", text[600];
 
 	if (pb_report_is_full(report)) {
 		report->count++;
@@ -113,7 +113,7 @@ static void unknown_key(const struct pb_yaml *node, const struct pb_yaml *member
 	if (why)
 		snprintf(text, sizeof(text), "%s", why);
 	else if (*other)
-		snprintf(text, sizeof(text), "it %s", other);
+		snprintf(text, sizeof(text), "%s", other);
 	else if (near)
 		snprintf(text, sizeof(text), "'%s' perhaps", near);
 	else
@@ -142,7 +142,9 @@ static void number_slip(const char *text, bool whole, char *out, size_t cap)
 	bool two = digits && rest && !text[digits + 1 + rest];
 
 	*out = '\0';
-	if (*unit)
+	if (*text && strchr(",;", text[strlen(text) - 1]))
+		snprintf(out, cap, "; without the '%c' behind it", text[strlen(text) - 1]);
+	else if (*unit)
 		snprintf(out, cap, "; the number alone, without '%s'", unit);
 	else if (two && strchr(whole ? ".,'" : "'", text[digits]) && rest == 3)
 		snprintf(out, cap, "; without a separator: %.*s%s", (int)digits, text,

@@ -358,6 +358,16 @@ static bool rule_sign(const struct place *at, struct said *said)
 		say(said, context->line, context->column, text);
 		return true;
 	}
+	if (says(at, "block scalar")) {
+		say(said, context->line, context->column,
+		    "'|' and '>' begin a text of many lines, expected the value in quotes");
+		return true;
+	}
+	if (says(at, "escape character")) {
+		say(said, problem->line, problem->column,
+		    "'\\' within double quotes, expected single ones around the value");
+		return true;
+	}
 	if (!says(at, "cannot start any token") || !mark_char(at))
 		return false;
 	snprintf(text, sizeof(text), "a value can't begin with '%c', expected it in quotes",
@@ -410,7 +420,7 @@ static bool rule_two_colons(const struct place *at, struct said *said)
 	if (!says(at, "mapping values are not allowed") || first >= stop)
 		return false;
 	say(said, at->p.at, at->s->yaml->problem_mark.column,
-	    "a second ': ' in the line, expected the value in quotes");
+	    "a second ': ' in the line, expected a line for each key, or the value in quotes");
 	return true;
 }
 
@@ -426,8 +436,9 @@ static bool rule_no_colon(const struct place *at, struct said *said)
 		return false;
 	}
 	say(said, line.at, content(&line),
-	    find_text(&line, "=", 0) < line.len ? "'=' in the line, expected 'key: value'"
-						: "no ': ' in the line, expected 'key: value'");
+	    find_text(&line, "=", 0) < line.len
+		    ? "'=' in the line, expected 'key: value'"
+		    : "no ': ' in the line, expected 'key: value', or '#' before a comment");
 	return true;
 }
 

@@ -92,6 +92,7 @@ static const struct {
 	{TWO("/dev/ttyUSB0", "sim:lfp-4s"), "expected serial:/dev/ttyUSB0@9600 perhaps"},
 	{TWO("/dev/ttyUSB0@1200", "sim:lfp-4s"), "expected serial:/dev/ttyUSB0@1200 perhaps"},
 	{TWO("192.168.1.5:8899", "sim:lfp-4s"), "expected tcp:192.168.1.5:8899 perhaps"},
+	{TWO("BLE:A4:C1:38:12:34:56", "sim:lfp-4s"), "expected ble:A4:C1:38:12:34:56 perhaps"},
 	{TWO("lfp-4s", "sim:lfp-4s"), "expected sim:lfp-4s perhaps"},
 	{TWO("ble:a4-c1-38-12-34-56", "sim:lfp-4s"), "written so: A4:C1:38:12:34:56"},
 	{TWO("ble:A4C138123456", "sim:lfp-4s"), "written so: A4:C1:38:12:34:56"},
@@ -99,6 +100,9 @@ static const struct {
 	{"packs: [{name: a, unit: 1, link: 'sim:jk-lfp-16s', protocol: daly}]",
 	 "expected protocol: jk"},
 	{"packs: [{name: a, unit: 1, link: 'sim:jk-lfp-16s', protocol: auto}]", NULL},
+
+	{"packs: [{name: a, unit: 1, link: 'sim:lfp-4s', map: /etc/packbridge/maps/mine.yaml}]",
+	 "the name alone, mine, of a file"},
 
 	/* options of maps are the configuration's */
 	{"packs: [{name: a, unit: 1, link: 'sim:lfp-4s', map: packbridge+lowfirst}]",

@@ -179,6 +179,42 @@ static const struct {
 	 "t:1:28: warning '1.5', expected a number from 0 to 604800 in steps of 1"},
 };
 
+/* `limits:` and `alarms:` of the file are right or wrong by what they make of each pack. */
+static const struct {
+	const char *chemistry, *rest, *error; /* error NULL: good */
+} chemistries[] = {
+	{"lto", "limits: {absorption_v: 2.6}", NULL},
+	{"lifepo4", "limits: {absorption_v: 2.6}",
+	 "t:1:24: empty_v 2900 mV, float_v 3375 mV, absorption_v 2600 mV of pack 'a' (lifepo4)"},
+	{"nmc", "limits: {absorption_v: 3.6}",
+	 "t:1:24: empty_v 3200 mV, float_v 4050 mV, absorption_v 3600 mV of pack 'a' (nmc)"},
+	{"lifepo4", "limits: {absorption_v: 3.6}", NULL},
+	{"lto", "alarms: {cell_low: {warning: 2.0}}", NULL},
+	{"lifepo4", "alarms: {cell_low: {warning: 2.0}}",
+	 "t:1:30: the alarm cell_low of 'a' comes before the warning"},
+};
+
+START_TEST(by_its_own_chemistry)
+{
+	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
+	struct pb_report report = {0};
+	const char *error = chemistries[_i].error;
+	char text[256];
+	int r;
+
+	snprintf(text, sizeof(text),
+		 "%s\npacks: [{name: a, unit: 1, link: 'sim:lfp-4s', chemistry: %s}]\n",
+		 chemistries[_i].rest, chemistries[_i].chemistry);
+	r = pb_config_parse(&config, "t", text, strlen(text), &report);
+	ck_assert_msg((r < 0) == (error != NULL), "%s", report.count ? report.lines[0] : "good");
+	if (!error)
+		return;
+	ck_assert_uint_eq(report.count, 1);
+	ck_assert_msg(strncmp(report.lines[0], error, strlen(error)) == 0, "%s", report.lines[0]);
+	pb_report_clear(&report);
+}
+END_TEST
+
 START_TEST(refused)
 {
 	struct pb_config *config = NULL;
@@ -233,6 +269,7 @@ int main(void)
 
 	tcase_add_test(tcase, a_bank);
 	tcase_add_test(tcase, layers);
+	tcase_add_loop_test(tcase, by_its_own_chemistry, 0, PB_ARRAY_SIZE(chemistries));
 	tcase_add_loop_test(tcase, refused, 0, PB_ARRAY_SIZE(errors));
 	tcase_add_test(tcase, documented);
 	return pb_run_suite("config/bank", tcase);
