@@ -30,6 +30,8 @@ void pb_report_add(struct pb_report *report, const char *file, unsigned int line
 		   const char *format, ...) PB_PRINTF(5, 6);
 /** @return true: further errors are only counted, so nobody needs to look for good advice. */
 bool pb_report_is_full(const struct pb_report *report);
+/** By file, line and column: several passes over a file find what stands in it. */
+void pb_report_sort(struct pb_report *report);
 void pb_report_print(const struct pb_report *report, FILE *stream);
 void pb_report_clear(struct pb_report *report);
 

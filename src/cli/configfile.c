@@ -40,6 +40,7 @@ int pb_cli_config_read(const char *file, struct pb_config **ret_config, struct p
 	r = r < 0 ? r : checked;
 	if (r < 0 && report->count == 0)
 		pb_report_add(report, file, 0, 0, "%s", strerror(-r));
+	pb_report_sort(report);
 	if (r >= 0) {
 		*ret_config = config;
 		config = NULL;

@@ -49,11 +49,20 @@ int pb_cli_maps(struct pb_maps **ret)
 
 static void say_nearest(struct map_work *work, const char *command, const char *name)
 {
-	char **names = NULL;
+	char **names = NULL, dirs[600];
 	const char *near = NULL;
 
 	if (pb_maps_names(work->maps, &names) == 0)
 		near = pb_nearest(name, (const char *const *)names);
+	if (names && !names[0]) {
+		pb_maps_dirs(work->maps, dirs, sizeof(dirs));
+		fprintf(stderr,
+			"packbridge %s: no maps in %s: install the program wholly, or set "
+			"PACKBRIDGE_MAPS to the folder of its maps\n",
+			command, dirs);
+		pb_maps_names_free(names);
+		return;
+	}
 	fprintf(stderr, "packbridge %s: no map '%s'%s%s%s\n", command, name,
 		near ? ", expected '" : "", near ? near : "",
 		near ? "' perhaps" : "; `packbridge map list` shows which there are");

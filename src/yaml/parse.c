@@ -351,8 +351,10 @@ int pb_yaml_load(struct pb_yaml **ret, const char *path, struct pb_report *repor
 	int r = pb_file_read(path, SIZE_MAX_BYTES, &text, &len, why, sizeof(why));
 
 	if (r < 0) {
-		pb_report_add(report, path, 0, 0, "%s, expected %s", why,
-			      r == -EFBIG ? "at most 1 MiB" : "a regular file that can be read");
+		pb_report_add(report, path, 0, 0, "%s, expected %s%s%s", why,
+			      r == -EFBIG ? "at most 1 MiB" : "a regular file that can be read",
+			      r == -ENOENT && report->sample ? "; a sample: " : "",
+			      r == -ENOENT && report->sample ? report->sample : "");
 		return r;
 	}
 	r = pb_yaml_parse(ret, path, text, len, report);

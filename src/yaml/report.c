@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool pb_report_is_full(const struct pb_report *report)
 {
@@ -49,6 +50,19 @@ void pb_report_add(struct pb_report *report, const char *file, unsigned int line
 	va_start(args, format);
 	report_add(report, file, line, col, format, args);
 	va_end(args);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)a, *(char *const *)b); /* as numbers: 9 before 10 */
+}
+
+void pb_report_sort(struct pb_report *report)
+{
+	size_t count = report->told < PB_REPORT_MAX ? report->told : PB_REPORT_MAX;
+
+	if (count > 0) /* the line that there are more stays last */
+		qsort(report->lines, count, sizeof(*report->lines), by_place);
 }
 
 void pb_report_print(const struct pb_report *report, FILE *stream)

@@ -117,6 +117,18 @@ expect 2 'expected --format' "$program" map export packbridge
 expect 2 'no format' "$program" map export packbridge --format pdf
 expect 2 "no command 'rum'" "$program" rum
 
+# a program without its maps says where it looked
+mkdir "$folder/bin"
+cp "$program" "$folder/bin/packbridge"
+if [ ! -e /etc/packbridge/maps/packbridge.yaml ]; then
+	for command in "check $folder/first.yaml" "map show packbridge" "read tcp:127.0.0.1:9 -m growatt"; do
+		# shellcheck disable=SC2086
+		expect 1 "no maps in /etc/packbridge/maps, $folder/bin/../../maps, " \
+			env -u PACKBRIDGE_MAPS "$folder/bin/packbridge" $command
+	done
+fi
+expect 1 'none.yaml: .*a sample: ' "$program" check "$folder/none.yaml"
+
 # decode: what is wrong, and where; text, and lines of standard input
 good='DD03001D0534000068C96D6000002C7C00000000 000080600304030B6D0B6D0B69FAB677'
 expect 0 'voltage_mv *13320' "$program" decode "$good"

@@ -64,6 +64,8 @@ for at in "$tcp" "$rtu"; do
 	"$program" read "$at" -u 5 -j | grep -q '"map": "voltronic"'
 done
 says 0 'product +packbridge' "$tcp" -u 255
+# this client; the open line is none
+says 0 '^ +7  clients +1 *$' "$tcp" -u 255
 
 # but for what goes on meanwhile
 for file in tcp rtu; do

@@ -265,6 +265,27 @@ START_TEST(report_lines)
 }
 END_TEST
 
+START_TEST(report_sorted)
+{
+	static const char *const sorted[] = {"f:2:30: a", "f:10:4: b", "f:10:5: c", "g:1:1: d"};
+	struct pb_report report = {0};
+
+	pb_report_sort(&report);
+	pb_report_add(&report, "g", 1, 1, "d");
+	pb_report_add(&report, "f", 10, 5, "c");
+	pb_report_add(&report, "f", 2, 30, "a");
+	pb_report_add(&report, "f", 10, 4, "b");
+	pb_report_sort(&report);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(sorted); i++)
+		ck_assert_str_eq(report.lines[i], sorted[i]);
+	for (int i = 0; i < PB_REPORT_MAX; i++)
+		pb_report_add(&report, "a", 1, 1, "e");
+	pb_report_sort(&report);
+	ck_assert_ptr_nonnull(strstr(report.lines[PB_REPORT_MAX], "there are more"));
+	pb_report_clear(&report);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("parse");
@@ -277,5 +298,6 @@ int main(void)
 	tcase_add_test(tcase, size);
 	tcase_add_test(tcase, from_a_file);
 	tcase_add_test(tcase, report_lines);
+	tcase_add_test(tcase, report_sorted);
 	return pb_run_suite("yaml/parse", tcase);
 }
