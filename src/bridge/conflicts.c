@@ -61,6 +61,35 @@ static void check_pack(const struct pb_config *config, const struct pack_place *
 	mark_error(report, config, pack->link_mark, text);
 }
 
+/* "127.0.0.1:502" of a link: what answers there is this program. */
+static bool is_own_port(const struct pb_config *config, const char *address)
+{
+	static const char *const loopbacks[] = {"127.", "localhost:", "[::1]:"};
+	bool here = false;
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(loopbacks); i++)
+		here = here || strncmp(address, loopbacks[i], strlen(loopbacks[i])) == 0;
+	for (size_t i = 0; here && i < config->listen_count; i++)
+		if (config->listens[i].kind != PB_LISTEN_RTU &&
+		    pb_server_tcp_overlap(config->listens[i].address, address))
+			return true;
+	return here && pb_server_tcp_overlap(config->http.address, address);
+}
+
+static void check_far_end(const struct pb_config *config, const struct pb_pack_config *pack,
+			  const struct pack_place *place, struct pb_report *report)
+{
+	char text[2 * PB_CONFIG_LINK];
+
+	if (place->type != &pb_link_tcp || !is_own_port(config, pack->link + strlen("tcp:")))
+		return;
+	snprintf(text, sizeof(text),
+		 "link '%s' leads to a port that this file listens on, expected the address of the "
+		 "device server",
+		 pack->link);
+	mark_error(report, config, pack->link_mark, text);
+}
+
 /* ---- lines ---- */
 
 static void check_line(const struct pb_config *config, const struct pack_place *places,
@@ -148,8 +177,10 @@ int check_conflicts(const struct pb_config *config, struct pb_report *report)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->pack_count; i++)
 		find_place(&config->packs[i], &places[i]);
-	for (size_t i = 0; i < config->pack_count; i++)
+	for (size_t i = 0; i < config->pack_count; i++) {
 		check_pack(config, places, i, report);
+		check_far_end(config, &config->packs[i], &places[i], report);
+	}
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 

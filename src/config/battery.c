@@ -161,18 +161,36 @@ static const struct pb_yaml *given(const struct pb_yaml *own, const struct pb_ya
 void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml *own,
 			 const struct pb_yaml *all, struct pb_report *report)
 {
-	static const char *const keys[] = {"absorption_v", "float_v", "empty_v", NULL};
+	static const char *const volts[] = {"absorption_v", "float_v", "empty_v", NULL};
+	static const char *const times[] = {"absorption_s", "absorption_max_s", NULL};
+	static const char *const spreads[] = {"bulk_spread_v", "balanced_v", NULL};
+	static const char *const socs[] = {"charge_now_percent", "charge_soon_percent", NULL};
 	const struct pb_limit_setup *s = &pack->limits;
-	const struct pb_yaml *node = given(own, all, keys);
+	const char *chemistry = pb_chemistry_names[pack->chemistry];
+	const struct pb_yaml *node = given(own, all, volts);
 
-	if (!node || (s->empty_mv < s->float_mv && s->float_mv <= s->absorption_mv))
-		return;
-	pb_yaml_error(
-		report, node,
-		"empty_v %d mV, float_v %d mV, absorption_v %d mV of pack '%s' (%s), expected "
-		"them in rising order",
-		s->empty_mv, s->float_mv, s->absorption_mv, pack->name,
-		pb_chemistry_names[pack->chemistry]);
+	if (node && (s->empty_mv >= s->float_mv || s->float_mv > s->absorption_mv))
+		pb_yaml_error(report, node,
+			      "empty_v %d mV, float_v %d mV, absorption_v %d mV of pack '%s' (%s), "
+			      "expected them in rising order",
+			      s->empty_mv, s->float_mv, s->absorption_mv, pack->name, chemistry);
+	node = given(own, all, times);
+	if (node && s->absorption_s > s->absorption_max_s)
+		pb_yaml_error(report, node,
+			      "absorption_s %u of pack '%s', expected at most absorption_max_s, %u",
+			      s->absorption_s, pack->name, s->absorption_max_s);
+	node = given(own, all, spreads);
+	if (node && s->bulk_spread_mv <= s->balanced_mv)
+		pb_yaml_error(
+			report, node,
+			"balanced_v %d mV of pack '%s', expected less than bulk_spread_v, %d mV",
+			s->balanced_mv, pack->name, s->bulk_spread_mv);
+	node = given(own, all, socs);
+	if (node && s->charge_now_permille > s->charge_soon_permille)
+		pb_yaml_error(
+			report, node,
+			"charge_now_percent of pack '%s', expected at most charge_soon_percent",
+			pack->name);
 }
 
 /* ---- alarms ---- */

@@ -87,6 +87,15 @@ static const struct {
 	{PACK "control: /tmp/a.sock\nstatus: /tmp/../tmp//a.sock", "one path, expected two"},
 	{PACK "control: " PB_CONFIG_STATUS, "one path, expected two"},
 
+	/* a pack that is this program itself */
+	{"packs: [{name: a, unit: 1, link: 'tcp:127.0.0.1:502'}]",
+	 "a port that this file listens on"},
+	{"packs: [{name: a, unit: 1, link: 'tcp:localhost:2502'}]\nlisten: [{tcp: '[::1]:2502'}]",
+	 "a port that this file listens on"},
+	{"packs: [{name: a, unit: 1, link: 'tcp:[::1]:8502'}]\nhttp: '*:8502'", "listens on"},
+	{"packs: [{name: a, unit: 1, link: 'tcp:192.168.1.5:502'}]", NULL},
+	{"packs: [{name: a, unit: 1, link: 'tcp:127.0.0.1:8899'}]", NULL},
+
 	/* links without their kind, protocols that are not spoken */
 	{TWO("A4:C1:38:12:34:56", "sim:lfp-4s"), "expected ble:A4:C1:38:12:34:56 perhaps"},
 	{TWO("/dev/ttyUSB0", "sim:lfp-4s"), "expected serial:/dev/ttyUSB0@9600 perhaps"},

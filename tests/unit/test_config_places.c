@@ -173,6 +173,23 @@ START_TEST(limits_that_do_not_fit)
 }
 END_TEST
 
+START_TEST(pairs_that_do_not_fit)
+{
+	static const struct value pairs[][2] = {
+		{{"absorption_s", "9000"}, {"absorption_max_s", "60"}},
+		{{"bulk_spread_v", "0.001"}, {"balanced_v", "1"}},
+		{{"charge_now_percent", "100"}, {"charge_soon_percent", "0"}},
+	};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(pairs); i++) {
+		bool bad[3] = {false};
+
+		each_way(pairs[i], 2, "limits", "lifepo4", bad);
+		ck_assert_msg(bad[0] && bad[1], "%s", pairs[i][0].key);
+	}
+}
+END_TEST
+
 START_TEST(alarms_that_do_not_fit)
 {
 	static const char *const names[] = {"lifepo4", "nmc"};
@@ -293,6 +310,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, each_key_alone, 0, PB_ARRAY_SIZE(sections));
 	tcase_add_test(tcase, limits_that_do_not_fit);
+	tcase_add_test(tcase, pairs_that_do_not_fit);
 	tcase_add_test(tcase, alarms_that_do_not_fit);
 	tcase_add_test(tcase, times_from_each_place);
 	tcase_add_test(tcase, passwords_from_each_place);
