@@ -257,7 +257,7 @@ int endpoint_model(struct endpoint *endpoint, char *ret_model, char *why, size_t
 	if (r < 0)
 		return r;
 	r = exchange(endpoint, pdu, sizeof(pdu), reply);
-	if (r < 0 && r != -ETIMEDOUT) { /* who does not know it may end the connection */
+	if (r < 0) { /* not known there; a late reply would be taken for the next one's */
 		close_it(endpoint);
 		return 0;
 	}

@@ -110,6 +110,30 @@ says 2 'port .x., expected' tcp:127.0.0.1:x
 says 2 'unit 256, expected 0 to 255' "$tcp" -u 256
 says 2 'watch, expected' "$tcp" -w 0
 
+# a device that does not know 43/14, and answers it too late: read by the usual map, and rightly
+cat >"$folder/late.py" <<-'END'
+	import socket, struct, threading, time
+	server = socket.create_server(("127.0.0.1", 0))
+	print(server.getsockname()[1], flush=True)
+	def serve(client):
+	    while len(head := client.recv(7)) == 7:
+	        transaction, _, length, unit = struct.unpack(">HHHB", head)
+	        pdu = client.recv(length - 1)
+	        count = struct.unpack(">H", pdu[3:5])[0] if len(pdu) == 5 else 0
+	        reply = bytes([pdu[0], 2 * count]) + bytes(2 * count)
+	        if pdu[0] == 43:
+	            time.sleep(0.3)
+	            reply = bytes([0xAB, 1])
+	        elif pdu[0] < 3:
+	            reply = bytes([pdu[0], (count + 7) // 8]) + bytes((count + 7) // 8)
+	        client.sendall(struct.pack(">HHHB", transaction, 0, len(reply) + 1, unit) + reply)
+	while True:
+	    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+END
+python3 "$folder/late.py" >"$folder/late.port" 2>/dev/null &
+until_there test -s "$folder/late.port"
+says 0 '^ +17  soc_permille +0\.0 %' "tcp:127.0.0.1:$(cat "$folder/late.port")" --timeout 200 --all
+
 # again and again, one object a line, until nobody takes them
 "$program" read "$tcp" --watch 0.1 --json 2>"$folder/err" | head -n 5 >"$folder/watch" || true
 [ "$(grep -c '"heartbeat":' "$folder/watch")" = 5 ] || { cat "$folder/watch" "$folder/err"; exit 1; }
