@@ -33,6 +33,10 @@ say "built $(basename "$deb"), $(stat -c %s "$deb") bytes"
 lintian --allow-root --fail-on error,warning "$work"/packbridge_*.changes >"$work/lintian.log" 2>&1 ||
 	fail "lintian: $(cat "$work/lintian.log")"
 say "lintian: no error, no warning"
+dpkg-deb -x "$deb" "$work/unpacked"
+/usr/bin/python3 "$source/tests/docs/links.py" "$work/unpacked/usr/share/doc/packbridge" >"$work/links.log" ||
+	fail "links of the package's documents: $(cat "$work/links.log")"
+say "documents: $(cat "$work/links.log")"
 files=$work/packbridge/debian/packbridge
 for page in man1/packbridge.1 man5/packbridge.yaml.5 man5/packbridge-map.5; do
 	[ -s "$files/usr/share/man/$page.gz" ] || fail "no man page $page"
