@@ -32,7 +32,7 @@ listen:
   - {rtu: $folder/ours, baud: 19200, parity: even}
 packs:
   - {name: house, link: "sim:lfp-4s,soc=64,seed=1", unit: 1, poll_ms: 60000}
-  - {name: store, link: "sim:lfp-16s,silent=1+86400", unit: 3, poll_ms: 500, stale_after_s: 1,
+  - {name: store, link: "sim:lfp-16s,silent=4+86400", unit: 3, poll_ms: 500, stale_after_s: 1,
      reply_timeout_ms: 200}
   - {name: never, link: "sim:lfp-4s,silent=0+86400", unit: 4, reply_timeout_ms: 200}
   - {name: words, link: "sim:lfp-16s,soc=40,seed=5", unit: 5, map: voltronic, poll_ms: 60000}
@@ -40,7 +40,7 @@ packs:
 banks:
   - {name: all, packs: [house, low], unit: 100}
 END
-start 2 "$program" run -c "$folder/packbridge.yaml"
+start 4 "$program" run -c "$folder/packbridge.yaml"
 until_there grep -q 'Modbus RTU on' "$folder/log"
 tcp=tcp:127.0.0.1:$(port_of 127.0.0.1)
 rtu=rtu:$folder/theirs@19200,8E1
