@@ -188,7 +188,8 @@ struct pb_session {
 	uint64_t mute;		/**< set of queries that were not answered as markers */
 	uint64_t muted_ms;	/**< when that last happened */
 	const struct pb_codec *read_codec; /**< of the last reading */
-	bool drain;			   /**< let the line fall silent before the first request */
+	bool strange; /**< replies to an earlier program came in this connection */
+	bool drain;   /**< let the line fall silent before the first request */
 };
 
 /** @return true while it is open which codec or which dialect is the right one. */

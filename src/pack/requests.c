@@ -37,22 +37,28 @@ static bool requests_merge(struct pb_requests *requests)
 	return false;
 }
 
-void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
-		   uint64_t now_ms)
+void requests_expect(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		     uint32_t count, uint64_t sent_ms)
 {
 	struct pb_request *last = &requests->open[PB_REQUESTS_MAX - 1];
 
 	if (requests->count == PB_REQUESTS_MAX && !requests_merge(requests)) {
 		last->codec = NULL;
-		last->last_ms = now_ms;
-		last->count++;
+		last->last_ms = sent_ms;
+		last->count += count;
 		return;
 	}
-	requests->open[requests->count++] = (struct pb_request){.first_ms = now_ms,
-								.last_ms = now_ms,
+	requests->open[requests->count++] = (struct pb_request){.first_ms = sent_ms,
+								.last_ms = sent_ms,
 								.codec = codec,
 								.command = command,
-								.count = 1};
+								.count = count};
+}
+
+void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		   uint64_t now_ms)
+{
+	requests_expect(requests, codec, command, 1, now_ms);
 }
 
 /* Of an entry that stands for several requests, those after @sent_ms stay. */
@@ -102,4 +108,13 @@ uint32_t requests_open(const struct pb_requests *requests, const struct pb_codec
 			total += entry->count;
 	}
 	return total;
+}
+
+uint64_t requests_newest_ms(const struct pb_requests *requests, const struct pb_codec *codec,
+			    uint16_t command)
+{
+	for (size_t i = requests->count; i-- > 0;)
+		if (requests_match(&requests->open[i], codec, command))
+			return requests->open[i].last_ms;
+	return 0;
 }

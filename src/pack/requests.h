@@ -29,3 +29,11 @@ uint64_t requests_answered(struct pb_requests *requests, const struct pb_codec *
 /** @return how many requests with @command are open. */
 uint32_t requests_open(const struct pb_requests *requests, const struct pb_codec *codec,
 		       uint16_t command);
+
+/** Replies to @count requests of others may come, who sent them at @sent_ms. */
+void requests_expect(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		     uint32_t count, uint64_t sent_ms);
+
+/** @return when the newest request with @command was sent that is open; 0: none is. */
+uint64_t requests_newest_ms(const struct pb_requests *requests, const struct pb_codec *codec,
+			    uint16_t command);

@@ -48,6 +48,7 @@ enum {
 	LONG_AGO_MS = 1,	     /**< when others sent requests */
 	OTHERS_POLLS = 2,	     /**< replies on the way to them, to each request of a poll */
 	OTHERS_DETAILS = 1,	     /**< and to each of those that are sent rarely */
+	OTHERS_MANY = HOPELESS,	     /**< the same, when some have come */
 	STRANGE_POLLS = 2,	     /**< without a reading, after an unsolicited reply */
 	SHARED_MS = 10000,	     /**< without a reading, after a sign of several boards */
 	METER_SLACK_S = 5,	     /**< a board's clock counts whole seconds, and is not ours */
@@ -98,32 +99,43 @@ const char *pb_session_state_text(enum pb_session_state state)
 	return "?";
 }
 
-static void expect_replies(struct pb_session *s, const struct pb_codec *codec)
+/* What is open counts as sent long ago: the board, or a device between, may have kept it. */
+static void forget_times(struct pb_session *s)
+{
+	for (size_t i = 0; i < s->requests.count; i++)
+		s->requests.open[i].first_ms = s->requests.open[i].last_ms = LONG_AGO_MS;
+}
+
+static void expect_of(struct pb_session *s, const struct pb_codec *codec, bool many)
+{
+	for (size_t i = 0; i < codec->query_count; i++) {
+		const struct pb_query *query = &codec->queries[i];
+		uint32_t few = query->when == PB_EACH_POLL ? OTHERS_POLLS : OTHERS_DETAILS;
+
+		requests_expect(&s->requests, codec, query->command, many ? OTHERS_MANY : few,
+				LONG_AGO_MS);
+	}
+}
+
+static void expect_dialects(struct pb_session *s, const struct pb_codec *codec, bool many)
 {
 	for (; codec; codec = codec->next)
-		for (size_t i = 0; i < codec->query_count; i++) {
-			const struct pb_query *query = &codec->queries[i];
-
-			for (int n = query->when == PB_EACH_POLL ? OTHERS_POLLS : OTHERS_DETAILS;
-			     n > 0; n--)
-				requests_sent(&s->requests, codec, query->command, LONG_AGO_MS);
-		}
+		expect_of(s, codec, many);
 }
 
 /*
  * Another program may have sent requests and left, whose replies are still on the way. What is open
- * itself comes before those and stays: the board, or a device between, may have kept it as well.
+ * itself comes before those and stays.
  */
-static void expect_others(struct pb_session *s)
+static void expect_others(struct pb_session *s, bool many)
 {
 	const struct pb_codec *const *others = s->config.others;
 
-	for (size_t i = 0; i < s->requests.count; i++)
-		s->requests.open[i].first_ms = s->requests.open[i].last_ms = LONG_AGO_MS;
+	forget_times(s);
 	if (!others)
-		expect_replies(s, s->config.codec);
+		expect_dialects(s, s->config.codec, many);
 	for (; others && *others; others++)
-		expect_replies(s, *others);
+		expect_dialects(s, *others, many);
 }
 
 void pb_session_init(struct pb_session *s, const struct pb_session_config *config)
@@ -136,7 +148,7 @@ void pb_session_init(struct pb_session *s, const struct pb_session_config *confi
 	s->deadline_ms = UINT64_MAX;
 	s->stale_ms = UINT64_MAX;
 	pb_random_seed(&s->random, config->seed);
-	expect_others(s);
+	expect_others(s, false);
 }
 
 static unsigned int note(struct pb_session *s, enum pb_log_level level, const char *format, ...)
@@ -875,6 +887,29 @@ static unsigned int refused(struct pb_session *s, uint64_t now)
 	return s->query->required && s->work_ms == 0 ? give_up_query(s, now) : finish_query(s, now);
 }
 
+/*
+ * Before anything is proved, a request is not answered in time. On a line that is in time, an
+ * earlier program had one request under way, for it waited for the reply; on one that is late it
+ * may have left many. A radio connection is new from end to end.
+ */
+static void expect_late(struct pb_session *s, uint64_t now)
+{
+	bool first_marker = s->query == s->marker && !in_poll(s) && !s->strange;
+	bool search =
+		pb_session_searching(s) && !s->spoken && open_requests(s, s->query) < OTHERS_MANY;
+
+	if (s->has_radio || s->requests.count == 0 || s->requests.open[0].first_ms != LONG_AGO_MS)
+		return;
+	if (first_marker) {
+		s->strange = true;
+		expect_others(s, true);
+		set_marker(s, s->marker, now);
+	} else if (search) {
+		forget_times(s);
+		expect_of(s, s->codec, true);
+	}
+}
+
 static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 {
 	bool bad = s->stream.bad_frames != s->bad_before;
@@ -882,6 +917,7 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 
 	if (s->listening)
 		return send_query(s, now);
+	expect_late(s, now);
 	/* frames come, but none that is proved to be new: the way is slow, or the notice got lost
 	 */
 	if (s->query->streams && now - s->streamed_ms < STREAM_LOST_MS && s->proof_ms)
@@ -1120,6 +1156,31 @@ static unsigned int take_streamed(struct pb_session *s, const struct pb_frame *f
 	return take_reply(s, frame, s->proof_ms, now);
 }
 
+/* Does it answer what this program has not sent? Once in a connection; then such are expected. */
+static bool is_stranger(const struct pb_session *s, const struct pb_frame *frame)
+{
+	return !s->strange &&
+	       requests_newest_ms(&s->requests, s->codec, frame->command) == LONG_AGO_MS;
+}
+
+/*
+ * Replies to an earlier program are on the way, and nobody knows how many: nothing is proved. It
+ * may have left as many open as this one does at most, so a marker is sent once more than that.
+ */
+static unsigned int take_stranger(struct pb_session *s, uint64_t now)
+{
+	bool polls = s->state == PB_STATE_WAITING || s->state == PB_STATE_GAP;
+	unsigned int todo = note(s, PB_LOG_INFO, "replies to an earlier program come first");
+
+	s->strange = true;
+	expect_others(s, true);
+	forget_answers(s);
+	s->proof_ms = s->work_ms = s->first_ms = 0;
+	s->step = 0;
+	set_first_marker(s, now);
+	return polls ? todo | go_on(s, true, now) : todo;
+}
+
 /* @awaited: it answers the request that is out, perhaps a late one of the same kind. */
 static unsigned int take_bms_reply(struct pb_session *s, const struct pb_frame *frame, bool awaited,
 				   uint64_t now)
@@ -1145,7 +1206,11 @@ static unsigned int take_frame(struct pb_session *s, const struct pb_frame *fram
 {
 	bool expected = s->query && frame->command == s->query->command;
 	bool awaited = s->state == PB_STATE_WAITING && expected;
+	bool answers = frame->kind == PB_FRAME_NOTICE ||
+		       (frame->kind == PB_FRAME_REPLY && !is_streamed(s, frame));
 
+	if (answers && is_stranger(s, frame))
+		return take_stranger(s, now);
 	switch (frame->kind) {
 	case PB_FRAME_NOTICE:
 		take_notice(s, frame);
@@ -1202,6 +1267,7 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	if (advert)
 		memcpy(s->login.mac, advert->mac, sizeof(s->login.mac));
 	guess_codec(s, advert);
+	s->strange = false;
 	s->wanted = s->heard = s->echoed = s->logged_in = s->read_here = false;
 	s->status.connected = true;
 	s->status.connects++;
@@ -1265,7 +1331,7 @@ static unsigned int release(struct pb_session *s, uint32_t ms, uint64_t now)
 	s->status.connected = false;
 	s->trouble = true;
 	s->quiet = false;
-	expect_others(s);
+	expect_others(s, false);
 	s->turned = false;
 	s->attempt = 0;
 	enter(s, PB_STATE_RELEASED, now + ms);

@@ -41,6 +41,8 @@ enum operation {
 	STOP, /* the process */
 	BREAK,
 	SILENCE, /* the board stops streaming until it is asked */
+	RESTART, /* another process, which knows nothing of this one */
+	RELEASE, /* and taken back */
 	OPERATIONS,
 };
 
@@ -55,6 +57,7 @@ static const uint64_t zero_ms = 900000;
 
 static struct {
 	const struct clock_board *board;
+	struct pb_session_config config;
 	struct pb_session session;
 	struct chunk down[QUEUE], up[REQUESTS]; /* to us, from us */
 	size_t down_head, down_count, up_count;
@@ -258,6 +261,17 @@ static void run(uint64_t ms)
 
 /* ---- what the input says ---- */
 
+/* Another process takes over the line, which may keep what comes for the first. */
+static void restart(uint64_t pause_ms)
+{
+	line_breaks();
+	w.back_ms = w.now_ms + pause_ms;
+	w.deadline_ms = UINT64_MAX;
+	run(pause_ms);
+	pb_session_init(&w.session, &w.config);
+	feed((struct pb_session_event){.type = PB_SESSION_START});
+}
+
 static void operate(enum operation operation, uint8_t argument)
 {
 	static const uint32_t delays_ms[] = {0,	   20,	 100,  350,  700,  900,	 1200,	1500,
@@ -300,9 +314,28 @@ static void operate(enum operation operation, uint8_t argument)
 	case SILENCE:
 		w.streams = false;
 		break;
+	case RESTART:
+		/* one that has proved nothing yet may leave more markers than the next expects,
+		 * and nothing else: ARCHITECTURE.md names that limit */
+		if (w.session.status.sequence == 0 || w.session.marker)
+			break;
+		SAY("another process, %u ms later", argument * 20U);
+		restart(argument * 20U);
+		break;
+	case RELEASE:
+		SAY("released for %u ms", argument * 100U);
+		feed((struct pb_session_event){.type = PB_SESSION_RELEASE, .ms = argument * 100U});
+		break;
 	case OPERATIONS:
 		break;
 	}
+}
+
+/* The last ones came later, and are few bytes: those of the corpus keep their meaning. */
+static enum operation operation_of(uint8_t byte)
+{
+	return byte >= 0xFC ? (enum operation)(RESTART + byte % 2)
+			    : (enum operation)(byte % RESTART);
 }
 
 static bool is_well(void)
@@ -357,6 +390,7 @@ static void begin(unsigned int board, bool search)
 	w.period_ms = w.flags & FAST ? 200 : 500;
 	w.deadline_ms = UINT64_MAX;
 	w.now_ms = start_ms;
+	w.config = config;
 	pb_session_init(&w.session, &config);
 	if (w.flags & LEFT_OVER) {
 		const struct pb_query *query =
@@ -383,7 +417,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 2; at + 1 < size && at < 2 + 2 * OPERATIONS_MAX; at += 2) {
 		if (w.now_ms - zero_ms > CLOCK_MAX_MS - 900000)
 			break;
-		operate((enum operation)(data[at] % OPERATIONS), data[at + 1]);
+		operate(operation_of(data[at]), data[at + 1]);
 	}
 	if (w.flags & RECOVER)
 		must_recover();

@@ -1102,27 +1102,66 @@ END_TEST
 
 /* ---- what others have asked, and what was kept ---- */
 
+static void start_behind_others(struct world *w)
+{
+	*w = world();
+	pb_session_init(&w->session, &(struct pb_session_config){.codec = &pb_codec_jbd,
+								 .poll_ms = 5000,
+								 .gap_ms = 500,
+								 .reply_timeout_ms = 1000,
+								 .tries = 3,
+								 .stale_after_s = 15});
+	start(w);
+}
+
 /* Nobody knows what an earlier program asked: two replies to a marker prove that all is new. */
 START_TEST(first_connection)
 {
 	static const uint8_t expected[] = {5, 5, 3, 4, 0xAA};
-	struct world w = world();
+	struct world w;
 
-	pb_session_init(&w.session, &(struct pb_session_config){.codec = &pb_codec_jbd,
-								.poll_ms = 5000,
-								.gap_ms = 500,
-								.reply_timeout_ms = 1000,
-								.tries = 3,
-								.stale_after_s = 15});
-	start(&w);
-	/* its replies come as if they were ours */
-	queue(&w, 60, PB_SESSION_DATA, reply_basic);
-	queue(&w, 61, PB_SESSION_DATA, reply_cells);
+	start_behind_others(&w);
 	run(&w, 4000);
 	ck_assert_mem_eq(w.sent, expected, sizeof(expected));
 	ck_assert_uint_eq(w.publishes, 1);
 	ck_assert_uint_eq(w.session.status.sampled_ms, w.sent_at[2]);
 	ck_assert_uint_eq(w.session.status.unsolicited, 0);
+}
+END_TEST
+
+/* But when replies to others do come, there may be many: a marker goes out once more than that. */
+START_TEST(others_have_left_replies)
+{
+	struct world w;
+	size_t markers;
+
+	start_behind_others(&w);
+	queue(&w, 400, PB_SESSION_DATA, reply_basic); /* before it was asked for */
+	run(&w, 4000);
+	ck_assert_uint_eq(w.publishes, 0);
+	run(&w, 20000);
+	for (markers = 0; w.sent[markers] != 3; markers++)
+		;
+	ck_assert_uint_ge(markers, 31);
+	ck_assert_uint_ge(w.publishes, 1);
+	ck_assert_uint_ge(w.session.status.sampled_ms, w.sent_at[markers]);
+	ck_assert_uint_eq(w.session.status.unsolicited, 0);
+}
+END_TEST
+
+/* The same on a line that is late: an earlier program did not wait for its replies either. */
+START_TEST(others_on_a_late_line)
+{
+	struct world w;
+
+	start_behind_others(&w);
+	w.board = BOARD_SILENT;
+	run(&w, 2000);
+	w.board = BOARD_GOOD;
+	run(&w, 10000);
+	ck_assert_uint_eq(w.publishes, 0);
+	run(&w, 20000);
+	ck_assert_uint_ge(w.publishes, 1);
 }
 END_TEST
 
@@ -1258,6 +1297,8 @@ int main(void)
 	tcase_add_test(tcase, silence_on_radio_is_named);
 	tcase_add_test(tcase, finds_the_protocol);
 	tcase_add_test(tcase, first_connection);
+	tcase_add_test(tcase, others_have_left_replies);
+	tcase_add_test(tcase, others_on_a_late_line);
 	tcase_add_test(tcase, kept_reply);
 	tcase_add_test(tcase, counters_get_old);
 	tcase_add_test(tcase, hangs_up_after_each_reading);
