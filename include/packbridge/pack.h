@@ -149,10 +149,11 @@ struct pb_session {
 	uint64_t again_ms;	/**< when those that were not were asked anew */
 	uint64_t silent;	/**< set of queries not answered in the last poll */
 	uint64_t streamed_ms;	/**< when the last frame came that the board sends by itself */
-	uint64_t need_ms; /**< frames that the board sends by itself count if they are younger */
-	uint64_t up_ms;	  /**< when the link came up */
-	uint64_t said_ms; /**< when a lost connection was last told */
-	uint32_t unsaid;  /**< lost connections since then */
+	uint64_t need_ms;  /**< frames that the board sends by itself count if they are younger */
+	uint64_t up_ms;	   /**< when the link came up */
+	uint64_t drain_ms; /**< since when it waits for a silence */
+	uint64_t said_ms;  /**< when a lost connection was last told */
+	uint32_t unsaid;   /**< lost connections since then */
 	uint32_t bad_before, garbage_before; /**< counters when the request went out */
 	uint32_t unframed_bytes;	     /**< since the last frame, or since it connected */
 	enum pb_error cycle_error;

@@ -117,6 +117,14 @@ static void expect_of(struct pb_session *s, const struct pb_codec *codec, bool m
 	}
 }
 
+static bool has_streams(const struct pb_codec *codec)
+{
+	for (size_t i = 0; i < codec->query_count; i++)
+		if (codec->queries[i].streams)
+			return true;
+	return false;
+}
+
 static void expect_dialects(struct pb_session *s, const struct pb_codec *codec, bool many)
 {
 	for (; codec; codec = codec->next)
@@ -888,26 +896,50 @@ static unsigned int refused(struct pb_session *s, uint64_t now)
 }
 
 /*
+ * Replies to an earlier program are on the way, or may be, and nobody knows how many: nothing is
+ * proved. A line that falls silent has brought all of them. A board that sends by itself is never
+ * silent: the program before may have left as many open as this one does at most, and a marker is
+ * sent once more than that.
+ */
+static unsigned int await_others(struct pb_session *s, const char *why, uint64_t now)
+{
+	bool polls = s->state == PB_STATE_WAITING || s->state == PB_STATE_GAP;
+	unsigned int todo = note(s, PB_LOG_INFO, "%s", why);
+
+	s->strange = true;
+	forget_answers(s);
+	s->proof_ms = s->work_ms = s->first_ms = 0;
+	s->step = 0;
+	if (!has_streams(s->codec)) {
+		s->drain = true;
+		s->drain_ms = now;
+		enter(s, PB_STATE_SETTLING, now + DRAIN_MS);
+		return todo;
+	}
+	expect_others(s, true);
+	set_first_marker(s, now);
+	return polls ? todo | go_on(s, true, now) : todo;
+}
+
+/*
  * Before anything is proved, a request is not answered in time. On a line that is in time, an
  * earlier program had one request under way, for it waited for the reply; on one that is late it
  * may have left many. A radio connection is new from end to end.
  */
-static void expect_late(struct pb_session *s, uint64_t now)
+static bool is_late(const struct pb_session *s)
 {
-	bool first_marker = s->query == s->marker && !in_poll(s) && !s->strange;
-	bool search =
-		pb_session_searching(s) && !s->spoken && open_requests(s, s->query) < OTHERS_MANY;
+	return !s->has_radio && s->requests.count > 0 &&
+	       s->requests.open[0].first_ms == LONG_AGO_MS;
+}
 
-	if (s->has_radio || s->requests.count == 0 || s->requests.open[0].first_ms != LONG_AGO_MS)
+/* The same while the protocol is searched for. Then it may be just the wrong one. */
+static void expect_late(struct pb_session *s)
+{
+	if (!is_late(s) || !pb_session_searching(s) || s->spoken ||
+	    open_requests(s, s->query) >= OTHERS_MANY)
 		return;
-	if (first_marker) {
-		s->strange = true;
-		expect_others(s, true);
-		set_marker(s, s->marker, now);
-	} else if (search) {
-		forget_times(s);
-		expect_of(s, s->codec, true);
-	}
+	forget_times(s);
+	expect_of(s, s->codec, true);
 }
 
 static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
@@ -917,7 +949,10 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 
 	if (s->listening)
 		return send_query(s, now);
-	expect_late(s, now);
+	if (is_late(s) && s->query == s->marker && !in_poll(s) && !s->strange)
+		return await_others(s, "the line is late: replies to an earlier program may come",
+				    now);
+	expect_late(s);
 	/* frames come, but none that is proved to be new: the way is slow, or the notice got lost
 	 */
 	if (s->query->streams && now - s->streamed_ms < STREAM_LOST_MS && s->proof_ms)
@@ -1018,14 +1053,16 @@ static unsigned int login(struct pb_session *s, const struct pb_frame *reply, ui
 /* The link is up and the module had time to settle. */
 static unsigned int settled(struct pb_session *s, uint64_t now)
 {
-	uint64_t silent_at_ms = s->received_ms + DRAIN_MS, most_ms = s->up_ms + DRAIN_MOST_MS;
+	uint64_t silent_at_ms = s->received_ms + DRAIN_MS, most_ms = s->drain_ms + DRAIN_MOST_MS;
 
 	if (s->drain && now < silent_at_ms && now < most_ms) {
 		enter(s, PB_STATE_SETTLING, silent_at_ms < most_ms ? silent_at_ms : most_ms);
 		return 0;
 	}
-	if (s->drain && now >= silent_at_ms)
+	if (s->drain && now >= silent_at_ms) {
 		s->requests.count = 0;
+		s->strangers = 0;
+	}
 	s->drain = false;
 	if (!s->config.password[0] || !s->has_radio || !s->codec->login)
 		return begin_cycle(s, now);
@@ -1163,24 +1200,6 @@ static bool is_stranger(const struct pb_session *s, const struct pb_frame *frame
 	       requests_newest_ms(&s->requests, s->codec, frame->command) == LONG_AGO_MS;
 }
 
-/*
- * Replies to an earlier program are on the way, and nobody knows how many: nothing is proved. It
- * may have left as many open as this one does at most, so a marker is sent once more than that.
- */
-static unsigned int take_stranger(struct pb_session *s, uint64_t now)
-{
-	bool polls = s->state == PB_STATE_WAITING || s->state == PB_STATE_GAP;
-	unsigned int todo = note(s, PB_LOG_INFO, "replies to an earlier program come first");
-
-	s->strange = true;
-	expect_others(s, true);
-	forget_answers(s);
-	s->proof_ms = s->work_ms = s->first_ms = 0;
-	s->step = 0;
-	set_first_marker(s, now);
-	return polls ? todo | go_on(s, true, now) : todo;
-}
-
 /* @awaited: it answers the request that is out, perhaps a late one of the same kind. */
 static unsigned int take_bms_reply(struct pb_session *s, const struct pb_frame *frame, bool awaited,
 				   uint64_t now)
@@ -1210,7 +1229,7 @@ static unsigned int take_frame(struct pb_session *s, const struct pb_frame *fram
 		       (frame->kind == PB_FRAME_REPLY && !is_streamed(s, frame));
 
 	if (answers && is_stranger(s, frame))
-		return take_stranger(s, now);
+		return await_others(s, "replies to an earlier program come", now);
 	switch (frame->kind) {
 	case PB_FRAME_NOTICE:
 		take_notice(s, frame);
@@ -1276,7 +1295,7 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	forget_answers(s);
 	s->unframed_bytes = 0;
 	s->again_ms = now;
-	s->received_ms = s->up_ms = now;
+	s->received_ms = s->up_ms = s->drain_ms = now;
 	s->streamed_ms = 0;
 	s->meters_ms = 0;
 	s->drain |= is_hopeless(s);
