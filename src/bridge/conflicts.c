@@ -61,19 +61,46 @@ static void check_pack(const struct pb_config *config, const struct pack_place *
 	mark_error(report, config, pack->link_mark, text);
 }
 
-/* "127.0.0.1:502" of a link: what answers there is this program. */
-static bool is_own_port(const struct pb_config *config, const char *address)
+/* "127.0.0.1%0:502" of an identity as "127.0.0.1:502". @return false: not this machine */
+static bool find_loopback(const char *identity, char *out, size_t cap)
 {
-	static const char *const loopbacks[] = {"127.", "localhost:", "[::1]:"};
-	bool here = false;
+	static const struct {
+		const char *begin, *host; /* NULL: as it is written */
+	} hosts[] = {
+		{"127.", NULL}, {"0.0.0.0%", "127.0.0.1"}, {"::1%", "[::1]"}, {"::%", "[::1]"}};
+	const char *port = strrchr(identity, ':');
+	size_t i = 0;
 
-	for (size_t i = 0; i < PB_ARRAY_SIZE(loopbacks); i++)
-		here = here || strncmp(address, loopbacks[i], strlen(loopbacks[i])) == 0;
-	for (size_t i = 0; here && i < config->listen_count; i++)
-		if (config->listens[i].kind != PB_LISTEN_RTU &&
-		    pb_server_tcp_overlap(config->listens[i].address, address))
+	while (i < PB_ARRAY_SIZE(hosts) &&
+	       strncmp(identity, hosts[i].begin, strlen(hosts[i].begin)) != 0)
+		i++;
+	if (i == PB_ARRAY_SIZE(hosts) || !port)
+		return false;
+	if (hosts[i].host)
+		snprintf(out, cap, "%s%s", hosts[i].host, port);
+	else
+		snprintf(out, cap, "%.*s%s", (int)strcspn(identity, "%"), identity, port);
+	return true;
+}
+
+/* Whether what answers at a link's @address is this program. */
+static bool is_own_port(const struct pb_config *config, const char *address, const char *identity)
+{
+	char canonical[PB_LINK_IDENTITY];
+
+	if (!find_loopback(identity, canonical, sizeof(canonical)))
+		return false;
+	for (size_t i = 0; i <= config->listen_count; i++) {
+		const char *own = i == config->listen_count ? config->http.address
+				  : config->listens[i].kind == PB_LISTEN_RTU
+					  ? ""
+					  : config->listens[i].address;
+
+		/* as written, too: localhost has two addresses */
+		if (pb_server_tcp_overlap(own, address) || pb_server_tcp_overlap(own, canonical))
 			return true;
-	return here && pb_server_tcp_overlap(config->http.address, address);
+	}
+	return false;
 }
 
 static void check_far_end(const struct pb_config *config, const struct pb_pack_config *pack,
@@ -81,7 +108,8 @@ static void check_far_end(const struct pb_config *config, const struct pb_pack_c
 {
 	char text[2 * PB_CONFIG_LINK];
 
-	if (place->type != &pb_link_tcp || !is_own_port(config, pack->link + strlen("tcp:")))
+	if (place->type != &pb_link_tcp ||
+	    !is_own_port(config, pack->link + strlen("tcp:"), place->identity))
 		return;
 	snprintf(text, sizeof(text),
 		 "link '%s' leads to a port that this file listens on, expected the address of the "
