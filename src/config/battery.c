@@ -199,37 +199,39 @@ struct kind {
 	const char *doc;
 	int64_t factor, min, max; /* of the limits */
 	bool falls;		  /* the alarm lies below the warning */
+	bool lasts;		  /* the limits are times */
 };
 
 #define VOLTS(doc_, falls_)                                                                        \
 	{                                                                                          \
-		doc_, 1000, 0, 5000, falls_                                                        \
+		doc_, 1000, 0, 5000, falls_, false                                                 \
 	}
 #define DEGREES(doc_, falls_)                                                                      \
 	{                                                                                          \
-		doc_, 1000, -100000, 150000, falls_                                                \
+		doc_, 1000, -100000, 150000, falls_, false                                         \
 	}
 
 static const struct kind kinds[PB_ALARM_COUNT] = {
 	[PB_ALARM_CELL_HIGH] = VOLTS("the highest cell, in V", false),
 	[PB_ALARM_CELL_LOW] = VOLTS("the lowest cell, in V", true),
-	[PB_ALARM_VOLTAGE_HIGH] = {"the terminals, in V", 1000, 0, 38400000, false},
-	[PB_ALARM_VOLTAGE_LOW] = {"the terminals, in V", 1000, 0, 38400000, true},
+	[PB_ALARM_VOLTAGE_HIGH] = {"the terminals, in V", 1000, 0, 38400000, false, false},
+	[PB_ALARM_VOLTAGE_LOW] = {"the terminals, in V", 1000, 0, 38400000, true, false},
 	[PB_ALARM_CELL_SPREAD] = VOLTS("highest less lowest cell, in V", false),
 	[PB_ALARM_CHARGE_HOT] = DEGREES("too hot to be charged, in degC", false),
 	[PB_ALARM_CHARGE_COLD] = DEGREES("too cold to be charged, in degC", true),
 	[PB_ALARM_DISCHARGE_HOT] = DEGREES("too hot to be discharged, in degC", false),
 	[PB_ALARM_DISCHARGE_COLD] = DEGREES("too cold to be discharged, in degC", true),
-	[PB_ALARM_SOC_LOW] = {"state of charge, in %", 10, 0, 1000, true},
-	[PB_ALARM_CHARGE_CURRENT] = {"charge current, in A", 1000, 0, 256000000, false},
-	[PB_ALARM_DISCHARGE_CURRENT] = {"discharge current, in A", 1000, 0, 256000000, false},
-	[PB_ALARM_SILENT] = {"time without a good reading, in s", 1, 0, 604800, false},
+	[PB_ALARM_SOC_LOW] = {"state of charge, in %", 10, 0, 1000, true, false},
+	[PB_ALARM_CHARGE_CURRENT] = {"charge current, in A", 1000, 0, 256000000, false, false},
+	[PB_ALARM_DISCHARGE_CURRENT] = {"discharge current, in A", 1000, 0, 256000000, false,
+					false},
+	[PB_ALARM_SILENT] = {"time without a good reading, in s", 1, 0, 604800, false, true},
 	[PB_ALARM_PROTECTION] = {"protections of the BMS: how long they have been active, in s", 1,
-				 0, 604800, false},
+				 0, 604800, false, true},
 	[PB_ALARM_SWITCHED_OFF] = {"FETs that the BMS has switched off: how long, in s", 1, 0,
-				   604800, false},
+				   604800, false, true},
 	[PB_ALARM_FROZEN] = {"how long no value has changed though a current flows, in s", 1, 10,
-			     64800, false},
+			     64800, false, true},
 };
 
 struct rule {
@@ -261,6 +263,22 @@ static void read_level(const struct pb_yaml *node, const struct kind *kind, bool
 		*level = (int32_t)value;
 }
 
+/* Levels that are times wait by themselves, and what they are about has no half way back. */
+static void refuse_without_effect(const struct kind *kind, const struct pb_yaml *rule,
+				  struct pb_report *report)
+{
+	static const char *const keys[] = {"delay_s", "hysteresis"};
+
+	for (size_t i = 0; kind->lasts && i < PB_ARRAY_SIZE(keys); i++) {
+		const struct pb_yaml *node = pb_yaml_get(rule, keys[i]);
+
+		if (node)
+			pb_yaml_error(report, node,
+				      "%s of %s, expected none: warning and alarm are times there",
+				      keys[i], rule->key);
+	}
+}
+
 static void read_rule(struct pb_alarm_rule *rule, const struct kind *kind,
 		      const struct pb_yaml *node, struct pb_report *report)
 {
@@ -280,6 +298,7 @@ static void read_rule(struct pb_alarm_rule *rule, const struct kind *kind,
 		return;
 	}
 	good = pb_yaml_fill(node, rule_rows, &source, report) == 0;
+	refuse_without_effect(kind, node, report);
 	if (rule->per_cell && (source.warning || source.alarm || source.hysteresis))
 		*rule = (struct pb_alarm_rule){
 			0}; /* the preset is of cells, this is of the whole */
@@ -350,7 +369,8 @@ void config_check_alarms(const struct pb_alarm_setup *setup, const char *name,
 		    (kinds[i].falls ? rule->alarm > rule->warning : rule->alarm < rule->warning))
 			pb_yaml_error(
 				report, node,
-				"the alarm %s of '%s' comes before the warning, expected it %s",
+				"the alarm %s of '%s' comes before the warning, expected it %s, or "
+				"warning: off",
 				kind, name, kinds[i].falls ? "below" : "above");
 	}
 }

@@ -175,6 +175,17 @@ static const struct {
 	/* what holds for all is told once, however many packs there are */
 	{"limits: {float_v: 9}\n" TWO_PACKS,
 	 "t:1:19: float_v '9', expected a number from 0.5 to 5 in steps of 0.001"},
+	{PACK_WITH("alarms: {protection: {delay_s: 60}}"),
+	 "t:1:79: delay_s of protection, expected none"},
+	{PACK_WITH("alarms: {switched_off: {hysteresis: 60}}"),
+	 "t:1:84: hysteresis of switched_off, expected none"},
+	{PACK_WITH("alarms: {frozen: {alarm: 3600, hysteresis: 64800}}"),
+	 "t:1:91: hysteresis of frozen, expected none"},
+	{PACK_WITH("alarms: {silent: {alarm: 200, delay_s: 5}}"),
+	 "t:1:87: delay_s of silent, expected none"},
+	{PACK_WITH("alarms: {frozen: {alarm: 600}}"),
+	 "t:1:73: the alarm frozen of 'a' comes before the warning, expected it above, or warning: "
+	 "off"},
 	{"alarms: {silent: {warning: 1.5}}\n" TWO_PACKS,
 	 "t:1:28: warning '1.5', expected a number from 0 to 604800 in steps of 1"},
 };
