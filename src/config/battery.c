@@ -187,10 +187,11 @@ void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml
 			s->balanced_mv, pack->name, s->bulk_spread_mv);
 	node = given(own, all, socs);
 	if (node && s->charge_now_permille > s->charge_soon_permille)
-		pb_yaml_error(
-			report, node,
-			"charge_now_percent of pack '%s', expected at most charge_soon_percent",
-			pack->name);
+		pb_yaml_error(report, node,
+			      "charge_now_percent %d.%d of pack '%s', expected at most "
+			      "charge_soon_percent, %d.%d",
+			      s->charge_now_permille / 10, s->charge_now_permille % 10, pack->name,
+			      s->charge_soon_permille / 10, s->charge_soon_permille % 10);
 }
 
 /* ---- alarms ---- */

@@ -175,6 +175,9 @@ static const struct {
 	/* what holds for all is told once, however many packs there are */
 	{"limits: {float_v: 9}\n" TWO_PACKS,
 	 "t:1:19: float_v '9', expected a number from 0.5 to 5 in steps of 0.001"},
+	/* a preset that is in the way is told */
+	{PACK_WITH("limits: {charge_now_percent: 30}"),
+	 "t:1:77: charge_now_percent 30.0 of pack 'a', expected at most charge_soon_percent, 14.0"},
 	{PACK_WITH("alarms: {protection: {delay_s: 60}}"),
 	 "t:1:79: delay_s of protection, expected none"},
 	{PACK_WITH("alarms: {switched_off: {hysteresis: 60}}"),
