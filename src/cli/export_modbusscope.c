@@ -18,7 +18,7 @@ static void scope_register(const struct pb_export_job *job, size_t unit,
 		[PB_ROW_BITS] = "",	[PB_ROW_COIL] = "",	[PB_ROW_RESERVED] = "",
 	};
 	const struct pb_row_info *row = &variable->row;
-	char value[VARIABLE_NAME], name[PB_EXPORT_NAME + VARIABLE_NAME], place[16] = "";
+	char value[VARIABLE_NAME], name[PB_EXPORT_NAME + VARIABLE_NAME], place[32] = "";
 
 	variable_element_name(variable, element, value, sizeof(value));
 	pb_export_words(job->units[unit].name, value, name, sizeof(name));

@@ -412,8 +412,10 @@ static void take_options(struct compiler *c, const struct head *head)
 	snprintf(text, sizeof(text), "%s", c->options);
 	for (char *word = strtok_r(text, "+", &save); word; word = strtok_r(NULL, "+", &save)) {
 		take_option(c, head, word);
-		order |= (strcmp(word, "low-first") == 0) | (strcmp(word, "high-first") == 0) << 1;
-		stale |= (strcmp(word, "na") == 0) | (strcmp(word, "exception") == 0) << 1;
+		order |= strcmp(word, "low-first") == 0	   ? 1U
+			 : strcmp(word, "high-first") == 0 ? 2U
+							   : 0;
+		stale |= strcmp(word, "na") == 0 ? 1U : strcmp(word, "exception") == 0 ? 2U : 0;
 	}
 	check_pair(c, "low-first", "high-first", order);
 	check_pair(c, "na", "exception", stale);

@@ -75,8 +75,7 @@ static const char *const wrong[] = {"",
 				    "1e99",
 				    "\"\\0\"",
 				    "'\xC2\xA0'",
-				    "\xE2\x80\x9C"
-				    "1",
+				    "\xE2\x80\x9C" /* a quote */,
 				    "[[1,2],[2]]",
 				    "[[1, 2, 3]]",
 				    "on"};
@@ -243,8 +242,7 @@ START_TEST(passwords_from_each_place)
 					    "123456",
 					    "1234567",
 					    "1234567890123456789",
-					    "\xEF\xBB\xBF"
-					    "1",
+					    "\xEF\xBB\xBF" /* a byte order mark */,
 					    "1 2",
 					    "1\x01",
 					    "\xC3\xA4",
