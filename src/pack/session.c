@@ -922,24 +922,15 @@ static unsigned int await_others(struct pb_session *s, const char *why, uint64_t
 }
 
 /*
- * Before anything is proved, a request is not answered in time. On a line that is in time, an
+ * Before anything is proved, the marker is not answered in time. On a line that is in time, an
  * earlier program had one request under way, for it waited for the reply; on one that is late it
- * may have left many. A radio connection is new from end to end.
+ * may have left many. Other boards than these leave replies of several kinds, which show it. A
+ * radio connection is new from end to end.
  */
 static bool is_late(const struct pb_session *s)
 {
-	return !s->has_radio && s->requests.count > 0 &&
-	       s->requests.open[0].first_ms == LONG_AGO_MS;
-}
-
-/* The same while the protocol is searched for. Then it may be just the wrong one. */
-static void expect_late(struct pb_session *s)
-{
-	if (!is_late(s) || !pb_session_searching(s) || s->spoken ||
-	    open_requests(s, s->query) >= OTHERS_MANY)
-		return;
-	forget_times(s);
-	expect_of(s, s->codec, true);
+	return !s->has_radio && !s->strange && has_streams(s->codec) && s->query == s->marker &&
+	       !in_poll(s) && s->requests.count > 0 && s->requests.open[0].first_ms == LONG_AGO_MS;
 }
 
 static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
@@ -949,10 +940,9 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 
 	if (s->listening)
 		return send_query(s, now);
-	if (is_late(s) && s->query == s->marker && !in_poll(s) && !s->strange)
+	if (is_late(s))
 		return await_others(s, "the line is late: replies to an earlier program may come",
 				    now);
-	expect_late(s);
 	/* frames come, but none that is proved to be new: the way is slow, or the notice got lost
 	 */
 	if (s->query->streams && now - s->streamed_ms < STREAM_LOST_MS && s->proof_ms)

@@ -259,6 +259,14 @@ static void run(uint64_t ms)
 	}
 }
 
+static bool is_well(void)
+{
+	const struct pb_status *status = &w.session.status;
+
+	return pb_status_quality(status, w.now_ms) == PB_QUALITY_GOOD &&
+	       pb_status_age_s(status, w.now_ms) <= (w.session.config.poll_ms + 5000) / 1000 + 1;
+}
+
 /* ---- what the input says ---- */
 
 /* Another process takes over the line, which may keep what comes for the first. */
@@ -315,9 +323,8 @@ static void operate(enum operation operation, uint8_t argument)
 		w.streams = false;
 		break;
 	case RESTART:
-		/* one that has proved nothing yet may leave more markers than the next expects,
-		 * and nothing else: ARCHITECTURE.md names that limit */
-		if (w.session.status.sequence == 0 || w.session.marker)
+		/* on a line that is late, what the first leaves may not show: ARCHITECTURE.md */
+		if (!is_well() || w.delay_ms > 350 || w.rate)
 			break;
 		SAY("another process, %u ms later", argument * 20U);
 		restart(argument * 20U);
@@ -336,14 +343,6 @@ static enum operation operation_of(uint8_t byte)
 {
 	return byte >= 0xFC ? (enum operation)(RESTART + byte % 2)
 			    : (enum operation)(byte % RESTART);
-}
-
-static bool is_well(void)
-{
-	const struct pb_status *status = &w.session.status;
-
-	return pb_status_quality(status, w.now_ms) == PB_QUALITY_GOOD &&
-	       pb_status_age_s(status, w.now_ms) <= (w.session.config.poll_ms + 5000) / 1000 + 1;
 }
 
 /* A line that has been good for so long: so are the readings, whatever was before. */

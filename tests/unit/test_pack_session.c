@@ -1147,22 +1147,6 @@ START_TEST(others_have_left_replies)
 }
 END_TEST
 
-/* The same on a line that is late: an earlier program did not wait for its replies either. */
-START_TEST(others_on_a_late_line)
-{
-	struct world w;
-
-	start_behind_others(&w);
-	w.board = BOARD_SILENT;
-	run(&w, 2000);
-	w.board = BOARD_GOOD;
-	run(&w, 10000);
-	ck_assert_uint_eq(w.publishes, 0);
-	run(&w, 20000);
-	ck_assert_uint_ge(w.publishes, 1);
-}
-END_TEST
-
 /* The far end kept the reply of a request over a broken connection: it is as old as that one. */
 START_TEST(kept_reply)
 {
@@ -1296,7 +1280,6 @@ int main(void)
 	tcase_add_test(tcase, finds_the_protocol);
 	tcase_add_test(tcase, first_connection);
 	tcase_add_test(tcase, others_have_left_replies);
-	tcase_add_test(tcase, others_on_a_late_line);
 	tcase_add_test(tcase, kept_reply);
 	tcase_add_test(tcase, counters_get_old);
 	tcase_add_test(tcase, hangs_up_after_each_reading);
