@@ -128,21 +128,27 @@ static void print_hex(const uint8_t *bytes, size_t len, char separator, FILE *ou
 	fputs(hex, out);
 }
 
-/* The words of a reply to a read; how many there are. */
-static size_t words_of(const struct kept *kept)
+static bool reads_registers(const struct kept *kept)
 {
 	uint8_t function = kept->reply_len ? kept->reply[0] : 0;
 
-	return (function == 0x03 || function == 0x04 || function == 0x17) && kept->reply_len > 2
-		       ? (kept->reply_len - 2) / 2
-		       : 0;
+	return function == 0x03 || function == 0x04 || function == 0x17;
 }
 
-static void print_words(const struct kept *kept, size_t count, FILE *out)
+/*
+ * The words of a reply to a read. Behind the function stands one byte with the number of bytes, or,
+ * in maps with `reply_format: word-count`, two with that of words: the length is odd then alone.
+ */
+static void print_words(const struct kept *kept, FILE *out)
 {
+	size_t head = 2 + kept->reply_len % 2, count;
+
+	if (!reads_registers(kept) || kept->reply_len <= head)
+		return;
+	count = (kept->reply_len - head) / 2;
 	fprintf(out, "    %zu word%s:", count, count == 1 ? "" : "s");
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, " %u", pb_get_be16(kept->reply + 2 + 2 * i));
+		fprintf(out, " %u", pb_get_be16(kept->reply + head + 2 * i));
 	fputc('\n', out);
 }
 
@@ -158,8 +164,7 @@ static void print_reply(const struct kept *kept, FILE *out)
 		fprintf(out, ": exception %02X, %s", kept->reply[1],
 			exception_text(kept->reply[1]));
 	fputc('\n', out);
-	if (words_of(kept))
-		print_words(kept, words_of(kept), out);
+	print_words(kept, out);
 }
 
 static void print_kept(const struct kept *kept, FILE *out)

@@ -18,10 +18,11 @@ listen:
   - tcp: "127.0.0.1:0"
   - rtu-over-tcp: "127.0.0.1:0"
   - {rtu: $folder/ours, units: [{unit: 1, pack: house}]}
+  - {tcp: "127.0.0.1:0", units: [{unit: 1, pack: house, map: voltronic}]}
 END
 start 1 "$program" run -c "$folder/packbridge.yaml"
 mapfile -t ports < <(sed -n 's/.*127.0.0.1:0.*port \([0-9]*\).*/\1/p' "$folder/log")
-[ "${#ports[@]}" -eq 2 ] || { cat "$folder/log"; fail "ports"; }
+[ "${#ports[@]}" -eq 3 ] || { cat "$folder/log"; fail "ports"; }
 
 # LISTENER COUNT COMMAND...: runs the command once the trace is on, as often as it takes
 traced() {
@@ -71,11 +72,23 @@ grep -q '^    1 word: 1$' "$folder/trace"
 traced 3 1 on_line 070300010001D5AC
 grep -q ' line unit 7: reads' "$folder/trace"
 grep -q '^  < no reply$' "$folder/trace"
+# a map with `reply_format: word-count`: the same words, behind a head of one byte more
+by_words() { "$program" read --all --map voltronic --unit 1 "tcp:127.0.0.1:${ports[2]}"; }
+traced 4 1 by_words
+/usr/bin/python3 - "$folder/trace" <<'END'
+import re, sys
+text = open(sys.argv[1]).read()
+reply = bytes.fromhex(re.search(r"^  < (0[34] 00 .*)$", text, re.M)[1])
+words = [int.from_bytes(reply[i:i + 2], "big") for i in range(3, len(reply), 2)]
+assert len(reply) == 3 + 2 * reply[2] and any(words), reply
+told = f"    {len(words)} word{'s' * (len(words) > 1)}: {' '.join(map(str, words))}"
+assert told in text.splitlines(), (told, text)
+END
 
 # bounded, and for those who may give orders
 ! "$program" status --trace nowhere -s "$folder/control" >/dev/null 2>"$folder/err" || fail "no such listener"
 grep -q "there is no listener 'nowhere'" "$folder/err"
-! "$program" status --trace 4 -s "$folder/control" >/dev/null 2>&1 || fail "listener 4 of 3"
+! "$program" status --trace 5 -s "$folder/control" >/dev/null 2>&1 || fail "listener 5 of 4"
 ! "$program" status --trace 1 -s "$folder/status" >/dev/null 2>"$folder/err" || fail "the status socket takes orders"
 ! "$program" status --trace 1 --json >/dev/null 2>&1 || fail "--trace with --json"
 "$program" status --trace 1 --seconds 1 -s "$folder/control" >"$folder/trace" 2>"$folder/err"
