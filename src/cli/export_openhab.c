@@ -6,6 +6,7 @@
  */
 #include "export.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *openhab_type(const struct pb_map *map, const struct pb_row_info *row)
@@ -207,10 +208,47 @@ static int openhab_part(const struct pb_export_job *job,
 	return r;
 }
 
-int export_openhab(const struct pb_export_job *job, FILE *out)
+/*
+ * The binding scales whatever a register has: the integer that means "not available" would be
+ * stored as a value. A float's NaN becomes UNDEF.
+ */
+static bool openhab_mistakes(const struct variable *variable)
 {
+	return !variable->always && openhab_shows(variable) && variable->row.has_na &&
+	       variable->row.type != PB_ROW_F32;
+}
+
+static int openhab_check(const struct pb_export_job *job, size_t unit)
+{
+	const struct pb_map *map = job->units[unit].map;
+	struct pb_export_values values;
+	bool mistakes = false;
 	int r;
 
+	if (pb_map_stale(map) != PB_STALE_NOT_AVAILABLE)
+		return 0;
+	r = pb_export_values_of(job, unit, &values);
+	for (size_t i = 0; r >= 0 && i < values.variables.count; i++)
+		mistakes = mistakes || openhab_mistakes(&values.variables.items[i]);
+	pb_export_values_done(&values);
+	if (r < 0 || !mistakes)
+		return r;
+	fprintf(stderr,
+		"packbridge map: openhab takes 'not available' in integers for values, and unit %u "
+		"(%s) shows that for all old data, expected a map without +na, a float map "
+		"(packbridge-float+na), or +exception\n",
+		job->units[unit].unit, pb_map_name(map));
+	return -EINVAL;
+}
+
+int export_openhab(const struct pb_export_job *job, FILE *out)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < job->count; i++)
+		r = openhab_check(job, i);
+	if (r < 0)
+		return r;
 	pb_export_head(job, "//", "openhab", out);
 	fputs(".\n\n// ---- up to the next line of this kind: things/packbridge.things ----\n",
 	      out);

@@ -21,7 +21,10 @@ for map in "${maps[@]}"; do
 	[ "${3:-}" != --write ] || cp "$folder/page" "$source/docs/registers/$map.md"
 	cmp "$folder/page" "$source/docs/registers/$map.md" || bad=1
 	for format in "${formats[@]}"; do
-		"$program" map export "$map" --format "$format" >"$folder/exports/$map.$format"
+		name=$map
+		# openHAB is told of no map that shows "not available" in integers
+		[ "$map.$format" != sunspec.openhab ] || name=$map+exception
+		"$program" map export "$name" --format "$format" >"$folder/exports/$map.$format"
 		[ "${3:-}" != --write ] || cp "$folder/exports/$map.$format" "$source/tests/data/exports/"
 		cmp "$folder/exports/$map.$format" "$source/tests/data/exports/$map.$format" || bad=1
 	done

@@ -108,12 +108,27 @@ END
 ! export_map packbridge -f modbusscope -u 1,2,3,4 >/dev/null 2>&1 || fail "modbusscope takes four units"
 ! export_map packbridge -f homeassistant -w cell >/dev/null 2>&1 || fail "--with cell"
 
+# what was refused, and why: PATTERN OPTION...
+refuses() {
+	! export_map "${@:2}" >"$folder/out" 2>"$folder/err" || fail "map export ${*:2} was not refused"
+	[ ! -s "$folder/out" ] || fail "map export ${*:2} prints something"
+	grep -q -e "$1" "$folder/err" || { cat "$folder/err"; fail "map export ${*:2}: no $1"; }
+}
+# openHAB scales whatever a register has: no integers that mean "not available" for all old data
+for map in packbridge+na packbridge-bank+na+low-first sunspec victron+na; do
+	refuses 'openhab takes .not available. in integers' "$map" -f openhab
+done
+refuses 'unit 7 (packbridge+na)' packbridge -f openhab -u 1=a,7=b:packbridge+na
+for map in packbridge-float+na packbridge-bank-float+na sunspec+exception packbridge; do
+	exported "^// $map, version" "$map" -f openhab
+done
+
 # ---- four units in one ----
 mkdir "$folder/four" "$folder/configured"
 formats=(st twincat homeassistant telegraf nodered iobroker openhab mbpoll)
 for format in "${formats[@]}"; do
 	export_map packbridge -f "$format" -w all -H 192.168.1.10 \
-		-u 1=house,2,100=all:packbridge-bank,5=sun:sunspec >"$folder/four/four.$format"
+		-u 1=house,2,100=all:packbridge-bank,5=sun:sunspec+exception >"$folder/four/four.$format"
 done
 export_map packbridge -f modbusscope -u 1,2,3 >"$folder/four/three.modbusscope"
 /usr/bin/python3 "$source/tests/integration/exports.py" "$folder/four"
