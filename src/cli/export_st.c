@@ -132,6 +132,10 @@ static void st_head(const struct pb_export_job *job, FILE *out)
 		fprintf(out, ", version %d: ", pb_map_version(map));
 		st_print_comment(pb_map_title(map), out);
 		fputs(".\n   ", out);
+		if (pb_map_word_count(map))
+			fputs("Replies of this map are not Modbus: a Modbus block can't read "
+			      "them.\n   ",
+			      out);
 	}
 	fputs("Printed by `packbridge map export --format st`.\n"
 	      "   Each block PB_<map>_<block> makes values of the words of one block of registers. "

@@ -270,9 +270,13 @@ static void xml_read_interface(const struct st_code *code, const struct pb_expor
 static void xml_read(const struct st_code *code, const struct pb_export_job *job, unsigned int unit,
 		     FILE *out)
 {
-	char text[sizeof(read_body) + 80];
+	static const char note[] =
+		"(* Replies of this map are not Modbus: FB_MBReadRegs can't read "
+		"them. *)\n";
+	char text[sizeof(note) + sizeof(read_body) + 80];
 
-	snprintf(text, sizeof(text), "%s%sdata := fbReader.data;\n", read_body,
+	snprintf(text, sizeof(text), "%s%s%sdata := fbReader.data;\n",
+		 pb_map_word_count(code->map) ? note : "", read_body,
 		 st_reader_has(code, &bFresh) ? "bFresh := fbReader.bFresh;\n" : "");
 	fprintf(out,
 		"      <pou name=\"FB_Read_%s\" pouType=\"functionBlock\">\n        <interface>\n",

@@ -170,15 +170,24 @@ static int export(struct map_work *work, char *const *words, int count,
 	return map_export(work, words[0], options);
 }
 
+/* Any option that only an export has. */
+static bool exports(const struct map_export_options *options)
+{
+	return options->format || options->host || options->units || options->with ||
+	       options->config || options->listener;
+}
+
 static int work_on(struct map_work *work, char *const *words, int count,
 		   const struct options *options)
 {
 	const struct pb_map *map;
 
-	if (count == 1 && strcmp(words[0], "list") == 0)
-		return list(work, options->json);
 	if (count >= 1 && strcmp(words[0], "export") == 0)
 		return export(work, words + 1, count - 1, &options->export);
+	if (exports(&options->export))
+		return misused("options of an export, expected export NAME");
+	if (count == 1 && strcmp(words[0], "list") == 0)
+		return list(work, options->json);
 	if (count < 1 || strcmp(words[0], "show") != 0)
 		return misused("expected list, show NAME or export NAME");
 	if (count != 2)

@@ -15,6 +15,8 @@
 
 enum { UNITS_MAX = 256 };
 
+#define GATEWAY_MAP "packbridge-gateway"
+
 /* An export that is being put together. */
 struct work {
 	struct map_work *maps;
@@ -51,7 +53,7 @@ void map_export_help(FILE *out)
 	      "                       (default 1; 100 of a bank, 0 of the gateway)\n"
 	      "  -c, --config FILE    take units, names, maps and the listener from a "
 	      "configuration;\n"
-	      "                       --unit picks some of them\n"
+	      "                       --unit picks some of them, and N=NAME names them\n"
 	      "  -l, --listener TEXT  with --config: the listener of this address, else the first\n"
 	      "  -w, --with GROUPS    homeassistant, iobroker and openhab have the main values; "
 	      "add,\n"
@@ -92,35 +94,97 @@ static bool is_name(const char *name, size_t len)
 	return len > 0 && len < PB_CONFIG_NAME && i == len;
 }
 
+static bool is_gateway(unsigned int unit)
+{
+	return unit == 0 || unit == 255;
+}
+
+/* Which units would fit is said by their numbers. */
+static int refuse_more(const struct work *work)
+{
+	char list[64] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < work->job.count && at < sizeof(list) - 8; i++)
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%u", i ? "," : "",
+				       work->units[i].unit);
+	return refuse("%s takes %zu unit%s in one export, expected --unit with so many, such as "
+		      "--unit %s",
+		      work->format->name, work->format->units_max,
+		      work->format->units_max > 1 ? "s" : "", list);
+}
+
+static void name_unit(struct pb_export_unit *unit, const char *name)
+{
+	enum pb_scope scope = pb_map_scope(unit->map);
+
+	if (*name)
+		snprintf(unit->name, sizeof(unit->name), "%s", name);
+	else if (scope == PB_SCOPE_GATEWAY)
+		snprintf(unit->name, sizeof(unit->name), "gateway");
+	else
+		snprintf(unit->name, sizeof(unit->name), "%s %u", pb_scope_name(scope), unit->unit);
+	variable_identifier(unit->name, unit->id, sizeof(unit->id));
+}
+
+static int check_unit(const struct work *work, const struct pb_export_unit *unit)
+{
+	bool gateway = pb_map_scope(unit->map) == PB_SCOPE_GATEWAY;
+
+	if (is_gateway(unit->unit) && !gateway)
+		return refuse("unit %u is the gateway, and %s shows no gateway", unit->unit,
+			      pb_map_name(unit->map));
+	if (gateway && !is_gateway(unit->unit))
+		return refuse("%s shows the gateway, which is unit 0 or 255, not %u",
+			      pb_map_name(unit->map), unit->unit);
+	for (size_t i = 0; i < work->job.count; i++) {
+		const struct pb_export_unit *other = &work->units[i];
+
+		if (other->unit == unit->unit)
+			return refuse("unit %u stands twice, expected once", unit->unit);
+		if (strcmp(other->id, unit->id) == 0)
+			return refuse("units %u and %u are both called '%s', expected names of "
+				      "their own: --unit %u=NAME,%u=NAME",
+				      other->unit, unit->unit, unit->name, other->unit, unit->unit);
+	}
+	return 0;
+}
+
 static int add_unit(struct work *work, unsigned int number, const char *name,
 		    const struct pb_map *map)
 {
 	struct pb_export_unit *unit = &work->units[work->job.count];
+	int r;
 
 	if (work->job.count == work->format->units_max || work->job.count == UNITS_MAX)
-		return refuse("%s takes %zu unit%s in one export", work->format->name,
-			      work->format->units_max, work->format->units_max > 1 ? "s" : "");
+		return refuse_more(work);
 	*unit = (struct pb_export_unit){.map = map, .unit = number};
-	if (*name)
-		snprintf(unit->name, sizeof(unit->name), "%s", name);
-	else if (pb_map_scope(map) == PB_SCOPE_GATEWAY)
-		snprintf(unit->name, sizeof(unit->name), "gateway");
-	else
-		snprintf(unit->name, sizeof(unit->name), "%s %u", pb_scope_name(pb_map_scope(map)),
-			 number);
-	variable_identifier(unit->name, unit->id, sizeof(unit->id));
-	for (size_t i = 0; i < work->job.count; i++) {
-		if (work->units[i].unit == number)
-			return refuse("unit %u stands twice, expected once", number);
-		if (strcmp(work->units[i].id, unit->id) == 0)
-			return refuse("units %u and %u are both called '%s'", work->units[i].unit,
-				      number, unit->name);
-	}
-	work->job.count++;
-	return 0;
+	name_unit(unit, name);
+	r = check_unit(work, unit);
+	if (r >= 0)
+		work->job.count++;
+	return r;
 }
 
 /* ---- units of the command line ---- */
+
+/*
+ * One entry of a list with commas, without the blanks around it. @next: where to go on, NULL at the
+ * end. @return its length
+ */
+static size_t next_entry(const char **next, const char **ret)
+{
+	const char *text = *next;
+	size_t len = strcspn(text, ",");
+
+	*next = text[len] ? text + len + 1 : NULL;
+	for (; len > 0 && *text == ' '; len--)
+		text++;
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	*ret = text;
+	return len;
+}
 
 /* One entry of --unit: N[=NAME][:MAP]. */
 struct asked {
@@ -159,11 +223,20 @@ static int read_asked(const char *text, size_t len, struct asked *ret)
 /* @next: where to go on, NULL at the end. */
 static int next_asked(const char **next, struct asked *ret)
 {
-	size_t len = strcspn(*next, ",");
-	int r = read_asked(*next, len, ret);
+	const char *entry;
+	size_t len = next_entry(next, &entry);
 
-	*next = (*next)[len] ? *next + len + 1 : NULL;
-	return r;
+	return read_asked(entry, len, ret);
+}
+
+static const struct pb_map *asked_map(struct work *work, const struct asked *asked,
+				      const struct pb_map *usual)
+{
+	if (*asked->map)
+		return pb_cli_find_map(work->maps, "map", asked->map);
+	if (is_gateway(asked->unit) && pb_map_scope(usual) != PB_SCOPE_GATEWAY)
+		return pb_cli_find_map(work->maps, "map", GATEWAY_MAP);
+	return usual;
 }
 
 static int add_asked(struct work *work, const struct pb_map *map)
@@ -175,55 +248,76 @@ static int add_asked(struct work *work, const struct pb_map *map)
 	if (!next)
 		return add_unit(work, usual_unit(pb_map_scope(map)), "", map);
 	while (r >= 0 && next) {
-		const struct pb_map *shown = map;
+		const struct pb_map *shown = NULL;
 
 		r = next_asked(&next, &asked);
-		if (r >= 0 && *asked.map) {
-			shown = pb_cli_find_map(work->maps, "map", asked.map);
-			r = shown ? 0 : -ENOENT;
-		}
 		if (r >= 0)
-			r = add_unit(work, asked.unit, asked.name, shown);
+			shown = asked_map(work, &asked, map);
+		if (r >= 0)
+			r = shown ? add_unit(work, asked.unit, asked.name, shown) : -ENOENT;
 	}
 	return r;
 }
 
 /* ---- units of a configuration ---- */
 
-static bool is_picked(struct work *work, unsigned int unit)
+/* Whether a unit is wanted, and the name that --unit gives it, "" for none. */
+static bool is_picked(struct work *work, unsigned int unit, struct asked *ret)
 {
 	const char *next = work->options.units;
-	struct asked asked;
 
 	while (next)
-		if (next_asked(&next, &asked) >= 0 && asked.unit == unit)
+		if (next_asked(&next, ret) >= 0 && ret->unit == unit)
 			return true;
-	return !work->options.units && unit != 0;
+	*ret = (struct asked){0};
+	return !work->options.units && !is_gateway(unit);
 }
 
 static int add_configured(struct work *work, int32_t unit, const char *name, const char *map_name)
 {
 	struct pb_report report = {0};
 	const struct pb_map *map = NULL;
+	struct asked asked;
 	int r;
 
-	if (!is_picked(work, (unsigned int)unit))
+	if (!is_picked(work, (unsigned int)unit, &asked))
 		return 0;
 	r = pb_maps_get(work->config_maps, map_name, &map, &report);
 	pb_report_print(&report, stderr);
 	pb_report_clear(&report);
-	return r < 0 ? r : add_unit(work, (unsigned int)unit, name, map);
+	if (r < 0)
+		return r;
+	return add_unit(work, (unsigned int)unit, *asked.name ? asked.name : name, map);
+}
+
+static const char *shown_name(const struct pb_show_config *show)
+{
+	return *show->pack ? show->pack : show->bank;
+}
+
+/* What a listener shows as several units has their numbers behind its name, whichever are picked.
+ */
+static void name_shown(const struct pb_listen_config *listen, size_t unit, char *out, size_t cap)
+{
+	const char *name = shown_name(&listen->units[unit]);
+	size_t shown = 0;
+
+	for (size_t i = 0; i < listen->unit_count; i++)
+		shown += strcmp(shown_name(&listen->units[i]), name) == 0;
+	if (shown > 1)
+		snprintf(out, cap, "%s-%d", name, (int)listen->units[unit].unit);
+	else
+		snprintf(out, cap, "%s", name);
 }
 
 static int add_own_units(struct work *work, const struct pb_listen_config *listen)
 {
+	char name[PB_EXPORT_NAME];
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < listen->unit_count; i++) {
-		const struct pb_show_config *show = &listen->units[i];
-
-		r = add_configured(work, show->unit, *show->pack ? show->pack : show->bank,
-				   show->map);
+		name_shown(listen, i, name, sizeof(name));
+		r = add_configured(work, listen->units[i].unit, name, listen->units[i].map);
 	}
 	return r;
 }
@@ -283,15 +377,57 @@ static int listener_target(struct work *work, const struct pb_listen_config *lis
 	return 0;
 }
 
-static int add_config(struct work *work)
+/* The entries of --unit, before anything is loaded. */
+static int check_asked(const struct work *work)
 {
-	const struct pb_listen_config *listen;
 	const char *next = work->options.units;
+	bool seen[256] = {false};
 	struct asked asked;
 	int r = 0;
 
-	while (r >= 0 && next)
+	while (r >= 0 && next) {
 		r = next_asked(&next, &asked);
+		if (r >= 0 && *asked.map)
+			return refuse("--unit, map '%s', expected none beside --config, which "
+				      "says what unit %u shows",
+				      asked.map, asked.unit);
+		if (r >= 0 && seen[asked.unit])
+			return refuse("unit %u stands twice, expected once", asked.unit);
+		seen[asked.unit] = true;
+	}
+	return r;
+}
+
+/* Each entry of --unit has its unit. */
+static int check_found(const struct work *work)
+{
+	const char *next = work->options.units;
+	struct asked asked;
+
+	while (next && next_asked(&next, &asked) >= 0) {
+		size_t i = 0;
+
+		while (i < work->job.count && work->units[i].unit != asked.unit)
+			i++;
+		if (i == work->job.count)
+			return refuse("%s has no unit %u at this listener", work->options.config,
+				      asked.unit);
+	}
+	return 0;
+}
+
+static int add_gateway(struct work *work)
+{
+	int r = add_configured(work, 0, "", GATEWAY_MAP);
+
+	return r < 0 ? r : add_configured(work, 255, "", GATEWAY_MAP);
+}
+
+static int add_config(struct work *work)
+{
+	const struct pb_listen_config *listen;
+	int r = check_asked(work);
+
 	if (r >= 0)
 		r = pb_cli_config_load(work->options.config, &work->config, &work->config_maps);
 	if (r < 0)
@@ -303,12 +439,14 @@ static int add_config(struct work *work)
 			      work->options.listener ? work->options.listener : "");
 	r = listen ? listener_target(work, listen) : 0;
 	if (r >= 0)
-		r = add_configured(work, 0, "", "packbridge-gateway");
+		r = add_gateway(work);
 	if (r >= 0)
 		r = listen && listen->unit_count ? add_own_units(work, listen)
 						 : add_all_units(work);
+	if (r >= 0)
+		r = check_found(work);
 	if (r >= 0 && work->job.count == 0)
-		return refuse("%s has none of these units", work->options.config);
+		return refuse("%s has no units", work->options.config);
 	return r;
 }
 
@@ -316,11 +454,14 @@ static int add_config(struct work *work)
 
 static int read_groups(struct work *work)
 {
-	const char *text = work->options.with;
+	const char *next = work->options.with, *text;
 
 	work->job.groups = work->format->groups;
-	while (text) {
-		size_t len = strcspn(text, ","), i = 0;
+	if (next && work->job.groups == VARIABLE_ALL)
+		return refuse("--with, expected none: %s has all values anyway",
+			      work->format->name);
+	while (next) {
+		size_t len = next_entry(&next, &text), i = 0;
 
 		while (i < PB_ARRAY_SIZE(groups) &&
 		       (strlen(groups[i].name) != len || strncmp(groups[i].name, text, len) != 0))
@@ -329,7 +470,6 @@ static int read_groups(struct work *work)
 			return refuse("--with '%.*s', expected cells, alarms, diagnostics or all",
 				      (int)len, text);
 		work->job.groups |= groups[i].groups;
-		text = text[len] ? text + len + 1 : NULL;
 	}
 	return 0;
 }
@@ -381,12 +521,24 @@ static int add_units(struct work *work, const char *name)
 	return map ? add_asked(work, map) : -ENOENT;
 }
 
+/* Not all formats have a place for remarks, and a client's code alone looks as if it worked. */
+static void warn_no_modbus(const struct work *work)
+{
+	for (size_t i = 0; work->format->units_max > 1 && i < work->job.count; i++)
+		if (pb_map_word_count(work->units[i].map) && pb_export_is_first(&work->job, i))
+			fprintf(stderr,
+				"packbridge map: replies of %s are not Modbus: only inverters made "
+				"for it can read them, %s can't\n",
+				pb_map_name(work->units[i].map), work->format->name);
+}
+
 static int export(struct work *work, const char *name)
 {
 	if (find_format(work) < 0 || read_groups(work) < 0 || read_host(work) < 0)
 		return 2;
 	if (add_units(work, name) < 0 || check_way(work) < 0)
 		return 1;
+	warn_no_modbus(work);
 	return work->format->print(&work->job, stdout) < 0 ? 1 : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The folder that the running program lies in, e.g. "/usr/bin"; "." when it can't be told. */
@@ -77,6 +78,23 @@ static bool is_file(const char *name)
 	       strstr(name, ".yaml+");
 }
 
+/* A configuration that was taken for a map has one of these in its first column. */
+static bool is_configuration(const char *path)
+{
+	static const char *const keys[] = {"packs:", "listen:", "banks:"};
+	struct stat about;
+	FILE *file = stat(path, &about) == 0 && S_ISREG(about.st_mode) ? fopen(path, "re") : NULL;
+	char line[256];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		for (size_t i = 0; i < PB_ARRAY_SIZE(keys); i++)
+			found = found || strncmp(line, keys[i], strlen(keys[i])) == 0;
+	if (file)
+		fclose(file);
+	return found;
+}
+
 const struct pb_map *pb_cli_find_map(struct map_work *work, const char *command, const char *name)
 {
 	const struct pb_map *map = NULL;
@@ -84,6 +102,13 @@ const struct pb_map *pb_cli_find_map(struct map_work *work, const char *command,
 
 	if (r < 0) {
 		fprintf(stderr, "packbridge %s: %s\n", command, strerror(-r));
+		return NULL;
+	}
+	if (is_file(name) && is_configuration(name)) {
+		fprintf(stderr,
+			"packbridge %s: %s is a configuration, expected a map (`packbridge map "
+			"export --config %s` exports its units)\n",
+			command, name, name);
 		return NULL;
 	}
 	if (is_file(name)) {

@@ -103,6 +103,10 @@ x
 1:
 1:no-such-map
 1:../maps/packbridge
+0=gw:packbridge
+255:packbridge-float
+1=gw:packbridge-gateway
+0,255
 END
 ! export_map packbridge -f csv -u 1,2 >/dev/null 2>&1 || fail "csv takes two units"
 ! export_map packbridge -f modbusscope -u 1,2,3,4 >/dev/null 2>&1 || fail "modbusscope takes four units"
@@ -114,6 +118,17 @@ refuses() {
 	[ ! -s "$folder/out" ] || fail "map export ${*:2} prints something"
 	grep -q -e "$1" "$folder/err" || { cat "$folder/err"; fail "map export ${*:2}: no $1"; }
 }
+for format in markdown csv json twincat st telegraf nodered modbusscope mbpoll; do
+	refuses "--with, expected none: $format" packbridge -f "$format" -w cells
+done
+! "$program" map list -w all >/dev/null 2>&1 || fail "map list --with"
+refuses 'modbusscope takes 3 units.*--unit 1,2,5$' packbridge -f modbusscope -u 1,2,5,9
+# the gateway's units mean its map
+exported 'gw uptime' packbridge -f homeassistant -w all -u 0=gw,1=house
+exported 'gateway uptime' packbridge -f homeassistant -w all -u 255
+# blanks around commas
+[ "$(export_map packbridge -f homeassistant -w ' cells , alarms' -u ' 1=house , 2=shed ')" = \
+	"$(export_map packbridge -f homeassistant -w cells,alarms -u 1=house,2=shed)" ] || fail "blanks"
 # openHAB scales whatever a register has: no integers that mean "not available" for all old data
 for map in packbridge+na packbridge-bank+na+low-first sunspec victron+na; do
 	refuses 'openhab takes .not available. in integers' "$map" -f openhab
@@ -122,12 +137,21 @@ refuses 'unit 7 (packbridge+na)' packbridge -f openhab -u 1=a,7=b:packbridge+na
 for map in packbridge-float+na packbridge-bank-float+na sunspec+exception packbridge; do
 	exported "^// $map, version" "$map" -f openhab
 done
+# replies that are no Modbus are told of, in whatever form
+for format in st twincat homeassistant telegraf nodered iobroker openhab modbusscope mbpoll; do
+	export_map voltronic -f "$format" 2>"$folder/err" >"$folder/out"
+	grep -q 'replies of voltronic are not Modbus' "$folder/err" || fail "voltronic as $format"
+done
+exported 'Replies of this map are not Modbus' voltronic -f st
+exported 'not Modbus: FB_MBReadRegs' voltronic -f twincat
 
 # ---- four units in one ----
 mkdir "$folder/four" "$folder/configured"
 formats=(st twincat homeassistant telegraf nodered iobroker openhab mbpoll)
+everything() { case $1 in homeassistant | iobroker | openhab) echo -w all ;; esac; }
 for format in "${formats[@]}"; do
-	export_map packbridge -f "$format" -w all -H 192.168.1.10 \
+	# shellcheck disable=SC2046 # two words, or none
+	export_map packbridge -f "$format" $(everything "$format") -H 192.168.1.10 \
 		-u 1=house,2,100=all:packbridge-bank,5=sun:sunspec+exception >"$folder/four/four.$format"
 done
 export_map packbridge -f modbusscope -u 1,2,3 >"$folder/four/three.modbusscope"
@@ -155,7 +179,8 @@ listen:
   - {tcp: "0.0.0.0:1503", units: [{unit: 1, pack: shed, map: sunspec}]}
 END
 for format in "${formats[@]}"; do
-	export_map -c "$folder/four.yaml" -f "$format" -w all >"$folder/configured/all.$format"
+	# shellcheck disable=SC2046
+	export_map -c "$folder/four.yaml" -f "$format" $(everything "$format") >"$folder/configured/all.$format"
 done
 /usr/bin/python3 "$source/tests/integration/exports.py" "$folder/configured"
 grep -q 'name: "shed soc"' "$folder/configured/all.homeassistant"
@@ -168,4 +193,27 @@ exported 'address: 40081' -c "$folder/four.yaml" -f homeassistant -l 0.0.0.0:150
 grep -q -- '--host' "$folder/err"
 ! export_map -c "$folder/four.yaml" -f homeassistant -u 9 >/dev/null 2>&1 || fail "a unit that is not there"
 ! export_map -c "$folder/none.yaml" -f homeassistant >/dev/null 2>&1 || fail "a file that is not there"
+refuses 'has no unit 9 ' -c "$folder/four.yaml" -f homeassistant -u 100,9
+refuses 'unit 7 stands twice' -c "$folder/four.yaml" -f homeassistant -u 7=a,7=b
+refuses 'none beside --config' -c "$folder/four.yaml" -f homeassistant -u 7=a:sunspec
+refuses 'csv takes 1 unit .*--unit 7$' -c "$folder/four.yaml" -f csv
+exported '^address,' -c "$folder/four.yaml" -f csv -u 8
+exported 'name: "barn soc"' -c "$folder/four.yaml" -f homeassistant -u 7=barn,8
+exported 'name: "gw uptime' -c "$folder/four.yaml" -f homeassistant -w all -u 255=gw
+refuses 'is a configuration.*--config ' "$folder/four.yaml" -f homeassistant
+
+# one bank by two maps: its units' numbers, or names that are given
+cat >"$folder/twice.yaml" <<'END'
+packs: [{name: one, link: "sim:lfp-16s", unit: 1}, {name: two, link: "sim:lfp-16s", unit: 2}]
+banks: [{name: store, packs: [one, two], unit: 100}]
+listen:
+  - tcp: "127.0.0.1:1502"
+    units: [{unit: 1, bank: store, map: growatt}, {unit: 2, bank: store, map: pace}, {unit: 3, pack: one}]
+END
+exported 'name: "store-1 soc' -c "$folder/twice.yaml" -f homeassistant
+grep -q 'name: "store-2 soc' "$folder/out" && grep -q 'name: "one soc' "$folder/out" || fail "store-2, one"
+exported 'name: "store-2 soc' -c "$folder/twice.yaml" -f homeassistant -u 2
+exported 'name: "a soc' -c "$folder/twice.yaml" -f homeassistant -u 1=a,2=b
+grep -q 'name: "b soc' "$folder/out" || fail "2=b"
+refuses '--unit 1=NAME,2=NAME' -c "$folder/twice.yaml" -f homeassistant -u 1=a,2=a
 echo "four units in one: $few main values of a pack, $all in all"
