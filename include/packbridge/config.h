@@ -53,7 +53,7 @@ struct pb_bank_config {
 	size_t packs[PB_MEMBERS_MAX]; /**< their places in the configuration */
 	struct pb_bank_setup setup;
 	struct pb_alarm_setup alarms; /**< beside those of its packs */
-	struct pb_mark map_mark;
+	struct pb_mark map_mark, packs_mark;
 };
 
 enum pb_config_parity { PB_PARITY_NONE, PB_PARITY_EVEN, PB_PARITY_ODD };

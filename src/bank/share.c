@@ -4,6 +4,8 @@
  */
 #include "fleet.h"
 
+enum { APART_PERCENT = 10 }; /* of the highest voltage */
+
 /* The packs of @fleet that let a current pass. */
 static void take_part(const struct fleet *fleet, bool charge, struct fleet *ret)
 {
@@ -78,6 +80,34 @@ static struct limit stopped_by(const struct fleet *fleet, bool charge)
 	return limit;
 }
 
+/*
+ * Packs side by side have one voltage, but for what their wires lose. Readings that say otherwise
+ * are of packs that must not be connected so, or that a file has joined by mistake.
+ */
+static bool same_cells(const struct fleet *fleet)
+{
+	int64_t least, most;
+
+	return bank_extreme(fleet, PB_HAS_CELLS, OF(sample.cell_count), 1, &least) < 0 ||
+	       bank_extreme(fleet, PB_HAS_CELLS, OF(sample.cell_count), -1, &most) < 0 ||
+	       least == most;
+}
+
+static bool near_voltage(const struct fleet *fleet)
+{
+	int64_t least, most;
+
+	return bank_extreme(fleet, PB_HAS_VOLTAGE, OF(sample.voltage_mv), 1, &least) < 0 ||
+	       bank_extreme(fleet, PB_HAS_VOLTAGE, OF(sample.voltage_mv), -1, &most) < 0 ||
+	       (most - least) * 100 <= most * APART_PERCENT;
+}
+
+/* @part: those of @fleet that take part; one that is cut off may have another voltage */
+static bool is_mixed(const struct fleet *fleet, const struct fleet *part)
+{
+	return !in_series(fleet) && (!same_cells(fleet) || !near_voltage(part));
+}
+
 static struct limit bank_current(const struct fleet *fleet, bool charge)
 {
 	int32_t max_ma = charge ? fleet->setup->charge_max_ma : fleet->setup->discharge_max_ma;
@@ -85,6 +115,10 @@ static struct limit bank_current(const struct fleet *fleet, bool charge)
 	struct limit limit;
 
 	take_part(fleet, charge, &part);
+	if (is_mixed(fleet, &part)) {
+		fleet->bank->members.mixed = true;
+		return (struct limit){.known = true, .reason = PB_REASON_BLOCKED};
+	}
 	if (part.count == fleet->count)
 		limit = share_current(fleet, charge);
 	else if (in_series(fleet))

@@ -31,12 +31,13 @@ static void has_news(struct source *source)
 /* ---- what is said ---- */
 
 /* Keys of source.repeat: each alarm with each level, two of each limit, whether a bank lacks packs,
- * and each cause that a BMS can name. */
+ * or has packs that do not fit, and each cause that a BMS can name. */
 enum {
 	SAY_CHARGE = PB_ALARM_COUNT * (PB_LEVEL_ALARM + 1),
 	SAY_DISCHARGE = SAY_CHARGE + 2,
 	SAY_MEMBERS = SAY_DISCHARGE + 2,
-	SAY_CAUSES = SAY_MEMBERS + 2,
+	SAY_MIXED = SAY_MEMBERS + 2,
+	SAY_CAUSES = SAY_MIXED + 2,
 	SAY_KEYS = SAY_CAUSES + PB_PROTECT_COUNT
 };
 
@@ -159,8 +160,29 @@ static void say_members(struct source *bank, uint64_t now_ms)
 		pb_log_about(PB_LOG_WARNING, &about, "bank %s: %d of %d packs with a good reading",
 			     bank->data.name, m->packs_online, m->packs);
 	else
-		pb_log_about(PB_LOG_INFO, &about, "bank %s: all %d packs with a good reading",
-			     bank->data.name, m->packs);
+		pb_log_about(PB_LOG_INFO, &about, "bank %s: all %d pack%s with a good reading",
+			     bank->data.name, m->packs, m->packs == 1 ? "" : "s");
+}
+
+/* Once, when it comes and when it goes: the bank has no current meanwhile. */
+static void say_mixed(struct source *bank, uint64_t now_ms)
+{
+	bool mixed = bank->data.members.mixed;
+	struct pb_log_about about = source_about(bank);
+
+	if (!bank->settled || mixed == bank->mixed)
+		return;
+	bank->mixed = mixed;
+	if (!pb_repeat_say(&bank->repeat, SAY_MIXED + mixed, now_ms))
+		return;
+	if (mixed)
+		pb_log_about(PB_LOG_ERR, &about,
+			     "bank %s: packs side by side differ in cells or voltage: no current "
+			     "is allowed",
+			     bank->data.name);
+	else
+		pb_log_about(PB_LOG_INFO, &about, "bank %s: packs have one voltage again",
+			     bank->data.name);
 }
 
 /* ---- time ---- */
@@ -253,6 +275,7 @@ static void update_bank(struct source *bank, bool new_reading, uint64_t now_ms)
 		status->sequence = status->sequence == 65535 ? 1 : (uint16_t)(status->sequence + 1);
 	has_news(bank);
 	say_members(bank, now_ms);
+	say_mixed(bank, now_ms);
 	say_limits(bank, &limits, now_ms);
 	step_alarms(bank, !bank->reading, now_ms);
 	pb_bank_alarms(members, count, &bank->data);

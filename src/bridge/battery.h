@@ -24,6 +24,7 @@ struct source {
 	struct pb_repeat repeat; /* of what is said of alarms and limits */
 	bool allowed_known;	 /* what the limits allow was known, for what is said of a change */
 	bool settled;		 /* all of it has been read, or it is known why not */
+	bool mixed;		 /* packs of a bank do not fit together, as said last */
 	int32_t lacking;	 /* packs of a bank, as said last */
 	uint64_t changed_ms;	 /* of the first reading that was as all since */
 	uint64_t alarm_ms;	 /* when time alone changes an alarm; UINT64_MAX: never */

@@ -5,6 +5,7 @@
  */
 #include "listeners.h"
 #include "packbridge/server.h"
+#include "packbridge/sim.h"
 #include "site.h"
 
 #include <errno.h>
@@ -118,6 +119,45 @@ static void check_far_end(const struct pb_config *config, const struct pb_pack_c
 	mark_error(report, config, pack->link_mark, text);
 }
 
+/* ---- banks ---- */
+
+/* @return cells of a simulated pack; 0: not known before it is read */
+static int conflicts_cells_of(const struct pb_pack_config *pack)
+{
+	static const char sim[] = "sim:";
+	struct pb_sim_options options;
+	char why[256];
+
+	if (strncmp(pack->link, sim, strlen(sim)) != 0 ||
+	    pb_sim_options_parse(&options, pack->link + strlen(sim), why, sizeof(why)) < 0)
+		return 0;
+	return options.profile->cells;
+}
+
+static void check_bank_cells(const struct pb_config *config, const struct pb_bank_config *bank,
+			     struct pb_report *report)
+{
+	const struct pb_pack_config *first = NULL;
+	char text[4 * PB_CONFIG_LINK];
+
+	for (size_t i = 0; i < bank->pack_count; i++) {
+		const struct pb_pack_config *pack = &config->packs[bank->packs[i]];
+		int cells = bank->packs[i] < config->pack_count ? conflicts_cells_of(pack) : 0;
+
+		if (!first && cells)
+			first = pack;
+		if (!cells || cells == conflicts_cells_of(first) ||
+		    pack->chemistry != first->chemistry)
+			continue; /* another chemistry is told */
+		snprintf(text, sizeof(text),
+			 "pack '%s' has %d cells and '%s' %d, expected packs of as many cells "
+			 "side by side",
+			 first->name, conflicts_cells_of(first), pack->name, cells);
+		mark_error(report, config, bank->packs_mark, text);
+		return;
+	}
+}
+
 /* ---- lines ---- */
 
 static void check_line(const struct pb_config *config, const struct pack_place *places,
@@ -209,6 +249,9 @@ int check_conflicts(const struct pb_config *config, struct pb_report *report)
 		check_pack(config, places, i, report);
 		check_far_end(config, &config->packs[i], &places[i], report);
 	}
+	for (size_t i = 0; i < config->bank_count; i++)
+		if (config->banks[i].setup.topology == PB_TOPOLOGY_PARALLEL)
+			check_bank_cells(config, &config->banks[i], report);
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 

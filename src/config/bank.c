@@ -125,6 +125,30 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 	}
 }
 
+/* Packs side by side have one voltage, so they are of one kind. */
+static void check_chemistry(const struct pb_config *config, const struct pb_bank_config *bank,
+			    const struct pb_yaml *node, struct pb_report *report)
+{
+	const struct pb_pack_config *first = NULL;
+
+	for (size_t i = 0; i < bank->pack_count; i++) {
+		const struct pb_pack_config *pack = &config->packs[bank->packs[i]];
+
+		if (bank->packs[i] >= config->pack_count) /* there is none, which is told */
+			continue;
+		if (!first)
+			first = pack;
+		if (pack->chemistry == first->chemistry)
+			continue;
+		pb_yaml_error(report, node,
+			      "pack '%s' is %s and '%s' %s, expected packs of one chemistry side "
+			      "by side",
+			      first->name, pb_chemistry_names[first->chemistry], pack->name,
+			      pb_chemistry_names[pack->chemistry]);
+		return;
+	}
+}
+
 /* Its packs have their own alarms; that there is no reading is for the bank to say, when the file
  * says of all. */
 static void usual_alarms(struct pb_alarm_setup *setup, const struct pb_yaml *of_all)
@@ -164,10 +188,13 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 	check_unique(config, index, node, report);
 	if (source.packs)
 		read_members(config, bank, source.packs, report);
+	if (source.packs && bank->setup.topology == PB_TOPOLOGY_PARALLEL)
+		check_chemistry(config, bank, source.packs, report);
 	usual_alarms(&bank->alarms, alarms);
 	config_read_alarms(&bank->alarms, source.alarms, report);
 	config_check_alarms(&bank->alarms, bank->name, source.alarms, alarms, report);
 	bank->map_mark = config_mark(node, "map");
+	bank->packs_mark = config_mark(node, "packs");
 }
 
 int config_read_banks(struct pb_config *config, const struct pb_yaml *node,

@@ -22,9 +22,12 @@ static bool chance(uint32_t percent)
 	return pb_random_below(&dice, 100) < percent;
 }
 
+/* Most fleets are of packs that may stand side by side. 0: each pack as it falls. */
+static int32_t of_cells, of_mv;
+
 static void fill_cells(struct pb_sample *s)
 {
-	s->cell_count = roll(1, 24);
+	s->cell_count = of_cells ? of_cells : roll(1, 24);
 	for (int i = 0; i < s->cell_count; i++) {
 		s->cell_mv[i] = roll(2500, 3700);
 		s->cell_has |= UINT64_C(1) << i;
@@ -42,7 +45,7 @@ static void fill(struct pb_battery *pack, uint32_t lacks_percent)
 {
 	struct pb_sample *s = &pack->sample;
 
-	s->voltage_mv = roll(0, 600000);
+	s->voltage_mv = of_mv ? roll(of_mv - of_mv / 15, of_mv) : roll(0, 600000);
 	s->current_ma = chance(10) ? roll(-120, 120) : roll(-4000000, 4000000);
 	s->soc_permille = roll(0, 1000);
 	s->soh_permille = roll(0, 1000);
@@ -141,6 +144,8 @@ static void print_fleet(void)
 
 	setup.missing = setup.topology == PB_TOPOLOGY_SERIES ? PB_MISSING_FAULT
 							     : (enum pb_missing)roll(0, 1);
+	of_cells = chance(80) ? roll(1, 24) : 0;
+	of_mv = chance(80) ? roll(0, 600000) : 0;
 	for (size_t i = 0; i < count; i++) {
 		packs[i] = (struct pb_battery){0};
 		members[i] = (struct pb_member){&packs[i], chance(old_percent)};

@@ -21,6 +21,13 @@ def values(packs, name):
     return None if None in seen else seen
 
 
+def unlike(packs, part):
+    """Packs side by side of which some cannot be: other cells, or more than 10 % apart."""
+    cells = {pack["cell_count"] for pack in packs} - {None}
+    volts = [pack["voltage_mv"] for pack in part if pack["voltage_mv"] is not None]
+    return len(cells) > 1 or (bool(volts) and min(volts) < Fraction(9, 10) * max(volts))
+
+
 def apply(function, packs, name):
     seen = values(packs, name)
     return None if seen is None else function(seen)
@@ -116,6 +123,7 @@ def limit_figures(fleet, packs, series, ret):
         limit, rated = (0, 0), share(packs, f"{way}_max_ma", series)
         blocked = [pack for pack in packs if pack not in part]
         blocked.sort(key=lambda pack: (not protects(pack, stops), pack["number"]))
+        mixed = not series and unlike(packs, part)
         if series and blocked:
             limit = (0, blocked[0]["number"])
         elif part:
@@ -123,6 +131,8 @@ def limit_figures(fleet, packs, series, ret):
         if series:
             part = packs
         own = fleet[f"{way}_max_ma"]
+        if mixed:
+            limit = (0, 0)
         if limit is not None and own and limit[0] > own:
             limit = (own, 0)
         if rated is not None and own and rated[0] > own:

@@ -17,7 +17,7 @@ static struct pb_bridge *bridge;
 static void set_up(void)
 {
 	static const char text[] =
-		"packs: [{name: house, link: 'sim:lfp-4s', unit: 1}, "
+		"packs: [{name: house, link: 'sim:lfp-16s', unit: 1}, "
 		"{name: store, link: 'sim:lfp-16s', unit: 2, map: sunspec}]\n"
 		"banks: [{name: all, packs: [house, store], unit: 100}]\n"
 		"listen: [{tcp: '127.0.0.1:0', units: [{unit: 9, bank: all, map: pace}]}]\n";

@@ -80,7 +80,7 @@ assert "connections failed" in text(driver, "#pack-gone")
 for old in ("quiet", "gone"):
     assert not driver.find_elements(By.CSS_SELECTOR, "#pack-%s .big, #pack-%s .cells" % (old, old))
 assert "Never read" in text(driver, "#pack-gone")
-assert "house, store, parallel" in text(driver, "#bank-all")
+assert "house, store, series" in text(driver, "#bank-all")
 assert "unit 9: all, map pace" in text(driver, "#listeners")
 assert "NaN" not in driver.page_source.split("<script>")[0] and "undefined" not in text(driver, "main")
 look(driver, "wide.png")

@@ -53,7 +53,7 @@ write_sample() { # packs that are good, empty, not there and silent
 		  - {name: gone, link: 'tcp:127.0.0.1:9', unit: 3}
 		  - {name: quiet, link: 'sim:lfp-8s,soc=70,silent=1+3000', unit: 4, poll_ms: 200, stale_after_s: 1}
 		banks:
-		  - {name: all, packs: [house, store], unit: 100}
+		  - {name: all, packs: [house, store], unit: 100, topology: series}
 		  - {name: lacks, packs: [house, gone], unit: 101}
 		listen:
 		  - tcp: 127.0.0.1:0

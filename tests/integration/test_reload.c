@@ -592,7 +592,8 @@ static const struct {
 	 TCP, "; pack store changed: unit, tries, limits\n"},
 	{HOUSE STORE, "alarms: {latch: true}\n" TCP,
 	 "; pack house changed: alarms; pack store changed: alarms\n"},
-	{HOUSE STORE, "banks: [{name: all, unit: 9, packs: [house, store]}]\n" TCP,
+	{HOUSE STORE,
+	 "banks: [{name: all, unit: 9, packs: [house, store], topology: series}]\n" TCP,
 	 "2 packs, 1 bank, 1 listener; bank all added\n"},
 	{HOUSE STORE, TCP "    allow: [127.0.0.0/8]\n    max_clients: 9\n",
 	 "; listener tcp 127.0.0.1:0 changed: max_clients, allow\n"},
@@ -621,12 +622,16 @@ START_TEST(banks_that_changed_are_said)
 	const char *args[] = {"reload", "-s", control, NULL};
 	char answer[1024];
 
-	write_config(HOUSE STORE, "banks: [{name: all, unit: 9, packs: [house, store]}]\n" TCP);
+	write_config(
+		HOUSE STORE,
+		"banks: [{name: all, unit: 9, packs: [house, store], topology: series}]\n" TCP);
 	reload();
-	write_config(STORE HOUSE, "banks: [{name: all, unit: 9, packs: [house, store]}]\n" TCP);
+	write_config(
+		STORE HOUSE,
+		"banks: [{name: all, unit: 9, packs: [house, store], topology: series}]\n" TCP);
 	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
 	ck_assert_msg(strstr(answer, "nothing in it has changed"), "%s", answer);
-	write_config(HOUSE STORE, "banks: [{name: all, unit: 8, packs: [house], topology: series, "
+	write_config(HOUSE STORE, "banks: [{name: all, unit: 8, packs: [house], "
 				  "charge_max_a: 9}]\n" TCP);
 	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
 	ck_assert_msg(strstr(answer, "; bank all changed: unit, charge_max_a, packs, topology, "

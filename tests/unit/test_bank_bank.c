@@ -27,7 +27,7 @@ static void make_pack(size_t i, bool odd)
 
 	packs[i] = (struct pb_battery){.status = {.sequence = 1, .sampled_ms = 1000 + i}};
 	members[i] = (struct pb_member){.battery = &packs[i], .old = odd && roll(0, 3) == 0};
-	s->voltage_mv = roll(10000, 14000);
+	s->voltage_mv = roll(12800, 14000);
 	s->current_ma = roll(-100000, 100000);
 	s->soc_permille = roll(0, 1000);
 	s->nominal_mah = s->full_mah = roll(1000, 300000);
@@ -183,6 +183,50 @@ START_TEST(no_pack_beyond_its_limit)
 			ck_assert_int_eq(bank.limits.charge_current_ma, 0);
 	}
 	ck_assert_int_gt(limited, 4000); /* and one of them is at its own */
+}
+END_TEST
+
+/* Packs that cannot stand side by side allow no current; a string may be of any. */
+START_TEST(packs_of_two_kinds)
+{
+	static const struct {
+		int32_t cells, mv;
+		bool off, fits;
+	} seconds[] = {
+		{4, 13200, false, true},  {4, 12000, false, true},   {4, 11800, false, false},
+		{4, 11800, true, true},	  {13, 13200, false, false}, {13, 48000, false, false},
+		{13, 48000, true, false},
+	};
+
+	pb_random_seed(&dice, 3);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(seconds); i++) {
+		make_pack(0, false);
+		make_pack(1, false);
+		for (size_t n = 0; n < 2; n++) {
+			packs[n].sample.voltage_mv = 13200;
+			packs[n].sample.charge_fet = packs[n].sample.discharge_fet = true;
+			packs[n].sample.protection_mask = 0;
+			packs[n].limits.charge_current_ma = 1000;
+			packs[n].limits.discharge_current_ma = 1000;
+		}
+		packs[1].sample.voltage_mv = seconds[i].mv;
+		packs[1].sample.cell_count = seconds[i].cells;
+		if (seconds[i].off)
+			packs[1].sample.charge_fet = packs[1].sample.discharge_fet = false;
+		setup = (struct pb_bank_setup){.topology = PB_TOPOLOGY_PARALLEL};
+		ck_assert(pb_bank_compute(&setup, members, 2, &bank));
+		ck_assert_msg(bank.members.mixed != seconds[i].fits, "%zu", i);
+		ck_assert_int_eq(bank.limits.charge_current_ma > 0, seconds[i].fits);
+		ck_assert_int_eq(bank.limits.discharge_current_ma > 0, seconds[i].fits);
+		ck_assert_int_eq(bank.limits.charge_allowed, seconds[i].fits);
+		members[1].old = true; /* the others go on without it */
+		ck_assert(pb_bank_compute(&setup, members, 2, &bank));
+		ck_assert(!bank.members.mixed && bank.limits.charge_allowed);
+		setup.topology = PB_TOPOLOGY_SERIES;
+		members[1].old = false;
+		ck_assert(pb_bank_compute(&setup, members, 2, &bank));
+		ck_assert(!bank.members.mixed);
+	}
 }
 END_TEST
 
@@ -348,6 +392,7 @@ int main(void)
 	tcase_add_test(tcase, cells_do_not_flicker);
 	tcase_add_test(tcase, order_changes_nothing);
 	tcase_add_test(tcase, no_pack_beyond_its_limit);
+	tcase_add_test(tcase, packs_of_two_kinds);
 	tcase_add_test(tcase, nothing_wraps);
 	tcase_add_test(tcase, a_bank_of_one_is_the_pack);
 	tcase_add_test(tcase, missing_packs);

@@ -51,6 +51,8 @@ static void teardown(void)
 	event = sd_event_unref(event);
 }
 
+static int32_t cells = 4; /* of the pack that is read */
+
 static void read_pack(size_t index)
 {
 	struct pb_sample sample = {
@@ -60,7 +62,7 @@ static void read_pack(size_t index)
 		.voltage_mv = 13200,
 		.nominal_mah = 100000,
 		.full_mah = 100000,
-		.cell_count = 4,
+		.cell_count = cells,
 		.cell_has = 0xF,
 		.cell_mv = {3300, 3300, 3300, 3300},
 		.temperature_count = 1,
@@ -161,6 +163,25 @@ START_TEST(alarms_of_its_packs)
 }
 END_TEST
 
+/* The packs have been read, so it is known from now on that they do not fit together. */
+START_TEST(packs_of_two_kinds)
+{
+	read_pack(0);
+	cells = 3;
+	read_pack(1);
+	ck_assert_uint_eq(lines, 1);
+	ck_assert_str_eq(said[0], "bank all: packs side by side differ in cells or voltage: no "
+				  "current is allowed");
+	ck_assert(!bank(0)->data.limits.discharge_allowed);
+	read_pack(1);
+	ck_assert_uint_eq(lines, 1);
+	cells = 4;
+	read_pack(1);
+	ck_assert_uint_ge(lines, 2);
+	ck_assert_str_eq(said[1], "bank all: packs have one voltage again");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("bank");
@@ -171,5 +192,6 @@ int main(void)
 	tcase_add_test(tcase, a_pack_is_missing_from_the_start);
 	tcase_add_test(tcase, never_read);
 	tcase_add_test(tcase, alarms_of_its_packs);
+	tcase_add_test(tcase, packs_of_two_kinds);
 	return pb_run_suite("bridge/bank", tcase);
 }

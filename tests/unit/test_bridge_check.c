@@ -52,6 +52,15 @@ static const struct {
 	{TWO("sim:lfp-4s", "sim:lfp-4s"), NULL},
 	{TWO("serial:/dev/null", "tcp:dev:1"), NULL},
 
+	/* packs of one bank */
+	{TWO("sim:lfp-4s", "sim:nmc-13s") "banks: [{name: c, unit: 3, packs: [a, b]}]",
+	 "pack 'a' has 4 cells and 'b' 13, expected packs of as many cells side by side"},
+	{TWO("sim:lfp-4s",
+	     "sim:nmc-13s") "banks: [{name: c, unit: 3, packs: [a, b], topology: series}]",
+	 NULL},
+	{TWO("sim:lfp-4s", "sim:lfp-4s,seed=2") "banks: [{name: c, unit: 3, packs: [a, b]}]", NULL},
+	{TWO("sim:lfp-4s", "serial:/dev/null") "banks: [{name: c, unit: 3, packs: [a, b]}]", NULL},
+
 	/* one line for packs and masters */
 	{PACK "listen: [{rtu: /dev/null}]", "the line of pack 'a'"},
 	{PACK "listen: [{rtu: /dev/./null}]", "the line of pack 'a'"},
