@@ -103,6 +103,7 @@ static void read_curve(struct pb_curve *curve, const struct pb_yaml *node, int64
 	}
 	for (const struct pb_yaml *item = node->child; item; item = item->next) {
 		int64_t at = 0, permille = 0;
+		int r;
 
 		if (item->type != PB_YAML_SEQUENCE || pb_yaml_count(item) != 2) {
 			pb_yaml_error(report, item, "a point, expected two numbers: [at, %%]%s",
@@ -111,8 +112,10 @@ static void read_curve(struct pb_curve *curve, const struct pb_yaml *node, int64
 					      : "");
 			continue;
 		}
-		pb_yaml_decimal(item->child, node->key, factor, min, max, &at, report);
+		r = pb_yaml_decimal(item->child, node->key, factor, min, max, &at, report);
 		pb_yaml_decimal(item->child->next, "percent", 10, 0, 1000, &permille, report);
+		if (r < 0)
+			continue;
 		if (new.count && at <= new.points[new.count - 1].at)
 			pb_yaml_error(report, item, "a point, expected one above that before it");
 		new.points[new.count++] =
@@ -158,6 +161,29 @@ static const struct pb_yaml *given(const struct pb_yaml *own, const struct pb_ya
 	return node;
 }
 
+/* Whether a value of @keys was refused: then what is there instead says nothing of the file. */
+static bool refused(const struct pb_yaml *own, const struct pb_yaml *all, const char *const *keys,
+		    const struct pb_report *report)
+{
+	for (const char *const *key = keys; *key; key++) {
+		const struct pb_yaml *of_own = pb_yaml_get(own, *key),
+				     *of_all = pb_yaml_get(all, *key);
+
+		if ((of_own && pb_yaml_told(report, of_own)) ||
+		    (of_all && pb_yaml_told(report, of_all)))
+			return true;
+	}
+	return false;
+}
+
+/* The place for an error of values that are compared with each other. @return NULL: there is
+ * nothing to compare */
+static const struct pb_yaml *compared(const struct pb_yaml *own, const struct pb_yaml *all,
+				      const char *const *keys, const struct pb_report *report)
+{
+	return refused(own, all, keys, report) ? NULL : given(own, all, keys);
+}
+
 void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml *own,
 			 const struct pb_yaml *all, struct pb_report *report)
 {
@@ -167,25 +193,25 @@ void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml
 	static const char *const socs[] = {"charge_now_percent", "charge_soon_percent", NULL};
 	const struct pb_limit_setup *s = &pack->limits;
 	const char *chemistry = pb_chemistry_names[pack->chemistry];
-	const struct pb_yaml *node = given(own, all, volts);
+	const struct pb_yaml *node = compared(own, all, volts, report);
 
 	if (node && (s->empty_mv >= s->float_mv || s->float_mv > s->absorption_mv))
 		pb_yaml_error(report, node,
 			      "empty_v %d mV, float_v %d mV, absorption_v %d mV of pack '%s' (%s), "
 			      "expected them in rising order",
 			      s->empty_mv, s->float_mv, s->absorption_mv, pack->name, chemistry);
-	node = given(own, all, times);
+	node = compared(own, all, times, report);
 	if (node && s->absorption_s > s->absorption_max_s)
 		pb_yaml_error(report, node,
 			      "absorption_s %u of pack '%s', expected at most absorption_max_s, %u",
 			      s->absorption_s, pack->name, s->absorption_max_s);
-	node = given(own, all, spreads);
+	node = compared(own, all, spreads, report);
 	if (node && s->bulk_spread_mv <= s->balanced_mv)
 		pb_yaml_error(
 			report, node,
 			"balanced_v %d mV of pack '%s', expected less than bulk_spread_v, %d mV",
 			s->balanced_mv, pack->name, s->bulk_spread_mv);
-	node = given(own, all, socs);
+	node = compared(own, all, socs, report);
 	if (node && s->charge_now_permille > s->charge_soon_permille)
 		pb_yaml_error(report, node,
 			      "charge_now_percent %d.%d of pack '%s', expected at most "
@@ -364,7 +390,7 @@ void config_check_alarms(const struct pb_alarm_setup *setup, const char *name,
 		const char *kind = pb_alarm_name((enum pb_alarm)i);
 		const struct pb_alarm_rule *rule = &setup->rules[i];
 		const struct pb_yaml *node =
-			given(pb_yaml_get(own, kind), pb_yaml_get(all, kind), levels);
+			compared(pb_yaml_get(own, kind), pb_yaml_get(all, kind), levels, report);
 
 		if (node && rule->has_warning && rule->has_alarm &&
 		    (kinds[i].falls ? rule->alarm > rule->warning : rule->alarm < rule->warning))

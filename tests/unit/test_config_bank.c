@@ -176,6 +176,14 @@ static const struct {
 	 "t:1:71: neither a warning nor an alarm, expected one of them, or off"},
 	{PACK_WITH("alarms: {charge_current: {delay_s: 3}}"),
 	 "t:1:73: neither a warning nor an alarm, expected one of them, or off"},
+	/* what was refused is not compared with others */
+	{PACK_WITH("alarms: {frozen: {warning: 5, alarm: 12}}"),
+	 "t:1:75: warning '5', expected a number from 10 to 64800"},
+	{PACK_WITH("alarms: {cell_low: {warning: 2.5, alarm: 9}}"), "t:1:89: alarm '9', expected"},
+	{PACK_WITH("limits: {absorption_v: 14.4, float_v: 3.5}"), "t:1:71: absorption_v '14.4'"},
+	{PACK_WITH("limits: {absorption_s: -1, absorption_max_s: 60}"), "t:1:71: absorption_s"},
+	{PACK_WITH("limits: {charge_by_cell: [[3.4, 100], [34, 0], [3.6, 0]]}"),
+	 "t:1:87: charge_by_cell '34'"},
 	/* what holds for all is told once, however many packs there are */
 	{"limits: {float_v: 9}\n" TWO_PACKS,
 	 "t:1:19: float_v '9', expected a number from 0.5 to 5 in steps of 0.001"},
