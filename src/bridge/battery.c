@@ -48,6 +48,14 @@ static enum pb_level level_of(const struct source *source, int alarm)
 	return (enum pb_level)source->alarm_state.kinds[alarm].shown;
 }
 
+/* An alarm that ends because a reload has switched its rule off says nothing of its cause. */
+static bool is_watched(const struct source *source, int alarm)
+{
+	const struct pb_alarm_rule *rule = &source->alarms->rules[alarm];
+
+	return rule->has_warning || rule->has_alarm;
+}
+
 static void say_alarm(const struct source *source, int alarm)
 {
 	const struct pb_battery *data = &source->data;
@@ -59,8 +67,8 @@ static void say_alarm(const struct source *source, int alarm)
 	pb_alarm_describe((enum pb_alarm)alarm, data, what, sizeof(what));
 	about.alarm = name;
 	if (level == PB_LEVEL_NONE)
-		pb_log_about(PB_LOG_INFO, &about, "%s %s: %s is over", kind_of(source), data->name,
-			     name);
+		pb_log_about(PB_LOG_INFO, &about, "%s %s: %s is %s", kind_of(source), data->name,
+			     name, is_watched(source, alarm) ? "over" : "no longer watched");
 	else
 		pb_log_about(level == PB_LEVEL_ALARM ? PB_LOG_ERR : PB_LOG_WARNING, &about,
 			     "%s %s: %s: %s, %s", kind_of(source), data->name,
@@ -366,6 +374,7 @@ static void take_judgement(struct source *source, const struct source *before)
 	source->allowed_known = before->allowed_known;
 	source->settled = before->settled;
 	source->lacking = before->lacking;
+	source->mixed = before->mixed;
 	source->repeat = before->repeat;
 	source->data.alarms = before->data.alarms;
 	source->data.limits = before->data.limits;

@@ -164,6 +164,11 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 		trace(bridge, line, answer);
 	else if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
 		reset_alarms(bridge, pack, answer);
+	else if (strcmp(word, "status") == 0 || strcmp(word, "metrics") == 0)
+		fprintf(answer,
+			"error: this is the control socket, expected the status socket (key "
+			"`status:`) for '%s'\n",
+			word);
 	else if (strcmp(word, "reload") == 0 && count == 1)
 		fputs("error: there is no file to be loaded again\n", answer);
 	else if (strcmp(word, "take") == 0 && count == 2)
@@ -197,6 +202,21 @@ static const struct telling_kind *kind_of_text(const char *line)
 }
 
 static const char no_question[] = "error: expected 'status' or 'metrics'\n";
+static const char an_order[] = "error: this is the status socket, expected the control socket (key "
+			       "`control:`) for release, "
+			       "take, reset, reload and trace\n";
+
+/* @return what is said to a line that is no question; orders have a socket of their own */
+static const char *refusal(const char *line)
+{
+	static const char *const orders[] = {"release", "take", "reset", "reload", "trace"};
+	size_t len = strcspn(line, " ");
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(orders); i++)
+		if (strlen(orders[i]) == len && strncmp(line, orders[i], len) == 0)
+			return an_order;
+	return no_question;
+}
 
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
@@ -206,7 +226,7 @@ void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer)
 	if (kind)
 		telling_all(kind, 0, &all, answer);
 	else
-		fputs(no_question, answer);
+		fputs(refusal(line), answer);
 }
 
 /* ---- the sockets ---- */
@@ -261,7 +281,7 @@ static void tell(void *userdata, struct pb_asker *asker, const char *line)
 	if (kind)
 		teller_ask(bridge->teller, kind, 0, asker);
 	else
-		answer_at_once(asker, 200, "", no_question, strlen(no_question));
+		answer_at_once(asker, 200, "", refusal(line), strlen(refusal(line)));
 }
 
 static void forget(void *userdata, struct pb_asker *asker)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void mark_error(struct pb_report *report, const struct pb_config *config, struct pb_mark mark,
 		const char *text)
@@ -158,6 +159,27 @@ static void check_listen(const struct pb_config *config, const struct pb_listen_
 			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
 }
 
+/* A daemon is started in another folder than the person who writes its file. The folder of the
+ * usual places is made at the start, by the unit. */
+static int check_folder(const char *path, char *why, size_t why_cap)
+{
+	const char *slash = strrchr(path, '/');
+	int len = slash ? (int)(slash - path) : 0;
+	char folder[PB_CONFIG_LINK + 2];
+
+	if (*path != '/') {
+		snprintf(why, why_cap, "'%s', expected a whole path such as /run/packbridge/%s",
+			 path, slash ? slash + 1 : path);
+		return -EINVAL;
+	}
+	snprintf(folder, sizeof(folder), "%.*s/.", len, path);
+	if (strncmp(PB_CONFIG_CONTROL, path, (size_t)len + 1) == 0 || access(folder, F_OK) == 0 ||
+	    (errno != ENOENT && errno != ENOTDIR))
+		return 0;
+	snprintf(why, why_cap, "%s: its folder is not there, expected one that is", path);
+	return -ENOENT;
+}
+
 /* The usual places are nobody's wish: what is wrong with them is a warning at the start. */
 static void check_sockets(const struct pb_config *config, struct pb_report *report)
 {
@@ -165,7 +187,8 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 	char why[PB_CONFIG_LINK + 256];
 
 	for (int i = 0; i < PB_SOCKETS; i++)
-		if (sockets[i].fixed && pb_control_check(sockets[i].path, why, sizeof(why)) < 0)
+		if (sockets[i].fixed && (pb_control_check(sockets[i].path, why, sizeof(why)) < 0 ||
+					 check_folder(sockets[i].path, why, sizeof(why)) < 0))
 			mark_error(report, config, sockets[i].mark, why);
 }
 

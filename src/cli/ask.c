@@ -69,11 +69,16 @@ int pb_cli_ask_begin(const char *path, const char *line)
 
 void pb_cli_ask_failed(const char *command, const char *path, const char *key, int error)
 {
-	const char *advice = error == -EACCES ? " (only members of its group may: see `ls -l`)"
-			     : error == -ETIMEDOUT
-				     ? ""
-				     : " (does the daemon run, and is this its socket?)";
+	const char *what = error == -ETIMEDOUT ? "no answer"
+			   : error == -EPROTO  ? "an answer of another kind"
+					       : strerror(-error);
+	const char *advice =
+		error == -EACCES ? " (only members of its group may: see `ls -l`)"
+		: error == -EPROTO
+			? " (expected the status socket, key `status:`; is this another, "
+			  "such as the control socket?)"
+		: error == -ETIMEDOUT ? ""
+				      : " (does the daemon run, and is this its socket?)";
 
-	fprintf(stderr, "packbridge %s: %s socket %s: %s%s\n", command, key, path,
-		error == -ETIMEDOUT ? "no answer" : strerror(-error), advice);
+	fprintf(stderr, "packbridge %s: %s socket %s: %s%s\n", command, key, path, what, advice);
 }

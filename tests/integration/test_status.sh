@@ -43,7 +43,17 @@ code=0
 [ $code -eq 1 ] && grep -q 'does the daemon run' "$folder/err" || fail "no daemon: $(cat "$folder/err")"
 code=0
 "$program" status --json -s "$folder/control" >"$folder/out" 2>"$folder/err" || code=$?
-[ $code -eq 1 ] && [ ! -s "$folder/out" ] && grep -q 'error: expected' "$folder/err" || fail "the control socket"
+[ $code -eq 1 ] && [ ! -s "$folder/out" ] && grep -q 'this is the control socket, expected the status socket' "$folder/err" || fail "the control socket"
+for ask in "status -s $folder/control" "reload -s $folder/status" "release -s $folder/status house" \
+	"reset -s $folder/status" "status --trace 127.0.0.1:0 -s $folder/status"; do
+	code=0
+	"$program" $ask >"$folder/out" 2>"$folder/err" || code=$?
+	[ $code -eq 1 ] && [ ! -s "$folder/out" ] || fail "$ask: $code"
+	case $ask in
+	*"$folder/control") grep -q 'expected the status socket.*control socket' "$folder/err" ;;
+	*) grep -q 'this is the status socket, expected the control socket' "$folder/err" ;;
+	esac || fail "$ask: $(cat "$folder/err")"
+done
 code=0
 status --json --watch 2>"$folder/err" || code=$?
 [ $code -eq 2 ] || fail "two ways at once"

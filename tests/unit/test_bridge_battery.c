@@ -96,6 +96,22 @@ START_TEST(a_change_is_said_at_once)
 }
 END_TEST
 
+/* A rule that a reload switches off ends its alarm; of its cause it says nothing. */
+START_TEST(no_longer_watched)
+{
+	struct pb_alarm_setup without = *fleet.sources[0].alarms;
+
+	without.rules[PB_ALARM_CELL_HIGH] = (struct pb_alarm_rule){0};
+	reading(3700);
+	ck_assert_ptr_nonnull(strstr(last, "ALARM: cell_high"));
+	fleet.sources[0].alarms = &without;
+	reading(3700);
+	ck_assert_ptr_nonnull(strstr(last, "cell_high is no longer watched"));
+	reading(3300);
+	ck_assert_uint_eq(lines, 2);
+}
+END_TEST
+
 /* The last change is left out: the sum says how it stands, though no reading comes any more. */
 START_TEST(the_sum_says_how_it_stands)
 {
@@ -222,6 +238,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, flapping_is_summed_up);
 	tcase_add_test(tcase, a_change_is_said_at_once);
+	tcase_add_test(tcase, no_longer_watched);
 	tcase_add_test(tcase, the_sum_says_how_it_stands);
 	tcase_add_test(tcase, protections_are_named);
 	tcase_add_test(tcase, frozen);

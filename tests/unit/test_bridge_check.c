@@ -61,6 +61,15 @@ static const struct {
 	{TWO("sim:lfp-4s", "sim:lfp-4s,seed=2") "banks: [{name: c, unit: 3, packs: [a, b]}]", NULL},
 	{TWO("sim:lfp-4s", "serial:/dev/null") "banks: [{name: c, unit: 3, packs: [a, b]}]", NULL},
 
+	/* sockets where none can be */
+	{PACK "control: /nodir/c.sock", "/nodir/c.sock: its folder is not there"},
+	{PACK "status: /dev/null/s.sock", "its folder is not there"},
+	{PACK "status: pb.sock",
+	 "'pb.sock', expected a whole path such as /run/packbridge/pb.sock"},
+	{PACK "control: run/pb.sock", "expected a whole path such as /run/packbridge/pb.sock"},
+	{PACK "control: /run/packbridge/other.sock", NULL}, /* the unit makes its folder */
+	{PACK "control: /tmp/c.sock", NULL},
+
 	/* one line for packs and masters */
 	{PACK "listen: [{rtu: /dev/null}]", "the line of pack 'a'"},
 	{PACK "listen: [{rtu: /dev/./null}]", "the line of pack 'a'"},
