@@ -85,8 +85,9 @@ struct pb_listen_config {
 	uint32_t gap_ms;	      /**< not for PB_LISTEN_TCP */
 	/* sockets */
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_s;
-	char **allow;	    /**< networks that may connect */
-	size_t allow_count; /**< 0: everyone may */
+	char **allow;		     /**< networks that may connect */
+	size_t allow_count;	     /**< 0: everyone may */
+	struct pb_mark *allow_marks; /**< where each stands */
 	/* lines */
 	uint32_t baud;
 	int parity; /**< enum pb_config_parity */
@@ -95,7 +96,7 @@ struct pb_listen_config {
 	bool rs485, echo;
 	int rts; /**< enum pb_config_rts, for rs485 */
 	uint32_t rts_before_ms, rts_after_ms;
-	struct pb_mark mark;
+	struct pb_mark mark, baud_mark;
 };
 
 /** An adapter with a limit of its own. */
@@ -131,6 +132,7 @@ struct pb_http_section {
 	size_t host_count, allow_count;
 	char **hosts; /**< names of `Host:` that pass, besides those that always do */
 	char **allow; /**< networks that may connect; none: everyone */
+	struct pb_mark *host_marks, *allow_marks;
 	struct pb_mark mark;
 };
 

@@ -147,13 +147,14 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 static void check_listen(const struct pb_config *config, const struct pb_listen_config *listen,
 			 struct pb_maps *maps, struct pb_report *report)
 {
+	struct pb_mark mark;
 	char why[512];
 
-	if (*listen->address && listener_check(listen, why, sizeof(why)) < 0)
-		mark_error(report, config, listen->mark, why);
+	if (*listen->address && listener_check(listen, &mark, why, sizeof(why)) < 0)
+		mark_error(report, config, mark, why);
 	for (size_t i = 0; i < listen->allow_count; i++)
 		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
-			mark_error(report, config, listen->mark, why);
+			mark_error(report, config, listen->allow_marks[i], why);
 	for (size_t i = 0; i < listen->unit_count; i++)
 		check_map(config, listen->units[i].map_mark, listen->units[i].map,
 			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
@@ -203,10 +204,10 @@ static void check_http(const struct pb_config *config, struct pb_report *report)
 		mark_error(report, config, http->mark, why);
 	for (size_t i = 0; i < http->host_count; i++)
 		if (pb_http_host_check(http->hosts[i], why, sizeof(why)) < 0)
-			mark_error(report, config, http->mark, why);
+			mark_error(report, config, http->host_marks[i], why);
 	for (size_t i = 0; i < http->allow_count; i++)
 		if (pb_server_allow_check(http->allow[i], why, sizeof(why)) < 0)
-			mark_error(report, config, http->mark, why);
+			mark_error(report, config, http->allow_marks[i], why);
 }
 
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)

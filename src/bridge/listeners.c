@@ -40,11 +40,13 @@ static void socket_config(const struct pb_listen_config *listen, struct pb_serve
 	};
 }
 
-int listener_check(const struct pb_listen_config *listen, char *why, size_t why_cap)
+int listener_check(const struct pb_listen_config *listen, struct pb_mark *ret_mark, char *why,
+		   size_t why_cap)
 {
 	const char *at = strrchr(listen->address, '@'); /* as links are written */
 	struct pb_line_config config;
 
+	*ret_mark = listen->mark;
 	if (listen->kind != PB_LISTEN_RTU)
 		return pb_server_tcp_check(listen->address, why, why_cap);
 	if (at && isdigit((unsigned char)at[1])) {
@@ -54,6 +56,8 @@ int listener_check(const struct pb_listen_config *listen, char *why, size_t why_
 		return -EINVAL;
 	}
 	line_config(listen, &config);
+	if (listen->address[0] == '/') /* a device: it is its rate that can be wrong */
+		*ret_mark = listen->baud_mark;
 	return pb_serial_check(&config.serial, why, why_cap);
 }
 

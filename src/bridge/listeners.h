@@ -25,8 +25,10 @@ struct listeners_setup {
 	const struct pb_server_backend *backend;
 };
 
-/** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
-int listener_check(const struct pb_listen_config *listen, char *why, size_t why_cap);
+/** Only checks an address and a line's rate. @return 0, or -EINVAL with the reason in @why and its
+ * place. */
+int listener_check(const struct pb_listen_config *listen, struct pb_mark *ret_mark, char *why,
+		   size_t why_cap);
 
 /**
  * Whether packs, listeners, the page and the sockets can be there at a time.

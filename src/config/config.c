@@ -164,13 +164,15 @@ void *config_items(const struct pb_yaml *node, size_t size, size_t max, size_t *
 	return calloc(count, size);
 }
 
-int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, const char *what,
-		 const char *expected, struct pb_report *report)
+int config_texts(char ***ret, struct pb_mark **ret_marks, size_t *ret_count,
+		 const struct pb_yaml *node, const char *what, const char *expected,
+		 struct pb_report *report)
 {
 	size_t count = 0;
 	char **texts;
 
 	*ret = NULL;
+	*ret_marks = NULL;
 	*ret_count = 0;
 	if (node->type == PB_YAML_SCALAR && *node->text) {
 		pb_yaml_error(report, node, "%s '%s', expected a list: [%s]", what, node->text,
@@ -183,6 +185,9 @@ int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, con
 	*ret_count = 0;
 	if (!texts)
 		return count ? -ENOMEM : 0;
+	*ret_marks = calloc(count, sizeof(**ret_marks));
+	if (!*ret_marks)
+		return -ENOMEM;
 	for (const struct pb_yaml *item = node->child; item; item = item->next) {
 		if (item->type != PB_YAML_SCALAR) {
 			pb_yaml_error(report, item, "%s, expected %s", what, expected);
@@ -191,6 +196,7 @@ int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, con
 		texts[*ret_count] = strdup(item->text);
 		if (!texts[*ret_count])
 			return -ENOMEM;
+		(*ret_marks)[*ret_count] = (struct pb_mark){item->line, item->col};
 		++*ret_count;
 	}
 	return 0;

@@ -53,11 +53,11 @@ int config_read_http(struct pb_config *config, const struct pb_yaml *node, struc
 	memcpy(ret->address, http.address, sizeof(ret->address));
 	ret->mark = config_mark(node, "address");
 	if (http.hosts)
-		r = config_texts(&ret->hosts, &ret->host_count, http.hosts, "hosts",
-				 "names like packbridge.lan", report);
+		r = config_texts(&ret->hosts, &ret->host_marks, &ret->host_count, http.hosts,
+				 "hosts", "names like packbridge.lan", report);
 	if (r == 0 && http.allow)
-		r = config_texts(&ret->allow, &ret->allow_count, http.allow, "allow",
-				 "networks like 192.168.1.0/24", report);
+		r = config_texts(&ret->allow, &ret->allow_marks, &ret->allow_count, http.allow,
+				 "allow", "networks like 192.168.1.0/24", report);
 	return r;
 }
 
@@ -65,4 +65,6 @@ void config_free_http(struct pb_config *config)
 {
 	config_free_texts(config->http.hosts, config->http.host_count);
 	config_free_texts(config->http.allow, config->http.allow_count);
+	free(config->http.host_marks);
+	free(config->http.allow_marks);
 }

@@ -18,11 +18,13 @@ void *config_items(const struct pb_yaml *node, size_t size, size_t max, size_t *
 
 /**
  * Copies the texts of the sequence @node; @expected: what they should be, for messages. @ret and
- * @ret_count are for config_free_texts(), whatever is returned.
+ * @ret_count are for config_free_texts(), whatever is returned; @ret_marks, where each stands, is
+ * for free().
  * @return 0, also when they are wrong, which is in @report; -ENOMEM.
  */
-int config_texts(char ***ret, size_t *ret_count, const struct pb_yaml *node, const char *what,
-		 const char *expected, struct pb_report *report);
+int config_texts(char ***ret, struct pb_mark **ret_marks, size_t *ret_count,
+		 const struct pb_yaml *node, const char *what, const char *expected,
+		 struct pb_report *report);
 void config_free_texts(char **texts, size_t count);
 
 /** Whether a name is of a-z, 0-9 and - only, which names of packs and banks must be. */

@@ -239,11 +239,13 @@ static int read_listen(struct pb_config *config, size_t index, const struct pb_y
 	if (!listen.config.gap_ms)
 		listen.config.gap_ms = listen.config.kind == PB_LISTEN_RTU ? 20 : 100;
 	*config_listen = listen.config;
+	config_listen->baud_mark = config_mark(item, "baud");
 	if (found == 1)
 		check_keys(config_listen, item, report);
 	if (listen.allow)
-		r = config_texts(&config_listen->allow, &config_listen->allow_count, listen.allow,
-				 "allow", "networks like 192.168.1.0/24", report);
+		r = config_texts(&config_listen->allow, &config_listen->allow_marks,
+				 &config_listen->allow_count, listen.allow, "allow",
+				 "networks like 192.168.1.0/24", report);
 	if (r == 0 && listen.units)
 		r = read_units(config, config_listen, listen.units, report);
 	return r;
@@ -285,6 +287,7 @@ void config_free_listens(struct pb_config *config)
 		struct pb_listen_config *listen = &config->listens[i];
 
 		config_free_texts(listen->allow, listen->allow_count);
+		free(listen->allow_marks);
 		free(listen->units);
 	}
 	free(config->listens);

@@ -70,6 +70,15 @@ static const struct {
 	{PACK "control: /run/packbridge/other.sock", NULL}, /* the unit makes its folder */
 	{PACK "control: /tmp/c.sock", NULL},
 
+	/* told where they stand */
+	{PACK
+	 "listen:\n  - tcp: 127.0.0.1:2502\n    allow:\n      - 10.0.0.0/8\n      - 10.0.0.1/8",
+	 "f:6:9: '10.0.0.1/8'"},
+	{PACK "listen:\n  - rtu: /dev/zero\n    parity: even\n    baud: 9601", "f:5:11: 9601 baud"},
+	{PACK "listen:\n  - rtu: zero\n    baud: 9600", "f:3:10: device 'zero'"},
+	{PACK "http:\n  address: 127.0.0.1:8502\n  allow: [10.0.0.0/8, here]", "f:4:23: 'here'"},
+	{PACK "http:\n  address: 127.0.0.1:8502\n  hosts: [a.lan, 'b c']", "f:4:18: "},
+
 	/* one line for packs and masters */
 	{PACK "listen: [{rtu: /dev/null}]", "the line of pack 'a'"},
 	{PACK "listen: [{rtu: /dev/./null}]", "the line of pack 'a'"},
