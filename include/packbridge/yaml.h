@@ -107,6 +107,8 @@ struct pb_yaml_row {
 	const char *const *words; /**< PB_YAML_ENUM, ended by NULL */
 	const char *preset; /**< what counts when the key is missing, as text; NULL: leave as is */
 	const char *doc;    /**< one line */
+	const char
+		*note; /**< PB_YAML_DECIMAL: what ends an error, "; volts of..."; NULL: nothing */
 };
 
 /**

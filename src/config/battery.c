@@ -19,6 +19,8 @@ struct limits {
 	offsetof(struct limits, setup.member), sizeof(((struct pb_limit_setup *)0)->member)
 #define CURVE(member) offsetof(struct limits, member), sizeof(const struct pb_yaml *)
 
+#define OF_A_CELL "; the volts of one cell, not of all"
+
 /* clang-format off */
 static const struct pb_yaml_row limit_rows[] = {
 	{"charge_max_a", PB_YAML_DECIMAL, SETUP(charge_max_ma), .factor = 1000, .min = 100, .max = 4000000,
@@ -29,13 +31,13 @@ static const struct pb_yaml_row limit_rows[] = {
 	 .doc = "largest charge current in nominal capacities an hour (C)"},
 	{"discharge_rate", PB_YAML_DECIMAL, SETUP(discharge_rate), .factor = 1000, .min = 1, .max = 20000,
 	 .doc = "the same for discharging"},
-	{"absorption_v", PB_YAML_DECIMAL, SETUP(absorption_mv), .factor = 1000, .min = 500, .max = 5000,
+	{"absorption_v", PB_YAML_DECIMAL, SETUP(absorption_mv), .factor = 1000, .min = 500, .max = 5000, .note = OF_A_CELL,
 	 .doc = "voltage of a cell up to which it is charged"},
-	{"float_v", PB_YAML_DECIMAL, SETUP(float_mv), .factor = 1000, .min = 500, .max = 5000,
+	{"float_v", PB_YAML_DECIMAL, SETUP(float_mv), .factor = 1000, .min = 500, .max = 5000, .note = OF_A_CELL,
 	 .doc = "voltage of a cell at which it is kept when full"},
-	{"empty_v", PB_YAML_DECIMAL, SETUP(empty_mv), .factor = 1000, .min = 500, .max = 5000,
+	{"empty_v", PB_YAML_DECIMAL, SETUP(empty_mv), .factor = 1000, .min = 500, .max = 5000, .note = OF_A_CELL,
 	 .doc = "voltage of a cell at which discharging should end"},
-	{"nominal_v", PB_YAML_DECIMAL, SETUP(nominal_mv), .factor = 1000, .min = 500, .max = 5000,
+	{"nominal_v", PB_YAML_DECIMAL, SETUP(nominal_mv), .factor = 1000, .min = 500, .max = 5000, .note = OF_A_CELL,
 	 .doc = "nominal voltage of a cell, for energy and power"},
 	{"float", PB_YAML_BOOL, SETUP(to_float), .doc = "float after absorption; false: absorption for ever"},
 	{"absorption_s", PB_YAML_INT, SETUP(absorption_s), .min = 0, .max = 86400,

@@ -137,6 +137,16 @@ static int parse_host(struct pb_address *ret, const char *host, bool bracketed, 
 	return 0;
 }
 
+/* "http://127.0.0.1:8502/" */
+static int no_url(const char *text, char *why, size_t why_cap)
+{
+	const char *from = strstr(text, "://") + strlen("://");
+
+	snprintf(why, why_cap, "'%s', expected the address alone: %.*s", text,
+		 (int)strcspn(from, "/"), from);
+	return -EINVAL;
+}
+
 int pb_address_parse(struct pb_address *ret, const char *text, char *why, size_t why_cap)
 {
 	struct pb_address address = {.kind = PB_ADDRESS_ONE};
@@ -146,6 +156,8 @@ int pb_address_parse(struct pb_address *ret, const char *text, char *why, size_t
 	uint16_t port;
 	int r = split(text, host, sizeof(host), &bracketed, &port_text);
 
+	if (strstr(text, "://"))
+		return no_url(text, why, why_cap);
 	if (r < 0)
 		return expected(text, why, why_cap);
 	if (text[0] != '[' && strchr(host, ':')) {

@@ -60,10 +60,10 @@ static void list_keys(const struct pb_yaml_row *rows, const char **keys, char *a
 	keys[count] = NULL;
 }
 
-/* "warning:20", as YAML reads it in braces */
+/* "warning:20" and "warning=20", as YAML reads them in braces */
 static bool lacks_blank(const struct pb_yaml_row *rows, const char *key)
 {
-	size_t len = strcspn(key, ":");
+	size_t len = strcspn(key, ":=");
 
 	for (; key[len] && rows->key; rows++)
 		if (strlen(rows->key) == len && strncmp(rows->key, key, len) == 0)
@@ -86,7 +86,8 @@ static const char *slip(const struct pb_yaml *node, const struct pb_yaml *member
 	bool alone = member->type == PB_YAML_SCALAR && !member->quoted && !*member->text;
 
 	if (lacks_blank(rows, member->key))
-		return "a blank behind the ':'";
+		return member->key[strcspn(member->key, ":=")] == '=' ? "': ' instead of '='"
+								      : "a blank behind the ':'";
 	if (!node->flow || !alone || !before || before->type != PB_YAML_SCALAR)
 		return NULL;
 	if (is_number(member->key) && isdigit((unsigned char)before->text[0]))
@@ -244,8 +245,9 @@ static void print_decimal(int64_t value, int64_t factor, char *out, size_t cap)
 	}
 }
 
-int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
-		    int64_t max, int64_t *ret, struct pb_report *report)
+/* @note: what the number is of, for the error; "" */
+static int decimal(const struct pb_yaml *node, const char *what, const char *note, int64_t factor,
+		   int64_t min, int64_t max, int64_t *ret, struct pb_report *report)
 {
 	int64_t num, den, value;
 	const char *text = node->type == PB_YAML_SCALAR ? node->text : "...";
@@ -263,9 +265,15 @@ int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor
 	print_decimal(max, factor, most, sizeof(most));
 	print_decimal(1, factor, step, sizeof(step));
 	number_slip(text, false, hint, sizeof(hint));
-	pb_yaml_error(report, node, "%s '%s', expected a number from %s to %s in steps of %s%s",
-		      what, text, least, most, step, hint);
+	pb_yaml_error(report, node, "%s '%s', expected a number from %s to %s in steps of %s%s%s",
+		      what, text, least, most, step, hint, note);
 	return -EINVAL;
+}
+
+int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
+		    int64_t max, int64_t *ret, struct pb_report *report)
+{
+	return decimal(node, what, "", factor, min, max, ret, report);
 }
 
 static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, void *p)
@@ -325,8 +333,8 @@ static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *mem
 	if (row->type == PB_YAML_DECIMAL) {
 		int64_t value;
 
-		if (pb_yaml_decimal(member, row->key, row->factor, row->min, row->max, &value,
-				    report) == 0)
+		if (decimal(member, row->key, row->note ? row->note : "", row->factor, row->min,
+			    row->max, &value, report) == 0)
 			store_int(p, row->size, value);
 		return;
 	}

@@ -394,6 +394,32 @@ static bool rule_brackets(const struct place *at, struct said *said)
 	return true;
 }
 
+/* "- {a: 1}}", and "- {a: 1}" with a line below that should belong to it */
+static bool rule_closed(const struct place *at, struct said *said)
+{
+	char c = mark_char(at), text[120];
+	size_t end = at->above.len;
+
+	if (!says(at, "did not find expected") || says(at, "flow "))
+		return false;
+	if (c == '}' || c == ']') {
+		snprintf(text, sizeof(text),
+			 "this '%c' closes nothing, expected as many '%c' before it", c,
+			 c == '}' ? '{' : '[');
+		say(said, at->p.at, at->s->yaml->problem_mark.column, text);
+		return true;
+	}
+	while (at->has_above && end > 0 && strchr(" \r", at->above.text[end - 1]))
+		end--;
+	if (!at->has_above || end == 0 || !strchr("}]", at->above.text[end - 1]) ||
+	    at->p.indent <= at->above.indent)
+		return false;
+	snprintf(text, sizeof(text), "the entry above ends with its '%c', expected this before it",
+		 at->above.text[end - 1]);
+	say(said, at->p.at, at->p.indent, text);
+	return true;
+}
+
 static bool rule_flow(const struct place *at, struct said *said)
 {
 	const yaml_mark_t *context = &at->s->yaml->context_mark;
@@ -488,7 +514,7 @@ static bool rule_indent(const struct place *at, struct said *said)
 
 /* clang-format off */
 static const rule rules[] = {
-	rule_tab, rule_foreign, rule_quote, rule_sign, rule_brackets, rule_no_blank, rule_flow,
+	rule_tab, rule_foreign, rule_quote, rule_sign, rule_brackets, rule_no_blank, rule_closed, rule_flow,
 	rule_two_colons, rule_no_colon, rule_indent,
 };
 /* clang-format on */

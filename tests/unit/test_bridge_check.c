@@ -70,6 +70,8 @@ static const struct {
 	{PACK "control: /run/packbridge/other.sock", NULL}, /* the unit makes its folder */
 	{PACK "control: /tmp/c.sock", NULL},
 
+	{PACK "http: http://127.0.0.1:8502/", "expected the address alone: 127.0.0.1:8502"},
+	{PACK "listen: [{tcp: 'modbus://0.0.0.0:502'}]", "expected the address alone: 0.0.0.0:502"},
 	/* told where they stand */
 	{PACK
 	 "listen:\n  - tcp: 127.0.0.1:2502\n    allow:\n      - 10.0.0.0/8\n      - 10.0.0.1/8",

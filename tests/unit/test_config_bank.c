@@ -180,7 +180,9 @@ static const struct {
 	{PACK_WITH("alarms: {frozen: {warning: 5, alarm: 12}}"),
 	 "t:1:75: warning '5', expected a number from 10 to 64800"},
 	{PACK_WITH("alarms: {cell_low: {warning: 2.5, alarm: 9}}"), "t:1:89: alarm '9', expected"},
-	{PACK_WITH("limits: {absorption_v: 14.4, float_v: 3.5}"), "t:1:71: absorption_v '14.4'"},
+	{PACK_WITH("limits: {absorption_v: 14.4, float_v: 3.5}"),
+	 "t:1:71: absorption_v '14.4', expected a number from 0.5 to 5 in steps of 0.001; the "
+	 "volts of one cell, not of all"},
 	{PACK_WITH("limits: {absorption_s: -1, absorption_max_s: 60}"), "t:1:71: absorption_s"},
 	{PACK_WITH("limits: {charge_by_cell: [[3.4, 100], [34, 0], [3.6, 0]]}"),
 	 "t:1:87: charge_by_cell '34'"},

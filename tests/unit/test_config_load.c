@@ -225,6 +225,7 @@ static const struct {
 	{GOOD "limits:\n  hold_s: 30s\n", "4:11", "the number alone, without 's'", 1},
 	{GOOD "limits: {charge_by_cell: [[3,45, 100]]}\n", "3:27", "with decimal points", 1},
 	{GOOD "alarms: {soc_low: {warning:20}}\n", "3:20", "a blank behind the ':'", 1},
+	{GOOD "alarms: {soc_low: {warning=20}}\n", "3:20", "': ' instead of '='", 1},
 	{GOOD "alarms: {soc_low: 20}\n", "3:19", "{warning: ..., alarm: ...}", 1},
 	{"packs:\n  - {name: a, link: sim:x,soc=50, unit: 1}\n", "2:27", "quotes around", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', slave: 1}\n", "2:5", "no 'unit'", 2},

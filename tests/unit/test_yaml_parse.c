@@ -117,6 +117,13 @@ static const struct {
 	 false},
 	{"a: [fe80::1%eth0]:502\n", "f:1:4: '[' begins a list", false},
 	{"a: [1\n", "f:1:4: this '[' has no ']'", false},
+	{"p:\n  - {a: 1}}\n", "f:2:11: this '}' closes nothing, expected as many '{' before it",
+	 false},
+	{"p: [1, 2]]\nq: 1\n", "f:1:10: this ']' closes nothing", false},
+	{"p: {a: [1]}}\n", "f:1:12: this '}' closes nothing", false},
+	{"p:\n  - {a: 1}\n    b: {c: 1}\n",
+	 "f:3:5: the entry above ends with its '}', expected this before it", false},
+	{"p:\n  - {a: 1} \n    # x\n    b: 1\n", "f:4:5: the entry above ends with its '}'", false},
 	{"a: {b: 1\nc: 2\n", "f:1:4: this '{' has no '}'", false},
 	{"a:\xC2\xA0"
 	 "1\nb: 2\n",
