@@ -166,16 +166,19 @@ static bool has_room(const struct client *client)
 
 enum { RTU_CRC = 2 };
 
-/* Somebody looks on. @reply: its ADU, @len 0: none; @crc: what stands behind its PDU */
-static void traced(struct client *client, struct trace_exchange *exchange, const uint8_t *reply,
-		   size_t len, size_t function_at, size_t crc)
+/* Somebody looks on. @len: of the reply's ADU, 0: none; @crc: what stands behind its PDU */
+static void traced(struct client *client, uint8_t unit, const uint8_t *pdu, size_t pdu_len,
+		   const uint8_t *reply, size_t len, size_t function_at, size_t crc)
 {
 	char host[64];
+	struct trace_exchange exchange = {.peer = tcp_client_peer(client, host, sizeof(host)),
+					  .unit = unit,
+					  .request = pdu,
+					  .request_len = pdu_len,
+					  .reply = reply + function_at};
 
-	exchange->peer = tcp_client_peer(client, host, sizeof(host));
-	exchange->reply = reply + function_at;
-	exchange->reply_len = len > function_at + crc ? len - function_at - crc : 0;
-	trace_add(&client->socket.server->service.trace, exchange, pb_now_ms());
+	exchange.reply_len = len > function_at + crc ? len - function_at - crc : 0;
+	trace_add(&client->socket.server->service.trace, &exchange, pb_now_ms());
 }
 
 static void answered(struct client *client, size_t len, size_t function_at)
@@ -208,11 +211,8 @@ static bool answer_tcp(struct client *client, uint64_t now_ms)
 		reply = client->out + client->out_len;
 		reply_len = service_reply_tcp(service, &request, now_ms, reply);
 		if (service->trace)
-			traced(client,
-			       &(struct trace_exchange){.unit = request.unit,
-							.request = request.pdu,
-							.request_len = request.pdu_len},
-			       reply, reply_len, PB_MBAP_LEN, 0);
+			traced(client, request.unit, request.pdu, request.pdu_len, reply, reply_len,
+			       PB_MBAP_LEN, 0);
 		answered(client, reply_len, PB_MBAP_LEN);
 		at += (size_t)len;
 	}
@@ -231,11 +231,8 @@ static void answer_frames(struct client *client, bool silence, uint64_t now_ms)
 		size_t len = service_reply_rtu(service, &request, now_ms, reply);
 
 		if (service->trace)
-			traced(client,
-			       &(struct trace_exchange){.unit = request.unit,
-							.request = request.pdu,
-							.request_len = request.pdu_len},
-			       reply, len, 1, RTU_CRC);
+			traced(client, request.unit, request.pdu, request.pdu_len, reply, len, 1,
+			       RTU_CRC);
 		answered(client, len, 1);
 	}
 	service_count_frames(service, &rtu->framer, &rtu->seen);
