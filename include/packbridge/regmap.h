@@ -116,6 +116,7 @@ struct pb_row_value {
 	bool available; /**< false: "not available", an empty text, or a reserved row */
 	int64_t value; /**< in the catalogue's unit of the row's field; without one, the register */
 	double number; /**< in the row's unit */
+	bool several;  /**< the first of several values that the map shows by one register */
 	bool at_end;   /**< at an end of the register, where what lies beyond stops, too */
 	char text[242]; /**< string */
 };

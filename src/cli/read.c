@@ -205,7 +205,7 @@ static bool find_number(const struct look *look, const char *name, int64_t *ret)
 
 		pb_map_row(look->map, i, &row);
 		if (!row.field || strcmp(row.field->name, name) != 0 || row.type == PB_ROW_COIL ||
-		    !decode(look, i, &row, &value) || !value.available)
+		    !decode(look, i, &row, &value) || !value.available || value.several)
 			continue;
 		*ret = value.value;
 		return true;
@@ -383,6 +383,8 @@ static void print_value(const struct look *look, size_t index, const struct pb_r
 		printf("%12s", "n/a");
 	else if (row->type == PB_ROW_STRING)
 		pb_cli_put(value->text, false, stdout);
+	else if (value->several) /* which of its states it is, the register does not tell */
+		printf("%12lld", (long long)row->values[value->value]);
 	else if (row->type == PB_ROW_BITS || (mask && row->type != PB_ROW_COIL))
 		printf("%#12llx", (unsigned long long)value->value);
 	else
@@ -390,7 +392,8 @@ static void print_value(const struct look *look, size_t index, const struct pb_r
 	if (value->available && row->type == PB_ROW_BITS) {
 		fputs("  ", stdout);
 		print_bits(look, index, value->value);
-	} else if (value->available && row->field && *words_of(row->field, value->value)) {
+	} else if (value->available && !value->several && row->field &&
+		   *words_of(row->field, value->value)) {
 		printf(" %s", words_of(row->field, value->value));
 	}
 }
@@ -447,7 +450,7 @@ static json_t *json_of(json_t *fields, const struct pb_row_info *row,
 {
 	json_t *old = json_object_get(fields, row->field->name);
 
-	if (!value->available)
+	if (!value->available || value->several)
 		return json_null();
 	if (row->field->kind == PB_KIND_TEXT)
 		return json_string(value->text);

@@ -85,7 +85,7 @@ static int ask_once(struct watch *watch)
 int status_trace(const char *socket, const char *listener, unsigned int seconds, unsigned int count)
 {
 	struct watch watch = {.socket = socket, .listener = listener, .count = count};
-	uint64_t end_ms = pb_now_ms() + 1000ULL * seconds;
+	uint64_t start_ms = pb_now_ms(), end_ms = start_ms + 1000ULL * seconds;
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	int status = 0;
 
@@ -95,6 +95,7 @@ int status_trace(const char *socket, const char *listener, unsigned int seconds,
 			nanosleep(&pause, NULL);
 	}
 	if (status == 0)
-		fprintf(stderr, "%llu requests in %u s\n", watch.seen, seconds);
+		fprintf(stderr, "%llu request%s in %.1f s\n", watch.seen,
+			watch.seen == 1 ? "" : "s", (double)(pb_now_ms() - start_ms) / 1000);
 	return status;
 }

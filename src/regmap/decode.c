@@ -40,13 +40,17 @@ static int64_t nearest(double value)
 	return (int64_t)(value < 0 ? value - 0.5 : value + 0.5);
 }
 
-/* Of values that share a register, the first. */
+/* Of values that share a register, the first, and that there are others. */
 static void decode_values(const struct row *row, int64_t raw, struct pb_row_value *ret)
 {
-	size_t i = 0;
+	size_t i = 0, other;
 
 	while (i < row->value_count && row->values[i] != raw)
 		i++;
+	other = i + 1;
+	while (other < row->value_count && row->values[other] != raw)
+		other++;
+	ret->several = other < row->value_count;
 	ret->available = i < row->value_count;
 	ret->value = (int64_t)i;
 	ret->number = (double)i;

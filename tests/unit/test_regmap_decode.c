@@ -432,6 +432,24 @@ START_TEST(single_rows)
 }
 END_TEST
 
+/* A register that stands for several states names none of them. */
+START_TEST(shared_registers)
+{
+	const struct map_text text = {
+		.rows = {"addr: 0, type: u16, field: quality, values: [0, 1, 0, 0]"}};
+	static const uint8_t zero[2] = {0, 0}, one[2] = {0, 1};
+	struct pb_row_value got;
+
+	map = map_good(&text);
+	pb_map_decode(map, 0, one, &got);
+	ck_assert(got.available && !got.several);
+	ck_assert_int_eq(got.value, PB_QUALITY_GOOD);
+	pb_map_decode(map, 0, zero, &got);
+	ck_assert(got.available && got.several);
+	map = pb_map_free(map);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("decode");
@@ -439,5 +457,6 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, every_map, 0, PB_ARRAY_SIZE(absent));
 	tcase_add_loop_test(tcase, single_rows, 0, PB_ARRAY_SIZE(cases));
+	tcase_add_test(tcase, shared_registers);
 	return pb_run_suite("regmap/decode", tcase);
 }
