@@ -141,5 +141,8 @@ enum { PB_RELEASE_MAX_S = 24 * 3600 };
  */
 int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms);
 
+/** Whether listener @index opened with this configuration; a reload takes others along. */
+bool pb_bridge_listener_is_new(const struct pb_bridge *bridge, size_t index);
+
 /** Port of listener @index, as the kernel gave it; 0 for a serial line. */
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);

@@ -371,7 +371,8 @@ struct pb_members {
 	int32_t packs_charge_blocked,
 		packs_discharge_blocked; /**< those with a reading that can't */
 	bool charge_all, charge_any, discharge_all, discharge_any; /**< the same, of all packs */
-	/** Packs side by side with different numbers of cells or voltages: no current is allowed. */
+	/** Packs side by side with different numbers of cells or voltages: no current is allowed.
+	 */
 	bool mixed;
 	uint64_t packs_online_set;		    /**< bit 0: the first pack has a reading */
 	int32_t soc_total_permille;		    /**< remaining_mah / full_mah */

@@ -700,6 +700,11 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 	return 0;
 }
 
+bool pb_bridge_listener_is_new(const struct pb_bridge *bridge, size_t index)
+{
+	return !bridge->listeners.all[index].kept;
+}
+
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index)
 {
 	const struct pb_server *server = bridge->listeners.all[index].server;

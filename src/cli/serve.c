@@ -33,15 +33,27 @@ int pb_cli_event_new(sd_event **ret)
 	return 0;
 }
 
+/* The port that the kernel chose for port 0. */
+static void say_listener(const struct pb_listen_config *listen, uint16_t port)
+{
+	const char *kind = listen->kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP";
+	const char *colon = strrchr(listen->address, ':');
+
+	if (colon && strtoul(colon + 1, NULL, 10) == port)
+		pb_log(PB_LOG_INFO, "Modbus %s on %s", kind, listen->address);
+	else
+		pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u", kind, listen->address, port);
+}
+
+/* Those that a reload has left as they were have been said. A line says itself when it opens. */
 static void say_listeners(const struct daemon *daemon)
 {
 	const struct pb_config *config = daemon->config;
 
 	for (size_t i = 0; i < config->listen_count; i++)
-		if (config->listens[i].kind != PB_LISTEN_RTU) /* a line says itself when it opens */
-			pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u",
-			       config->listens[i].kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP",
-			       config->listens[i].address, pb_bridge_port(daemon->bridge, i));
+		if (config->listens[i].kind != PB_LISTEN_RTU &&
+		    pb_bridge_listener_is_new(daemon->bridge, i))
+			say_listener(&config->listens[i], pb_bridge_port(daemon->bridge, i));
 }
 
 /* ---- another configuration ---- */

@@ -309,13 +309,14 @@ END_TEST
 
 START_TEST(maps_are_loaded_anew_and_writes_stay)
 {
+	uint16_t port = daemon_port(&packbridge, "127.0.0.1:0");
 	modbus_t *ctx;
 
 	write_config("  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, map: small,"
 		     " poll_ms: 200}\n",
 		     TCP);
 	reload();
-	ctx = connect_daemon();
+	ctx = connect_port(port);
 	ck_assert_int_eq(read_one(ctx, 1, 500), 4);
 	ck_assert_int_eq(read_one(ctx, 1, 501), 7);
 	ck_assert_int_eq(modbus_write_register(ctx, 501, 42), 1);
@@ -617,6 +618,27 @@ START_TEST(what_has_changed_is_said)
 }
 END_TEST
 
+static size_t said_count(const char *what)
+{
+	size_t count = 0;
+
+	for (const char *at = packbridge.said; (at = strstr(at, what)); at++)
+		count++;
+	return count;
+}
+
+/* Listeners that a reload leaves as they were are said once, at the start. */
+START_TEST(listeners_are_said_once)
+{
+	write_config(HOUSE STORE, TCP);
+	reload();
+	write_config(HOUSE STORE, TCP "  - tcp: 127.0.0.2:0\n");
+	reload();
+	daemon_wait_for(&packbridge, "Modbus TCP on 127.0.0.2:0, port ");
+	ck_assert_uint_eq(said_count("Modbus TCP on "), 1);
+}
+END_TEST
+
 START_TEST(banks_that_changed_are_said)
 {
 	const char *args[] = {"reload", "-s", control, NULL};
@@ -692,6 +714,7 @@ int main(void)
 	tcase_add_test(tcase, a_library_without_its_functions);
 	tcase_add_loop_test(tcase, what_has_changed_is_said, 0, PB_ARRAY_SIZE(changes));
 	tcase_add_test(tcase, banks_that_changed_are_said);
+	tcase_add_test(tcase, listeners_are_said_once);
 	if (access("/run/packbridge", F_OK) != 0)
 		tcase_add_test(tcase, no_folder_for_the_sockets);
 	tcase_add_test(tcase, again_and_again);
