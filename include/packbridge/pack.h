@@ -189,7 +189,7 @@ struct pb_session {
 	uint64_t mute;		/**< set of queries that were not answered as markers */
 	uint64_t muted_ms;	/**< when that last happened */
 	const struct pb_codec *read_codec; /**< of the last reading */
-	bool strange; /**< replies to an earlier program came in this connection */
+	bool strange; /**< since the last reading, replies to an earlier program came */
 	bool drain;   /**< let the line fall silent before the first request */
 };
 

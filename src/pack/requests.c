@@ -37,10 +37,31 @@ static bool requests_merge(struct pb_requests *requests)
 	return false;
 }
 
+/* @return the entry of requests that were all sent at @sent_ms; NULL: there is none. */
+static struct pb_request *requests_sent_at(struct pb_requests *requests,
+					   const struct pb_codec *codec, uint16_t command,
+					   uint64_t sent_ms)
+{
+	for (size_t i = 0; i < requests->count; i++) {
+		struct pb_request *entry = &requests->open[i];
+
+		if (entry->codec == codec && entry->command == command &&
+		    entry->first_ms == sent_ms && entry->last_ms == sent_ms)
+			return entry;
+	}
+	return NULL;
+}
+
 void requests_expect(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
 		     uint32_t count, uint64_t sent_ms)
 {
 	struct pb_request *last = &requests->open[PB_REQUESTS_MAX - 1];
+	struct pb_request *same = requests_sent_at(requests, codec, command, sent_ms);
+
+	if (same) {
+		same->count += count;
+		return;
+	}
 
 	if (requests->count == PB_REQUESTS_MAX && !requests_merge(requests)) {
 		last->codec = NULL;
@@ -117,4 +138,16 @@ uint64_t requests_newest_ms(const struct pb_requests *requests, const struct pb_
 		if (requests_match(&requests->open[i], codec, command))
 			return requests->open[i].last_ms;
 	return 0;
+}
+
+void requests_sent_long_ago(struct pb_requests *requests, uint64_t sent_ms)
+{
+	struct pb_requests all = *requests;
+
+	requests->count = 0;
+	for (size_t i = 0; i < all.count; i++) {
+		const struct pb_request *entry = &all.open[i];
+
+		requests_expect(requests, entry->codec, entry->command, entry->count, sent_ms);
+	}
 }

@@ -37,3 +37,6 @@ void requests_expect(struct pb_requests *requests, const struct pb_codec *codec,
 /** @return when the newest request with @command was sent that is open; 0: none is. */
 uint64_t requests_newest_ms(const struct pb_requests *requests, const struct pb_codec *codec,
 			    uint16_t command);
+
+/** All that is open counts as sent at @sent_ms, a time before. */
+void requests_sent_long_ago(struct pb_requests *requests, uint64_t sent_ms);

@@ -99,13 +99,6 @@ const char *pb_session_state_text(enum pb_session_state state)
 	return "?";
 }
 
-/* What is open counts as sent long ago: the board, or a device between, may have kept it. */
-static void forget_times(struct pb_session *s)
-{
-	for (size_t i = 0; i < s->requests.count; i++)
-		s->requests.open[i].first_ms = s->requests.open[i].last_ms = LONG_AGO_MS;
-}
-
 static void expect_of(struct pb_session *s, const struct pb_codec *codec, bool many)
 {
 	for (size_t i = 0; i < codec->query_count; i++) {
@@ -139,7 +132,8 @@ static void expect_others(struct pb_session *s, bool many)
 {
 	const struct pb_codec *const *others = s->config.others;
 
-	forget_times(s);
+	/* the board, or a device between, may have kept what is open */
+	requests_sent_long_ago(&s->requests, LONG_AGO_MS);
 	if (!others)
 		expect_dialects(s, s->config.codec, many);
 	for (; others && *others; others++)
@@ -573,6 +567,7 @@ static unsigned int publish(struct pb_session *s, uint64_t now)
 		return fail_cycle(s, now);
 	drop_old_details(s, now);
 	s->codec_known = s->read_here = true;
+	s->strange = false;
 	s->read_codec = s->codec;
 	pb_sample_derive(&s->work);
 	s->sample = s->work;
@@ -1183,7 +1178,8 @@ static unsigned int take_streamed(struct pb_session *s, const struct pb_frame *f
 	return take_reply(s, frame, s->proof_ms, now);
 }
 
-/* Does it answer what this program has not sent? Once in a connection; then such are expected. */
+/* Does it answer what this program has not sent? Told once before a reading; then such are
+ * expected. */
 static bool is_stranger(const struct pb_session *s, const struct pb_frame *frame)
 {
 	return !s->strange &&
@@ -1276,7 +1272,6 @@ static unsigned int link_up(struct pb_session *s, const struct pb_advert *advert
 	if (advert)
 		memcpy(s->login.mac, advert->mac, sizeof(s->login.mac));
 	guess_codec(s, advert);
-	s->strange = false;
 	s->wanted = s->heard = s->echoed = s->logged_in = s->read_here = false;
 	s->status.connected = true;
 	s->status.connects++;
@@ -1340,6 +1335,7 @@ static unsigned int release(struct pb_session *s, uint32_t ms, uint64_t now)
 	s->status.connected = false;
 	s->trouble = true;
 	s->quiet = false;
+	s->strange = false;
 	expect_others(s, false);
 	s->turned = false;
 	s->attempt = 0;

