@@ -891,15 +891,15 @@ static unsigned int refused(struct pb_session *s, uint64_t now)
 }
 
 /*
- * Replies to an earlier program are on the way, or may be, and nobody knows how many: nothing is
- * proved. A line that falls silent has brought all of them. A board that sends by itself is never
- * silent: the program before may have left as many open as this one does at most, and a marker is
- * sent once more than that.
+ * Replies to an earlier program are on the way, and nobody knows how many: nothing is proved. A
+ * line that falls silent has brought all of them. A board that sends by itself is never silent: the
+ * program before may have left as many open as this one does at most, and a marker is sent once
+ * more than that.
  */
-static unsigned int await_others(struct pb_session *s, const char *why, uint64_t now)
+static unsigned int await_others(struct pb_session *s, uint64_t now)
 {
 	bool polls = s->state == PB_STATE_WAITING || s->state == PB_STATE_GAP;
-	unsigned int todo = note(s, PB_LOG_INFO, "%s", why);
+	unsigned int todo = note(s, PB_LOG_INFO, "replies to an earlier program come");
 
 	s->strange = true;
 	forget_answers(s);
@@ -916,18 +916,6 @@ static unsigned int await_others(struct pb_session *s, const char *why, uint64_t
 	return polls ? todo | go_on(s, true, now) : todo;
 }
 
-/*
- * Before anything is proved, the marker is not answered in time. On a line that is in time, an
- * earlier program had one request under way, for it waited for the reply; on one that is late it
- * may have left many. Other boards than these leave replies of several kinds, which show it. A
- * radio connection is new from end to end.
- */
-static bool is_late(const struct pb_session *s)
-{
-	return !s->has_radio && !s->strange && has_streams(s->codec) && s->query == s->marker &&
-	       !in_poll(s) && s->requests.count > 0 && s->requests.open[0].first_ms == LONG_AGO_MS;
-}
-
 static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 {
 	bool bad = s->stream.bad_frames != s->bad_before;
@@ -935,9 +923,6 @@ static unsigned int reply_timeout(struct pb_session *s, uint64_t now)
 
 	if (s->listening)
 		return send_query(s, now);
-	if (is_late(s))
-		return await_others(s, "the line is late: replies to an earlier program may come",
-				    now);
 	/* frames come, but none that is proved to be new: the way is slow, or the notice got lost
 	 */
 	if (s->query->streams && now - s->streamed_ms < STREAM_LOST_MS && s->proof_ms)
@@ -1215,7 +1200,7 @@ static unsigned int take_frame(struct pb_session *s, const struct pb_frame *fram
 		       (frame->kind == PB_FRAME_REPLY && !is_streamed(s, frame));
 
 	if (answers && is_stranger(s, frame))
-		return await_others(s, "replies to an earlier program come", now);
+		return await_others(s, now);
 	switch (frame->kind) {
 	case PB_FRAME_NOTICE:
 		take_notice(s, frame);
