@@ -99,29 +99,16 @@ const char *pb_session_state_text(enum pb_session_state state)
 	return "?";
 }
 
-static void expect_of(struct pb_session *s, const struct pb_codec *codec, bool many)
-{
-	for (size_t i = 0; i < codec->query_count; i++) {
-		const struct pb_query *query = &codec->queries[i];
-		uint32_t few = query->when == PB_EACH_POLL ? OTHERS_POLLS : OTHERS_DETAILS;
-
-		requests_expect(&s->requests, codec, query->command, many ? OTHERS_MANY : few,
-				LONG_AGO_MS);
-	}
-}
-
-static bool has_streams(const struct pb_codec *codec)
-{
-	for (size_t i = 0; i < codec->query_count; i++)
-		if (codec->queries[i].streams)
-			return true;
-	return false;
-}
-
-static void expect_dialects(struct pb_session *s, const struct pb_codec *codec, bool many)
+static void expect_replies(struct pb_session *s, const struct pb_codec *codec, bool many)
 {
 	for (; codec; codec = codec->next)
-		expect_of(s, codec, many);
+		for (size_t i = 0; i < codec->query_count; i++) {
+			const struct pb_query *query = &codec->queries[i];
+			uint32_t few = query->when == PB_EACH_POLL ? OTHERS_POLLS : OTHERS_DETAILS;
+
+			requests_expect(&s->requests, codec, query->command,
+					many ? OTHERS_MANY : few, LONG_AGO_MS);
+		}
 }
 
 /*
@@ -135,9 +122,9 @@ static void expect_others(struct pb_session *s, bool many)
 	/* the board, or a device between, may have kept what is open */
 	requests_sent_long_ago(&s->requests, LONG_AGO_MS);
 	if (!others)
-		expect_dialects(s, s->config.codec, many);
+		expect_replies(s, s->config.codec, many);
 	for (; others && *others; others++)
-		expect_dialects(s, *others, many);
+		expect_replies(s, *others, many);
 }
 
 void pb_session_init(struct pb_session *s, const struct pb_session_config *config)
@@ -888,6 +875,14 @@ static unsigned int refused(struct pb_session *s, uint64_t now)
 	drop_marker(s, now);
 	s->cycle_error = PB_ERROR_REFUSED;
 	return s->query->required && s->work_ms == 0 ? give_up_query(s, now) : finish_query(s, now);
+}
+
+static bool has_streams(const struct pb_codec *codec)
+{
+	for (size_t i = 0; i < codec->query_count; i++)
+		if (codec->queries[i].streams)
+			return true;
+	return false;
 }
 
 /*
