@@ -37,6 +37,8 @@ struct pb_export_target {
  */
 int pb_export_target_read(struct pb_export_target *target, const char *text, char *why,
 			  size_t why_cap);
+/** @return "even", "odd" or "none": clients call the parity so. Static storage. */
+const char *pb_export_parity(const struct pb_serial_config *line);
 
 enum { PB_EXPORT_NAME = 48 };
 

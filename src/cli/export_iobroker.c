@@ -140,10 +140,7 @@ static json_t *iobroker_line(const struct pb_export_target *target)
 
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:s}", "type", "serial", "comName",
 			 target->host, "baudRate", (int)line->baud, "dataBits", line->data_bits,
-			 "stopBits", line->stop_bits, "parity",
-			 line->parity == 'E'   ? "even"
-			 : line->parity == 'O' ? "odd"
-					       : "none");
+			 "stopBits", line->stop_bits, "parity", pb_export_parity(line));
 }
 
 static json_t *iobroker_socket(const struct pb_export_target *target)

@@ -58,10 +58,7 @@ static void mbpoll_lines(const struct pb_export_target *target, const struct pb_
 	for (size_t at = 0; at < count; at += MBPOLL_MAX) {
 		if (target->way == PB_EXPORT_RTU)
 			fprintf(out, "mbpoll -m rtu -b %u -d %u -s %u -P %s", line->baud,
-				line->data_bits, line->stop_bits,
-				line->parity == 'E'   ? "even"
-				: line->parity == 'O' ? "odd"
-						      : "none");
+				line->data_bits, line->stop_bits, pb_export_parity(line));
 		else
 			fprintf(out, "mbpoll -m tcp -p %u", target->port);
 		fprintf(out, " -a %u -0 -r %u -c %zu -t %s -1 %s\n", unit->unit,

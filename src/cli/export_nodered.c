@@ -105,10 +105,7 @@ static json_t *nodered_line(const struct pb_export_target *target)
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:s}", "clienttype", "serial",
 			 "serialPort", target->host, "serialType", "RTU-BUFFERD", "serialBaudrate",
 			 (int)line->baud, "serialDatabits", line->data_bits, "serialStopbits",
-			 line->stop_bits, "serialParity",
-			 line->parity == 'E'   ? "even"
-			 : line->parity == 'O' ? "odd"
-					       : "none");
+			 line->stop_bits, "serialParity", pb_export_parity(line));
 }
 
 static json_t *nodered_socket(const struct pb_export_target *target)

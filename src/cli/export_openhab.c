@@ -125,10 +125,7 @@ static void openhab_bridge(const struct pb_export_target *target, const struct p
 			"port=\"%s\", id=%u, baud=%u, dataBits=%u, parity=\"%s\", "
 			"stopBits=\"%u.0\", encoding=\"rtu\" ] {\n",
 			target->host, unit->unit, line->baud, line->data_bits,
-			line->parity == 'E'   ? "even"
-			: line->parity == 'O' ? "odd"
-					      : "none",
-			line->stop_bits);
+			pb_export_parity(line), line->stop_bits);
 	else
 		fprintf(out, "host=\"%s\", port=%u, id=%u, rtuEncoded=%s ] {\n", target->host,
 			target->port, unit->unit, target->way == PB_EXPORT_TCP ? "false" : "true");

@@ -156,3 +156,8 @@ int pb_export_target_read(struct pb_export_target *target, const char *text, cha
 	}
 	return read_socket(target, text, why, why_cap);
 }
+
+const char *pb_export_parity(const struct pb_serial_config *line)
+{
+	return line->parity == 'E' ? "even" : line->parity == 'O' ? "odd" : "none";
+}
