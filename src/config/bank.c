@@ -117,8 +117,10 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 	for (const struct pb_yaml *item = node->child; item; item = item->next) {
 		size_t place = find_pack(config, item, report);
 
+		if (place == config->pack_count) /* which is told */
+			continue;
 		for (size_t i = 0; i < bank->pack_count; i++)
-			if (bank->packs[i] == place && place < config->pack_count)
+			if (bank->packs[i] == place)
 				pb_yaml_error(report, item, "pack '%s' stands twice, expected once",
 					      item->text);
 		bank->packs[bank->pack_count++] = place;
@@ -134,8 +136,6 @@ static void check_chemistry(const struct pb_config *config, const struct pb_bank
 	for (size_t i = 0; i < bank->pack_count; i++) {
 		const struct pb_pack_config *pack = &config->packs[bank->packs[i]];
 
-		if (bank->packs[i] >= config->pack_count) /* there is none, which is told */
-			continue;
 		if (!first)
 			first = pack;
 		if (pack->chemistry == first->chemistry)
