@@ -280,6 +280,12 @@ static void restart(uint64_t pause_ms)
 	feed((struct pb_session_event){.type = PB_SESSION_START});
 }
 
+/* Also when only what is still under way is: nothing overtakes it. */
+static bool is_late(void)
+{
+	return w.delay_ms > 350 || w.rate || w.last_down_ms > w.now_ms + 350;
+}
+
 static void operate(enum operation operation, uint8_t argument)
 {
 	static const uint32_t delays_ms[] = {0,	   20,	 100,  350,  700,  900,	 1200,	1500,
@@ -324,7 +330,7 @@ static void operate(enum operation operation, uint8_t argument)
 		break;
 	case RESTART:
 		/* on a line that is late, what the first leaves may not show: ARCHITECTURE.md */
-		if (!is_well() || w.delay_ms > 350 || w.rate)
+		if (!is_well() || is_late())
 			break;
 		SAY("another process, %u ms later", argument * 20U);
 		restart(argument * 20U);
