@@ -2,7 +2,7 @@
 #pragma once
 
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/plausible.h"
 
 #include <check.h>
 #include <errno.h>

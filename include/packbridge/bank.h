@@ -8,7 +8,9 @@
  */
 #pragma once
 
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+
+#include <stddef.h>
 
 enum { PB_CURVE_MAX = 12 };
 

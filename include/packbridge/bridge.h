@@ -7,7 +7,6 @@
 #include "packbridge/bms.h"
 #include "packbridge/config.h"
 #include "packbridge/link.h"
-#include "packbridge/model.h"
 #include "packbridge/regmap.h"
 
 #include <stdio.h>

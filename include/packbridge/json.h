@@ -4,9 +4,15 @@
  */
 #pragma once
 
-#include "packbridge/model.h"
-
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pb_battery;
+struct pb_field;
+struct pb_gateway;
+struct pb_refusals;
+struct pb_sample;
 
 /**
  * The reading's fields by the catalogue's names, absent ones left out; of an array, elements that

@@ -9,7 +9,7 @@
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/link.h"
-#include "packbridge/model.h"
+#include "packbridge/model/plausible.h"
 
 /** Times of a session; all in ms unless the name says otherwise. */
 struct pb_session_config {

@@ -7,7 +7,7 @@
 
 #include "packbridge/base.h"
 #include "packbridge/modbus.h"
-#include "packbridge/model.h"
+#include "packbridge/model/field.h"
 
 struct pb_report;
 

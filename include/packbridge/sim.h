@@ -10,7 +10,7 @@
 
 #include "packbridge/base.h"
 #include "packbridge/link.h"
-#include "packbridge/model.h"
+#include "packbridge/model/sample.h"
 
 enum { PB_SIM_CELLS_MAX = 32 }; /**< what boards of JBD, Daly (D2) and JK can report */
 

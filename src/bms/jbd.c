@@ -14,7 +14,7 @@
 #include "jbd_module.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/plausible.h"
 
 #include <errno.h>
 #include <stdio.h>

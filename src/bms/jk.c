@@ -23,7 +23,7 @@
 #include "inner.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/plausible.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "battery.h"
+#include "packbridge/model/gateway.h"
 #include "packbridge/server.h"
 
 /** A battery by a map. */

@@ -6,7 +6,10 @@
 #include "cli.h"
 #include "logline.h"
 #include "options.h"
+#include "packbridge/base.h"
+#include "packbridge/bridge.h"
 #include "packbridge/json.h"
+#include "packbridge/model/plausible.h"
 
 #include "packbridge/base.h"
 #include "packbridge/bridge.h"

@@ -2,7 +2,7 @@
 /* What to do about it: the second half of every message of `scan` and `probe`. */
 #pragma once
 
-#include "packbridge/model.h"
+#include "packbridge/model/status.h"
 
 /** For an error of a link or of scanning (negative errno). @return NULL: none is known. */
 const char *pb_remedy_link(int error);

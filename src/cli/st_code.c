@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "packbridge/model/battery.h"
+
 #include "st_code.h"
 
 #include <errno.h>

@@ -2,6 +2,8 @@
 /*
  * `banks:`: packs that are shown as one battery.
  */
+#include "packbridge/model/gateway.h"
+
 #include "inner.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "packbridge/model/gateway.h"
+
 #include "inner.h"
 
 #include <errno.h>

@@ -2,6 +2,8 @@
 /*
  * `listen:`: what the daemon answers on, and which units it shows there.
  */
+#include "packbridge/model/gateway.h"
+
 #include "inner.h"
 
 #include <errno.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "packbridge/json.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/gateway.h"
+#include "packbridge/model/plausible.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,9 @@
  * is refused, so a range that is wider than life costs a map a wider register.
  */
 #include "packbridge/base.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/gateway.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "packbridge/model.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/battery.h"
 
 #include <assert.h>
 #include <string.h>

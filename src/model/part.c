@@ -3,7 +3,8 @@
  * Names of the parts of a field: elements of an array, bits of a mask.
  */
 #include "packbridge/base.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
 
 #include <stdio.h>
 #include <string.h>

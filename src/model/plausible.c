@@ -3,8 +3,10 @@
  * What a reading cannot be. A sound checksum says only that the bytes arrived; boards that wake,
  * boards of another kind and registers that are not there say impossible things in sound frames.
  */
+#include "packbridge/model/plausible.h"
 #include "packbridge/base.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
 
 #include <assert.h>
 #include <errno.h>

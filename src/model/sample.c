@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "packbridge/model/sample.h"
 #include "packbridge/base.h"
-#include "packbridge/model.h"
 
 static void derive_power(struct pb_sample *s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "packbridge/model.h"
+#include "packbridge/model/status.h"
 
 static const uint16_t age_most_s = 65534, age_none_s = 65535;
 

@@ -2,6 +2,9 @@
 /*
  * Rows and data -> the bytes of one unit.
  */
+#include "packbridge/model/battery.h"
+#include "packbridge/model/gateway.h"
+
 #include "image.h"
 
 #include <errno.h>

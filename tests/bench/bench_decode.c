@@ -7,7 +7,7 @@
  *	bench_decode TESTS_DATA [ROUNDS]	tests/data, 201 rounds
  */
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/sample.h"
 
 #include <jansson.h>
 #include <malloc.h>

@@ -5,6 +5,7 @@
  */
 #include "packbridge/bank.h"
 #include "packbridge/base.h"
+#include "packbridge/model/field.h"
 
 #include <stdio.h>
 #include <stdlib.h>

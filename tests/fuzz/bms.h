@@ -6,7 +6,9 @@
 #pragma once
 
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/plausible.h"
 
 #include <assert.h>
 #include <string.h>

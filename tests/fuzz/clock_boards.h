@@ -9,7 +9,7 @@
 
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/sample.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a map: refused with errors, or a map that can be shown, encoded and read. */
+#include "packbridge/model/battery.h"
+#include "packbridge/model/gateway.h"
 #include "packbridge/regmap.h"
 #include "packbridge/yaml.h"
 

@@ -4,7 +4,6 @@
  * simulator's boards, told what to say. No register shows such a value with quality 1, the last
  * reading turns old in its time, and `status` names what was said.
  */
-#include "packbridge/model.h"
 #include "packbridge/sim.h"
 
 #include "daemon.h"

@@ -30,8 +30,14 @@ check 0 '' '#include <sys/socket.h>'
 check 1 "must not use 'bms'" '#include "packbridge/bms.h"'
 check 1 "must not use 'bms'" '  #  include "packbridge/bms.h"'
 check 1 "must not use 'bms'" '#include <packbridge/bms.h>'
+check 0 '' '#include "packbridge/model/sample.h"'
+check 0 '' '#include "packbridge/base/clock.h"'
+check 1 "must not use 'bms'" '#include "packbridge/bms/frame.h"'
 check 1 'private header' '#include "../bms/secret.h"'
 check 1 'must not see systemd' '#include <systemd/sd-event.h>'
 check 1 'must not see modbus' '#include <modbus/modbus.h>'
 check 1 'must not see jansson' '#include <jansson.h>'
+mkdir "$folder/include/packbridge/model"
+echo '#include "packbridge/bms.h"' >"$folder/include/packbridge/model/part.h"
+check 1 "model/part.h: room 'model' must not use 'bms'" ''
 echo "rooms are closed"

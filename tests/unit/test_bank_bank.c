@@ -5,6 +5,7 @@
  */
 #include "packbridge/bank.h"
 #include "packbridge/base.h"
+#include "packbridge/model/field.h"
 #include "suite.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * every size, through the same reassembly that a session uses; then what no capture shows.
  */
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/sample.h"
 
 #include "frames.h"
 #include "suite.h"

@@ -5,7 +5,8 @@
  * packs, pass whole.
  */
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
 
 #include "frames.h"
 #include "refused.h"

@@ -4,7 +4,9 @@
  * Whole, byte by byte, and in the pieces that radios send.
  */
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/plausible.h"
 
 #include "suite.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "packbridge/base.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/gateway.h"
 #include "suite.h"
 
 #include <stdlib.h>

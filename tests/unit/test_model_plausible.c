@@ -4,7 +4,9 @@
  * and what a board says twice. Extremes of real packs pass.
  */
 #include "packbridge/base.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
+#include "packbridge/model/plausible.h"
 #include "suite.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What tells that a board still measures: each field of the catalogue, changed alone. */
 #include "packbridge/base.h"
-#include "packbridge/model.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/field.h"
 #include "suite.h"
 
 #include <string.h>

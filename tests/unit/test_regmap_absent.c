@@ -4,6 +4,8 @@
  * field missing in turn, with all of them, and old. Where a foreign protocol has no other word than
  * a number, the number was decided on, and stands here with the reason.
  */
+#include "packbridge/model/battery.h"
+#include "packbridge/model/gateway.h"
 #include "packbridge/regmap.h"
 #include "packbridge/yaml.h"
 #include "suite.h"

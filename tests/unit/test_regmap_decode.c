@@ -3,6 +3,9 @@
  * There and back: samples of random values are encoded by every map of packbridge, and each row is
  * decoded again. What comes back is what went in, as fine as the row shows it.
  */
+#include "packbridge/model/battery.h"
+#include "packbridge/model/gateway.h"
+
 #include "map_text.h"
 #include "suite.h"
 

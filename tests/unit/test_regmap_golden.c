@@ -10,6 +10,7 @@
  *	> HEX			a request, CRC included
  *	< HEX			the reply to it, or "silence"
  */
+#include "packbridge/model/battery.h"
 #include "packbridge/regmap.h"
 #include "packbridge/yaml.h"
 #include "suite.h"

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "packbridge/model/battery.h"
+#include "packbridge/model/gateway.h"
+
 #include "map_text.h"
 #include "suite.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients can write, through the responder, as they do it. */
+#include "packbridge/model/battery.h"
+
 #include "map_text.h"
 #include "suite.h"
 

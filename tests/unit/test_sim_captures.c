@@ -4,7 +4,6 @@
  * byte, but for what the model does not have.
  */
 #include "frames.h"
-#include "packbridge/model.h"
 #include "packbridge/sim.h"
 #include "suite.h"
 

@@ -7,7 +7,6 @@
 
 #include "integration/bluetooth.h"
 #include "packbridge/bms.h"
-#include "packbridge/model.h"
 #include "packbridge/sim.h"
 #include "suite.h"
 

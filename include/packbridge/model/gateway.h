@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct pb_gateway: what packbridge knows of itself, for the gateway's unit.
+ */
+#pragma once
+
+#include "packbridge/model/sample.h"
+
+enum { PB_UNITS_MAX = 247 }; /**< highest unit id of Modbus */
+
+/** All that a gateway map can show. */
+struct pb_gateway {
+	char product[PB_NAME_MAX];
+	char version[PB_NAME_MAX];
+	uint32_t uptime_s;
+	uint16_t heartbeat;  /**< as in struct pb_battery */
+	int32_t packs;	     /**< configured */
+	int32_t banks;	     /**< configured */
+	int32_t online;	     /**< with quality GOOD */
+	int32_t stale;	     /**< with any other quality */
+	int32_t warnings;    /**< packs with a warning or an alarm */
+	int32_t alarms;	     /**< packs with an alarm */
+	uint32_t clients;    /**< connected now; an open serial line does not count */
+	uint32_t requests;   /**< answered since the start, wraps */
+	uint32_t exceptions; /**< requests answered by an exception, wraps */
+	uint32_t malformed;  /**< connections closed because their bytes were no Modbus, and frames
+				with a wrong CRC; wraps */
+	uint32_t evicted;    /**< idle clients closed to let a new one in, wraps */
+	uint32_t refused;    /**< clients that the configuration does not allow, wraps */
+	uint32_t timeouts;   /**< clients closed for an unfinished request, unread replies or
+				idleness, wraps */
+	uint32_t log_left_out;			/**< messages that the log could not take, wraps */
+	uint16_t unit_status[PB_UNITS_MAX + 1]; /**< by unit id: 0 no such unit, else quality + 1 */
+};
