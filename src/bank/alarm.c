@@ -2,7 +2,7 @@
 /*
  * Alarms of one battery: a level for each kind, with hysteresis and delay.
  */
-#include "inner.h"
+#include "battery.h"
 
 #include "packbridge/base.h"
 

@@ -8,7 +8,7 @@
  * and 2.25 V float (lead, 25 degC), with the same shape of curve. docs/charge-control.md lists
  * them.
  */
-#include "inner.h"
+#include "battery.h"
 
 const char *const pb_chemistry_names[] = {"lifepo4", "nmc", "lto", "lead", NULL};
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "inner.h"
+#include "battery.h"
 
 #include "packbridge/base.h"
 

@@ -4,7 +4,7 @@
  * a limit that comes back never passes what the present reading allows; equal limits keep their own
  * reasons; what a rule needs and the reading lacks stops the current rather than the rule.
  */
-#include "inner.h"
+#include "battery.h"
 
 #include "packbridge/base.h"
 

@@ -13,7 +13,7 @@
  *
  * Source: docs/protocols/daly.md; every frame of tests/data/daly/frames.json is a test.
  */
-#include "inner.h"
+#include "codec.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/model/plausible.h"

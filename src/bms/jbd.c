@@ -10,7 +10,7 @@
  * The register byte of a reply is not covered by its checksum, so it is held against the request.
  * Source: docs/protocols/jbd.md; every frame of tests/data/jbd/frames.json is a test.
  */
-#include "inner.h"
+#include "codec.h"
 #include "jbd_module.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
@@ -221,18 +221,36 @@ static int decode_name(const uint8_t *p, size_t len, struct pb_sample *s)
 	return 0;
 }
 
+/* Words of register AA, in their order (docs/protocols/jbd.md). */
+static const uint8_t counter_words[] = {
+	PB_COUNTER_SHORT_CIRCUIT,
+	PB_COUNTER_CHARGE_OVERCURRENT,
+	PB_COUNTER_DISCHARGE_OVERCURRENT,
+	PB_COUNTER_CELL_OVERVOLTAGE,
+	PB_COUNTER_CELL_UNDERVOLTAGE,
+	PB_COUNTER_CHARGE_OVERTEMPERATURE,
+	PB_COUNTER_CHARGE_UNDERTEMPERATURE,
+	PB_COUNTER_DISCHARGE_OVERTEMPERATURE,
+	PB_COUNTER_DISCHARGE_UNDERTEMPERATURE,
+	PB_COUNTER_PACK_OVERVOLTAGE,
+	PB_COUNTER_PACK_UNDERVOLTAGE,
+	PB_COUNTER_SYSTEM_RESTARTS,
+};
+
 static int decode_counters(const uint8_t *p, size_t len, struct pb_sample *s)
 {
 	size_t count = len / 2;
 
 	/* 11 words, or 12 with the restarts; a longer reply may come with a newer firmware */
-	if (len % 2 || count < PB_COUNTER_SYSTEM_RESTARTS)
+	if (len % 2 || count < PB_ARRAY_SIZE(counter_words) - 1)
 		return -EPROTO;
-	if (count > PB_COUNTER_COUNT)
-		count = PB_COUNTER_COUNT;
-	for (size_t i = 0; i < count; i++)
-		s->counters[i] = pb_get_be16(p + 2 * i);
-	s->counter_has = (UINT64_C(1) << count) - 1;
+	if (count > PB_ARRAY_SIZE(counter_words))
+		count = PB_ARRAY_SIZE(counter_words);
+	s->counter_has = 0;
+	for (size_t i = 0; i < count; i++) {
+		s->counters[counter_words[i]] = pb_get_be16(p + 2 * i);
+		s->counter_has |= UINT64_C(1) << counter_words[i];
+	}
 	s->has |= PB_HAS(PB_HAS_COUNTERS);
 	return 0;
 }

@@ -16,7 +16,7 @@
  * Source: docs/protocols/jbd.md, "Password"; ten captured exchanges agree, four are tests.
  */
 #include "jbd_module.h"
-#include "inner.h"
+#include "codec.h"
 
 #include <string.h>
 

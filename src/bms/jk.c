@@ -20,7 +20,7 @@
  *
  * Source: docs/protocols/jk.md; every frame of tests/data/jk/frames.json is a test.
  */
-#include "inner.h"
+#include "codec.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/model/plausible.h"

@@ -3,7 +3,7 @@
  * What the device says of itself: diagnostics (8), server id (17), identification (43/14).
  * The specification has 8 and 17 for serial lines; scanners send them over TCP as well.
  */
-#include "inner.h"
+#include "functions.h"
 
 #include "packbridge/base.h"
 

@@ -3,95 +3,17 @@
  * Requests against an image. The order of checks is that of the state diagrams of APP section 6:
  * function (01), quantity and structure (03), addresses (02), then what the processing brings.
  */
-#include "inner.h"
+#include "functions.h"
 
 #include "packbridge/base.h"
 
-#include <string.h>
-
-enum {
-	READ_PDU_LEN = 5, /* function, address, quantity: APP 6.1 to 6.4 */
-	ADDRESSES = 65536,
-};
-
-/* The block of @table that holds @addr, at @from or behind it; NULL: none. */
-static const struct pb_block *find(const struct pb_image *image, const struct pb_block *from,
-				   uint8_t table, uint32_t addr)
-{
-	for (const struct pb_block *end = image->blocks + image->block_count; from < end; from++) {
-		if (!(from->tables & table))
-			continue;
-		if (from->addr > addr)
-			break;
-		if (addr - from->addr < from->count)
-			return from;
-	}
-	return NULL;
-}
-
-const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr)
-{
-	return find(image, image->blocks, table, addr);
-}
-
-/* Copies @count bits, byte by byte of @out, whose bits from @out_bit on are 0. */
-static void shift_bits(uint8_t *out, uint32_t out_bit, const uint8_t *in, uint32_t in_bit,
-		       uint32_t count)
-{
-	while (count > 0) {
-		uint32_t skip = in_bit % 8, room = 8 - out_bit % 8;
-		uint32_t take = count < room ? count : room;
-		unsigned int bits = (unsigned int)in[in_bit / 8] >> skip;
-
-		if (skip + take > 8) /* else the next byte may not be there */
-			bits |= (unsigned int)in[in_bit / 8 + 1] << (8 - skip);
-		bits &= (1U << take) - 1;
-		out[out_bit / 8] |= (uint8_t)(bits << out_bit % 8);
-		out_bit += take;
-		in_bit += take;
-		count -= take;
-	}
-}
-
-enum pb_exception modbus_take(const struct pb_image *image, const struct range *range, uint8_t *out,
-			      uint8_t *ret_fault)
-{
-	const struct pb_block *block = image->blocks;
-	bool bits = range->table & (PB_TABLE_COIL | PB_TABLE_DISCRETE);
-	uint32_t at = 0;
-
-	*ret_fault = PB_FAULT_NONE;
-	if (range->addr + range->count > ADDRESSES)
-		return PB_EXCEPTION_ILLEGAL_ADDRESS;
-	if (out && bits)
-		memset(out, 0, (range->count + 7) / 8);
-	for (; at < range->count; block++) {
-		uint32_t skip, count;
-
-		block = find(image, block, range->table, range->addr + at);
-		if (!block)
-			return PB_EXCEPTION_ILLEGAL_ADDRESS;
-		if (*ret_fault == PB_FAULT_NONE)
-			*ret_fault = block->fault;
-		skip = range->addr + at - block->addr;
-		count = block->count - skip;
-		if (count > range->count - at)
-			count = range->count - at;
-		if (out && bits)
-			shift_bits(out, at, block->bytes, skip, count);
-		else if (out)
-			memcpy(out + 2 * (size_t)at, block->bytes + 2 * (size_t)skip,
-			       2 * (size_t)count);
-		at += count;
-	}
-	return PB_EXCEPTION_NONE;
-}
+enum { READ_PDU_LEN = 5 }; /* function, address, quantity: APP 6.1 to 6.4 */
 
 static size_t read_range(const struct pb_image *image, uint8_t table, uint32_t max,
 			 const uint8_t *pdu, size_t len, uint8_t *reply)
 {
 	bool bits = table == PB_TABLE_COIL || table == PB_TABLE_DISCRETE;
-	struct range range = {.table = table};
+	struct modbus_range range = {.table = table};
 	size_t head = image->word_count && !bits ? 3 : 2;
 	enum pb_exception code;
 	uint8_t fault;

@@ -4,7 +4,7 @@
  * addresses that are not there or only readable (02), old data (the block's fault). What is left is
  * the image's own write(), which does all or nothing.
  */
-#include "inner.h"
+#include "functions.h"
 
 #include "packbridge/base.h"
 
@@ -18,12 +18,12 @@ enum {
 };
 
 /* One request's write. */
-struct job {
-	struct range range;
+struct write_job {
+	struct modbus_range range;
 	const uint8_t *bytes; /* as on the wire */
 };
 
-static bool writable(const struct pb_image *image, const struct range *range)
+static bool writable(const struct pb_image *image, const struct modbus_range *range)
 {
 	for (uint32_t addr = range->addr; addr < range->addr + range->count; addr++) {
 		const struct pb_block *block = modbus_find(image, range->table, addr);
@@ -36,7 +36,7 @@ static bool writable(const struct pb_image *image, const struct range *range)
 }
 
 /* @ret_silent: the answer is none at all. */
-static enum pb_exception allowed(const struct pb_image *image, const struct range *range,
+static enum pb_exception allowed(const struct pb_image *image, const struct modbus_range *range,
 				 bool write, bool *ret_silent)
 {
 	uint8_t fault;
@@ -51,14 +51,14 @@ static enum pb_exception allowed(const struct pb_image *image, const struct rang
 	return *ret_silent ? PB_EXCEPTION_NONE : (enum pb_exception)fault;
 }
 
-static enum pb_exception carry_out(const struct pb_image *image, const struct job *job)
+static enum pb_exception carry_out(const struct pb_image *image, const struct write_job *job)
 {
 	return image->write(image->userdata, (enum pb_table)job->range.table,
 			    (uint16_t)job->range.addr, (uint16_t)job->range.count, job->bytes);
 }
 
 /* Checks and writes; good replies repeat the request's first @echo bytes. */
-static size_t finish(const struct pb_image *image, const struct job *job, const uint8_t *pdu,
+static size_t finish(const struct pb_image *image, const struct write_job *job, const uint8_t *pdu,
 		     size_t echo, uint8_t *reply)
 {
 	bool silent;
@@ -79,7 +79,7 @@ static size_t write_single(const struct pb_image *image, const uint8_t *pdu, siz
 {
 	bool coil = pdu[0] == PB_FC_WRITE_COIL;
 	uint8_t bit;
-	struct job job = {.range = {.count = 1}};
+	struct write_job job = {.range = {.count = 1}};
 
 	if (len != SINGLE_LEN)
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
@@ -97,7 +97,7 @@ static size_t write_multiple(const struct pb_image *image, const uint8_t *pdu, s
 {
 	bool coils = pdu[0] == PB_FC_WRITE_COILS;
 	uint32_t most = coils ? PB_WRITE_BITS_MAX : PB_WRITE_REGISTERS_MAX;
-	struct job job = {.range = {.table = coils ? PB_TABLE_COIL : PB_TABLE_HOLDING}};
+	struct write_job job = {.range = {.table = coils ? PB_TABLE_COIL : PB_TABLE_HOLDING}};
 	uint32_t count;
 
 	if (len < MULTI_HEAD)
@@ -115,7 +115,7 @@ static size_t write_multiple(const struct pb_image *image, const uint8_t *pdu, s
 static size_t write_mask(const struct pb_image *image, const uint8_t *pdu, size_t len,
 			 uint8_t *reply)
 {
-	struct job job = {.range = {.table = PB_TABLE_HOLDING, .count = 1}};
+	struct write_job job = {.range = {.table = PB_TABLE_HOLDING, .count = 1}};
 	uint8_t now[2], next[2], fault;
 	bool silent;
 
@@ -135,8 +135,8 @@ static size_t write_mask(const struct pb_image *image, const uint8_t *pdu, size_
 static size_t read_write(const struct pb_image *image, const uint8_t *pdu, size_t len,
 			 uint8_t *reply)
 {
-	struct range read = {.table = PB_TABLE_HOLDING};
-	struct job job = {.range = {.table = PB_TABLE_HOLDING}};
+	struct modbus_range read = {.table = PB_TABLE_HOLDING};
+	struct write_job job = {.range = {.table = PB_TABLE_HOLDING}};
 	enum pb_exception code;
 	bool no_read, no_write;
 	uint8_t fault;

@@ -140,8 +140,23 @@ static void put_name(struct writer *w, const struct pb_sample *sample)
 
 static void put_counters(struct writer *w, const struct pb_sample *sample)
 {
-	for (int i = 0; i < PB_COUNTER_COUNT; i++)
-		put16(w, sample->counters[i]);
+	static const uint8_t order[] = {
+		PB_COUNTER_SHORT_CIRCUIT,
+		PB_COUNTER_CHARGE_OVERCURRENT,
+		PB_COUNTER_DISCHARGE_OVERCURRENT,
+		PB_COUNTER_CELL_OVERVOLTAGE,
+		PB_COUNTER_CELL_UNDERVOLTAGE,
+		PB_COUNTER_CHARGE_OVERTEMPERATURE,
+		PB_COUNTER_CHARGE_UNDERTEMPERATURE,
+		PB_COUNTER_DISCHARGE_OVERTEMPERATURE,
+		PB_COUNTER_DISCHARGE_UNDERTEMPERATURE,
+		PB_COUNTER_PACK_OVERVOLTAGE,
+		PB_COUNTER_PACK_UNDERVOLTAGE,
+		PB_COUNTER_SYSTEM_RESTARTS,
+	};
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(order); i++)
+		put16(w, sample->counters[order[i]]);
 }
 
 static bool is_sound(const uint8_t *request, size_t len)

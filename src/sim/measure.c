@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a BMS would measure of the model: with noise, and rounded. */
-#include "inner.h"
+#include "model.h"
 #include "world.h"
 
 #include <stdio.h>

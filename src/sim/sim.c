@@ -5,7 +5,7 @@
  * comes over minutes.
  */
 #include "packbridge/sim.h"
-#include "inner.h"
+#include "model.h"
 #include "world.h"
 
 #define LOAD_MAX_C	0.3

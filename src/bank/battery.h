@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the files of this room ask of one battery. */
 #pragma once
 
 #include "packbridge/bank.h"
@@ -27,7 +28,7 @@ enum {
 		1 << PB_PROTECT_DISCHARGE_FET_BROKEN,
 };
 
-/** What the BMS says of one direction: PB_REASON_UNKNOWN when it lets the current pass. */
+/** Why the BMS blocks one direction; PB_REASON_UNKNOWN: it does not. */
 enum pb_reason bank_blocked_by(const struct pb_battery *battery, bool charge);
-/** Puts the reasons of the limits into words. */
+/** Writes the reasons of the limits as texts. */
 void bank_say_limits(struct pb_limits *limits);

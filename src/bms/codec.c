@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "inner.h"
+/* What several codecs need: sums, texts, explanations, and the secrets of a kind of frame. */
+#include "codec.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The responder's functions, by the file that has them. All: @len >= 1, room for PB_PDU_MAX bytes.
+/*
+ * The functions of Modbus, by the file that has them, and what they share. All take a PDU of @len
+ * >= 1 bytes, and a @reply with room for PB_PDU_MAX bytes.
  */
 #pragma once
 
@@ -15,11 +17,13 @@ static inline size_t modbus_exception(uint8_t function, enum pb_exception code, 
 }
 
 /** A run of addresses of one table, as a request names it. */
-struct range {
+struct modbus_range {
 	uint8_t table; /**< one of enum pb_table */
 	uint32_t addr;
 	uint32_t count;
 };
+
+/* image.c */
 
 /**
  * Copies what @range holds to @out, as on the wire; NULL: only looks whether the image has all of
@@ -27,8 +31,8 @@ struct range {
  * @ret_fault: the fault of the first faulty block.
  * @return PB_EXCEPTION_NONE or ILLEGAL_ADDRESS, with @out partly written.
  */
-enum pb_exception modbus_take(const struct pb_image *image, const struct range *range, uint8_t *out,
-			      uint8_t *ret_fault);
+enum pb_exception modbus_take(const struct pb_image *image, const struct modbus_range *range,
+			      uint8_t *out, uint8_t *ret_fault);
 /** The block of @table that holds @addr, or NULL. */
 const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr);
 
