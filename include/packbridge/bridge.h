@@ -26,14 +26,14 @@ int pb_protocol_check(const char *protocol, char *why, size_t why_cap);
 struct pb_session_config;
 /** Sets the codec, or those to be tried, by a name that pb_protocol_check() let pass. */
 void pb_session_protocol(struct pb_session_config *config, const char *protocol);
-struct pb_pack;
-struct pb_pack_handler;
+struct pb_reader;
+struct pb_reader_handler;
 /**
- * Makes a pack as a configuration, which pb_bridge_check() let pass, has it.
+ * Creates the reader of the pack described by @config, which must have passed pb_bridge_check().
  * @return 0; negative errno.
  */
-int pb_bridge_pack(struct pb_pack **ret, const struct pb_pack_config *config, sd_event *event,
-		   struct pb_bluez *bluez, const struct pb_pack_handler *handler, void *userdata);
+int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, sd_event *event,
+		   struct pb_bluez *bluez, const struct pb_reader_handler *handler, void *userdata);
 /**
  * Splits "TYPE:ADDRESS".
  * @return the kind, with @ret_address behind the ':'; NULL with the reason in @why.

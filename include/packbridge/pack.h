@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pack's session: connect, poll, reassemble, time out, reconnect, go stale. The session is a
- * pure step function over simulated or real time; struct pb_pack drives it with a link and
- * sd-event.
+ * Readers, and one pack's session: connect, poll, reassemble, time out, reconnect, go stale. The
+ * session is a pure step function over simulated or real time; the reader that pb_pack_new() makes
+ * drives it with a link and sd-event.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "packbridge/bms.h"
 #include "packbridge/link.h"
 #include "packbridge/model/plausible.h"
+#include "packbridge/model/reading.h"
 
 /** Times of a session; all in ms unless the name says otherwise. */
 struct pb_session_config {
@@ -57,7 +58,7 @@ enum pb_session_todo {
 	PB_DO_PUBLISH = 1 << 2, /**< there is a new reading in session->sample */
 	PB_DO_STATUS = 1 << 3,	/**< session->status changed otherwise */
 	PB_DO_SEND = 1 << 4,	/**< send session->query */
-	PB_DO_LOG = 1 << 5,	/**< print session->note with session->note_level */
+	PB_DO_LOG = 1 << 5,	/**< log session->note */
 };
 
 /*
@@ -83,8 +84,6 @@ enum pb_session_state {
 	PB_STATE_PARKED,   /**< another pack has its turn; until the next poll */
 	PB_STATE_RELEASED, /**< left to somebody else, until the time is over */
 };
-
-enum { PB_NOTE_MAX = 256 };
 
 enum { PB_REQUESTS_MAX = 64, PB_QUERIES_MAX = 16 };
 
@@ -112,11 +111,9 @@ struct pb_session {
 	struct pb_status status;
 	struct pb_sample sample;      /**< the last whole reading */
 	const struct pb_query *query; /**< that is out, or goes out next */
-	enum pb_log_level note_level;
-	char note[PB_NOTE_MAX];
-	size_t note_lasting;	     /**< so much of @note does not go out of date */
-	bool logged_in;		     /**< the radio module took the password, in this connection */
-	struct pb_refusals refusals; /**< what the pack said that can't be */
+	struct pb_note note;	      /**< the last message */
+	bool logged_in;		      /**< the radio module took the password, in this connection */
+	struct pb_refusals refusals;  /**< what the pack said that can't be */
 
 	/* private to session.c from here on */
 	struct pb_sample work; /**< the reading in the making */
@@ -198,9 +195,6 @@ bool pb_session_searching(const struct pb_session *session);
 /** @return a word or two for a person, static storage. */
 const char *pb_session_state_text(enum pb_session_state state);
 
-/** What was said last, as it is now: the time to the next attempt goes down. */
-void pb_session_tell(const struct pb_session *session, uint64_t now_ms, char *out, size_t cap);
-
 void pb_session_init(struct pb_session *session, const struct pb_session_config *config);
 
 /**
@@ -212,39 +206,53 @@ void pb_session_init(struct pb_session *session, const struct pb_session_config 
 unsigned int pb_session_step(struct pb_session *session, const struct pb_session_event *event,
 			     uint64_t now_ms, uint64_t *ret_deadline_ms);
 
-/** A session with its link, on the event loop. */
-struct pb_pack;
+/*
+ * A reader brings readings of one pack, from wherever. It hands up all there is by its handler;
+ * nobody looks into it.
+ */
+struct pb_reader;
 
-struct pb_pack_handler {
-	/** A new reading, or another change of the status. Borrowed pointers. */
-	void (*changed)(void *userdata, const struct pb_sample *sample,
-			const struct pb_status *status, bool new_reading);
-	/** What goes over the link, for `probe`; may be NULL. Of a BMS's secrets @bytes has zeros;
-	 * it is NULL for @len bytes of a password's dialogue, in either direction. */
+/** Called from the event loop, and from start() and release(). */
+struct pb_reader_handler {
+	/** Something has changed; behind the note() that is about it. */
+	void (*reading)(void *userdata, const struct pb_reading *reading);
+	/**
+	 * What goes over the link, for `probe`; may be NULL. Of a BMS's secrets @bytes has zeros;
+	 * it is NULL for @len bytes of a password's dialogue, in either direction.
+	 */
 	void (*bytes)(void *userdata, bool sent, const uint8_t *bytes, size_t len);
-	/** What the session says, to be logged or shown. */
-	void (*note)(void *userdata, enum pb_log_level level, const char *text);
+	/** A message, to be logged or shown. */
+	void (*note)(void *userdata, const struct pb_note *note);
 };
 
+/** One kind of reader. */
+struct pb_reader_type {
+	/** Starts reading; one that was started goes on as it is. @return 0; negative errno. */
+	int (*start)(struct pb_reader *reader);
+	/** Lets go of the pack for @ms, so that another program can have it; 0: takes it back. */
+	void (*release)(struct pb_reader *reader, uint32_t ms);
+	/** Shows what was found at the far end, line by line; for `probe`. */
+	void (*describe)(struct pb_reader *reader, void (*line)(void *userdata, const char *text),
+			 void *userdata);
+	/** Ends and frees it; sends nothing. Not from inside a handler. */
+	void (*free)(struct pb_reader *reader);
+};
+
+/** The head of every reader; each kind puts its own members behind. */
+struct pb_reader {
+	const struct pb_reader_type *type;
+	const struct pb_reader_handler *handler;
+	void *userdata; /**< the handler's; may be changed at any time */
+};
+
+struct pb_reader *pb_reader_free(struct pb_reader *reader);
+PB_DEFINE_FREEP(struct pb_reader, pb_reader_free)
+
 /**
- * @type, @setup: the link; its handler and userdata are the pack's own.
+ * The reader of a pack at the far end of a link: a session, driven by the event loop.
+ * @type, @setup: the link; its handler and userdata are the reader's own.
  * @return 0; negative errno.
  */
-int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
+int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
 		const struct pb_link_type *type, const struct pb_link_setup *setup,
-		const struct pb_pack_handler *handler, void *userdata);
-/** The handler's userdata from now on. */
-void pb_pack_set_userdata(struct pb_pack *pack, void *userdata);
-/** Starts connecting; one that has been started goes on as it is. */
-int pb_pack_start(struct pb_pack *pack);
-/** Lets go of the pack for @ms, so that another central can have it; 0: takes it back now. */
-void pb_pack_release(struct pb_pack *pack, uint32_t ms);
-/** Its session, to look at. */
-const struct pb_session *pb_pack_session(const struct pb_pack *pack);
-/** @return negative errno of the link's last end, as its down() gave it; 0: it never ended. */
-int pb_pack_link_error(const struct pb_pack *pack);
-/** @return its link, e.g. to describe it. */
-struct pb_link *pb_pack_link(const struct pb_pack *pack);
-/** Closes the link; sends nothing. */
-struct pb_pack *pb_pack_free(struct pb_pack *pack);
-PB_DEFINE_FREEP(struct pb_pack, pb_pack_free)
+		const struct pb_reader_handler *handler, void *userdata);

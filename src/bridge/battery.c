@@ -339,30 +339,39 @@ static void say_state(struct fleet *fleet, uint64_t now_ms)
 	pb_notify("STATUS=%zu of %zu packs with a good reading%s", good, fleet->pack_count, also);
 }
 
-/* @sample: not yet in @pack */
-static void take_reading(struct source *pack, const struct pb_sample *sample,
-			 const struct pb_status *status)
+static void take_sample(struct source *pack, const struct pb_reading *reading)
 {
+	uint64_t sampled_ms = reading->status->sampled_ms, unchanged_s;
 	struct pb_battery *data = &pack->data;
-	uint64_t unchanged_s;
 
-	if (pack->changed_ms == 0 || !pb_sample_same(&data->sample, sample))
-		pack->changed_ms = status->sampled_ms;
-	unchanged_s = (status->sampled_ms - pack->changed_ms) / 1000;
+	if (pack->changed_ms == 0 || !pb_sample_same(&data->sample, reading->sample))
+		pack->changed_ms = sampled_ms;
+	unchanged_s = (sampled_ms - pack->changed_ms) / 1000;
 	data->unchanged_s = unchanged_s < UNCHANGED_MAX_S ? (uint16_t)unchanged_s : UNCHANGED_MAX_S;
-	data->sample = *sample;
+	data->sample = *reading->sample;
+	pack->read_has = data->sample.has;
 	data->sample.has |= PB_HAS(PB_HAS_UNCHANGED);
+	/* `protocol: auto` knows by now */
+	snprintf(data->protocol, sizeof(data->protocol), "%s", reading->protocol);
 }
 
-void source_changed(struct source *source, const struct pb_sample *sample,
-		    const struct pb_status *status, bool new_reading, uint64_t now_ms)
+void source_reading(struct source *source, const struct pb_reading *reading, uint64_t now_ms)
 {
-	if (new_reading)
-		take_reading(source, sample, status);
-	source->data.status = *status;
+	struct pb_battery *data = &source->data;
+
+	source->state = reading->state;
+	source->note = *reading->note;
+	source->refusals = *reading->refusals;
+	if (!reading->new_status)
+		return;
+	if (reading->new_reading)
+		take_sample(source, reading);
+	data->status = *reading->status;
+	data->link_has = reading->has_rssi;
+	data->rssi_dbm = reading->rssi_dbm;
 	has_news(source);
-	judge(source, new_reading, now_ms);
-	update_banks_of(source, new_reading, now_ms);
+	judge(source, reading->new_reading, now_ms);
+	update_banks_of(source, reading->new_reading, now_ms);
 	arm(source->fleet);
 	say_state(source->fleet, now_ms);
 }
@@ -387,13 +396,19 @@ void source_take_pack(struct source *source, struct source *before, uint64_t now
 
 	take_judgement(source, before);
 	source->limit_state = before->limit_state;
-	source->pack = before->pack;
-	before->pack = NULL;
-	pb_pack_set_userdata(source->pack, source);
-	data->sample = pb_pack_session(source->pack)->sample;
-	data->sample.has |= before->data.sample.has & PB_HAS(PB_HAS_UNCHANGED);
+	source->reader = before->reader;
+	before->reader = NULL;
+	source->reader->userdata = source;
+	source->read_has = before->read_has;
+	source->state = before->state;
+	source->note = before->note;
+	source->refusals = before->refusals;
+	data->sample = before->data.sample;
+	data->sample.has = before->read_has | (data->sample.has & PB_HAS(PB_HAS_UNCHANGED));
 	data->unchanged_s = before->data.unchanged_s;
 	data->status = before->data.status;
+	data->link_has = before->data.link_has;
+	data->rssi_dbm = before->data.rssi_dbm;
 	memcpy(data->protocol, before->data.protocol, sizeof(data->protocol));
 	has_news(source);
 	judge(source, true, now_ms);
@@ -492,6 +507,7 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 		init_source(fleet, source, pack->name, pack->protocol, version);
 		source->unit = pack->unit;
 		source->settled = true;
+		source->state = "off";
 		source->limits = &pack->limits;
 		source->alarms = &pack->alarms;
 		source->data.status.stale_after_s = pack->stale_after_s;
@@ -513,7 +529,7 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 void fleet_clear(struct fleet *fleet)
 {
 	for (size_t i = 0; i < fleet->pack_count; i++)
-		pb_pack_free(fleet->sources[i].pack);
+		pb_reader_free(fleet->sources[i].reader);
 	sd_event_source_unref(fleet->timer);
 	free(fleet->sources);
 }

@@ -28,14 +28,19 @@ struct source {
 	int32_t lacking;	 /* packs of a bank, as said last */
 	uint64_t changed_ms;	 /* of the first reading that was as all since */
 	uint64_t alarm_ms;	 /* when time alone changes an alarm; UINT64_MAX: never */
-	/* a pack */
-	struct pb_pack *pack; /* NULL: a bank */
-	const struct pb_limit_setup *limits;
-	struct pb_limit_state limit_state;
 	/* a bank */
 	const struct pb_bank_config *bank; /* NULL: a pack */
 	bool reading;			   /* as computed last */
 	uint64_t old_ms; /* when the first pack that counts turns old; UINT64_MAX: never */
+	/* a pack */
+	struct pb_reader *reader; /* NULL: a bank */
+	const struct pb_limit_setup *limits;
+	struct pb_limit_state limit_state;
+	/* the rest is as the reader handed it up last */
+	uint64_t read_has; /* sample.has */
+	const char *state;
+	struct pb_note note;
+	struct pb_refusals refusals;
 };
 
 struct fleet {
@@ -53,11 +58,9 @@ int fleet_init(struct fleet *fleet, sd_event *event, const struct pb_config *con
 /** Frees packs, too. */
 void fleet_clear(struct fleet *fleet);
 
-/** A pack has a new reading, or only another status. */
-void source_changed(struct source *source, const struct pb_sample *sample,
-		    const struct pb_status *status, bool new_reading, uint64_t now_ms);
-/** Goes on from a pack of an earlier configuration, which it takes, with all that is known of it.
- */
+/** What a pack's reader hands up. */
+void source_reading(struct source *source, const struct pb_reading *reading, uint64_t now_ms);
+/** Goes on from a pack of an earlier configuration: takes its reader, and all that is known. */
 void source_take_pack(struct source *source, struct source *before, uint64_t now_ms);
 /** The same for a bank, whose packs have been taken. */
 void source_take_bank(struct source *source, struct source *before, uint64_t now_ms);

@@ -696,7 +696,7 @@ int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 
 	if (!source)
 		return -ENOENT;
-	pb_pack_release(source->pack, ms);
+	source->reader->type->release(source->reader, ms);
 	return 0;
 }
 

@@ -14,8 +14,8 @@ static uint64_t seed_of(const char *name)
 	return hash;
 }
 
-int pb_bridge_pack(struct pb_pack **ret, const struct pb_pack_config *config, sd_event *event,
-		   struct pb_bluez *bluez, const struct pb_pack_handler *handler, void *userdata)
+int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, sd_event *event,
+		   struct pb_bluez *bluez, const struct pb_reader_handler *handler, void *userdata)
 {
 	struct pb_session_config session = {
 		.poll_ms = config->poll_ms,

@@ -9,31 +9,22 @@
 
 /* ---- packs ---- */
 
-static void pack_changed(void *userdata, const struct pb_sample *sample,
-			 const struct pb_status *status, bool new_reading)
+static void pack_reading(void *userdata, const struct pb_reading *reading)
 {
-	struct source *source = userdata;
-	struct pb_battery *data = &source->data;
-
-	if (new_reading) /* `protocol: auto` knows by now */
-		snprintf(data->protocol, sizeof(data->protocol), "%s",
-			 pb_pack_session(source->pack)->codec->name);
-	source_changed(source, sample, status, new_reading, pb_now_ms());
+	source_reading(userdata, reading, pb_now_ms());
 }
 
-static void pack_says(void *userdata, enum pb_log_level level, const char *text)
+static void pack_says(void *userdata, const struct pb_note *note)
 {
 	const struct source *source = userdata;
-	enum pb_error error =
-		source->pack ? pb_pack_session(source->pack)->status.last_error : PB_ERROR_NONE;
 	struct pb_log_about about = source_about(source);
 
-	if (level <= PB_LOG_WARNING && error != PB_ERROR_NONE)
-		about.error = pb_error_text(error);
-	pb_log_about(level, &about, "pack %s: %s", source->data.name, text);
+	if (note->level <= PB_LOG_WARNING && note->error != PB_ERROR_NONE)
+		about.error = pb_error_text(note->error);
+	pb_log_about(note->level, &about, "pack %s: %s", source->data.name, note->text);
 }
 
-static const struct pb_pack_handler pack_handler = {.changed = pack_changed, .note = pack_says};
+static const struct pb_reader_handler pack_handler = {.reading = pack_reading, .note = pack_says};
 
 /* All that its session and its link go by. */
 static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_config *b)
@@ -67,8 +58,11 @@ int site_start(struct site *site)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++)
-		r = pb_pack_start(site->show.fleet.sources[i].pack);
+	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++) {
+		struct pb_reader *reader = site->show.fleet.sources[i].reader;
+
+		r = reader->type->start(reader);
+	}
 	return r;
 }
 
@@ -159,7 +153,7 @@ int site_new(struct site **ret, const struct site_setup *setup, const struct sit
 		r = make_gateway(site, setup, report);
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
 		if (!find_same(before, &config->packs[i]))
-			r = pb_bridge_pack(&site->show.fleet.sources[i].pack, &config->packs[i],
+			r = pb_bridge_pack(&site->show.fleet.sources[i].reader, &config->packs[i],
 					   setup->event, setup->bluez, &pack_handler,
 					   &site->show.fleet.sources[i]);
 	if (r >= 0)
@@ -195,7 +189,7 @@ void site_take(struct site *site, struct site *before)
 	uint64_t now_ms = pb_now_ms();
 
 	for (size_t i = 0; i < site->config->pack_count; i++)
-		if (!fleet->sources[i].pack)
+		if (!fleet->sources[i].reader)
 			source_take_pack(&fleet->sources[i],
 					 find_same(before, &site->config->packs[i]), now_ms);
 	for (size_t i = 0; i < site->config->bank_count; i++) {

@@ -92,19 +92,18 @@ static json_t *json_pack_of(const struct shown *shown, size_t index)
 {
 	const struct pb_pack_config *config = &shown->config->packs[index];
 	struct source *source = &shown->site->show.fleet.sources[index];
-	const struct pb_session *session = pb_pack_session(source->pack);
 	json_t *pack = json_source(shown, source, config->unit, config->map);
 	enum pb_error error = source->data.status.last_error;
 	char text[64 + PB_REFUSAL_TEXT_MAX], message[PB_NOTE_MAX];
 
-	pb_session_tell(session, shown->now_ms, message, sizeof(message));
-	pb_refusals_error_text(&session->refusals, error, text, sizeof(text));
+	pb_note_text(&source->note, shown->now_ms, message, sizeof(message));
+	pb_refusals_error_text(&source->refusals, error, text, sizeof(text));
 	json_object_set_new(pack, "link", json_string(config->link));
 	json_object_set_new(pack, "protocol", json_string(source->data.protocol));
-	json_object_set_new(pack, "state", json_string(pb_session_state_text(session->state)));
+	json_object_set_new(pack, "state", json_string(source->state));
 	json_object_set_new(pack, "last_error",
 			    error == PB_ERROR_NONE ? json_null() : json_string(text));
-	json_object_set_new(pack, "impossible", pb_json_refusals(&session->refusals));
+	json_object_set_new(pack, "impossible", pb_json_refusals(&source->refusals));
 	json_object_set_new(pack, "last_message", json_string(message));
 	return pack;
 }

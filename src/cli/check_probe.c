@@ -22,9 +22,12 @@ enum { SECONDS = 60 };
 struct probed {
 	struct checker *checker;
 	const struct pb_pack_config *config;
-	struct pb_pack *pack;
+	struct pb_reader *reader;
 	struct pb_sample sample;
 	struct pb_status status;
+	struct pb_refusals refusals;
+	const char *protocol, *dialect;
+	int link_error;
 	bool done;
 };
 
@@ -35,30 +38,32 @@ struct checker {
 	struct probed *packs;
 };
 
-static void on_changed(void *userdata, const struct pb_sample *sample,
-		       const struct pb_status *status, bool new_reading)
+static void on_reading(void *userdata, const struct pb_reading *reading)
 {
 	struct probed *probed = userdata;
 
-	if (probed->done)
+	if (probed->done || !reading->new_status)
 		return;
-	probed->status = *status;
-	if (new_reading)
-		probed->sample = *sample;
-	probed->done = new_reading || onepack_hopeless(probed->pack, status);
+	probed->sample = *reading->sample;
+	probed->status = *reading->status;
+	probed->refusals = *reading->refusals;
+	probed->protocol = reading->protocol;
+	probed->dialect = reading->dialect;
+	probed->link_error = reading->link_error;
+	probed->done = reading->new_reading || onepack_hopeless(reading);
 	if (probed->done && --probed->checker->left == 0)
 		sd_event_exit(probed->checker->event, 0);
 }
 
-static void on_note(void *userdata, enum pb_log_level level, const char *text)
+static void on_note(void *userdata, const struct pb_note *note)
 {
 	const struct probed *probed = userdata;
 
-	pb_log(level > PB_LOG_INFO ? level : PB_LOG_DEBUG, "pack %s: %s", probed->config->name,
-	       text);
+	pb_log(note->level > PB_LOG_INFO ? note->level : PB_LOG_DEBUG, "pack %s: %s",
+	       probed->config->name, note->text);
 }
 
-static const struct pb_pack_handler handler = {.changed = on_changed, .note = on_note};
+static const struct pb_reader_handler handler = {.reading = on_reading, .note = on_note};
 
 static int on_end(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -73,11 +78,10 @@ static int on_end(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void print_reading(const struct probed *probed)
 {
-	const struct pb_codec *codec = pb_pack_session(probed->pack)->codec;
 	const struct pb_sample *s = &probed->sample;
 
-	printf("%4d  %-16s  %s%s%s", probed->config->unit, probed->config->name, codec->name,
-	       codec->dialect ? " " : "", codec->dialect ? codec->dialect : "");
+	printf("%4d  %-16s  %s%s%s", probed->config->unit, probed->config->name, probed->protocol,
+	       probed->dialect ? " " : "", probed->dialect ? probed->dialect : "");
 	if (s->has & PB_HAS(PB_HAS_VOLTAGE))
 		printf(", %.2f V", (double)s->voltage_mv / 1000);
 	if (s->has & PB_HAS(PB_HAS_CURRENT))
@@ -93,11 +97,10 @@ static void print_trouble(const struct probed *probed)
 {
 	enum pb_error error = probed->status.last_error;
 	bool link = error == PB_ERROR_CONNECT || error == PB_ERROR_LINK_LOST;
-	const char *remedy =
-		link ? pb_remedy_link(pb_pack_link_error(probed->pack)) : pb_remedy_session(error);
+	const char *remedy = link ? pb_remedy_link(probed->link_error) : pb_remedy_session(error);
 	char text[64 + PB_REFUSAL_TEXT_MAX];
 
-	pb_refusals_error_text(&pb_pack_session(probed->pack)->refusals, error, text, sizeof(text));
+	pb_refusals_error_text(&probed->refusals, error, text, sizeof(text));
 	printf("%4d  %-16s  ", probed->config->unit, probed->config->name);
 	if (error == PB_ERROR_NONE)
 		printf("nothing within %d s\n", SECONDS);
@@ -134,10 +137,10 @@ static int start(struct checker *checker, const struct pb_config *config)
 		struct probed *probed = &checker->packs[i];
 
 		*probed = (struct probed){.checker = checker, .config = &config->packs[i]};
-		r = pb_bridge_pack(&probed->pack, probed->config, checker->event, checker->bluez,
+		r = pb_bridge_pack(&probed->reader, probed->config, checker->event, checker->bluez,
 				   &handler, probed);
 		if (r >= 0)
-			r = pb_pack_start(probed->pack);
+			r = probed->reader->type->start(probed->reader);
 		checker->count += r >= 0;
 	}
 	checker->left = checker->count;
@@ -162,7 +165,7 @@ int pb_cli_check_probe(const struct pb_config *config)
 	else
 		r = print_all(&checker);
 	for (size_t i = 0; i < checker.count; i++)
-		pb_pack_free(checker.packs[i].pack);
+		pb_reader_free(checker.packs[i].reader);
 	pb_bluez_free(checker.bluez);
 	sd_event_source_disable_unref(timer);
 	sd_event_unref(checker.event);

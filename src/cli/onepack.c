@@ -50,7 +50,7 @@ int onepack_options(struct onepack *one, int argc, char **argv, const struct opt
 	return check_options(one);
 }
 
-int onepack_open(struct onepack *one, const struct pb_pack_handler *handler, void *userdata)
+int onepack_open(struct onepack *one, const struct pb_reader_handler *handler, void *userdata)
 {
 	const struct pb_bluez_config bluez = {.max_connections = 1, .acquire = true};
 	struct pb_session_config session = {
@@ -83,7 +83,7 @@ int onepack_open(struct onepack *one, const struct pb_pack_handler *handler, voi
 	link.event = one->event;
 	link.bluez = one->bluez;
 	if (r >= 0)
-		r = pb_pack_new(&one->pack, &session, type, &link, handler, userdata);
+		r = pb_pack_new(&one->reader, &session, type, &link, handler, userdata);
 	if (r >= 0)
 		return -1;
 	fprintf(stderr, "packbridge %s: %s\n", one->command, strerror(-r));
@@ -97,22 +97,23 @@ int onepack_run(struct onepack *one)
 					   (uint64_t)one->seconds * 1000000, 0, NULL, NULL);
 
 	if (r >= 0)
-		r = pb_pack_start(one->pack);
+		r = one->reader->type->start(one->reader);
 	return r < 0 ? r : sd_event_loop(one->event);
 }
 
 void onepack_close(struct onepack *one)
 {
-	pb_pack_free(one->pack);
+	pb_reader_free(one->reader);
 	pb_bluez_free(one->bluez);
 	sd_event_unref(one->event);
 }
 
-bool onepack_hopeless(const struct pb_pack *pack, const struct pb_status *status)
+bool onepack_hopeless(const struct pb_reading *reading)
 {
+	const struct pb_status *status = reading->status;
+
 	if (status->last_error == PB_ERROR_NONE)
 		return false;
 	/* a link that does not come up has been tried twice by now; protocols, once each a poll */
-	return !status->connected ||
-	       (status->failures > 0 && !pb_session_searching(pb_pack_session(pack)));
+	return !status->connected || (status->failures > 0 && !reading->searching);
 }

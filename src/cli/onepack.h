@@ -16,7 +16,7 @@ struct onepack {
 	/* while it is open */
 	sd_event *event;
 	struct pb_bluez *bluez;
-	struct pb_pack *pack;
+	struct pb_reader *reader;
 };
 
 /**
@@ -29,9 +29,9 @@ int onepack_options(struct onepack *one, int argc, char **argv, const struct opt
  * Makes the pack; what is wrong is said on stderr. To be closed in any case.
  * @return -1: go on; else the exit status to end with.
  */
-int onepack_open(struct onepack *one, const struct pb_pack_handler *handler, void *userdata);
+int onepack_open(struct onepack *one, const struct pb_reader_handler *handler, void *userdata);
 /** Connects, and polls for @seconds or until the loop is ended. @return as sd_event_loop(). */
 int onepack_run(struct onepack *one);
 void onepack_close(struct onepack *one);
 /** @return true when nothing better will come of a pack that has no reading yet. */
-bool onepack_hopeless(const struct pb_pack *pack, const struct pb_status *status);
+bool onepack_hopeless(const struct pb_reading *reading);

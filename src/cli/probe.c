@@ -37,7 +37,10 @@ struct probe {
 	json_t *found; /* lines about the far end */
 	struct pb_sample sample;
 	struct pb_status status;
-	char note[PB_NOTE_MAX]; /* the last one that was no debug */
+	struct pb_refusals refusals;
+	const char *protocol, *dialect;
+	bool logged_in;
+	int link_error;
 	bool good;
 };
 
@@ -67,25 +70,30 @@ static void found_line(void *userdata, const char *text)
 
 static void describe(struct probe *probe)
 {
-	struct pb_link *link = pb_pack_link(probe->one.pack);
+	struct pb_reader *reader = probe->one.reader;
 
-	if (link->type->describe && json_array_size(probe->found) == 0)
-		link->type->describe(link, found_line, probe);
+	if (json_array_size(probe->found) == 0)
+		reader->type->describe(reader, found_line, probe);
 	fflush(stdout);
 }
 
-static void on_changed(void *userdata, const struct pb_sample *sample,
-		       const struct pb_status *status, bool new_reading)
+static void on_reading(void *userdata, const struct pb_reading *reading)
 {
 	struct probe *probe = userdata;
 
-	probe->status = *status;
-	if (new_reading)
-		probe->sample = *sample;
-	if (status->connected)
+	if (!reading->new_status)
+		return;
+	probe->sample = *reading->sample;
+	probe->status = *reading->status;
+	probe->refusals = *reading->refusals;
+	probe->protocol = reading->protocol;
+	probe->dialect = reading->dialect;
+	probe->logged_in = reading->logged_in;
+	probe->link_error = reading->link_error;
+	if (probe->status.connected)
 		describe(probe);
-	probe->good = status->sequence >= READINGS;
-	if (probe->good || onepack_hopeless(probe->one.pack, status))
+	probe->good = probe->status.sequence >= READINGS;
+	if (probe->good || onepack_hopeless(reading))
 		sd_event_exit(probe->one.event, 0);
 }
 
@@ -103,18 +111,16 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 	fprintf(stderr, "%c %s\n", sent ? '>' : '<', hex);
 }
 
-static void on_note(void *userdata, enum pb_log_level level, const char *text)
+static void on_note(void *userdata, const struct pb_note *note)
 {
 	struct probe *probe = userdata;
 
-	if (level > PB_LOG_INFO && !probe->trace)
-		return;
-	snprintf(probe->note, sizeof(probe->note), "%s", text);
-	fprintf(stderr, "%s\n", SHOWN(text));
+	if (note->level <= PB_LOG_INFO || probe->trace)
+		fprintf(stderr, "%s\n", SHOWN(note->text));
 }
 
-static const struct pb_pack_handler handler = {
-	.changed = on_changed,
+static const struct pb_reader_handler handler = {
+	.reading = on_reading,
 	.bytes = on_bytes,
 	.note = on_note,
 };
@@ -123,9 +129,7 @@ static const struct pb_pack_handler handler = {
 
 static const char *scheme(const struct probe *probe)
 {
-	const struct pb_session *session = pb_pack_session(probe->one.pack);
-
-	if (session->logged_in)
+	if (probe->logged_in)
 		return "password (FF AA)";
 	if (probe->one.passkey != PB_NO_PASSKEY)
 		return "pairing with a passkey";
@@ -134,25 +138,24 @@ static const char *scheme(const struct probe *probe)
 
 static int show_good(struct probe *probe)
 {
-	const struct pb_codec *codec = pb_pack_session(probe->one.pack)->codec;
-	const struct pb_refusals *refusals = &pb_pack_session(probe->one.pack)->refusals;
-	json_t *fields = pb_json_sample(&probe->sample), *impossible = pb_json_refusals(refusals);
+	json_t *fields = pb_json_sample(&probe->sample);
+	json_t *impossible = pb_json_refusals(&probe->refusals);
 
 	if (probe->json) {
 		json_t *object = json_pack("{s:s, s:s, s:s, s:O, s:O}", "link", probe->one.link,
-					   "protocol", codec->name, "scheme", scheme(probe),
+					   "protocol", probe->protocol, "scheme", scheme(probe),
 					   "device", probe->found, "fields", fields);
 
-		if (codec->dialect)
-			json_object_set_new(object, "dialect", json_string(codec->dialect));
-		if (refusals->count > 0)
+		if (probe->dialect)
+			json_object_set_new(object, "dialect", json_string(probe->dialect));
+		if (probe->refusals.count > 0)
 			json_object_set(object, "impossible", impossible);
 		json_dumpf(object, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(object);
 	} else {
-		printf("protocol %s%s%s, %s\n", codec->name, codec->dialect ? " " : "",
-		       codec->dialect ? codec->dialect : "", scheme(probe));
+		printf("protocol %s%s%s, %s\n", probe->protocol, probe->dialect ? " " : "",
+		       probe->dialect ? probe->dialect : "", scheme(probe));
 		pb_json_print(fields);
 		pb_json_print_refusals(impossible, "impossible: ");
 	}
@@ -165,13 +168,11 @@ static int show_bad(struct probe *probe)
 {
 	enum pb_error error = probe->status.last_error;
 	bool link = error == PB_ERROR_CONNECT || error == PB_ERROR_LINK_LOST;
-	const char *remedy = link ? pb_remedy_link(pb_pack_link_error(probe->one.pack))
-				  : pb_remedy_session(error);
+	const char *remedy = link ? pb_remedy_link(probe->link_error) : pb_remedy_session(error);
 	char text[64 + PB_REFUSAL_TEXT_MAX];
 
 	describe(probe);
-	pb_refusals_error_text(&pb_pack_session(probe->one.pack)->refusals, error, text,
-			       sizeof(text));
+	pb_refusals_error_text(&probe->refusals, error, text, sizeof(text));
 	if (error == PB_ERROR_NONE)
 		fprintf(stderr, "packbridge probe: %s: nothing within %d s\n", probe->one.link,
 			(int)probe->one.seconds);

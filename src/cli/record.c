@@ -75,18 +75,19 @@ __attribute__((format(printf, 2, 3))) static void write_line(struct record *reco
 	sd_event_exit(record->one.event, 1);
 }
 
-static void on_changed(void *userdata, const struct pb_sample *sample,
-		       const struct pb_status *status, bool new_reading)
+static void on_reading(void *userdata, const struct pb_reading *reading)
 {
 	struct record *record = userdata;
+	bool connected = reading->status->connected;
 
-	(void)sample;
-	if (status->connected && !record->connected)
+	if (!reading->new_status)
+		return;
+	if (connected && !record->connected)
 		write_line(record, "up");
-	else if (!status->connected && record->connected)
+	else if (!connected && record->connected)
 		write_line(record, "down %s", record->why);
-	record->connected = status->connected;
-	record->readings += new_reading;
+	record->connected = connected;
+	record->readings += reading->new_reading;
 }
 
 static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
@@ -108,17 +109,17 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 	}
 }
 
-static void on_note(void *userdata, enum pb_log_level level, const char *text)
+static void on_note(void *userdata, const struct pb_note *note)
 {
 	struct record *record = userdata;
 
-	snprintf(record->why, sizeof(record->why), "%s", SHOWN(text));
-	if (level <= PB_LOG_INFO)
-		fprintf(stderr, "%s\n", SHOWN(text));
+	snprintf(record->why, sizeof(record->why), "%s", SHOWN(note->text));
+	if (note->level <= PB_LOG_INFO)
+		fprintf(stderr, "%s\n", SHOWN(note->text));
 }
 
-static const struct pb_pack_handler handler = {
-	.changed = on_changed,
+static const struct pb_reader_handler handler = {
+	.reading = on_reading,
 	.bytes = on_bytes,
 	.note = on_note,
 };

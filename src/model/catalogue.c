@@ -199,9 +199,9 @@ static const struct pb_field battery_fields[] = {
 		"13 replies that nobody asked for, 14 several boards on one line"),
 	{
 		.name = "rssi_dbm", .kind = PB_KIND_NUMBER, .uom = PB_UOM_DBM, .min = -200, .max = 50,
-		.offset = offsetof(struct pb_battery, status.rssi_dbm), .size = 4, .is_signed = true,
+		.offset = offsetof(struct pb_battery, rssi_dbm), .size = 4, .is_signed = true,
 		.count = 1, .has = -1,
-		.element_has = offsetof(struct pb_battery, status.link_has), .element_bit = 0,
+		.element_has = offsetof(struct pb_battery, link_has), .element_bit = 0,
 		.description = "signal strength of the link, where it has one",
 	},
 	AGE(age_s, "age of the reading; 65534: that or more; absent: never read"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drives a session: link events and one timer in, the session's orders out.
+ * The reader over a link. It drives a session: link events and one timer in, the session's orders
+ * out. A reading is handed up whenever something in it has changed.
  */
 #include "packbridge/pack.h"
 
@@ -12,23 +13,46 @@
 #include <time.h>
 
 struct pb_pack {
+	struct pb_reader reader;
 	struct pb_session session;
 	struct pb_link *link;
 	sd_event_source *timer;
 	int link_error;
 	struct pb_conceal conceal[16]; /* of each codec that may be the right one */
 	uint64_t timer_ms; /* what the timer is set to, so that it is not set again for nothing */
-	const struct pb_pack_handler *handler;
-	void *userdata;
+	const char *state; /* as handed up last */
 	char name[PB_NAME_MAX];
 };
 
-static void read_rssi(struct pb_pack *pack)
+/* All that there is to know. */
+static void hand_up(struct pb_pack *pack, unsigned int todo)
 {
-	struct pb_status *status = &pack->session.status;
+	const struct pb_session *session = &pack->session;
 	const struct pb_link_type *type = pack->link->type;
+	struct pb_reading reading = {
+		.new_reading = todo & PB_DO_PUBLISH,
+		.new_status = todo & (PB_DO_PUBLISH | PB_DO_STATUS),
+		.sample = &session->sample,
+		.status = &session->status,
+		.protocol = session->codec->name,
+		.dialect = session->codec->dialect,
+		.state = pb_session_state_text(session->state),
+		.searching = pb_session_searching(session),
+		.logged_in = session->logged_in,
+		.link_error = pack->link_error,
+		.note = &session->note,
+		.refusals = &session->refusals,
+	};
 
-	status->link_has = type->rssi && type->rssi(pack->link, &status->rssi_dbm) ? 1 : 0;
+	reading.has_rssi = type->rssi && type->rssi(pack->link, &reading.rssi_dbm);
+	pack->state = reading.state;
+	pack->reader.handler->reading(pack->reader.userdata, &reading);
+}
+
+static bool has_changed(const struct pb_pack *pack, unsigned int todo)
+{
+	return todo & (PB_DO_PUBLISH | PB_DO_STATUS | PB_DO_LOG) ||
+	       pack->state != pb_session_state_text(pack->session.state);
 }
 
 /*
@@ -42,8 +66,8 @@ static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, si
 
 	if (pack->session.state == PB_STATE_LOGIN)
 		bytes = NULL;
-	if (pack->handler->bytes)
-		pack->handler->bytes(pack->userdata, sent, bytes, len);
+	if (pack->reader.handler->bytes)
+		pack->reader.handler->bytes(pack->reader.userdata, sent, bytes, len);
 	if (!pb_log_enabled(PB_LOG_DEBUG))
 		return;
 	if (bytes)
@@ -79,7 +103,7 @@ static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len
 {
 	uint8_t copy[PB_STREAM_MAX];
 
-	if (!pack->handler->bytes && !pb_log_enabled(PB_LOG_DEBUG))
+	if (!pack->reader.handler->bytes && !pb_log_enabled(PB_LOG_DEBUG))
 		return;
 	for (size_t at = 0, n; at < len; at += n) {
 		n = len - at < sizeof(copy) ? len - at : sizeof(copy);
@@ -97,16 +121,13 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 	int r = 0;
 
 	if (todo & PB_DO_LOG)
-		pack->handler->note(pack->userdata, session->note_level, session->note);
+		pack->reader.handler->note(pack->reader.userdata, &session->note);
 	if (todo & PB_DO_CLOSE)
 		type->close(pack->link);
 	if (todo & PB_DO_OPEN)
 		r = type->open(pack->link);
-	if (todo & (PB_DO_PUBLISH | PB_DO_STATUS)) {
-		read_rssi(pack);
-		pack->handler->changed(pack->userdata, &session->sample, &session->status,
-				       todo & PB_DO_PUBLISH);
-	}
+	if (has_changed(pack, todo))
+		hand_up(pack, todo);
 	if (todo & PB_DO_SEND) {
 		show(pack, true, session->query->bytes, session->query->len);
 		r = type->send(pack->link, session->query->bytes, session->query->len);
@@ -198,22 +219,61 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return r < 0 ? r : 0;
 }
 
-int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
-		const struct pb_link_type *type, const struct pb_link_setup *setup,
-		const struct pb_pack_handler *handler, void *userdata)
+static int pack_start(struct pb_reader *reader)
 {
-	PB_CLEANUP(pb_pack_freep) struct pb_pack *pack = calloc(1, sizeof(*pack));
+	feed((struct pb_pack *)reader, (struct pb_session_event){.type = PB_SESSION_START});
+	return 0;
+}
+
+static void pack_release(struct pb_reader *reader, uint32_t ms)
+{
+	feed((struct pb_pack *)reader,
+	     (struct pb_session_event){.type = ms ? PB_SESSION_RELEASE : PB_SESSION_TAKE,
+				       .ms = ms});
+}
+
+static void pack_describe(struct pb_reader *reader, void (*line)(void *userdata, const char *text),
+			  void *userdata)
+{
+	struct pb_link *link = ((struct pb_pack *)reader)->link;
+
+	if (link->type->describe)
+		link->type->describe(link, line, userdata);
+}
+
+static void pack_free(struct pb_reader *reader)
+{
+	struct pb_pack *pack = (struct pb_pack *)reader;
+
+	sd_event_source_disable_unref(pack->timer);
+	pb_link_free(pack->link);
+	free(pack);
+}
+
+static const struct pb_reader_type pack_type = {
+	.start = pack_start,
+	.release = pack_release,
+	.describe = pack_describe,
+	.free = pack_free,
+};
+
+int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
+		const struct pb_link_type *type, const struct pb_link_setup *setup,
+		const struct pb_reader_handler *handler, void *userdata)
+{
+	struct pb_pack *pack = calloc(1, sizeof(*pack));
+	PB_CLEANUP(pb_reader_freep) struct pb_reader *reader = pack ? &pack->reader : NULL;
 	struct pb_link_setup link = *setup;
 	char why[256];
 	int r;
 
 	if (!pack)
 		return -ENOMEM;
+	pack->reader = (struct pb_reader){&pack_type, handler, userdata};
 	pb_session_init(&pack->session, config);
 	if (type->self_timed)
 		pack->session.config.connect_timeout_ms = 0;
-	pack->handler = handler;
-	pack->userdata = userdata;
+	pack->state = pb_session_state_text(pack->session.state);
 	pack->timer_ms = UINT64_MAX;
 	snprintf(pack->name, sizeof(pack->name), "%s", setup->name ? setup->name : setup->address);
 	link.handler = &link_handler;
@@ -226,49 +286,7 @@ int pb_pack_new(struct pb_pack **ret, const struct pb_session_config *config,
 			      on_timer, pack);
 	if (r < 0)
 		return r;
-	*ret = pack;
-	pack = NULL;
+	*ret = reader;
+	reader = NULL;
 	return 0;
-}
-
-void pb_pack_set_userdata(struct pb_pack *pack, void *userdata)
-{
-	pack->userdata = userdata;
-}
-
-int pb_pack_start(struct pb_pack *pack)
-{
-	feed(pack, (struct pb_session_event){.type = PB_SESSION_START});
-	return 0;
-}
-
-void pb_pack_release(struct pb_pack *pack, uint32_t ms)
-{
-	feed(pack, (struct pb_session_event){.type = ms ? PB_SESSION_RELEASE : PB_SESSION_TAKE,
-					     .ms = ms});
-}
-
-const struct pb_session *pb_pack_session(const struct pb_pack *pack)
-{
-	return &pack->session;
-}
-
-int pb_pack_link_error(const struct pb_pack *pack)
-{
-	return pack->link_error;
-}
-
-struct pb_link *pb_pack_link(const struct pb_pack *pack)
-{
-	return pack->link;
-}
-
-struct pb_pack *pb_pack_free(struct pb_pack *pack)
-{
-	if (!pack)
-		return NULL;
-	sd_event_source_disable_unref(pack->timer);
-	pb_link_free(pack->link);
-	free(pack);
-	return NULL;
 }

@@ -148,10 +148,11 @@ static unsigned int note(struct pb_session *s, enum pb_log_level level, const ch
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(s->note, sizeof(s->note), format, args);
+	vsnprintf(s->note.text, sizeof(s->note.text), format, args);
 	va_end(args);
-	s->note_level = level;
-	s->note_lasting = sizeof(s->note);
+	s->note.level = level;
+	s->note.error = s->status.last_error;
+	s->note.lasting = strlen(s->note.text);
 	return PB_DO_LOG;
 }
 
@@ -159,6 +160,7 @@ static void enter(struct pb_session *s, enum pb_session_state state, uint64_t de
 {
 	s->state = state;
 	s->deadline_ms = deadline_ms;
+	s->note.next_ms = state == PB_STATE_BACKOFF ? deadline_ms : 0;
 }
 
 static unsigned int connect_link(struct pb_session *s, uint64_t now)
@@ -260,20 +262,9 @@ static unsigned int back_off(struct pb_session *s, enum pb_error error, const ch
 		todo = note(s, known ? PB_LOG_DEBUG : level,
 			    "%s, next attempt in %u.%u s (attempt %u)%s", what, wait_ms / 1000,
 			    wait_ms % 1000 / 100, s->attempt + 1, more);
-	s->note_lasting = strlen(what);
+	s->note.lasting = strlen(what);
+	s->note.attempt = s->attempt + 1;
 	return PB_DO_STATUS | todo;
-}
-
-void pb_session_tell(const struct pb_session *s, uint64_t now_ms, char *out, size_t cap)
-{
-	uint64_t left_ms = s->deadline_ms > now_ms ? s->deadline_ms - now_ms : 0;
-
-	if (s->state == PB_STATE_BACKOFF)
-		snprintf(out, cap, "%.*s, next attempt in %llu s (attempt %u)",
-			 (int)s->note_lasting, s->note, (unsigned long long)(left_ms + 500) / 1000,
-			 s->attempt + 1);
-	else
-		snprintf(out, cap, "%.*s", (int)s->note_lasting, s->note);
 }
 
 static size_t query_index(const struct pb_session *s)

@@ -183,7 +183,7 @@ static void obey(unsigned int todo)
 	const struct pb_query *query = w.session.query;
 
 	if (todo & PB_DO_LOG)
-		SAY("note: %s", w.session.note);
+		SAY("note: %s", w.session.note.text);
 	if (todo & PB_DO_CLOSE)
 		line_breaks();
 	if (todo & PB_DO_OPEN)

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					 : now_ms + 10 * len;
 		}
 		todo = pb_session_step(&session, &event, now_ms, &deadline_ms);
-		assert(memchr(session.note, 0, sizeof(session.note)));
+		assert(memchr(session.note.text, 0, sizeof(session.note.text)));
 		assert(!(todo & PB_DO_SEND) || (session.query && session.query->len > 0));
 		if (todo & PB_DO_PUBLISH) {
 			/* the last request of the plan may be one that is given up */

@@ -24,6 +24,7 @@ check() {
 
 check 0 '' '#include "packbridge/base.h"'
 check 0 '' '#include "packbridge/model.h"'
+check 0 '' '#include "packbridge/model/reading.h"'
 check 0 '' '#include "private.h"'
 check 0 '' '#include <yaml.h>'
 check 0 '' '#include <sys/socket.h>'

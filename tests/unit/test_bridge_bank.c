@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said of a bank whose packs come and go, in simulated time. */
 #include "../../src/bridge/battery.h"
+#include "hand_up.h"
 #include "packbridge/config.h"
 #include "packbridge/yaml.h"
 #include "suite.h"
@@ -77,7 +78,7 @@ static void read_pack(size_t index)
 	pb_sample_derive(&sample);
 	if (index == 0) /* which stops charging */
 		sample.protection_mask = 1 << PB_PROTECT_CELL_OVERVOLTAGE;
-	source_changed(&fleet.sources[index], &sample, &status, true, now_ms);
+	hand_up(&fleet.sources[index], &sample, &status, true, now_ms);
 }
 
 static void fail_pack(size_t index)
@@ -85,7 +86,7 @@ static void fail_pack(size_t index)
 	struct pb_status status = fleet.sources[index].data.status;
 
 	status.last_error = PB_ERROR_CONNECT;
-	source_changed(&fleet.sources[index], NULL, &status, false, now_ms);
+	hand_up(&fleet.sources[index], NULL, &status, false, now_ms);
 }
 
 static const struct source *bank(size_t index)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What batteries say, in simulated time: a change at once, what flaps once a minute. */
 #include "../../src/bridge/battery.h"
+#include "hand_up.h"
 #include "packbridge/config.h"
 #include "packbridge/yaml.h"
 #include "suite.h"
@@ -66,7 +67,7 @@ static void reading(int32_t cell_mv)
 	pb_sample_derive(&sample);
 	status.sequence = ++sequence;
 	status.quality = PB_QUALITY_GOOD;
-	source_changed(&fleet.sources[0], &sample, &status, true, now_ms);
+	hand_up(&fleet.sources[0], &sample, &status, true, now_ms);
 	now_ms += POLL_MS;
 }
 
@@ -141,7 +142,7 @@ static void publish(struct pb_sample sample)
 
 	pb_sample_derive(&sample);
 	status.sequence = ++sequence;
-	source_changed(&fleet.sources[0], &sample, &status, true, now_ms);
+	hand_up(&fleet.sources[0], &sample, &status, true, now_ms);
 }
 
 static struct pb_sample usual(void)

@@ -130,7 +130,8 @@ START_TEST(once)
 	ck_assert_int_eq(session.sample.soc_permille, 500);
 	ck_assert_int_eq(session.status.quality, PB_QUALITY_GOOD);
 	ck_assert_int_eq(session.status.last_error, PB_ERROR_IMPOSSIBLE);
-	ck_assert_ptr_nonnull(strstr(session.note, "soc_permille is 1010, expected 0 to 1000"));
+	ck_assert_ptr_nonnull(
+		strstr(session.note.text, "soc_permille is 1010, expected 0 to 1000"));
 	said[2] = 51;
 	run(POLL_MS);
 	ck_assert_uint_eq(publishes, 2);
@@ -151,7 +152,8 @@ START_TEST(for_ever)
 	ck_assert_int_eq(session.status.quality, PB_QUALITY_STALE);
 	run(1);
 	ck_assert_uint_eq(closes, 1);
-	ck_assert_ptr_nonnull(strstr(session.note, "soc_permille is 2500, expected 0 to 1000"));
+	ck_assert_ptr_nonnull(
+		strstr(session.note.text, "soc_permille is 2500, expected 0 to 1000"));
 	sends = steps = 0;
 	run(600000);
 	ck_assert_uint_le(sends, 600000 / POLL_MS + 10);

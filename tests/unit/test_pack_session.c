@@ -171,10 +171,10 @@ static void step(struct world *w, struct pb_session_event event)
 	unsigned int todo = pb_session_step(&w->session, &event, w->now, &w->deadline);
 
 	if (todo & PB_DO_LOG) {
-		ck_assert_uint_gt(strlen(w->session.note), 0);
+		ck_assert_uint_gt(strlen(w->session.note.text), 0);
 		w->logs++;
-		w->warnings += w->session.note_level <= PB_LOG_WARNING;
-		w->loud += w->session.note_level <= PB_LOG_INFO;
+		w->warnings += w->session.note.level <= PB_LOG_WARNING;
+		w->loud += w->session.note.level <= PB_LOG_INFO;
 	}
 	if (todo & PB_DO_CLOSE) {
 		w->link_open = false;
@@ -767,7 +767,7 @@ START_TEST(weeks)
 			      "state %d, attempt %u, failed %u, age %u s, poll %u ms: %s",
 			      w.session.state, w.session.attempt, w.session.failed_cycles,
 			      pb_status_age_s(&w.session.status, w.now), w.session.config.poll_ms,
-			      w.session.note);
+			      w.session.note.text);
 		ck_assert_uint_le(pb_status_age_s(&w.session.status, w.now), 30);
 	}
 	ck_assert_uint_gt(w.publishes, 5000);
@@ -822,17 +822,17 @@ START_TEST(failed_connections_are_counted)
 	ck_assert_uint_eq(w.session.status.connect_failures, w.opens);
 	ck_assert_uint_ge(w.opens, 5);
 	ck_assert_uint_eq(w.session.status.failures, 0);
-	pb_session_tell(&w.session, w.session.deadline_ms - 24300, text, sizeof(text));
+	pb_note_text(&w.session.note, w.session.deadline_ms - 24300, text, sizeof(text));
 	ck_assert_msg(strstr(text, ": not within 20000 ms, next attempt in 24 s (attempt ") != NULL,
 		      "%s", text);
-	pb_session_tell(&w.session, w.session.deadline_ms - 4300, later, sizeof(later));
+	pb_note_text(&w.session.note, w.session.deadline_ms - 4300, later, sizeof(later));
 	ck_assert_msg(strstr(later, ", next attempt in 4 s (attempt ") != NULL, "%s", later);
 	w.connects = true;
 	event(&w, PB_SESSION_RETRY, 0);
 	run(&w, 1000);
 	ck_assert_uint_eq(w.session.status.connect_failures, w.opens - 1);
-	pb_session_tell(&w.session, w.now, text, sizeof(text));
-	ck_assert_str_eq(text, w.session.note);
+	pb_note_text(&w.session.note, w.now, text, sizeof(text));
+	ck_assert_str_eq(text, w.session.note.text);
 }
 END_TEST
 

@@ -154,6 +154,8 @@ struct pb_rating {
 struct pb_battery {
 	struct pb_sample sample;
 	struct pb_status status; /**< of a bank: sums, and the oldest reading */
+	uint64_t link_has;	 /**< bit 0: rssi_dbm is known; never of a bank */
+	int32_t rssi_dbm;	 /**< received signal strength of the link, where it has one */
 	struct pb_alarms alarms;
 	struct pb_limits limits;
 	struct pb_members members;

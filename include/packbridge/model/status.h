@@ -62,8 +62,6 @@ struct pb_status {
 				       */
 	uint32_t impossible_values;   /**< values that were left out of readings */
 	enum pb_error last_error;
-	uint64_t link_has; /**< bit 0: rssi_dbm is known */
-	int32_t rssi_dbm;  /**< received signal strength of the link, where it has one */
 };
 
 /** @return true when the reading is stale at @now_ms, or there is none. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a reader hands up of one pack: the reading, its status, and what is known beside it. Whoever
+ * shows a pack uses what was handed up and asks no reader.
+ */
+#pragma once
+
+#include "packbridge/base.h"
+#include "packbridge/model/plausible.h"
+
+enum { PB_NOTE_MAX = 256 };
+
+/** A message about a pack, for the log and for people. Plain memory, to be copied. */
+struct pb_note {
+	enum pb_log_level level;
+	enum pb_error error; /**< status.last_error when it was written */
+	char text[PB_NOTE_MAX];
+	size_t lasting;	  /**< so many bytes of @text stay true, at most strlen() */
+	uint64_t next_ms; /**< pb_now_ms() of the next attempt to connect; 0: none is due */
+	uint32_t attempt; /**< its number, from 1 */
+};
+
+/** Writes the note as it is now: the time to the next attempt goes down. */
+void pb_note_text(const struct pb_note *note, uint64_t now_ms, char *out, size_t cap);
+
+/** All that is known of one pack. Pointers are borrowed and good during the call only. */
+struct pb_reading {
+	bool new_reading; /**< @sample is new; the status has changed with it */
+	bool new_status;  /**< @status has changed; if neither, only what follows it has */
+	const struct pb_sample *sample; /**< the last whole reading; zeros: none yet */
+	const struct pb_status *status;
+	bool has_rssi;
+	int32_t rssi_dbm;	    /**< received signal strength of the link, where it has one */
+	const char *protocol;	    /**< spoken, or being tried; static storage, as the next two */
+	const char *dialect;	    /**< NULL: it has only one */
+	const char *state;	    /**< a word or two for a person, e.g. "connected" */
+	bool searching;		    /**< it is open which protocol or dialect is the right one */
+	bool logged_in;		    /**< the radio module took the password, in this connection */
+	int link_error;		    /**< negative errno of the link's last end; 0: it never ended */
+	const struct pb_note *note; /**< the last one, as the handler's note() had it */
+	const struct pb_refusals *refusals; /**< what the pack reported that cannot be */
+};
