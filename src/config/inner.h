@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of packbridge.yaml: config.c reads packs and the rest, listen.c the listeners, http.c
- * the page, bank.c the banks, battery.c alarms and limits.
+ * The parts of packbridge.yaml: config.c assembles what pack.c, bank.c, listen.c, bluetooth.c and
+ * http.c read of their sections. Battery.c reads alarms and limits; part.c has what all share.
  */
 #pragma once
 
@@ -34,6 +34,24 @@ void config_no_such(const struct pb_yaml *node, const char *what, const char *na
 		    const char *const *names, struct pb_report *report);
 /** The names of all packs, ended by NULL; free() the array. */
 const char **config_pack_names(const struct pb_config *config);
+
+/** What holds for all packs. */
+struct config_common {
+	const struct pb_yaml *limits, *alarms; /**< NULL: not given */
+};
+
+/**
+ * Tells the errors in what holds for all once, however many packs there are. What has errors is
+ * left out of @all, so that it is not read again for each pack. Each value is judged by itself;
+ * whether the values fit together is judged for each pack, with the presets of its chemistry.
+ */
+void config_check_defaults(struct config_common *all, struct pb_report *report);
+/** Reads `packs:`. @return 0, -ENOMEM. */
+int config_read_packs(struct pb_config *config, const struct pb_yaml *node,
+		      const struct config_common *all, struct pb_report *report);
+/** Reads `bluetooth:`; @node may be NULL. @return 0, -ENOMEM. */
+int config_read_bluetooth(struct pb_config *config, const struct pb_yaml *node,
+			  struct pb_report *report);
 
 /** Reads `banks:`, when the packs are there; @alarms: the file's for all, or NULL. @return 0,
  * -ENOMEM. */

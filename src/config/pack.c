@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `packs:`: the keys of a pack, its password, and what holds for it of the limits and alarms of
+ * all.
+ */
+#include "inner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	STALE_POLLS = 3,
+	STALE_LEAST_S = 15,
+	POLL_REQUESTS = 2, /* of the codecs that ask least */
+	PASSWORD_MAX = 6,
+	PASSWORD_FILE_MAX = 4096,
+};
+
+#define PACK(member)                                                                               \
+	offsetof(struct pack, config.member), sizeof(((struct pb_pack_config *)0)->member)
+
+/* One of `packs:`, before its sections are read. */
+struct pack {
+	struct pb_pack_config config;
+	const struct pb_yaml *limits, *alarms;
+};
+
+/* clang-format off */
+static const struct pb_yaml_row pack_rows[] = {
+	{"name", PB_YAML_TEXT, PACK(name), .required = true,
+	 .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
+	{"link", PB_YAML_TEXT, PACK(link), .required = true,
+	 .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
+	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
+	 .doc = "what the pack speaks: jbd, daly, jk, or auto to find out"},
+	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
+	 .doc = "Modbus unit id that shows the pack, unique"},
+	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",
+	 .doc = "register map, by name"},
+	{"poll_ms", PB_YAML_INT, PACK(poll_ms), .min = 100, .max = 3600000, .preset = "5000",
+	 .doc = "from the start of one poll to the next"},
+	{"gap_ms", PB_YAML_INT, PACK(gap_ms), .min = 0, .max = 60000, .preset = "500",
+	 .doc = "silence between a reply and the next request; when not given, at most a quarter of poll_ms"},
+	{"settle_ms", PB_YAML_INT, PACK(settle_ms), .min = 0, .max = 60000, .preset = "300",
+	 .doc = "silence between connecting and the first request"},
+	{"reply_timeout_ms", PB_YAML_INT, PACK(reply_timeout_ms), .min = 50, .max = 60000, .preset = "1000",
+	 .doc = "how long to wait for a reply"},
+	{"tries", PB_YAML_INT, PACK(tries), .min = 1, .max = 20, .preset = "3",
+	 .doc = "times that a request is sent before its poll counts as failed"},
+	{"connect_timeout_ms", PB_YAML_INT, PACK(connect_timeout_ms), .min = 100, .max = 600000, .preset = "20000",
+	 .doc = "how long connecting may take; over Bluetooth from the moment that it is the pack's turn"},
+	{"password", PB_YAML_TEXT, PACK(password), .secret = true,
+	 .doc = "of the pack's radio module, up to 6 characters, when the maker's app asks for one"},
+	{"password_file", PB_YAML_TEXT, PACK(password_file),
+	 .doc = "a file with the password in its first line, instead of password"},
+	{"passkey", PB_YAML_INT, PACK(passkey), .secret = true, .min = 0, .max = 999999, .preset = "-1",
+	 .doc = "number for Bluetooth pairing, when the pack wants that"},
+	{"chemistry", PB_YAML_ENUM, PACK(chemistry), .words = pb_chemistry_names, .preset = "lifepo4",
+	 .doc = "what the presets of limits and alarms are for: lifepo4, nmc, lto or lead"},
+	{"limits", PB_YAML_NODE, offsetof(struct pack, limits), sizeof(const struct pb_yaml *),
+	 .doc = "its own charge and discharge limits, over the file's"},
+	{"alarms", PB_YAML_NODE, offsetof(struct pack, alarms), sizeof(const struct pb_yaml *),
+	 .doc = "its own alarms, over the file's"},
+	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
+	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, "
+		"longer for boards and turns that take longer, when not given"},
+	{0},
+};
+/* clang-format on */
+
+const struct pb_yaml_row *pb_config_pack_rows(void)
+{
+	return pack_rows;
+}
+
+static uint32_t default_stale_s(uint32_t poll_ms)
+{
+	uint32_t polls_s = (STALE_POLLS * poll_ms + 999) / 1000;
+
+	return polls_s > STALE_LEAST_S ? polls_s : STALE_LEAST_S;
+}
+
+/* @return the pack before @count that has the same name or unit; @count: none has. */
+static size_t find_same(const struct pb_config *config, size_t count, bool name)
+{
+	const struct pb_pack_config *pack = &config->packs[count];
+	size_t i = 0;
+
+	if (name ? !*pack->name : !pack->unit) /* that is told */
+		return count;
+	for (; i < count; i++) {
+		const struct pb_pack_config *other = &config->packs[i];
+
+		if (name ? strcmp(other->name, pack->name) == 0 : other->unit == pack->unit)
+			break;
+	}
+	return i;
+}
+
+/* Each is told of the first that it collides with. */
+static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
+			 struct pb_report *report)
+{
+	const struct pb_pack_config *pack = &config->packs[count];
+	size_t name = find_same(config, count, true), unit = find_same(config, count, false);
+
+	if (name < count)
+		pb_yaml_error(report, pb_yaml_at(node, "name"),
+			      "name '%s' is taken by pack %zu, expected another", pack->name,
+			      name + 1);
+	if (unit < count)
+		pb_yaml_error(report, pb_yaml_at(node, "unit"),
+			      "unit %d already shows pack '%s', expected another", pack->unit,
+			      config->packs[unit].name);
+}
+
+/* Where a pack's password comes from, which is where errors in it stand. */
+static const struct pb_yaml *password_at(const struct pb_pack_config *pack,
+					 const struct pb_yaml *node)
+{
+	return pb_yaml_at(node, pack->password_file[0] ? "password_file" : "password");
+}
+
+/* What a radio module takes. The password itself is nobody's business: no message shows it. */
+static int check_password(struct pb_pack_config *pack, const char *text, size_t len,
+			  const struct pb_yaml *node, struct pb_report *report)
+{
+	const struct pb_yaml *at = password_at(pack, node);
+
+	if (len < 1 || len > PASSWORD_MAX) {
+		pb_yaml_error(report, at, "a password of %zu characters, expected 1 to %d", len,
+			      PASSWORD_MAX);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] > ' ' && text[i] <= '~')
+			continue;
+		pb_yaml_error(report, at,
+			      "a password with %s as character %zu, expected letters, digits and "
+			      "signs of ASCII",
+			      text[i] == ' '		     ? "a blank"
+			      : (unsigned char)text[i] < ' ' ? "a control character"
+							     : "a foreign character",
+			      i + 1);
+		return -EINVAL;
+	}
+	memmove(pack->password, text, len);
+	pack->password[len] = '\0';
+	return 0;
+}
+
+/* The first line of a file, which others should not be able to read. */
+static void read_password_file(struct pb_pack_config *pack, const struct pb_yaml *node,
+			       struct pb_report *report)
+{
+	static const char mark[] = "\xEF\xBB\xBF";
+	const struct pb_yaml *at = password_at(pack, node);
+	char *text = NULL, why[160];
+	size_t len, line = 0;
+
+	if (pb_file_read(pack->password_file, PASSWORD_FILE_MAX, &text, &len, why, sizeof(why)) <
+	    0) {
+		pb_yaml_error(report, at, "'%s' %s, expected a regular file with a password",
+			      pack->password_file, why);
+		return;
+	}
+	if (len >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
+		pb_yaml_error(report, at, "'%s' begins with a byte order mark, expected plain text",
+			      pack->password_file);
+	} else {
+		while (line < len && text[line] != '\n')
+			line++;
+		if (line > 0 && text[line - 1] == '\r')
+			line--;
+		check_password(pack, text, line, node, report);
+	}
+	explicit_bzero(text, len);
+	free(text);
+}
+
+static void read_password(struct pb_pack_config *pack, const struct pb_yaml *node,
+			  struct pb_report *report)
+{
+	if (pack->password_file[0] && pack->password[0])
+		pb_yaml_error(report, password_at(pack, node),
+			      "password and password_file, expected one of them");
+	else if (pack->password_file[0])
+		read_password_file(pack, node, report);
+	else if (pack->password[0])
+		check_password(pack, pack->password, strlen(pack->password), node, report);
+	else if (pack->passkey < 0)
+		return;
+	if (*pack->link && strncmp(pack->link, "ble:", 4) != 0)
+		pb_yaml_error(report,
+			      pack->passkey >= 0 ? pb_yaml_at(node, "passkey")
+						 : password_at(pack, node),
+			      "link %s has no radio module to log in to, expected a ble: link",
+			      pack->link);
+}
+
+/* What holds for all packs, then what a pack says itself; and what results, by its own chemistry.
+ */
+static void read_settings(struct pb_pack_config *pack, const struct pack *source,
+			  const struct config_common *all, struct pb_report *report)
+{
+	struct pb_report said = {0}; /* by config_check_defaults() already */
+
+	pb_limit_preset(&pack->limits, (enum pb_chemistry)pack->chemistry);
+	pb_alarm_preset(&pack->alarms, (enum pb_chemistry)pack->chemistry);
+	config_read_limits(&pack->limits, all->limits, &said);
+	config_read_alarms(&pack->alarms, all->alarms, &said);
+	pb_report_clear(&said);
+	config_read_limits(&pack->limits, source->limits, report);
+	config_read_alarms(&pack->alarms, source->alarms, report);
+	config_check_limits(pack, source->limits, all->limits, report);
+	config_check_alarms(&pack->alarms, pack->name, source->alarms, all->alarms, report);
+}
+
+/* Whether a value can be built upon: it is not there, so the preset counts, or it is right. */
+static bool is_good(const struct pb_yaml *node, const char *key, const struct pb_report *report)
+{
+	const struct pb_yaml *member = pb_yaml_get(node, key);
+
+	return !member || !pb_yaml_told(report, member);
+}
+
+static void read_times(struct pb_pack_config *pack, const struct pb_yaml *node,
+		       struct pb_report *report)
+{
+	/* a poll is two requests, and the next one keeps its distance, too */
+	if (!pb_yaml_get(node, "gap_ms") && pack->gap_ms > pack->poll_ms / 4)
+		pack->gap_ms = pack->poll_ms / 4;
+	pack->stale_fixed = pack->stale_after_s != 0;
+	if (pack->stale_after_s == 0)
+		pack->stale_after_s = default_stale_s(pack->poll_ms);
+	else if (is_good(node, "poll_ms", report) &&
+		 (uint64_t)pack->stale_after_s * 1000 <= pack->poll_ms)
+		pb_yaml_error(report, pb_yaml_at(node, "stale_after_s"),
+			      "stale_after_s %u, expected more than one poll interval (%u ms)",
+			      pack->stale_after_s, pack->poll_ms);
+	if (is_good(node, "poll_ms", report) && is_good(node, "stale_after_s", report) &&
+	    (uint64_t)pack->gap_ms * POLL_REQUESTS >= (uint64_t)pack->stale_after_s * 1000)
+		pb_yaml_error(
+			report, pb_yaml_at(node, "gap_ms"),
+			"gap_ms %u, expected less than a half of stale_after_s (%u s): a poll is "
+			"two requests, and all readings would be old when they come",
+			pack->gap_ms, pack->stale_after_s);
+}
+
+static void read_pack(struct pb_config *config, size_t index, const struct pb_yaml *node,
+		      const struct config_common *all, struct pb_report *report)
+{
+	struct pb_pack_config *pack = &config->packs[index];
+	struct pack source = {0};
+
+	pb_yaml_fill(node, pack_rows, &source, report); /* and what it could not fill is left out */
+	*pack = source.config;
+	pack->link_mark = config_mark(node, "link");
+	pack->protocol_mark = config_mark(node, "protocol");
+	pack->map_mark = config_mark(node, "map");
+	pack->unit_mark = config_mark(node, "unit");
+	if (*pack->name && !config_good_name(pack->name))
+		pb_yaml_error(report, pb_yaml_at(node, "name"),
+			      "name '%s', expected only a-z, 0-9 and -", pack->name);
+	if (node->type != PB_YAML_MAPPING)
+		return;
+	read_password(pack, node, report);
+	read_times(pack, node, report);
+	read_settings(pack, &source, all, report);
+	check_unique(config, index, node, report);
+}
+
+void config_check_defaults(struct config_common *all, struct pb_report *report)
+{
+	size_t before = report->count;
+	struct pb_limit_setup limits;
+	struct pb_alarm_setup alarms;
+
+	/* any chemistry: what is read is compared with no preset */
+	pb_limit_preset(&limits, PB_CHEMISTRY_LIFEPO4);
+	pb_alarm_preset(&alarms, PB_CHEMISTRY_LIFEPO4);
+	config_read_limits(&limits, all->limits, report);
+	config_read_alarms(&alarms, all->alarms, report);
+	if (report->count > before)
+		all->limits = all->alarms = NULL;
+}
+
+int config_read_packs(struct pb_config *config, const struct pb_yaml *node,
+		      const struct config_common *all, struct pb_report *report)
+{
+	size_t index = 0;
+
+	config->packs = config_items(node, sizeof(*config->packs), PB_UNITS_MAX,
+				     &config->pack_count, "packs", report);
+	if (!config->packs)
+		return config->pack_count ? -ENOMEM : 0;
+	for (const struct pb_yaml *item = node->child; item; item = item->next)
+		read_pack(config, index++, item, all, report);
+	return 0;
+}
