@@ -16,11 +16,6 @@ enum {
 	PB_CONFIG_ADAPTER = 16,
 };
 
-/** Where in the file something stands, for errors that only the bridge can find. */
-struct pb_mark {
-	unsigned int line, col;
-};
-
 struct pb_pack_config {
 	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique */
 	char link[PB_CONFIG_LINK]; /**< TYPE:ADDRESS */

@@ -28,6 +28,14 @@ struct pb_report {
 /** Adds one error. @line and @col count from 1; 0 leaves them out. */
 void pb_report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,
 		   const char *format, ...) PB_PRINTF(5, 6);
+/** Where in a file something stands, from 1; 0: the file as a whole. */
+struct pb_mark {
+	unsigned int line, col;
+};
+
+/** Adds one error at a mark that was kept. */
+void pb_report_at(struct pb_report *report, const char *file, struct pb_mark mark,
+		  const char *text);
 /** @return true: further errors are only counted, so nobody needs to look for good advice. */
 bool pb_report_is_full(const struct pb_report *report);
 /** By file, line and column: several passes over a file find what stands in it. */

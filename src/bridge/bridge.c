@@ -313,7 +313,7 @@ static int make_socket(struct pb_bridge *bridge, const struct pb_config *config,
 	if (r >= 0)
 		return 0;
 	if (socket->fixed) {
-		mark_error(report, config, socket->mark, why);
+		pb_report_at(report, config->file, socket->mark, why);
 		return r;
 	}
 	/* nobody asked for it: the usual place needs a folder that only an installed unit has */
@@ -421,7 +421,7 @@ static int make_http(struct pb_bridge *bridge, const struct pb_config *config, s
 		return 0;
 	}
 	if (r < 0)
-		mark_error(report, config, config->http.mark, why);
+		pb_report_at(report, config->file, config->http.mark, why);
 	else
 		pb_log(PB_LOG_INFO, "status page on http://%s, port %u", setup.address,
 		       pb_http_port(*ret));

@@ -10,12 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void mark_error(struct pb_report *report, const struct pb_config *config, struct pb_mark mark,
-		const char *text)
-{
-	pb_report_add(report, config->file, mark.line, mark.col, "%s", text);
-}
-
 static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap)
 {
 	const char *slash = strrchr(name, '/'), *file = slash ? slash + 1 : name;
@@ -51,7 +45,7 @@ static bool has_maps(const struct pb_config *config, struct pb_maps *maps, struc
 		 "no maps in %s, expected those of the program: install it wholly, or set "
 		 "PACKBRIDGE_MAPS to the folder that has packbridge.yaml of its maps",
 		 dirs);
-	mark_error(report, config, (struct pb_mark){0}, text);
+	pb_report_at(report, config->file, (struct pb_mark){0}, text);
 	return false;
 }
 
@@ -74,7 +68,7 @@ static int get_map(const struct pb_config *config, struct pb_mark mark, const ch
 	for (size_t i = 0; i < of_options.told; i++) {
 		const char *text = strstr(of_options.lines[i], ": ");
 
-		mark_error(report, config, mark, text ? text + 2 : of_options.lines[i]);
+		pb_report_at(report, config->file, mark, text ? text + 2 : of_options.lines[i]);
 	}
 	pb_report_clear(&of_options);
 	return r;
@@ -95,17 +89,17 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 	r = get_map(config, mark, name, maps, &map, report);
 	if (r == -ENOENT) {
 		no_map(maps, name, text, sizeof(text));
-		mark_error(report, config, mark, text);
+		pb_report_at(report, config->file, mark, text);
 	} else if (r < 0 && report->count == before) {
 		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name,
 			 r == -EINVAL ? "it has the errors that are told above"
 				      : strerrordesc_np(-r));
-		mark_error(report, config, mark, text);
+		pb_report_at(report, config->file, mark, text);
 	} else if (r == 0 && pb_map_scope(map) != scope &&
 		   !(battery && pb_map_scope(map) == PB_SCOPE_BATTERY)) {
 		snprintf(text, sizeof(text), "map '%s' shows a %s, expected one that shows a %s",
 			 name, pb_scope_name(pb_map_scope(map)), pb_scope_name(scope));
-		mark_error(report, config, mark, text);
+		pb_report_at(report, config->file, mark, text);
 	}
 }
 
@@ -119,7 +113,7 @@ static void check_link(const struct pb_config *config, const struct pb_pack_conf
 
 	type = pb_link_find(pack->link, &setup.address, why, sizeof(why));
 	if (!type || type->create(NULL, &setup, why, sizeof(why)) < 0) {
-		mark_error(report, config, pack->link_mark, why);
+		pb_report_at(report, config->file, pack->link_mark, why);
 		return;
 	}
 	speaks = type->speaks ? type->speaks(setup.address) : NULL;
@@ -129,7 +123,7 @@ static void check_link(const struct pb_config *config, const struct pb_pack_conf
 	snprintf(why, sizeof(why),
 		 "protocol '%s' on %s, expected protocol: %s, which is spoken there",
 		 pack->protocol, pack->link, speaks);
-	mark_error(report, config, pack->protocol_mark, why);
+	pb_report_at(report, config->file, pack->protocol_mark, why);
 }
 
 static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
@@ -140,7 +134,7 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 	if (*pack->link)
 		check_link(config, pack, report);
 	if (*pack->protocol && pb_protocol_check(pack->protocol, why, sizeof(why)) < 0)
-		mark_error(report, config, pack->protocol_mark, why);
+		pb_report_at(report, config->file, pack->protocol_mark, why);
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
 }
 
@@ -151,10 +145,10 @@ static void check_listen(const struct pb_config *config, const struct pb_listen_
 	char why[512];
 
 	if (*listen->address && listener_check(listen, &mark, why, sizeof(why)) < 0)
-		mark_error(report, config, mark, why);
+		pb_report_at(report, config->file, mark, why);
 	for (size_t i = 0; i < listen->allow_count; i++)
 		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
-			mark_error(report, config, listen->allow_marks[i], why);
+			pb_report_at(report, config->file, listen->allow_marks[i], why);
 	for (size_t i = 0; i < listen->unit_count; i++)
 		check_map(config, listen->units[i].map_mark, listen->units[i].map,
 			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
@@ -190,7 +184,7 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 	for (int i = 0; i < PB_SOCKETS; i++)
 		if (sockets[i].fixed && (pb_control_check(sockets[i].path, why, sizeof(why)) < 0 ||
 					 check_folder(sockets[i].path, why, sizeof(why)) < 0))
-			mark_error(report, config, sockets[i].mark, why);
+			pb_report_at(report, config->file, sockets[i].mark, why);
 }
 
 static void check_http(const struct pb_config *config, struct pb_report *report)
@@ -201,13 +195,13 @@ static void check_http(const struct pb_config *config, struct pb_report *report)
 	if (!http->address[0])
 		return;
 	if (pb_server_tcp_check(http->address, why, sizeof(why)) < 0)
-		mark_error(report, config, http->mark, why);
+		pb_report_at(report, config->file, http->mark, why);
 	for (size_t i = 0; i < http->host_count; i++)
 		if (pb_http_host_check(http->hosts[i], why, sizeof(why)) < 0)
-			mark_error(report, config, http->host_marks[i], why);
+			pb_report_at(report, config->file, http->host_marks[i], why);
 	for (size_t i = 0; i < http->allow_count; i++)
 		if (pb_server_allow_check(http->allow[i], why, sizeof(why)) < 0)
-			mark_error(report, config, http->allow_marks[i], why);
+			pb_report_at(report, config->file, http->allow_marks[i], why);
 }
 
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)

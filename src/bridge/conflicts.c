@@ -59,7 +59,7 @@ static void check_pack(const struct pb_config *config, const struct pack_place *
 			text, sizeof(text),
 			"link '%s' leads to the same device as '%s' of pack '%s', expected another",
 			pack->link, other->link, other->name);
-	mark_error(report, config, pack->link_mark, text);
+	pb_report_at(report, config->file, pack->link_mark, text);
 }
 
 /* "127.0.0.1%0:502" of an identity as "127.0.0.1:502". @return false: not this machine */
@@ -116,7 +116,7 @@ static void check_far_end(const struct pb_config *config, const struct pb_pack_c
 		 "link '%s' leads to a port that this file listens on, expected the address of the "
 		 "device server",
 		 pack->link);
-	mark_error(report, config, pack->link_mark, text);
+	pb_report_at(report, config->file, pack->link_mark, text);
 }
 
 /* ---- banks ---- */
@@ -153,7 +153,7 @@ static void check_bank_cells(const struct pb_config *config, const struct pb_ban
 			 "pack '%s' has %d cells and '%s' %d, expected packs of as many cells "
 			 "side by side",
 			 first->name, conflicts_cells_of(first), pack->name, cells);
-		mark_error(report, config, bank->packs_mark, text);
+		pb_report_at(report, config->file, bank->packs_mark, text);
 		return;
 	}
 }
@@ -188,7 +188,7 @@ static void check_line(const struct pb_config *config, const struct pack_place *
 				 config->listens[i].address);
 	}
 	if (*text)
-		mark_error(report, config, listen->mark, text);
+		pb_report_at(report, config->file, listen->mark, text);
 }
 
 /* ---- ports ---- */
@@ -217,7 +217,7 @@ static void check_address(const struct pb_config *config, size_t count, const ch
 				 "'%s' has the port of '%s', which is of this file, too, expected "
 				 "another",
 				 address, other->address);
-		mark_error(report, config, mark, text);
+		pb_report_at(report, config->file, mark, text);
 		return;
 	}
 }
@@ -233,8 +233,8 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 	pb_path_canonical(control->path, a, sizeof(a));
 	pb_path_canonical(status->path, b, sizeof(b));
 	if (strcmp(a, b) == 0)
-		mark_error(report, config, status->fixed ? status->mark : control->mark,
-			   "control and status are one path, expected two sockets");
+		pb_report_at(report, config->file, status->fixed ? status->mark : control->mark,
+			     "control and status are one path, expected two sockets");
 }
 
 int check_conflicts(const struct pb_config *config, struct pb_report *report)

@@ -119,7 +119,7 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		if (pb_server_tcp_new(&listener->server, setup->hub, &socket, setup->backend,
 				      site_view(site, i), why, sizeof(why)) >= 0)
 			continue;
-		mark_error(report, config, listen->mark, why);
+		pb_report_at(report, config->file, listen->mark, why);
 		r = -EADDRINUSE;
 	}
 	free(kept);
@@ -194,7 +194,7 @@ int listeners_take(struct listeners *listeners, const struct listeners_setup *se
 		if (listener->kept &&
 		    take(listener, &before->all[listener->kept - 1], &config->listens[i],
 			 site_view(site, i), why, sizeof(why)) < 0)
-			mark_error(report, config, config->listens[i].mark, why);
+			pb_report_at(report, config->file, config->listens[i].mark, why);
 	}
 	if (before)
 		listeners_clear(before);
@@ -209,7 +209,7 @@ int listeners_take(struct listeners *listeners, const struct listeners_setup *se
 		error = pb_line_new(&listener->line, setup->event, &line, setup->backend,
 				    site_view(site, i), why, sizeof(why));
 		if (error < 0) {
-			mark_error(report, config, config->listens[i].mark, why);
+			pb_report_at(report, config->file, config->listens[i].mark, why);
 			r = error;
 		}
 	}

@@ -45,7 +45,3 @@ int site_start(struct site *site);
 struct view *site_view(const struct site *site, size_t index);
 /** @return NULL: there is no such pack. */
 struct source *site_pack(const struct site *site, const char *name);
-
-/** An error at a place of the configuration. */
-void mark_error(struct pb_report *report, const struct pb_config *config, struct pb_mark mark,
-		const char *text);

@@ -52,6 +52,11 @@ void pb_report_add(struct pb_report *report, const char *file, unsigned int line
 	va_end(args);
 }
 
+void pb_report_at(struct pb_report *report, const char *file, struct pb_mark mark, const char *text)
+{
+	pb_report_add(report, file, mark.line, mark.col, "%s", text);
+}
+
 static int by_place(const void *a, const void *b)
 {
 	return strverscmp(*(char *const *)a, *(char *const *)b); /* as numbers: 9 before 10 */
