@@ -16,6 +16,17 @@ enum {
 	PB_CONFIG_ADAPTER = 16,
 };
 
+/**
+ * What a change of a key means to a daemon that loads the file anew: `change` in the rows. A key of
+ * a list or section inside another section has none; that of the list or section counts.
+ */
+enum pb_config_change {
+	PB_CHANGE_APPLIES = 1 << 0,    /**< it takes effect, and nothing is interrupted */
+	PB_CHANGE_RECONNECTS = 1 << 1, /**< the pack is connected anew */
+	PB_CHANGE_REOPENS = 1 << 2,    /**< a serial line is opened anew; a socket stays open */
+	PB_CHANGE_REPLACES = 1 << 3,   /**< it is another one: the old one goes, a new one comes */
+};
+
 struct pb_pack_config {
 	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique */
 	char link[PB_CONFIG_LINK]; /**< TYPE:ADDRESS */
@@ -29,7 +40,7 @@ struct pb_pack_config {
 	uint32_t tries; /**< a request is sent so often before its poll counts as failed */
 	uint32_t connect_timeout_ms;
 	uint32_t stale_after_s; /**< 0 in the file's absence: 3 polls, at least 15 s; filled in */
-	bool stale_fixed;	/**< the file names it */
+	bool stale_fixed;	/**< the file names it; compared together with stale_after_s */
 	char password[PB_CONFIG_PASSWORD];  /**< of the radio module; "": none */
 	char password_file[PB_CONFIG_LINK]; /**< where it stands instead; read when loaded */
 	int32_t passkey;		    /**< for pairing, 0..999999; -1: none */
@@ -46,6 +57,7 @@ struct pb_bank_config {
 	int32_t unit;		      /**< 1..247, unique among packs and banks */
 	size_t pack_count;	      /**< 1..PB_MEMBERS_MAX */
 	size_t packs[PB_MEMBERS_MAX]; /**< their places in the configuration */
+	char pack_names[PB_MEMBERS_MAX][PB_CONFIG_NAME];
 	struct pb_bank_setup setup;
 	struct pb_alarm_setup alarms; /**< beside those of its packs */
 	struct pb_mark map_mark, packs_mark;
@@ -73,7 +85,7 @@ enum pb_listen_kind {
 };
 
 struct pb_listen_config {
-	enum pb_listen_kind kind;
+	enum pb_listen_kind kind;     /**< with the address it says which listener it is */
 	char address[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT; or a line's device */
 	struct pb_show_config *units; /**< all that it shows, besides the gateway */
 	size_t unit_count;	      /**< 0: each pack and bank as its own unit */
@@ -161,7 +173,8 @@ struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 
 /** The keys of the file itself, of one entry of `packs:`, `banks:`, `listen:` and its `units:`, of
- * `http:` and of `limits:`, ended by a NULL key; for documents. */
+ * `http:` and of `limits:`, ended by a NULL key. pb_yaml_differs() compares two configurations, or
+ * two packs, banks and so on, by them. */
 const struct pb_yaml_row *pb_config_file_rows(void);
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);

@@ -103,7 +103,27 @@ enum pb_yaml_row_type {
 	PB_YAML_NODE,	 /**< const struct pb_yaml *: the caller reads it */
 };
 
-/** One key of a mapping: parses, checks, documents and feeds the manual page. */
+enum pb_yaml_shape {
+	PB_YAML_ONE,   /**< one value */
+	PB_YAML_ITEMS, /**< a pointer to an array */
+	PB_YAML_TEXTS, /**< char **, each text of its own */
+};
+
+struct pb_yaml_row;
+
+/**
+ * Where the finished struct has the value of a row, when that is not the place that it is filled
+ * into: so it is with each PB_YAML_NODE.
+ */
+struct pb_yaml_kept {
+	enum pb_yaml_shape shape;
+	size_t offset; /**< of the struct's member */
+	size_t size;   /**< PB_YAML_ONE: of the member; PB_YAML_ITEMS: of an item */
+	size_t count;  /**< lists: offset of their number, a size_t */
+	const struct pb_yaml_row *rows; /**< of the member or an item; NULL: all its bytes count */
+};
+
+/** One key of a mapping: parses, checks, compares, documents and feeds the manual page. */
 struct pb_yaml_row {
 	const char *key;
 	enum pb_yaml_row_type type;
@@ -117,6 +137,8 @@ struct pb_yaml_row {
 	const char *doc;    /**< one line */
 	const char
 		*note; /**< PB_YAML_DECIMAL: what ends an error, "; volts of..."; NULL: nothing */
+	const struct pb_yaml_kept *kept; /**< NULL: the value stays where it is filled into */
+	unsigned int change;		 /**< what a change of the value means: bits of its user */
 };
 
 /**
@@ -133,3 +155,13 @@ int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor
  */
 int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, void *ret,
 		 struct pb_report *report);
+
+/**
+ * Compares two finished structs: their values are where the rows, ended by a NULL key, or `kept` of
+ * a row say. A PB_YAML_NODE must have `kept`.
+ * @return the first row, from @rows on, whose values differ; NULL: none.
+ */
+const struct pb_yaml_row *pb_yaml_differs(const struct pb_yaml_row *rows, const void *a,
+					  const void *b);
+/** @return the bits `change` of all rows whose values differ. */
+unsigned int pb_yaml_changes(const struct pb_yaml_row *rows, const void *a, const void *b);

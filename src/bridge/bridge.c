@@ -336,7 +336,8 @@ static bool socket_moves(const struct pb_bridge *bridge, const struct pb_config 
 static bool page_moves(const struct pb_bridge *bridge, const struct pb_config *config)
 {
 	return !bridge->http ||
-	       strcmp(config->http.address, bridge->site->config->http.address) != 0;
+	       pb_yaml_changes(pb_config_http_rows(), &bridge->site->config->http, &config->http) &
+		       PB_CHANGE_REPLACES;
 }
 
 static int bury_sockets(sd_event_source *source, void *userdata)

@@ -64,14 +64,10 @@ int listener_check(const struct pb_listen_config *listen, struct pb_mark *ret_ma
 /* A socket can take other settings, a line is opened with them. */
 static bool goes_on(const struct pb_listen_config *a, const struct pb_listen_config *b)
 {
-	if (a->kind != b->kind || strcmp(a->address, b->address) != 0)
-		return false;
-	return a->kind != PB_LISTEN_RTU ||
-	       (a->baud == b->baud && a->parity == b->parity && a->data_bits == b->data_bits &&
-		a->stop_bits == b->stop_bits && a->rs485 == b->rs485 && a->rts == b->rts &&
-		a->rts_before_ms == b->rts_before_ms && a->rts_after_ms == b->rts_after_ms &&
-		a->gap_ms == b->gap_ms && a->reply_delay_ms == b->reply_delay_ms &&
-		a->echo == b->echo);
+	unsigned int changes = pb_yaml_changes(pb_config_listen_rows(), a, b);
+
+	return !(changes & PB_CHANGE_REPLACES) &&
+	       (a->kind != PB_LISTEN_RTU || !(changes & PB_CHANGE_REOPENS));
 }
 
 /*

@@ -29,13 +29,8 @@ static const struct pb_reader_handler pack_handler = {.reading = pack_reading, .
 /* All that its session and its link go by. */
 static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_config *b)
 {
-	return strcmp(a->name, b->name) == 0 && strcmp(a->link, b->link) == 0 &&
-	       strcmp(a->protocol, b->protocol) == 0 && strcmp(a->password, b->password) == 0 &&
-	       a->poll_ms == b->poll_ms && a->gap_ms == b->gap_ms && a->settle_ms == b->settle_ms &&
-	       a->reply_timeout_ms == b->reply_timeout_ms && a->tries == b->tries &&
-	       a->connect_timeout_ms == b->connect_timeout_ms &&
-	       a->stale_after_s == b->stale_after_s && a->stale_fixed == b->stale_fixed &&
-	       a->passkey == b->passkey;
+	return !(pb_yaml_changes(pb_config_pack_rows(), a, b) &
+		 (PB_CHANGE_REPLACES | PB_CHANGE_RECONNECTS));
 }
 
 static struct source *find_same(const struct site *site, const struct pb_pack_config *pack)

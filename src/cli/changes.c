@@ -23,36 +23,10 @@ static void add_key(struct keys *keys, const char *key)
 	snprintf(keys->text + len, sizeof(keys->text) - len, "%s%s", len ? ", " : "", key);
 }
 
-/*
- * Adds the keys of @rows whose values differ. @size: of what @a and @b point to; rows that are read
- * elsewhere lie behind it.
- */
-static void compare_rows(struct keys *keys, const struct pb_yaml_row *rows, const void *a,
-			 const void *b, size_t size)
+static void compare(struct keys *keys, const struct pb_yaml_row *rows, const void *a, const void *b)
 {
-	for (; rows->key; rows++)
-		if (rows->type != PB_YAML_NODE && rows->offset + rows->size <= size &&
-		    memcmp((const char *)a + rows->offset, (const char *)b + rows->offset,
-			   rows->size) != 0)
-			add_key(keys, rows->key);
-}
-
-static void compare_bytes(struct keys *keys, const char *key, const void *a, const void *b,
-			  size_t size)
-{
-	if (memcmp(a, b, size) != 0)
-		add_key(keys, key);
-}
-
-static void compare_texts(struct keys *keys, const char *key, char *const *a, size_t a_count,
-			  char *const *b, size_t b_count)
-{
-	bool same = a_count == b_count;
-
-	for (size_t i = 0; same && i < a_count; i++)
-		same = strcmp(a[i], b[i]) == 0;
-	if (!same)
-		add_key(keys, key);
+	for (; (rows = pb_yaml_differs(rows, a, b)); rows++)
+		add_key(keys, rows->key);
 }
 
 /* ---- what is told ---- */
@@ -67,10 +41,13 @@ static void say(struct changes *changes, const char *what, const char *name, con
 }
 
 static void say_changed(struct changes *changes, const char *what, const char *name,
-			const struct keys *keys)
+			const struct pb_yaml_row *rows, const void *a, const void *b)
 {
-	if (*keys->text)
-		say(changes, what, name, "changed", keys->text);
+	struct keys keys = {""};
+
+	compare(&keys, rows, a, b);
+	if (*keys.text)
+		say(changes, what, name, "changed", keys.text);
 }
 
 /* ---- packs ---- */
@@ -83,18 +60,6 @@ static const struct pb_pack_config *find_pack(const struct pb_config *config, co
 	return NULL;
 }
 
-static void compare_pack(struct changes *changes, const struct pb_pack_config *a,
-			 const struct pb_pack_config *b)
-{
-	struct keys keys = {""};
-
-	compare_rows(&keys, pb_config_pack_rows(), a, b, sizeof(*a));
-	/* presets and copies of them: equal ones are equal in every byte */
-	compare_bytes(&keys, "limits", &a->limits, &b->limits, sizeof(a->limits));
-	compare_bytes(&keys, "alarms", &a->alarms, &b->alarms, sizeof(a->alarms));
-	say_changed(changes, "pack", b->name, &keys);
-}
-
 static void compare_packs(struct changes *changes, const struct pb_config *before,
 			  const struct pb_config *after)
 {
@@ -103,7 +68,7 @@ static void compare_packs(struct changes *changes, const struct pb_config *befor
 					    *old = find_pack(before, pack->name);
 
 		if (old)
-			compare_pack(changes, old, pack);
+			say_changed(changes, "pack", pack->name, pb_config_pack_rows(), old, pack);
 		else
 			say(changes, "pack", pack->name, "added", "");
 	}
@@ -122,37 +87,17 @@ static const struct pb_bank_config *find_bank(const struct pb_config *config, co
 	return NULL;
 }
 
-static bool same_members(const struct pb_config *before, const struct pb_bank_config *a,
-			 const struct pb_config *after, const struct pb_bank_config *b)
-{
-	bool same = a->pack_count == b->pack_count;
-
-	for (size_t i = 0; same && i < a->pack_count; i++)
-		same = strcmp(before->packs[a->packs[i]].name, after->packs[b->packs[i]].name) == 0;
-	return same;
-}
-
 static void compare_banks(struct changes *changes, const struct pb_config *before,
 			  const struct pb_config *after)
 {
 	for (size_t i = 0; i < after->bank_count; i++) {
 		const struct pb_bank_config *bank = &after->banks[i],
 					    *old = find_bank(before, bank->name);
-		struct keys keys = {""};
 
-		if (!old) {
+		if (old)
+			say_changed(changes, "bank", bank->name, pb_config_bank_rows(), old, bank);
+		else
 			say(changes, "bank", bank->name, "added", "");
-			continue;
-		}
-		compare_rows(&keys, pb_config_bank_rows(), old, bank, sizeof(*bank));
-		if (!same_members(before, old, after, bank))
-			add_key(&keys, "packs");
-		if (old->setup.topology != bank->setup.topology)
-			add_key(&keys, "topology");
-		if (old->setup.missing != bank->setup.missing)
-			add_key(&keys, "missing");
-		compare_bytes(&keys, "alarms", &old->alarms, &bank->alarms, sizeof(bank->alarms));
-		say_changed(changes, "bank", bank->name, &keys);
 	}
 	for (size_t i = 0; i < before->bank_count; i++)
 		if (!find_bank(after, before->banks[i].name))
@@ -194,18 +139,6 @@ static size_t place_of(const struct pb_config *config, size_t index)
 	return count;
 }
 
-static bool same_units(const struct pb_listen_config *a, const struct pb_listen_config *b)
-{
-	bool same = a->unit_count == b->unit_count;
-
-	for (size_t i = 0; same && i < a->unit_count; i++)
-		same = a->units[i].unit == b->units[i].unit &&
-		       strcmp(a->units[i].pack, b->units[i].pack) == 0 &&
-		       strcmp(a->units[i].bank, b->units[i].bank) == 0 &&
-		       strcmp(a->units[i].map, b->units[i].map) == 0;
-	return same;
-}
-
 static void compare_listens(struct changes *changes, const struct pb_config *before,
 			    const struct pb_config *after)
 {
@@ -215,54 +148,19 @@ static void compare_listens(struct changes *changes, const struct pb_config *bef
 		const struct pb_listen_config *listen = &after->listens[i];
 		const struct pb_listen_config *old =
 			find_listen(before, listen, place_of(after, i));
-		struct keys keys = {""};
 
 		listen_name(listen, name, sizeof(name));
-		if (!old) {
+		if (old)
+			say_changed(changes, "listener", name, pb_config_listen_rows(), old,
+				    listen);
+		else
 			say(changes, "listener", name, "added", "");
-			continue;
-		}
-		compare_rows(&keys, pb_config_listen_rows(), old, listen, sizeof(*listen));
-		compare_texts(&keys, "allow", old->allow, old->allow_count, listen->allow,
-			      listen->allow_count);
-		if (!same_units(old, listen))
-			add_key(&keys, "units");
-		say_changed(changes, "listener", name, &keys);
 	}
 	for (size_t i = 0; i < before->listen_count; i++) {
 		listen_name(&before->listens[i], name, sizeof(name));
 		if (!find_listen(after, &before->listens[i], place_of(before, i)))
 			say(changes, "listener", name, "removed", "");
 	}
-}
-
-/* ---- the rest ---- */
-
-static void compare_page(struct changes *changes, const struct pb_http_section *a,
-			 const struct pb_http_section *b)
-{
-	struct keys keys = {""};
-
-	if (strcmp(a->address, b->address) != 0)
-		add_key(&keys, "address");
-	compare_texts(&keys, "hosts", a->hosts, a->host_count, b->hosts, b->host_count);
-	compare_texts(&keys, "allow", a->allow, a->allow_count, b->allow, b->allow_count);
-	say_changed(changes, "http", "", &keys);
-}
-
-static void compare_bluetooth(struct changes *changes, const struct pb_bluetooth_config *a,
-			      const struct pb_bluetooth_config *b)
-{
-	struct keys keys = {""};
-	bool same = a->adapter_count == b->adapter_count;
-
-	for (size_t i = 0; same && i < a->adapter_count; i++)
-		same = strcmp(a->adapters[i].name, b->adapters[i].name) == 0 &&
-		       a->adapters[i].max_connections == b->adapters[i].max_connections;
-	compare_rows(&keys, pb_config_bluetooth_rows(), a, b, sizeof(*a));
-	if (!same)
-		add_key(&keys, "adapters");
-	say_changed(changes, "bluetooth", "", &keys);
 }
 
 void changes_print(const struct pb_config *before, const struct pb_config *after, FILE *out)
@@ -272,8 +170,9 @@ void changes_print(const struct pb_config *before, const struct pb_config *after
 	compare_packs(&changes, before, after);
 	compare_banks(&changes, before, after);
 	compare_listens(&changes, before, after);
-	compare_page(&changes, &before->http, &after->http);
-	compare_bluetooth(&changes, &before->bluetooth, &after->bluetooth);
+	say_changed(&changes, "http", "", pb_config_http_rows(), &before->http, &after->http);
+	say_changed(&changes, "bluetooth", "", pb_config_bluetooth_rows(), &before->bluetooth,
+		    &after->bluetooth);
 	for (int i = 0; i < PB_SOCKETS; i++)
 		if (strcmp(before->sockets[i].path, after->sockets[i].path) != 0)
 			say(&changes, pb_socket_name((enum pb_socket)i), "", "changed", "");

@@ -15,7 +15,7 @@ enum { MISSING_USUAL = -1 };
 /* One of `banks:`, before its lists are read. */
 struct bank {
 	struct pb_bank_config config;
-	int topology, missing;
+	int missing;
 	const struct pb_yaml *packs, *alarms;
 };
 
@@ -26,30 +26,37 @@ struct bank {
 static const char *const topologies[] = {"parallel", "series", NULL};
 static const char *const missings[] = {"exclude", "fault", NULL};
 
+_Static_assert(offsetof(struct bank, config) == 0, "rows fill and compare at the same offsets");
+
+/* by name: places move with other packs */
+static const struct pb_yaml_kept kept_members = CONFIG_KEPT(struct pb_bank_config, pack_names);
+static const struct pb_yaml_kept kept_missing = CONFIG_KEPT(struct pb_bank_config, setup.missing);
+static const struct pb_yaml_kept kept_alarms = CONFIG_KEPT(struct pb_bank_config, alarms);
+
 /* clang-format off */
-static const struct pb_yaml_row rows[] = {
+const struct pb_yaml_row config_bank_rows[] = {
 	{"name", PB_YAML_TEXT, BANK(name), .required = true,
-	 .doc = "name in logs and registers: a-z, 0-9 and -, unique among packs and banks"},
-	{"packs", PB_YAML_NODE, HERE(packs), .required = true, .doc = "list of the packs' names"},
+	 .change = PB_CHANGE_REPLACES, .doc = "name in logs and registers: a-z, 0-9 and -, unique among packs and banks"},
+	{"packs", PB_YAML_NODE, HERE(packs), .required = true, .change = PB_CHANGE_APPLIES, .kept = &kept_members, .doc = "list of the packs' names"},
 	{"unit", PB_YAML_INT, BANK(unit), .required = true, .min = 1, .max = 247,
-	 .doc = "Modbus unit id that shows the bank, unique among packs and banks"},
-	{"map", PB_YAML_TEXT, BANK(map), .preset = "packbridge-bank", .doc = "register map, by name"},
-	{"topology", PB_YAML_ENUM, HERE(topology), .words = topologies, .preset = "parallel",
-	 .doc = "parallel or series"},
+	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id that shows the bank, unique among packs and banks"},
+	{"map", PB_YAML_TEXT, BANK(map), .preset = "packbridge-bank", .change = PB_CHANGE_APPLIES, .doc = "register map, by name"},
+	{"topology", PB_YAML_ENUM, BANK(setup.topology), .words = topologies, .preset = "parallel",
+	 .change = PB_CHANGE_APPLIES, .doc = "parallel or series"},
 	{"missing", PB_YAML_ENUM, HERE(missing), .words = missings,
-	 .doc = "what a pack without a reading does: exclude, the bank is the others; fault, the bank has no reading either. exclude when not given, in series always fault"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_missing, .doc = "what a pack without a reading does: exclude, the bank is the others; fault, the bank has no reading either. exclude when not given, in series always fault"},
 	{"charge_max_a", PB_YAML_DECIMAL, BANK(setup.charge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
-	 .doc = "the most that may charge all of it, besides the packs' own limits"},
+	 .change = PB_CHANGE_APPLIES, .doc = "the most that may charge all of it, besides the packs' own limits"},
 	{"discharge_max_a", PB_YAML_DECIMAL, BANK(setup.discharge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
-	 .doc = "the same for discharging"},
-	{"alarms", PB_YAML_NODE, HERE(alarms), .doc = "alarms of the whole, besides those of its packs"},
+	 .change = PB_CHANGE_APPLIES, .doc = "the same for discharging"},
+	{"alarms", PB_YAML_NODE, HERE(alarms), .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "alarms of the whole, besides those of its packs"},
 	{0},
 };
 /* clang-format on */
 
 const struct pb_yaml_row *pb_config_bank_rows(void)
 {
-	return rows;
+	return config_bank_rows;
 }
 
 static void taken(const struct pb_yaml *node, const char *key, const char *of, const char *name,
@@ -125,6 +132,8 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 			if (bank->packs[i] == place)
 				pb_yaml_error(report, item, "pack '%s' stands twice, expected once",
 					      item->text);
+		memcpy(bank->pack_names[bank->pack_count], config->packs[place].name,
+		       PB_CONFIG_NAME);
 		bank->packs[bank->pack_count++] = place;
 	}
 }
@@ -171,11 +180,10 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 	struct pb_bank_config *bank = &config->banks[index];
 	struct bank source = {.missing = MISSING_USUAL};
 
-	pb_yaml_fill(node, rows, &source, report);
+	pb_yaml_fill(node, config_bank_rows, &source, report);
 	if (node->type != PB_YAML_MAPPING)
 		return;
 	*bank = source.config;
-	bank->setup.topology = (enum pb_topology)source.topology;
 	if (source.missing == MISSING_USUAL)
 		source.missing = bank->setup.topology == PB_TOPOLOGY_SERIES ? PB_MISSING_FAULT
 									    : PB_MISSING_EXCLUDE;

@@ -21,8 +21,17 @@ struct limits {
 
 #define OF_A_CELL "; the volts of one cell, not of all"
 
+_Static_assert(offsetof(struct limits, setup) == 0, "rows fill and compare at the same offsets");
+
 /* clang-format off */
-static const struct pb_yaml_row limit_rows[] = {
+static const struct pb_yaml_kept kept_charge_by_cell = CONFIG_KEPT(struct pb_limit_setup, charge_by_cell);
+static const struct pb_yaml_kept kept_discharge_by_cell = CONFIG_KEPT(struct pb_limit_setup, discharge_by_cell);
+static const struct pb_yaml_kept kept_charge_by_temperature = CONFIG_KEPT(struct pb_limit_setup, charge_by_temperature);
+static const struct pb_yaml_kept kept_discharge_by_temperature = CONFIG_KEPT(struct pb_limit_setup, discharge_by_temperature);
+static const struct pb_yaml_kept kept_charge_by_soc = CONFIG_KEPT(struct pb_limit_setup, charge_by_soc);
+static const struct pb_yaml_kept kept_discharge_by_soc = CONFIG_KEPT(struct pb_limit_setup, discharge_by_soc);
+
+const struct pb_yaml_row config_limit_rows[] = {
 	{"charge_max_a", PB_YAML_DECIMAL, SETUP(charge_max_ma), .factor = 1000, .min = 100, .max = 4000000,
 	 .doc = "largest charge current; by charge_rate when not given"},
 	{"discharge_max_a", PB_YAML_DECIMAL, SETUP(discharge_max_ma), .factor = 1000, .min = 100, .max = 4000000,
@@ -54,13 +63,13 @@ static const struct pb_yaml_row limit_rows[] = {
 	{"by_switch", PB_YAML_BOOL, SETUP(by_switch), .doc = "no current while the BMS has switched it off"},
 	{"by_protection", PB_YAML_BOOL, SETUP(by_protection), .doc = "no current while the BMS reports a protection"},
 	{"charge_by_cell", PB_YAML_NODE, CURVE(charge_by_cell),
-	 .doc = "list of [V of the highest cell, % of the largest charge current], or off"},
-	{"discharge_by_cell", PB_YAML_NODE, CURVE(discharge_by_cell), .doc = "the same for discharging, by the lowest cell"},
+	 .kept = &kept_charge_by_cell, .doc = "list of [V of the highest cell, % of the largest charge current], or off"},
+	{"discharge_by_cell", PB_YAML_NODE, CURVE(discharge_by_cell), .kept = &kept_discharge_by_cell, .doc = "the same for discharging, by the lowest cell"},
 	{"charge_by_temperature", PB_YAML_NODE, CURVE(charge_by_temperature),
-	 .doc = "list of [degrees Celsius, %], by the coldest and the hottest probe, or off"},
-	{"discharge_by_temperature", PB_YAML_NODE, CURVE(discharge_by_temperature), .doc = "the same for discharging"},
-	{"charge_by_soc", PB_YAML_NODE, CURVE(charge_by_soc), .doc = "list of [% of charge, % of current], or off"},
-	{"discharge_by_soc", PB_YAML_NODE, CURVE(discharge_by_soc), .doc = "the same for discharging"},
+	 .kept = &kept_charge_by_temperature, .doc = "list of [degrees Celsius, %], by the coldest and the hottest probe, or off"},
+	{"discharge_by_temperature", PB_YAML_NODE, CURVE(discharge_by_temperature), .kept = &kept_discharge_by_temperature, .doc = "the same for discharging"},
+	{"charge_by_soc", PB_YAML_NODE, CURVE(charge_by_soc), .kept = &kept_charge_by_soc, .doc = "list of [% of charge, % of current], or off"},
+	{"discharge_by_soc", PB_YAML_NODE, CURVE(discharge_by_soc), .kept = &kept_discharge_by_soc, .doc = "the same for discharging"},
 	{"hold_s", PB_YAML_INT, SETUP(hold_s), .min = 0, .max = 3600,
 	 .doc = "after a current limit fell, before it rises again"},
 	{"rise_percent_s", PB_YAML_DECIMAL, SETUP(rise), .factor = 10, .min = 1, .max = 1000,
@@ -75,7 +84,7 @@ static const struct pb_yaml_row limit_rows[] = {
 
 const struct pb_yaml_row *pb_config_limit_rows(void)
 {
-	return limit_rows;
+	return config_limit_rows;
 }
 
 static bool is_off(const struct pb_yaml *node)
@@ -135,7 +144,7 @@ void config_read_limits(struct pb_limit_setup *setup, const struct pb_yaml *node
 
 	if (!node)
 		return;
-	pb_yaml_fill(node, limit_rows, &limits, report); /* and the curves all the same */
+	pb_yaml_fill(node, config_limit_rows, &limits, report); /* and the curves all the same */
 	read_curve(&s->charge_by_cell, limits.charge_by_cell, 1000, 0, 5000, report);
 	read_curve(&s->discharge_by_cell, limits.discharge_by_cell, 1000, 0, 5000, report);
 	read_curve(&s->charge_by_temperature, limits.charge_by_temperature, 1000, -100000, 150000,

@@ -28,19 +28,27 @@ struct sections {
 };
 
 /* clang-format off */
+static const struct pb_yaml_kept kept_packs = CONFIG_KEPT_ITEMS(struct pb_config, packs, pack_count, config_pack_rows);
+static const struct pb_yaml_kept kept_banks = CONFIG_KEPT_ITEMS(struct pb_config, banks, bank_count, config_bank_rows);
+static const struct pb_yaml_kept kept_listens = CONFIG_KEPT_ITEMS(struct pb_config, listens, listen_count, config_listen_rows);
+static const struct pb_yaml_kept kept_bluetooth = {.offset = offsetof(struct pb_config, bluetooth), .rows = config_bluetooth_rows};
+static const struct pb_yaml_kept kept_http = {.offset = offsetof(struct pb_config, http), .rows = config_http_rows};
+static const struct pb_yaml_kept kept_control = CONFIG_KEPT(struct pb_config, sockets[PB_SOCKET_CONTROL].path);
+static const struct pb_yaml_kept kept_status = CONFIG_KEPT(struct pb_config, sockets[PB_SOCKET_STATUS].path);
+
 static const struct pb_yaml_row file_rows[] = {
-	{"packs", PB_YAML_NODE, FILE_MEMBER(packs), .required = true, .doc = "the packs to poll"},
-	{"banks", PB_YAML_NODE, FILE_MEMBER(banks), .doc = "packs that are shown as one battery"},
-	{"limits", PB_YAML_NODE, FILE_MEMBER(common.limits), .doc = "charge and discharge limits of all packs"},
-	{"alarms", PB_YAML_NODE, FILE_MEMBER(common.alarms), .doc = "alarms of all packs"},
-	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .doc = "limits of the Bluetooth adapters"},
+	{"packs", PB_YAML_NODE, FILE_MEMBER(packs), .required = true, .kept = &kept_packs, .doc = "the packs to poll"},
+	{"banks", PB_YAML_NODE, FILE_MEMBER(banks), .kept = &kept_banks, .doc = "packs that are shown as one battery"},
+	{"limits", PB_YAML_NODE, FILE_MEMBER(common.limits), .kept = &kept_packs, .change = PB_CHANGE_APPLIES, .doc = "charge and discharge limits of all packs"},
+	{"alarms", PB_YAML_NODE, FILE_MEMBER(common.alarms), .kept = &kept_packs, .change = PB_CHANGE_APPLIES, .doc = "alarms of all packs"},
+	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .kept = &kept_bluetooth, .doc = "limits of the Bluetooth adapters"},
 	{"control", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_CONTROL]),
-	 .doc = "path of the socket for `packbridge release`, `reset` and `reload`; " PB_CONFIG_CONTROL " when not given"},
+	 .kept = &kept_control, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge release`, `reset` and `reload`; " PB_CONFIG_CONTROL " when not given"},
 	{"status", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_STATUS]),
-	 .doc = "path of the socket for `packbridge status`; " PB_CONFIG_STATUS " when not given"},
+	 .kept = &kept_status, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge status`; " PB_CONFIG_STATUS " when not given"},
 	{"http", PB_YAML_NODE, FILE_MEMBER(http),
-	 .doc = "where the status page is, such as 127.0.0.1:8502, or a section; nowhere when not given"},
-	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
+	 .kept = &kept_http, .doc = "where the status page is, such as 127.0.0.1:8502, or a section; nowhere when not given"},
+	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .kept = &kept_listens, .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
 	{0},
 };
 /* clang-format on */

@@ -10,27 +10,34 @@
 #include <string.h>
 
 struct http {
-	char address[PB_CONFIG_LINK];
+	struct pb_http_section config;
 	const struct pb_yaml *hosts, *allow;
 };
 
+_Static_assert(offsetof(struct http, config) == 0, "rows fill and compare at the same offsets");
+
 #define HTTP(member) offsetof(struct http, member), sizeof(((struct http *)0)->member)
 
+static const struct pb_yaml_kept kept_hosts =
+	CONFIG_KEPT_TEXTS(struct pb_http_section, hosts, host_count);
+static const struct pb_yaml_kept kept_allow =
+	CONFIG_KEPT_TEXTS(struct pb_http_section, allow, allow_count);
+
 /* clang-format off */
-static const struct pb_yaml_row http_rows[] = {
-	{"address", PB_YAML_TEXT, HTTP(address), .required = true,
-	 .doc = "HOST:PORT, e.g. 127.0.0.1:8502 or 0.0.0.0:8502"},
+const struct pb_yaml_row config_http_rows[] = {
+	{"address", PB_YAML_TEXT, HTTP(config.address), .required = true,
+	 .change = PB_CHANGE_REPLACES, .doc = "HOST:PORT, e.g. 127.0.0.1:8502 or 0.0.0.0:8502"},
 	{"hosts", PB_YAML_NODE, HTTP(hosts),
-	 .doc = "list of names by which browsers may ask for the page, e.g. [packbridge.lan]; addresses, localhost and the machine's own name always pass"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_hosts, .doc = "list of names by which browsers may ask for the page, e.g. [packbridge.lan]; addresses, localhost and the machine's own name always pass"},
 	{"allow", PB_YAML_NODE, HTTP(allow),
-	 .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
 	{0},
 };
 /* clang-format on */
 
 const struct pb_yaml_row *pb_config_http_rows(void)
 {
-	return http_rows;
+	return config_http_rows;
 }
 
 int config_read_http(struct pb_config *config, const struct pb_yaml *node, struct pb_report *report)
@@ -49,8 +56,8 @@ int config_read_http(struct pb_config *config, const struct pb_yaml *node, struc
 			snprintf(ret->address, sizeof(ret->address), "%s", node->text);
 		return 0;
 	}
-	pb_yaml_fill(node, http_rows, &http, report); /* and its lists all the same */
-	memcpy(ret->address, http.address, sizeof(ret->address));
+	pb_yaml_fill(node, config_http_rows, &http, report); /* and its lists all the same */
+	memcpy(ret->address, http.config.address, sizeof(ret->address));
 	ret->mark = config_mark(node, "address");
 	if (http.hosts)
 		r = config_texts(&ret->hosts, &ret->host_marks, &ret->host_count, http.hosts,

@@ -7,6 +7,31 @@
 
 #include "packbridge/config.h"
 
+#include <assert.h>
+#include <stddef.h>
+
+/** For rows: a value that is compared as the bytes of a member of the finished struct. */
+#define CONFIG_KEPT(type, member)                                                                  \
+	{                                                                                          \
+		.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)              \
+	}
+/** The same for a list of texts. */
+#define CONFIG_KEPT_TEXTS(type, member, count_)                                                    \
+	{                                                                                          \
+		.shape = PB_YAML_TEXTS, .offset = offsetof(type, member),                          \
+		.count = offsetof(type, count_)                                                    \
+	}
+/** The same for a list of items that have rows. */
+#define CONFIG_KEPT_ITEMS(type, member, count_, rows_)                                             \
+	{                                                                                          \
+		.shape = PB_YAML_ITEMS, .offset = offsetof(type, member),                          \
+		.size = sizeof(*((type *)0)->member), .count = offsetof(type, count_),             \
+		.rows = (rows_)                                                                    \
+	}
+
+extern const struct pb_yaml_row config_pack_rows[], config_bank_rows[], config_listen_rows[],
+	config_limit_rows[], config_http_rows[], config_bluetooth_rows[];
+
 /** Where @key stands in @node; the node itself when it is missing. */
 struct pb_mark config_mark(const struct pb_yaml *node, const char *key);
 /**

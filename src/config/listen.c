@@ -31,53 +31,63 @@ struct listen {
 static const char *const parities[] = {"none", "even", "odd", NULL};
 static const char *const rts_levels[] = {"high", "low", NULL};
 
-/* clang-format off */
-static const struct pb_yaml_row listen_rows[] = {
-	{"tcp", PB_YAML_TEXT, KIND(PB_LISTEN_TCP),
-	 .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
-	{"rtu", PB_YAML_TEXT, KIND(PB_LISTEN_RTU),
-	 .doc = "instead of tcp: Modbus RTU on this serial line, e.g. /dev/ttyUSB0"},
-	{"rtu-over-tcp", PB_YAML_TEXT, KIND(PB_LISTEN_RTU_TCP),
-	 .doc = "instead of tcp: RTU frames over TCP on HOST:PORT, as serial device servers send them"},
-	{"units", PB_YAML_NODE, NODE(units),
-	 .doc = "list of {unit: 1, pack: house, map: packbridge} or {unit: 1, bank: all, map: pace}: what this listener shows instead of the usual units"},
-	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
-	 .doc = "connections at a time; one more closes one that never asked, or else the longest idle of the address that has the most"},
-	{"allow", PB_YAML_NODE, NODE(allow),
-	 .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
-	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
-	 .doc = "for the rest of a request that has begun, and for a client to take its replies"},
-	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
-	 .doc = "a client without a request for so long is closed; 0: never"},
-	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
-	 .doc = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200 or 230400"},
-	{"parity", PB_YAML_ENUM, LISTEN(parity), .words = parities, .preset = "none",
-	 .doc = "none, even or odd"},
-	{"data_bits", PB_YAML_INT, LISTEN(data_bits), .min = 7, .max = 8, .preset = "8", .doc = "7 or 8"},
-	{"stop_bits", PB_YAML_INT, LISTEN(stop_bits), .min = 1, .max = 2, .preset = "1", .doc = "1 or 2"},
-	{"gap_ms", PB_YAML_INT, LISTEN(gap_ms), .min = 1, .max = 1000,
-	 .doc = "silence that ends a frame of unknown length; 20 and at least 3.5 characters, over TCP 100"},
-	{"reply_delay_ms", PB_YAML_INT, LISTEN(reply_delay_ms), .min = 0, .max = 1000, .preset = "0",
-	 .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
-	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
-	 .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
-	{"rts", PB_YAML_ENUM, LISTEN(rts), .words = rts_levels, .preset = "high",
-	 .doc = "rs485: RTS while sending, high or low"},
-	{"rts_before_ms", PB_YAML_INT, LISTEN(rts_before_ms), .min = 0, .max = 100, .preset = "0",
-	 .doc = "rs485: from switching RTS to the first bit"},
-	{"rts_after_ms", PB_YAML_INT, LISTEN(rts_after_ms), .min = 0, .max = 100, .preset = "0",
-	 .doc = "rs485: from the last bit to switching RTS back"},
-	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
-	 .doc = "the adapter hears what it sends"},
-	{0},
-};
+_Static_assert(offsetof(struct listen, config) == 0, "rows fill and compare at the same offsets");
 
+/* clang-format off */
 static const struct pb_yaml_row show_rows[] = {
 	{"unit", PB_YAML_INT, SHOW(unit), .required = true, .min = 1, .max = 247,
 	 .doc = "Modbus unit id on this listener"},
 	{"pack", PB_YAML_TEXT, SHOW(pack), .doc = "name of the pack that it shows"},
 	{"bank", PB_YAML_TEXT, SHOW(bank), .doc = "instead of pack: name of the bank that it shows"},
 	{"map", PB_YAML_TEXT, SHOW(map), .doc = "register map; the pack's or bank's own when not given"},
+	{0},
+};
+
+/* which listener it is */
+static const struct pb_yaml_kept kept_place = {
+	.offset = offsetof(struct pb_listen_config, kind),
+	.size = offsetof(struct pb_listen_config, address) + PB_CONFIG_LINK - offsetof(struct pb_listen_config, kind),
+};
+static const struct pb_yaml_kept kept_units = CONFIG_KEPT_ITEMS(struct pb_listen_config, units, unit_count, show_rows);
+static const struct pb_yaml_kept kept_allow = CONFIG_KEPT_TEXTS(struct pb_listen_config, allow, allow_count);
+
+const struct pb_yaml_row config_listen_rows[] = {
+	{"tcp", PB_YAML_TEXT, KIND(PB_LISTEN_TCP),
+	 .change = PB_CHANGE_REPLACES, .kept = &kept_place, .doc = "Modbus TCP on HOST:PORT, e.g. 0.0.0.0:502 or [::]:502"},
+	{"rtu", PB_YAML_TEXT, KIND(PB_LISTEN_RTU),
+	 .change = PB_CHANGE_REPLACES, .kept = &kept_place, .doc = "instead of tcp: Modbus RTU on this serial line, e.g. /dev/ttyUSB0"},
+	{"rtu-over-tcp", PB_YAML_TEXT, KIND(PB_LISTEN_RTU_TCP),
+	 .change = PB_CHANGE_REPLACES, .kept = &kept_place, .doc = "instead of tcp: RTU frames over TCP on HOST:PORT, as serial device servers send them"},
+	{"units", PB_YAML_NODE, NODE(units),
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_units, .doc = "list of {unit: 1, pack: house, map: packbridge} or {unit: 1, bank: all, map: pace}: what this listener shows instead of the usual units"},
+	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
+	 .change = PB_CHANGE_APPLIES, .doc = "connections at a time; one more closes one that never asked, or else the longest idle of the address that has the most"},
+	{"allow", PB_YAML_NODE, NODE(allow),
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
+	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
+	 .change = PB_CHANGE_APPLIES, .doc = "for the rest of a request that has begun, and for a client to take its replies"},
+	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
+	 .change = PB_CHANGE_APPLIES, .doc = "a client without a request for so long is closed; 0: never"},
+	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
+	 .change = PB_CHANGE_REOPENS, .doc = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200 or 230400"},
+	{"parity", PB_YAML_ENUM, LISTEN(parity), .words = parities, .preset = "none",
+	 .change = PB_CHANGE_REOPENS, .doc = "none, even or odd"},
+	{"data_bits", PB_YAML_INT, LISTEN(data_bits), .min = 7, .max = 8, .preset = "8", .change = PB_CHANGE_REOPENS, .doc = "7 or 8"},
+	{"stop_bits", PB_YAML_INT, LISTEN(stop_bits), .min = 1, .max = 2, .preset = "1", .change = PB_CHANGE_REOPENS, .doc = "1 or 2"},
+	{"gap_ms", PB_YAML_INT, LISTEN(gap_ms), .min = 1, .max = 1000,
+	 .change = PB_CHANGE_REOPENS, .doc = "silence that ends a frame of unknown length; 20 and at least 3.5 characters, over TCP 100"},
+	{"reply_delay_ms", PB_YAML_INT, LISTEN(reply_delay_ms), .min = 0, .max = 1000, .preset = "0",
+	 .change = PB_CHANGE_REOPENS, .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
+	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
+	 .change = PB_CHANGE_REOPENS, .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
+	{"rts", PB_YAML_ENUM, LISTEN(rts), .words = rts_levels, .preset = "high",
+	 .change = PB_CHANGE_REOPENS, .doc = "rs485: RTS while sending, high or low"},
+	{"rts_before_ms", PB_YAML_INT, LISTEN(rts_before_ms), .min = 0, .max = 100, .preset = "0",
+	 .change = PB_CHANGE_REOPENS, .doc = "rs485: from switching RTS to the first bit"},
+	{"rts_after_ms", PB_YAML_INT, LISTEN(rts_after_ms), .min = 0, .max = 100, .preset = "0",
+	 .change = PB_CHANGE_REOPENS, .doc = "rs485: from the last bit to switching RTS back"},
+	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
+	 .change = PB_CHANGE_REOPENS, .doc = "the adapter hears what it sends"},
 	{0},
 };
 
@@ -102,7 +112,7 @@ static const char *const kinds[PB_LISTEN_KINDS] = {
 
 const struct pb_yaml_row *pb_config_listen_rows(void)
 {
-	return listen_rows;
+	return config_listen_rows;
 }
 
 const struct pb_yaml_row *pb_config_show_rows(void)
@@ -230,7 +240,7 @@ static int read_listen(struct pb_config *config, size_t index, const struct pb_y
 {
 	struct pb_listen_config *config_listen = &config->listens[index];
 	struct listen listen = {0};
-	bool good = pb_yaml_fill(item, listen_rows, &listen, report) == 0;
+	bool good = pb_yaml_fill(item, config_listen_rows, &listen, report) == 0;
 	int found = set_kind(&listen, item), r = 0;
 
 	if (good && found != 1)

@@ -27,44 +27,58 @@ struct pack {
 	const struct pb_yaml *limits, *alarms;
 };
 
+_Static_assert(offsetof(struct pack, config) == 0, "rows fill and compare at the same offsets");
+
+/* whether the file names it counts, too: sessions lengthen what is a preset */
+static const struct pb_yaml_kept kept_stale = {
+	.offset = offsetof(struct pb_pack_config, stale_after_s),
+	.size = offsetof(struct pb_pack_config, stale_fixed) + sizeof(bool) -
+		offsetof(struct pb_pack_config, stale_after_s),
+};
+static const struct pb_yaml_kept kept_limits = {
+	.offset = offsetof(struct pb_pack_config, limits),
+	.rows = config_limit_rows,
+};
+static const struct pb_yaml_kept kept_alarms = CONFIG_KEPT(struct pb_pack_config, alarms);
+
 /* clang-format off */
-static const struct pb_yaml_row pack_rows[] = {
+const struct pb_yaml_row config_pack_rows[] = {
 	{"name", PB_YAML_TEXT, PACK(name), .required = true,
-	 .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
+	 .change = PB_CHANGE_REPLACES, .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
 	{"link", PB_YAML_TEXT, PACK(link), .required = true,
-	 .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
 	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
-	 .doc = "what the pack speaks: jbd, daly, jk, or auto to find out"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "what the pack speaks: jbd, daly, jk, or auto to find out"},
 	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
-	 .doc = "Modbus unit id that shows the pack, unique"},
+	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id that shows the pack, unique"},
 	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",
-	 .doc = "register map, by name"},
+	 .change = PB_CHANGE_APPLIES, .doc = "register map, by name"},
 	{"poll_ms", PB_YAML_INT, PACK(poll_ms), .min = 100, .max = 3600000, .preset = "5000",
-	 .doc = "from the start of one poll to the next"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "from the start of one poll to the next"},
 	{"gap_ms", PB_YAML_INT, PACK(gap_ms), .min = 0, .max = 60000, .preset = "500",
-	 .doc = "silence between a reply and the next request; when not given, at most a quarter of poll_ms"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "silence between a reply and the next request; when not given, at most a quarter of poll_ms"},
 	{"settle_ms", PB_YAML_INT, PACK(settle_ms), .min = 0, .max = 60000, .preset = "300",
-	 .doc = "silence between connecting and the first request"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "silence between connecting and the first request"},
 	{"reply_timeout_ms", PB_YAML_INT, PACK(reply_timeout_ms), .min = 50, .max = 60000, .preset = "1000",
-	 .doc = "how long to wait for a reply"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "how long to wait for a reply"},
 	{"tries", PB_YAML_INT, PACK(tries), .min = 1, .max = 20, .preset = "3",
-	 .doc = "times that a request is sent before its poll counts as failed"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "times that a request is sent before its poll counts as failed"},
 	{"connect_timeout_ms", PB_YAML_INT, PACK(connect_timeout_ms), .min = 100, .max = 600000, .preset = "20000",
-	 .doc = "how long connecting may take; over Bluetooth from the moment that it is the pack's turn"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "how long connecting may take; over Bluetooth from the moment that it is the pack's turn"},
 	{"password", PB_YAML_TEXT, PACK(password), .secret = true,
-	 .doc = "of the pack's radio module, up to 6 characters, when the maker's app asks for one"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "of the pack's radio module, up to 6 characters, when the maker's app asks for one"},
 	{"password_file", PB_YAML_TEXT, PACK(password_file),
-	 .doc = "a file with the password in its first line, instead of password"},
+	 .change = PB_CHANGE_APPLIES, .doc = "a file with the password in its first line, instead of password"},
 	{"passkey", PB_YAML_INT, PACK(passkey), .secret = true, .min = 0, .max = 999999, .preset = "-1",
-	 .doc = "number for Bluetooth pairing, when the pack wants that"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "number for Bluetooth pairing, when the pack wants that"},
 	{"chemistry", PB_YAML_ENUM, PACK(chemistry), .words = pb_chemistry_names, .preset = "lifepo4",
-	 .doc = "what the presets of limits and alarms are for: lifepo4, nmc, lto or lead"},
+	 .change = PB_CHANGE_APPLIES, .doc = "what the presets of limits and alarms are for: lifepo4, nmc, lto or lead"},
 	{"limits", PB_YAML_NODE, offsetof(struct pack, limits), sizeof(const struct pb_yaml *),
-	 .doc = "its own charge and discharge limits, over the file's"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_limits, .doc = "its own charge and discharge limits, over the file's"},
 	{"alarms", PB_YAML_NODE, offsetof(struct pack, alarms), sizeof(const struct pb_yaml *),
-	 .doc = "its own alarms, over the file's"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "its own alarms, over the file's"},
 	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
-	 .doc = "age from which a reading counts as old; 3 polls, at least 15 s, "
+	 .change = PB_CHANGE_RECONNECTS, .kept = &kept_stale, .doc = "age from which a reading counts as old; 3 polls, at least 15 s, "
 		"longer for boards and turns that take longer, when not given"},
 	{0},
 };
@@ -72,7 +86,7 @@ static const struct pb_yaml_row pack_rows[] = {
 
 const struct pb_yaml_row *pb_config_pack_rows(void)
 {
-	return pack_rows;
+	return config_pack_rows;
 }
 
 static uint32_t default_stale_s(uint32_t poll_ms)
@@ -255,7 +269,8 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	struct pb_pack_config *pack = &config->packs[index];
 	struct pack source = {0};
 
-	pb_yaml_fill(node, pack_rows, &source, report); /* and what it could not fill is left out */
+	pb_yaml_fill(node, config_pack_rows, &source,
+		     report); /* and what it could not fill is left out */
 	*pack = source.config;
 	pack->link_mark = config_mark(node, "link");
 	pack->protocol_mark = config_mark(node, "protocol");

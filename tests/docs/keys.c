@@ -60,8 +60,51 @@ static void print_section(const char *name, const struct pb_yaml_row *rows)
 	}
 }
 
+/* The keys of each section that a reload takes so: "`link`, `tries` of `packs:`". */
+static bool print_keys(const char *section, const struct pb_yaml_row *rows, unsigned int change,
+		       bool more)
+{
+	bool any = false;
+
+	for (; rows->key; rows++) {
+		if (!(rows->change & change))
+			continue;
+		printf("%s`%s`", any ? ", " : more ? "; " : "", rows->key);
+		any = true;
+	}
+	if (any && *section)
+		printf(" of `%s:`", section);
+	return any || more;
+}
+
+static void print_change(unsigned int change, const char *does)
+{
+	bool more = false;
+
+	fputs("| ", stdout);
+	more = print_keys("packs", pb_config_pack_rows(), change, more);
+	more = print_keys("banks", pb_config_bank_rows(), change, more);
+	more = print_keys("listen", pb_config_listen_rows(), change, more);
+	more = print_keys("http", pb_config_http_rows(), change, more);
+	more = print_keys("bluetooth", pb_config_bluetooth_rows(), change, more);
+	print_keys("", pb_config_file_rows(), change, more);
+	printf(" | %s |\n", does);
+}
+
+static void print_reload(void)
+{
+	fputs("@reload\n| a change of | does |\n| --- | --- |\n", stdout);
+	print_change(PB_CHANGE_REPLACES, "makes it another one: the old one goes with its "
+					 "connections, a new one comes");
+	print_change(PB_CHANGE_RECONNECTS, "connects the pack anew");
+	print_change(PB_CHANGE_REOPENS, "opens a serial line anew; a socket stays open");
+	print_change(PB_CHANGE_APPLIES, "takes effect at once and interrupts nobody but clients "
+					"that `allow` no longer names");
+}
+
 int main(void)
 {
+	print_reload();
 	print_section("file", pb_config_file_rows());
 	print_section("pack", pb_config_pack_rows());
 	print_section("limits", pb_config_limit_rows());

@@ -656,8 +656,8 @@ START_TEST(banks_that_changed_are_said)
 	write_config(HOUSE STORE, "banks: [{name: all, unit: 8, packs: [house], "
 				  "charge_max_a: 9}]\n" TCP);
 	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
-	ck_assert_msg(strstr(answer, "; bank all changed: unit, charge_max_a, packs, topology, "
-				     "missing\n"),
+	ck_assert_msg(strstr(answer, "; bank all changed: packs, unit, topology, missing, "
+				     "charge_max_a\n"),
 		      "%s", answer);
 }
 END_TEST
