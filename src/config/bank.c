@@ -4,7 +4,7 @@
  */
 #include "packbridge/model/gateway.h"
 
-#include "inner.h"
+#include "part.h"
 
 #include <errno.h>
 #include <stdlib.h>

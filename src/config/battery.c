@@ -2,7 +2,7 @@
 /*
  * `limits:` and `alarms:`, of all packs or of one: what is given replaces what was there before.
  */
-#include "inner.h"
+#include "part.h"
 
 #include <errno.h>
 #include <string.h>

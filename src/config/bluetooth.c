@@ -2,7 +2,7 @@
 /*
  * `bluetooth:`: what the adapters may do.
  */
-#include "inner.h"
+#include "part.h"
 
 #include <errno.h>
 #include <string.h>

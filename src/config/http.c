@@ -2,7 +2,7 @@
 /*
  * `http:`: where the status page is, and who may see it. An address alone is short for all of it.
  */
-#include "inner.h"
+#include "part.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,9 @@
  * `packs:`: the keys of a pack, its password, and what holds for it of the limits and alarms of
  * all.
  */
-#include "inner.h"
+#include "packbridge/model/gateway.h"
+
+#include "part.h"
 
 #include <errno.h>
 #include <stdio.h>

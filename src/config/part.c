@@ -2,7 +2,7 @@
 /*
  * What the parts of the configuration have in common: places, lists, names.
  */
-#include "inner.h"
+#include "part.h"
 
 #include <errno.h>
 #include <stdlib.h>
