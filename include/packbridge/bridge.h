@@ -81,19 +81,21 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 
 /**
  * Builds everything and opens the listeners; packs do not connect yet.
- * @config and @maps are borrowed for the bridge's life. @version: for the gateway's registers.
+ * Takes @config and @maps, but not after an error. @version: for the gateway's registers, borrowed.
  * @return 0; negative with the errors in @report.
  */
-int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_config *config,
+int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *config,
 		  struct pb_maps *maps, const char *version, struct pb_report *report);
 /**
  * Goes over to another configuration, wholly or not at all: packs that have not changed stay
  * connected, clients of listeners whose address has not changed stay on their sockets.
- * @config and @maps are borrowed from now on, in place of the earlier ones.
+ * Takes @config and @maps and frees the earlier ones, but not after an error.
  * @return 0; negative with the errors in @report, and nothing has changed.
  */
-int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, struct pb_maps *maps,
+int pb_bridge_reload(struct pb_bridge *bridge, struct pb_config *config, struct pb_maps *maps,
 		     struct pb_report *report);
+/** @return the configuration that runs now: good until the next reload. */
+const struct pb_config *pb_bridge_config(const struct pb_bridge *bridge);
 struct pb_asker;
 
 /** What loads the configuration anew, and calls pb_bridge_reload() in turn. */

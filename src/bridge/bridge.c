@@ -14,6 +14,8 @@
 
 struct pb_bridge {
 	sd_event *event;
+	struct pb_config *config; /* owned with the maps; site and listeners borrow them */
+	struct pb_maps *maps;
 	const char *version;
 	uint64_t start_ms;
 	struct pb_bluez *bluez;
@@ -491,7 +493,7 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	return r;
 }
 
-int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_config *config,
+int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *config,
 		  struct pb_maps *maps, const char *version, struct pb_report *report)
 {
 	PB_CLEANUP(pb_bridge_freep) struct pb_bridge *bridge = NULL;
@@ -516,6 +518,8 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, const struct pb_confi
 	r = make_all(bridge, config, maps, report);
 	if (r < 0)
 		return r;
+	bridge->config = config;
+	bridge->maps = maps;
 	*ret = bridge;
 	bridge = NULL;
 	return 0;
@@ -633,7 +637,7 @@ static int next_make_room(struct pb_bridge *bridge, const struct pb_config *conf
 	return r;
 }
 
-int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, struct pb_maps *maps,
+int pb_bridge_reload(struct pb_bridge *bridge, struct pb_config *config, struct pb_maps *maps,
 		     struct pb_report *report)
 {
 	struct next next = {0};
@@ -646,11 +650,20 @@ int pb_bridge_reload(struct pb_bridge *bridge, const struct pb_config *config, s
 		return r;
 	}
 	go_over(bridge, &next, report);
+	pb_config_free(bridge->config);
+	pb_maps_free(bridge->maps);
+	bridge->config = config;
+	bridge->maps = maps;
 	r = site_start(bridge->site);
 	if (r < 0) /* it is the configuration that runs by now, whatever becomes of it */
 		pb_report_add(report, config->file, 0, 0, "a pack can't be started: %s",
 			      strerror(-r));
 	return 0;
+}
+
+const struct pb_config *pb_bridge_config(const struct pb_bridge *bridge)
+{
+	return bridge->config;
 }
 
 void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *reloader,
@@ -687,6 +700,8 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	site_free(bridge->site);
 	pb_bluez_free(bridge->bluez);
 	free(bridge->limits);
+	pb_config_free(bridge->config);
+	pb_maps_free(bridge->maps);
 	free(bridge);
 	return NULL;
 }

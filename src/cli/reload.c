@@ -112,7 +112,7 @@ static void say(struct reload *reload, const struct job *job)
 	if (job->r < 0)
 		snprintf(line, sizeof(line), "%s is not loaded, what runs goes on:", job->file);
 	else
-		print_loaded(job, reload->daemon->config, line, sizeof(line));
+		print_loaded(job, pb_bridge_config(reload->daemon->bridge), line, sizeof(line));
 	pb_log(job->r < 0 ? PB_LOG_ERR : PB_LOG_INFO, "%s", line);
 	if (out) {
 		fprintf(out, "%s: %s\n", job->r < 0 ? "error" : "ok", line);
@@ -173,20 +173,17 @@ static char *find_changes(const struct pb_config *before, const struct pb_config
 }
 
 /* Takes what the thread has made, wholly or not at all. */
-static void go_over(struct daemon *daemon, struct job *job)
+static void go_over(struct pb_bridge *bridge, struct job *job)
 {
-	if (job->r >= 0)
-		job->r = pb_bridge_reload(daemon->bridge, job->config, job->maps, &job->report);
+	if (job->r >= 0) {
+		/* before the earlier one is gone */
+		job->changes = find_changes(pb_bridge_config(bridge), job->config);
+		job->r = pb_bridge_reload(bridge, job->config, job->maps, &job->report);
+	}
 	if (job->r < 0) {
 		pb_config_free(job->config);
 		pb_maps_free(job->maps);
-		return;
 	}
-	job->changes = find_changes(daemon->config, job->config);
-	pb_config_free(daemon->config);
-	pb_maps_free(daemon->maps);
-	daemon->config = job->config;
-	daemon->maps = job->maps;
 }
 
 static int on_done(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -199,7 +196,7 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user
 	(void)revents;
 	eventfd_read(fd, &count);
 	reload->job = NULL;
-	go_over(reload->daemon, job);
+	go_over(reload->daemon->bridge, job);
 	say(reload, job);
 	if (job->r >= 0)
 		reload->done(reload->daemon);

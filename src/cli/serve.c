@@ -48,7 +48,7 @@ static void say_listener(const struct pb_listen_config *listen, uint16_t port)
 /* Those that a reload has left as they were have been said. A line says itself when it opens. */
 static void say_listeners(const struct daemon *daemon)
 {
-	const struct pb_config *config = daemon->config;
+	const struct pb_config *config = pb_bridge_config(daemon->bridge);
 
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].kind != PB_LISTEN_RTU &&
@@ -66,7 +66,7 @@ static void warn(const char *text)
 static void loaded(struct daemon *daemon)
 {
 	say_listeners(daemon);
-	warnings_each(daemon->config, warn);
+	warnings_each(pb_bridge_config(daemon->bridge), warn);
 }
 
 static void reload(void *userdata, struct pb_asker *asker)
@@ -127,6 +127,8 @@ static int serve(sd_event *event, struct daemon *daemon)
 	pb_report_clear(&report);
 	if (r < 0)
 		return r;
+	daemon->config = NULL;
+	daemon->maps = NULL;
 	if (daemon->file) {
 		r = reload_new(&daemon->reload, event, daemon, loaded);
 		if (r < 0)
@@ -135,7 +137,7 @@ static int serve(sd_event *event, struct daemon *daemon)
 	}
 	loaded(daemon);
 	if (daemon->ready)
-		daemon->ready(daemon->config, daemon->bridge);
+		daemon->ready(pb_bridge_config(daemon->bridge), daemon->bridge);
 	malloc_trim(0); /* what files were parsed in is not needed again */
 	r = pb_bridge_start(daemon->bridge);
 	if (r >= 0) {

@@ -5,8 +5,8 @@
 
 /** What the daemon runs on. */
 struct daemon {
-	const char *file; /**< from which it can be loaded anew; NULL: it can't */
-	struct pb_config *config;
+	const char *file;	  /**< from which it can be loaded anew; NULL: it can't */
+	struct pb_config *config; /**< with maps: until the bridge has taken them, then NULL */
 	struct pb_maps *maps;
 	/** Called once the listeners are open; NULL: nothing to be done then. */
 	void (*ready)(const struct pb_config *config, const struct pb_bridge *bridge);

@@ -159,7 +159,7 @@ static void write_config(struct choices *c, const char *folder, char *text)
 
 struct made {
 	sd_event *event;
-	struct pb_config *config;
+	struct pb_config *config; /* with maps: until the bridge has taken them */
 	struct pb_maps *maps;
 	struct pb_bridge *bridge;
 };
@@ -271,12 +271,13 @@ static json_t *ask_unit(struct pb_bridge *bridge, int unit)
 /* Every pack has a reading, but those whose every reply is lost. The gateway counts them. */
 static bool is_settled(const struct made *made)
 {
+	const struct pb_config *config = pb_bridge_config(made->bridge);
 	json_t *gateway = ask_unit(made->bridge, 0);
 	json_t *online = json_array_get(json_object_get(gateway, "rows"), 0);
 	double missing = json_number_value(json_object_get(online, "value"));
 
-	for (size_t i = 0; i < made->config->pack_count; i++)
-		missing -= !strstr(made->config->packs[i].link, "lost=100");
+	for (size_t i = 0; i < config->pack_count; i++)
+		missing -= !strstr(config->packs[i].link, "lost=100");
 	json_decref(gateway);
 	return missing == 0;
 }
@@ -304,6 +305,10 @@ static int start(struct made *made, const char *text)
 	if (r >= 0)
 		r = pb_bridge_new(&made->bridge, made->event, made->config, made->maps, "0",
 				  &report);
+	if (r >= 0) {
+		made->config = NULL;
+		made->maps = NULL;
+	}
 	assert((r < 0) == (report.count > 0));
 	if (getenv("PB_FUZZ_VERBOSE"))
 		pb_report_print(&report, stderr);
@@ -360,13 +365,8 @@ static int reload(struct made *made, const char *text)
 		r = pb_bridge_reload(made->bridge, next.config, next.maps, &report);
 	assert(r >= 0 || report.count > 0);
 	pb_report_clear(&report);
-	if (r < 0) {
+	if (r < 0)
 		unload(&next);
-	} else {
-		unload(made);
-		made->config = next.config;
-		made->maps = next.maps;
-	}
 	settle(made);
 	return r;
 }

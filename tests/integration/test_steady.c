@@ -134,9 +134,9 @@ static const char text[] =
 START_TEST(no_allocation)
 {
 	static const char *const dirs[] = {PB_SOURCE_DIR "/maps", NULL};
-	PB_CLEANUP(pb_config_freep) struct pb_config *config = NULL;
-	PB_CLEANUP(pb_maps_freep) struct pb_maps *maps = NULL;
 	PB_CLEANUP(pb_bridge_freep) struct pb_bridge *bridge = NULL;
+	struct pb_config *config = NULL; /* the bridge takes it, and the maps */
+	struct pb_maps *maps = NULL;
 	struct pb_report report = {0};
 	sd_event *event;
 	int marks[2], status;
