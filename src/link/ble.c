@@ -25,22 +25,19 @@ static struct ble_link *ble_of(struct pb_link *link)
 	return (struct ble_link *)link;
 }
 
-/* ---- what a link holds ---- */
-
-bool ble_holds(const struct ble_link *ble)
-{
-	return ble->leaving || (ble->state >= BLE_CLEARING && ble->state <= BLE_UP);
-}
-
-bool ble_busy(const struct ble_link *ble)
-{
-	return ble_holds(ble) && (ble->leaving || ble->state != BLE_UP);
-}
+/* ---- letting go ---- */
 
 static void arm(struct ble_link *ble, uint64_t ms)
 {
 	sd_event_source_set_time_relative(ble->timer, ms * 1000);
 	sd_event_source_set_enabled(ble->timer, SD_EVENT_ONESHOT);
+}
+
+/* It has no device any more, and no slot. */
+static void drop_device(struct ble_link *ble)
+{
+	turn_end(&ble->turn);
+	ble->device = NULL;
 }
 
 static int on_left(sd_bus_message *m, void *userdata, sd_bus_error *ret)
@@ -51,45 +48,41 @@ static int on_left(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 
 	(void)ret;
 	ble->leave_call = sd_bus_slot_unref(ble->leave_call);
-	ble->leaving = false;
-	ble->device = NULL;
+	drop_device(ble);
 	bluez_kick(ble->bluez);
 	if (error && bluez_error_words(error, why, sizeof(why)) == -ETIMEDOUT)
 		bluez_suspect(ble->bluez);
 	return 0;
 }
 
-/* Ends the connection; the place on the adapter is free when BlueZ says so. */
+/* Ends the connection; the slot of the adapter is free when BlueZ says so. */
 static void leave(struct ble_link *ble)
 {
 	struct bluez_device *device = ble->device;
-	bool attempt = ble->state < BLE_UP;
+	bool attempt = ble->turn.state == TURN_STARTING;
 
-	if (ble->came_up)
-		bluez_adapter_turn(device->adapter, pb_now_ms() - ble->begun_ms);
-	else if (attempt)
+	if (attempt)
 		bluez_adapter_attempt(ble->bluez, device->adapter, false, device->heard);
-	ble->came_up = false;
+	else
+		bluez_adapter_turn(device->adapter, pb_now_ms() - ble->turn.since_ms);
 	if ((attempt || device->connected) &&
 	    bluez_call(ble->bluez, &ble->leave_call, device->path, BLUEZ_DEVICE, "Disconnect",
 		       on_left, ble, BLUEZ_CALL_MS, "") >= 0)
-		ble->leaving = true;
+		turn_leave(&ble->turn);
 	else
-		ble->device = NULL;
+		drop_device(ble);
 }
 
 /* Lets go of all that the state had; what comes next is the caller's to say. */
 static void let_go(struct ble_link *ble)
 {
-	bool held = ble->state >= BLE_CLEARING && ble->state <= BLE_UP;
-
 	ble->call = sd_bus_slot_unref(ble->call);
 	sd_event_source_set_enabled(ble->timer, SD_EVENT_OFF);
 	ble_pipe_stop(ble);
-	if (held)
+	if (turn_is_granted(&ble->turn))
 		leave(ble);
-	else if (!ble->leaving)
-		ble->device = NULL;
+	else if (ble->turn.state != TURN_LEAVING)
+		drop_device(ble);
 	bluez_kick(ble->bluez);
 }
 
@@ -122,11 +115,9 @@ void ble_device_gone(struct ble_link *ble, int error, const char *why)
 	enum ble_state state = ble->state;
 
 	ble->leave_call = sd_bus_slot_unref(ble->leave_call);
-	ble->leaving = false;
 	ble->call = sd_bus_slot_unref(ble->call);
 	ble_pipe_stop(ble);
-	ble->device = NULL;
-	ble->came_up = false;
+	drop_device(ble);
 	bluez_kick(ble->bluez);
 	if (state == BLE_QUEUED) {
 		ble->state = BLE_FINDING;
@@ -227,8 +218,7 @@ static int on_cleared(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 void ble_begin(struct ble_link *ble)
 {
-	ble->begun_ms = pb_now_ms();
-	ble->asked = ble->came_up = false;
+	turn_begin(&ble->turn, pb_now_ms());
 	snprintf(ble->path, sizeof(ble->path), "%s", ble->device->path);
 	arm(ble, ble->limit_ms);
 	if (!ble->device->connected) {
@@ -261,7 +251,7 @@ void ble_ready(struct ble_link *ble)
 	sd_event_source_set_enabled(ble->timer, SD_EVENT_OFF);
 	ble->state = BLE_UP;
 	ble->must_see = false;
-	ble->came_up = true;
+	turn_up(&ble->turn);
 	bluez_adapter_attempt(ble->bluez, ble->device->adapter, true, true);
 	bluez_kick(ble->bluez);
 	if (!ble->address.has_mac) {
@@ -292,12 +282,7 @@ static bool taken(const struct ble_link *ble, const struct bluez_device *device)
 
 static bool has_room(const struct ble_link *ble, const struct bluez_adapter *adapter)
 {
-	uint32_t held = 0;
-
-	for (const struct ble_link *other = ble->bluez->links; other; other = other->next)
-		if (other->device && other->device->adapter == adapter)
-			held++;
-	return held < bluez_adapter_limit(ble->bluez, adapter);
+	return turns_claims(&ble->bluez->turns, adapter) < bluez_adapter_limit(ble->bluez, adapter);
 }
 
 /* How good a device is for the link; 0: not to be used now. */
@@ -347,7 +332,7 @@ static void find(struct ble_link *ble)
 	char why[BLUEZ_WHY];
 	int code;
 
-	if (ble->leaving) /* until the last connection has ended */
+	if (ble->turn.state == TURN_LEAVING) /* until the last connection has ended */
 		return;
 	code = pb_bluez_trouble(ble->bluez, ble->address.adapter, why, sizeof(why));
 	if (code < 0 && code != -EAGAIN) {
@@ -360,7 +345,7 @@ static void find(struct ble_link *ble)
 		return;
 	ble->device = device;
 	ble->state = BLE_QUEUED;
-	ble->ticket = ++ble->bluez->tickets;
+	turn_wait(&ble->bluez->turns, &ble->turn, device->adapter);
 	sd_event_source_set_enabled(ble->timer, SD_EVENT_OFF);
 }
 
@@ -565,9 +550,10 @@ static void link_free(struct pb_link *link)
 	struct ble_link *ble = ble_of(link);
 
 	/* nobody will wait for the answer */
-	if (ble->device && ble_holds(ble) && !ble->leaving)
+	if (turn_is_granted(&ble->turn))
 		bluez_tell(ble->bluez, ble->device->path, BLUEZ_DEVICE, "Disconnect");
 	unlink_from(ble->bluez, ble);
+	turns_remove(&ble->bluez->turns, &ble->turn);
 	ble->call = sd_bus_slot_unref(ble->call);
 	ble->leave_call = sd_bus_slot_unref(ble->leave_call);
 	ble_pipe_stop(ble);
@@ -606,6 +592,7 @@ static int link_create(struct pb_link **ret, const struct pb_link_setup *setup, 
 	sd_event_source_set_enabled(ble->timer, SD_EVENT_OFF);
 	ble->next = ble->bluez->links;
 	ble->bluez->links = ble;
+	turns_add(&ble->bluez->turns, &ble->turn, ble);
 	*ret = &ble->head;
 	return 0;
 }

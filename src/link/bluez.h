@@ -10,6 +10,7 @@
 #pragma once
 
 #include "ble_address.h"
+#include "turns.h"
 
 #include "packbridge/base.h"
 #include "packbridge/link.h"
@@ -156,7 +157,7 @@ struct pb_bluez {
 	bool better;	       /**< something came back: links that gave up should try again */
 	bool scanning;	       /**< pb_bluez_scan() was called */
 	char scan_adapter[PB_ADAPTER_NAME];
-	uint64_t tickets;
+	struct turns turns; /**< on the adapters, of @links */
 	struct bluez_adapter *adapters;
 	struct bluez_device *devices; /**< the newest first */
 	size_t device_count;
@@ -256,13 +257,9 @@ struct ble_link {
 	char path[BLUEZ_PATH];	     /**< of the last device that it had its turn with */
 	bool must_see;		     /**< the last attempt failed: connect only when it is heard */
 	bool waiting; /**< down by itself: an open() may be worthwhile when something comes back */
-	bool leaving; /**< a Disconnect is out; the place on the adapter is still held */
-	bool asked;   /**< to make room */
-	bool came_up; /**< in this turn */
-	int error;    /**< FAILED: what to tell */
+	struct turn turn; /**< LEAVING: a Disconnect is out; a new open() waits for its end */
+	int error;	  /**< FAILED: what to tell */
 	char why[BLUEZ_WHY];
-	uint64_t ticket;   /**< QUEUED: lower ones first */
-	uint64_t begun_ms; /**< when its turn began */
 	sd_event_source *timer;
 	sd_bus_slot *call; /**< what the state waits for */
 	sd_bus_slot *leave_call;
@@ -286,10 +283,6 @@ struct ble_link {
 void ble_step(struct ble_link *ble);
 /** The adapter gives the link its turn. */
 void ble_begin(struct ble_link *ble);
-/** @return true from its turn on until it has left. */
-bool ble_holds(const struct ble_link *ble);
-/** @return true while it has its turn but is not up yet, or leaves. */
-bool ble_busy(const struct ble_link *ble);
 /** The device is gone from the bus, or its connection has ended. */
 void ble_device_gone(struct ble_link *ble, int error, const char *why);
 void ble_device_changed(struct ble_link *ble);

@@ -11,7 +11,7 @@
 
 enum {
 	SCAN_RETRY_MS = 3000, /* after a scan that could not be started */
-	TURN_MS = 6000,	      /* a first guess of how long a link holds its place */
+	TURN_MS = 6000,	      /* a first guess of how long a link holds its slot */
 };
 
 bool bluez_adapter_usable(const struct bluez_adapter *adapter, const char *name)
@@ -105,81 +105,29 @@ void bluez_adapter_attempt(struct pb_bluez *bluez, struct bluez_adapter *adapter
 		adapter->cycling = true;
 }
 
-static unsigned int count_held(const struct pb_bluez *bluez, const struct bluez_adapter *adapter,
-			       bool *ret_busy)
-{
-	unsigned int held = 0;
-
-	*ret_busy = false;
-	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next) {
-		if (!ble->device || ble->device->adapter != adapter || !ble_holds(ble))
-			continue;
-		held++;
-		if (ble_busy(ble))
-			*ret_busy = true;
-	}
-	return held;
-}
-
-static struct ble_link *first_waiting(struct pb_bluez *bluez, const struct bluez_adapter *adapter,
-				      unsigned int *ret_count)
-{
-	struct ble_link *first = NULL;
-
-	*ret_count = 0;
-	for (struct ble_link *ble = bluez->links; ble; ble = ble->next) {
-		if (ble->state != BLE_QUEUED || ble->leaving || ble->device->adapter != adapter)
-			continue;
-		++*ret_count;
-		if (!first || ble->ticket < first->ticket)
-			first = ble;
-	}
-	return first;
-}
-
-/* How long until everybody on the adapter had a turn. */
-static uint32_t round_of(const struct pb_bluez *bluez, const struct bluez_adapter *adapter,
-			 unsigned int users)
-{
-	uint32_t limit = bluez_adapter_limit(bluez, adapter);
-	uint64_t turn = adapter->turn_ms ? adapter->turn_ms : TURN_MS;
-	uint64_t round = turn * ((users + limit - 1) / limit);
-
-	return round > UINT32_MAX ? UINT32_MAX : (uint32_t)round;
-}
-
-/* Asks the links that are up longest to make room, one for each that waits. */
+/* Asks the links that are up longest to yield their slots, one for each that waits. */
 static void ask_for_room(struct pb_bluez *bluez, const struct bluez_adapter *adapter,
-			 unsigned int waiting, unsigned int held)
+			 uint32_t users)
 {
-	unsigned int asked = 0;
+	uint32_t round_ms = turns_round_ms(users, bluez_adapter_limit(bluez, adapter),
+					   adapter->turn_ms ? adapter->turn_ms : TURN_MS);
+	struct turn *turn;
 
-	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		if (ble->device && ble->device->adapter == adapter &&
-		    (ble->leaving || (ble->state == BLE_UP && ble->asked)))
-			asked++;
-	while (asked < waiting) {
-		struct ble_link *oldest = NULL;
+	for (uint32_t n = turns_short(&bluez->turns, adapter); n > 0; n--) {
+		struct ble_link *ble;
 
-		for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
-			if (ble->state == BLE_UP && ble->device->adapter == adapter &&
-			    !ble->asked && (!oldest || ble->begun_ms < oldest->begun_ms))
-				oldest = ble;
-		if (!oldest)
+		turn = turns_ask(&bluez->turns, adapter);
+		if (!turn)
 			return;
-		oldest->asked = true;
-		asked++;
-		if (oldest->head.handler->wanted)
-			oldest->head.handler->wanted(oldest->head.userdata,
-						     round_of(bluez, adapter, waiting + held));
+		ble = turn->owner;
+		if (ble->head.handler->wanted)
+			ble->head.handler->wanted(ble->head.userdata, round_ms);
 	}
 }
 
 void bluez_adapter_turn(struct bluez_adapter *adapter, uint64_t ms)
 {
-	uint64_t smooth = adapter->turn_ms ? (3 * (uint64_t)adapter->turn_ms + ms) / 4 : ms;
-
-	adapter->turn_ms = smooth > UINT32_MAX ? UINT32_MAX : (uint32_t)smooth;
+	adapter->turn_ms = turns_smooth(adapter->turn_ms, ms);
 }
 
 void bluez_adapters_forget_failure(struct pb_bluez *bluez)
@@ -264,9 +212,8 @@ static bool scan_wanted(const struct pb_bluez *bluez, const struct bluez_adapter
 
 static void pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
 {
-	unsigned int waiting, held;
-	struct ble_link *first;
-	bool busy, wanted;
+	struct turns_view view = turns_view(&bluez->turns, adapter);
+	bool wanted = scan_wanted(bluez, adapter);
 
 	if (adapter->powered && !adapter->was_powered) {
 		adapter->why[0] = '\0';
@@ -274,23 +221,20 @@ static void pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
 		bluez->better = true;
 	}
 	adapter->was_powered = adapter->powered;
-	held = count_held(bluez, adapter, &busy);
-	first = first_waiting(bluez, adapter, &waiting);
-	wanted = scan_wanted(bluez, adapter);
 	if (!adapter->powered) {
-		if (wanted || first)
+		if (wanted || view.next)
 			switch_on(bluez, adapter);
 		return;
 	}
-	if (busy || adapter->cycling)
+	if (view.busy || adapter->cycling)
 		return;
-	if (first && held >= bluez_adapter_limit(bluez, adapter)) {
-		ask_for_room(bluez, adapter, waiting, held);
-		first = NULL;
+	if (view.next && view.held >= bluez_adapter_limit(bluez, adapter)) {
+		ask_for_room(bluez, adapter, view.waiting + view.held);
+		view.next = NULL;
 	}
-	if (first && adapter->scan == SCAN_OFF && !adapter->call)
-		ble_begin(first);
-	else if (first || !wanted)
+	if (view.next && adapter->scan == SCAN_OFF && !adapter->call)
+		ble_begin(view.next->owner);
+	else if (view.next || !wanted)
 		stop_scan(bluez, adapter);
 	else if (adapter->scan == SCAN_OFF)
 		start_scan(bluez, adapter);
