@@ -84,7 +84,7 @@ static bool value_of(enum pb_alarm alarm, const struct pb_battery *battery, int6
 	};
 
 	*ret = values[alarm];
-	return s->has & PB_HAS(needs[alarm]);
+	return pb_battery_has(battery, needs[alarm]);
 }
 
 /* Whether the value is beyond a level's limit; @before: it was, so the hysteresis counts. */
@@ -170,20 +170,20 @@ static bool causes_of(enum pb_alarm alarm, const struct pb_battery *battery, uin
 
 	if (alarm == PB_ALARM_PROTECTION) {
 		*ret = s->protection_mask & PB_PROTECT_FAULTS;
-		return battery_has(battery, PB_HAS_PROTECTION);
+		return pb_battery_has(battery, PB_HAS_PROTECTION);
 	}
 	*ret = 0;
 	if (bank_blocked_by(battery, true) == PB_REASON_SWITCH)
 		*ret |= OFF_CHARGE;
 	if (bank_blocked_by(battery, false) == PB_REASON_SWITCH)
 		*ret |= OFF_DISCHARGE;
-	return battery_has(battery, PB_HAS_CHARGE_FET) ||
-	       battery_has(battery, PB_HAS_DISCHARGE_FET);
+	return pb_battery_has(battery, PB_HAS_CHARGE_FET) ||
+	       pb_battery_has(battery, PB_HAS_DISCHARGE_FET);
 }
 
 static bool is_locked(const struct pb_battery *battery)
 {
-	return battery_has(battery, PB_HAS_PROTECTION) &&
+	return pb_battery_has(battery, PB_HAS_PROTECTION) &&
 	       battery->sample.protection_mask & 1 << PB_PROTECT_FET_LOCKED;
 }
 
@@ -289,7 +289,7 @@ static void tell_limits(const struct pb_alarm_setup *setup, struct pb_battery *b
 		return;
 	battery->rating.cell_high_mv = high->alarm;
 	battery->rating.cell_low_mv = low->alarm;
-	battery_mark(battery, PB_HAS_CELL_LEVELS);
+	pb_battery_mark(battery, PB_HAS_CELL_LEVELS);
 }
 
 /* @return whether who watches is to be told */

@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What battery.has tells of the members. */
+#define HAS_MEMBERS                                                                                \
+	(PB_HAS(PB_HAS_SOC_TOTAL) | PB_HAS(PB_HAS_SOC_SPREAD) | PB_HAS(PB_HAS_VOLTAGE_SPREAD) |    \
+	 PB_HAS(PB_HAS_PACK_CELLS) | PB_HAS(PB_HAS_CELL_PACKS) |                                   \
+	 PB_HAS(PB_HAS_TEMPERATURE_PACKS) | PB_HAS(PB_HAS_SWITCHES))
+
 /* The mean by capacity. A single pack needs none. */
 static bool weighted(const struct fleet *fleet, enum pb_has what, size_t offset, int32_t *ret)
 {
@@ -86,14 +92,14 @@ static void add_states(const struct fleet *fleet)
 
 	if (weighted(fleet, PB_HAS_SOC, offsetof(struct pb_battery, sample.soc_permille),
 		     &s->soc_permille))
-		battery_mark(fleet->bank, PB_HAS_SOC);
+		pb_battery_mark(fleet->bank, PB_HAS_SOC);
 	if (in_series(fleet)
 		    ? bank_bound(fleet, PB_HAS_SOH, OF(sample.soh_permille), 1, &value)
 		    : weighted(fleet, PB_HAS_SOH, offsetof(struct pb_battery, sample.soh_permille),
 			       &s->soh_permille)) {
 		if (in_series(fleet))
 			s->soh_permille = narrow(value);
-		battery_mark(fleet->bank, PB_HAS_SOH);
+		pb_battery_mark(fleet->bank, PB_HAS_SOH);
 	}
 	if (bank_bound(fleet, PB_HAS_SOC, OF(sample.soc_permille), 1, &value)) {
 		m->soc_min_permille = narrow(value);
@@ -157,8 +163,8 @@ static void add_cell_extremes(const struct fleet *fleet)
 	m->cell_max_pack = fleet->number[high];
 	say_place(m->cell_min_name, sizeof(m->cell_min_name), m->cell_min_pack, s->cell_min_index);
 	say_place(m->cell_max_name, sizeof(m->cell_max_name), m->cell_max_pack, s->cell_max_index);
-	battery_mark(fleet->bank, PB_HAS_CELL_EXTREMES);
-	battery_mark(fleet->bank, PB_HAS_CELL_PACKS);
+	pb_battery_mark(fleet->bank, PB_HAS_CELL_EXTREMES);
+	pb_battery_mark(fleet->bank, PB_HAS_CELL_PACKS);
 }
 
 static void add_mean_temperature(const struct fleet *fleet)
@@ -202,8 +208,8 @@ static void add_temperatures(const struct fleet *fleet)
 	say_place(m->temperature_max_name, sizeof(m->temperature_max_name), m->temperature_max_pack,
 		  s->temperature_max_index);
 	add_mean_temperature(fleet);
-	battery_mark(fleet->bank, PB_HAS_TEMPERATURE_EXTREMES);
-	battery_mark(fleet->bank, PB_HAS_TEMPERATURE_PACKS);
+	pb_battery_mark(fleet->bank, PB_HAS_TEMPERATURE_EXTREMES);
+	pb_battery_mark(fleet->bank, PB_HAS_TEMPERATURE_PACKS);
 }
 
 /* A string's cells are those of its packs, one behind the other, as far as there are places. */
@@ -225,7 +231,7 @@ static void add_string_cells(const struct fleet *fleet, int total)
 		}
 	}
 	if (bank_all_have(fleet, PB_HAS_BALANCE))
-		battery_mark(bank, PB_HAS_BALANCE);
+		pb_battery_mark(bank, PB_HAS_BALANCE);
 }
 
 /* The lowest of the cells side by side at each place. @return the last place that has one; -1: none
@@ -307,28 +313,29 @@ static void add_switches(const struct fleet *fleet, size_t packs)
 	for (size_t i = 0; i < fleet->count; i++) {
 		const struct pb_battery *pack = fleet->packs[i];
 
-		charge += battery_has(pack, PB_HAS_CHARGE_FET) && pack->sample.charge_fet;
-		discharge += battery_has(pack, PB_HAS_DISCHARGE_FET) && pack->sample.discharge_fet;
+		charge += pb_battery_has(pack, PB_HAS_CHARGE_FET) && pack->sample.charge_fet;
+		discharge +=
+			pb_battery_has(pack, PB_HAS_DISCHARGE_FET) && pack->sample.discharge_fet;
 		m->packs_charge += passes(pack, true);
 		m->packs_discharge += passes(pack, false);
-		if (battery_has(pack, PB_HAS_PROTECTION)) {
+		if (pb_battery_has(pack, PB_HAS_PROTECTION)) {
 			s->protection_mask |= pack->sample.protection_mask;
-			battery_mark(bank, PB_HAS_PROTECTION);
+			pb_battery_mark(bank, PB_HAS_PROTECTION);
 		}
-		if (battery_has(pack, PB_HAS_BALANCING) && pack->sample.balancing) {
+		if (pb_battery_has(pack, PB_HAS_BALANCING) && pack->sample.balancing) {
 			s->balancing = true;
 			balances = true;
 		}
 	}
 	if (balances)
-		battery_mark(bank, PB_HAS_BALANCING);
+		pb_battery_mark(bank, PB_HAS_BALANCING);
 	if (bank_all_have(fleet, PB_HAS_CHARGE_FET)) {
 		s->charge_fet = in_series(fleet) ? charge == fleet->count : charge > 0;
-		battery_mark(bank, PB_HAS_CHARGE_FET);
+		pb_battery_mark(bank, PB_HAS_CHARGE_FET);
 	}
 	if (bank_all_have(fleet, PB_HAS_DISCHARGE_FET)) {
 		s->discharge_fet = in_series(fleet) ? discharge == fleet->count : discharge > 0;
-		battery_mark(bank, PB_HAS_DISCHARGE_FET);
+		pb_battery_mark(bank, PB_HAS_DISCHARGE_FET);
 	}
 	m->packs_charge_blocked = m->packs_online - m->packs_charge;
 	m->packs_discharge_blocked = m->packs_online - m->packs_discharge;
@@ -337,7 +344,7 @@ static void add_switches(const struct fleet *fleet, size_t packs)
 	m->discharge_any = m->packs_discharge > 0;
 	m->charge_all = (size_t)m->packs_charge == packs;
 	m->discharge_all = (size_t)m->packs_discharge == packs;
-	battery_mark(bank, PB_HAS_SWITCHES);
+	pb_battery_mark(bank, PB_HAS_SWITCHES);
 }
 
 static void add_unchanged(const struct fleet *fleet)
@@ -346,11 +353,11 @@ static void add_unchanged(const struct fleet *fleet)
 
 	bank->unchanged_s = 0;
 	for (size_t i = 0; i < fleet->count; i++) {
-		if (!battery_has(fleet->packs[i], PB_HAS_UNCHANGED))
+		if (!pb_battery_has(fleet->packs[i], PB_HAS_UNCHANGED))
 			continue;
 		if (fleet->packs[i]->unchanged_s > bank->unchanged_s)
 			bank->unchanged_s = fleet->packs[i]->unchanged_s;
-		battery_mark(bank, PB_HAS_UNCHANGED);
+		pb_battery_mark(bank, PB_HAS_UNCHANGED);
 	}
 }
 
@@ -482,6 +489,7 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 	count_members(setup, members, count, &fleet);
 	reading = fleet.count == count || (setup->missing == PB_MISSING_EXCLUDE && fleet.count > 0);
 	ret->sample = (struct pb_sample){0};
+	ret->has = 0;
 	ret->limits = (struct pb_limits){0};
 	ret->rating = (struct pb_rating){.chemistry = members[0].battery->rating.chemistry};
 	add_status(members, count, ret);
@@ -549,7 +557,7 @@ static void add_probe_states(const struct pb_member *members, size_t count, stru
 	const struct pb_sample *s = &bank->sample;
 	const struct pb_members *m = &bank->members;
 
-	if (!battery_has(bank, PB_HAS_TEMPERATURE_PACKS))
+	if (!pb_battery_has(bank, PB_HAS_TEMPERATURE_PACKS))
 		return;
 	bank->alarms.temperature_has = 3;
 	bank->alarms.temperature[0] =
@@ -594,38 +602,39 @@ void pb_bank_single(struct pb_battery *battery, bool old)
 	};
 	if (old)
 		return;
+	battery->has &= ~HAS_MEMBERS;
 	m->packs_charge = m->charge_all = m->charge_any = passes(battery, true);
 	m->packs_discharge = m->discharge_all = m->discharge_any = passes(battery, false);
 	m->packs_charge_blocked = !m->packs_charge;
 	m->packs_discharge_blocked = !m->packs_discharge;
-	battery_mark(battery, PB_HAS_SWITCHES);
-	if (battery_has(battery, PB_HAS_SOC)) {
+	pb_battery_mark(battery, PB_HAS_SWITCHES);
+	if (pb_battery_has(battery, PB_HAS_SOC)) {
 		m->soc_min_permille = m->soc_max_permille = s->soc_permille;
-		battery_mark(battery, PB_HAS_SOC_SPREAD);
+		pb_battery_mark(battery, PB_HAS_SOC_SPREAD);
 	}
-	if (battery_has(battery, PB_HAS_REMAINING) && battery_has(battery, PB_HAS_FULL) &&
+	if (pb_battery_has(battery, PB_HAS_REMAINING) && pb_battery_has(battery, PB_HAS_FULL) &&
 	    s->full_mah > 0)
 		bank_put32(battery, &m->soc_total_permille,
 			   pb_clamp(pb_scale(s->remaining_mah, 1000, s->full_mah), 0, 1000),
 			   PB_HAS_SOC_TOTAL);
-	if (battery_has(battery, PB_HAS_VOLTAGE))
-		battery_mark(battery, PB_HAS_VOLTAGE_SPREAD);
-	if (battery_has(battery, PB_HAS_CELLS))
+	if (pb_battery_has(battery, PB_HAS_VOLTAGE))
+		pb_battery_mark(battery, PB_HAS_VOLTAGE_SPREAD);
+	if (pb_battery_has(battery, PB_HAS_CELLS))
 		bank_put32(battery, &m->pack_cell_count, s->cell_count, PB_HAS_PACK_CELLS);
-	if (battery_has(battery, PB_HAS_CELL_EXTREMES)) {
+	if (pb_battery_has(battery, PB_HAS_CELL_EXTREMES)) {
 		m->cell_min_pack = m->cell_max_pack = 1;
 		snprintf(m->cell_min_name, sizeof(m->cell_min_name), "%d",
 			 s->cell_min_index % 1000);
 		snprintf(m->cell_max_name, sizeof(m->cell_max_name), "%d",
 			 s->cell_max_index % 1000);
-		battery_mark(battery, PB_HAS_CELL_PACKS);
+		pb_battery_mark(battery, PB_HAS_CELL_PACKS);
 	}
-	if (battery_has(battery, PB_HAS_TEMPERATURE_EXTREMES)) {
+	if (pb_battery_has(battery, PB_HAS_TEMPERATURE_EXTREMES)) {
 		m->temperature_min_pack = m->temperature_max_pack = 1;
 		snprintf(m->temperature_min_name, sizeof(m->temperature_min_name), "%d",
 			 s->temperature_min_index % 1000);
 		snprintf(m->temperature_max_name, sizeof(m->temperature_max_name), "%d",
 			 s->temperature_max_index % 1000);
-		battery_mark(battery, PB_HAS_TEMPERATURE_PACKS);
+		pb_battery_mark(battery, PB_HAS_TEMPERATURE_PACKS);
 	}
 }

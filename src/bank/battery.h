@@ -4,16 +4,6 @@
 
 #include "packbridge/bank.h"
 
-static inline bool battery_has(const struct pb_battery *battery, enum pb_has what)
-{
-	return (battery->sample.has & PB_HAS(what)) != 0;
-}
-
-static inline void battery_mark(struct pb_battery *battery, enum pb_has what)
-{
-	battery->sample.has |= PB_HAS(what);
-}
-
 /** Protections that forbid charging, and discharging. */
 enum {
 	STOPS_BOTH = 1 << PB_PROTECT_SHORT_CIRCUIT | 1 << PB_PROTECT_FRONT_END,

@@ -16,7 +16,7 @@ int64_t bank_load(const struct pb_battery *pack, size_t offset, bool wide)
 bool bank_all_have(const struct fleet *fleet, enum pb_has what)
 {
 	for (size_t i = 0; i < fleet->count; i++)
-		if (!battery_has(fleet->packs[i], what))
+		if (!pb_battery_has(fleet->packs[i], what))
 			return false;
 	return true;
 }
@@ -37,7 +37,7 @@ int bank_extreme(const struct fleet *fleet, enum pb_has what, size_t offset, boo
 	for (size_t i = 0; i < fleet->count; i++) {
 		int64_t value;
 
-		if (!battery_has(fleet->packs[i], what))
+		if (!pb_battery_has(fleet->packs[i], what))
 			continue;
 		value = bank_load(fleet->packs[i], offset, wide);
 		if (place >= 0 && sign * value >= sign * *ret)
@@ -76,11 +76,11 @@ bool bank_weights(const struct fleet *fleet, int64_t *ret, int64_t *ret_sum)
 void bank_put32(struct pb_battery *bank, int32_t *place, int64_t value, enum pb_has what)
 {
 	*place = narrow(value);
-	battery_mark(bank, what);
+	pb_battery_mark(bank, what);
 }
 
 void bank_put64(struct pb_battery *bank, int64_t *place, int64_t value, enum pb_has what)
 {
 	*place = value;
-	battery_mark(bank, what);
+	pb_battery_mark(bank, what);
 }

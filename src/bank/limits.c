@@ -10,6 +10,15 @@
 
 #include <stdio.h>
 
+/* What battery.has tells of limits, and of the rating. */
+#define HAS_LIMITS                                                                                 \
+	(PB_HAS(PB_HAS_CHARGE_VOLTAGE) | PB_HAS(PB_HAS_DISCHARGE_VOLTAGE) |                        \
+	 PB_HAS(PB_HAS_CHARGE_CURRENT) | PB_HAS(PB_HAS_DISCHARGE_CURRENT) |                        \
+	 PB_HAS(PB_HAS_REQUESTS))
+#define HAS_RATING                                                                                 \
+	(PB_HAS(PB_HAS_CHARGE_MAX) | PB_HAS(PB_HAS_DISCHARGE_MAX) | PB_HAS(PB_HAS_FULL_VOLTAGE) |  \
+	 PB_HAS(PB_HAS_ENERGY) | PB_HAS(PB_HAS_CHARGE_POWER) | PB_HAS(PB_HAS_DISCHARGE_POWER))
+
 enum {
 	NEAR_MV = 10,	     /* a cell so near to the absorption voltage has reached it */
 	LEFT_MV = 50,	     /* so far below, the charger is gone */
@@ -69,9 +78,9 @@ enum pb_reason bank_blocked_by(const struct pb_battery *battery, bool charge)
 	const struct pb_sample *s = &battery->sample;
 	uint32_t stops = charge ? STOPS_CHARGE : STOPS_DISCHARGE;
 
-	if (battery_has(battery, PB_HAS_PROTECTION) && s->protection_mask & stops)
+	if (pb_battery_has(battery, PB_HAS_PROTECTION) && s->protection_mask & stops)
 		return PB_REASON_PROTECTION;
-	if (battery_has(battery, charge ? PB_HAS_CHARGE_FET : PB_HAS_DISCHARGE_FET) &&
+	if (pb_battery_has(battery, charge ? PB_HAS_CHARGE_FET : PB_HAS_DISCHARGE_FET) &&
 	    !(charge ? s->charge_fet : s->discharge_fet))
 		return PB_REASON_SWITCH;
 	return PB_REASON_UNKNOWN;
@@ -86,21 +95,22 @@ static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb
 		charge ? &setup->charge_by_temperature : &setup->discharge_by_temperature;
 	struct lowest lowest = {max_ma, PB_REASON_MAXIMUM};
 	enum pb_reason block = bank_blocked_by(battery, charge);
-	bool warm = battery_has(battery, PB_HAS_TEMPERATURE_EXTREMES);
+	bool warm = pb_battery_has(battery, PB_HAS_TEMPERATURE_EXTREMES);
 
 	if ((block == PB_REASON_PROTECTION && setup->by_protection) ||
 	    (block == PB_REASON_SWITCH && setup->by_switch))
 		offer(&lowest, 0, block);
 	/* a pack that tells its protections may have one that it could not tell this time */
-	if (setup->by_protection && state->protections && !battery_has(battery, PB_HAS_PROTECTION))
+	if (setup->by_protection && state->protections &&
+	    !pb_battery_has(battery, PB_HAS_PROTECTION))
 		offer(&lowest, 0, PB_REASON_INCOMPLETE);
 	offer_curve(&lowest, charge ? &setup->charge_by_cell : &setup->discharge_by_cell,
-		    battery_has(battery, PB_HAS_CELL_EXTREMES),
+		    pb_battery_has(battery, PB_HAS_CELL_EXTREMES),
 		    charge ? s->cell_max_mv : s->cell_min_mv, max_ma, PB_REASON_CELL);
 	offer_curve(&lowest, warmth, warm, s->temperature_min_mc, max_ma, PB_REASON_TEMPERATURE);
 	offer_curve(&lowest, warmth, warm, s->temperature_max_mc, max_ma, PB_REASON_TEMPERATURE);
 	offer_curve(&lowest, charge ? &setup->charge_by_soc : &setup->discharge_by_soc,
-		    battery_has(battery, PB_HAS_SOC), s->soc_permille, max_ma, PB_REASON_SOC);
+		    pb_battery_has(battery, PB_HAS_SOC), s->soc_permille, max_ma, PB_REASON_SOC);
 	return lowest;
 }
 
@@ -134,7 +144,7 @@ static void ramp_current(const struct pb_limit_setup *setup, struct pb_ramp *ram
 /* @return the largest current; 0: not known */
 static int32_t maximum(int32_t configured_ma, int32_t rate, const struct pb_battery *battery)
 {
-	if (configured_ma || !battery_has(battery, PB_HAS_NOMINAL))
+	if (configured_ma || !pb_battery_has(battery, PB_HAS_NOMINAL))
 		return configured_ma;
 	return (int32_t)pb_clamp(pb_scale(battery->sample.nominal_mah, rate, 1000), 0, 4000000);
 }
@@ -162,7 +172,7 @@ static void step_current(const struct pb_limit_setup *setup, struct pb_limit_sta
 		limits->discharge_current_reason = (uint8_t)lowest.reason;
 	}
 	if (max_ma || lowest.reason != PB_REASON_UNKNOWN)
-		battery_mark(battery, charge ? PB_HAS_CHARGE_CURRENT : PB_HAS_DISCHARGE_CURRENT);
+		pb_battery_mark(battery, charge ? PB_HAS_CHARGE_CURRENT : PB_HAS_DISCHARGE_CURRENT);
 }
 
 /* ---- the charge voltage ---- */
@@ -246,7 +256,7 @@ static void set_voltage(struct pb_battery *battery, int32_t mv, enum pb_reason r
 {
 	battery->limits.charge_voltage_mv = mv;
 	battery->limits.charge_voltage_reason = (uint8_t)reason;
-	battery_mark(battery, PB_HAS_CHARGE_VOLTAGE);
+	pb_battery_mark(battery, PB_HAS_CHARGE_VOLTAGE);
 }
 
 static void step_voltage(const struct pb_limit_setup *setup, struct pb_limit_state *state,
@@ -295,26 +305,26 @@ static void rate(const struct pb_limit_setup *setup, struct pb_battery *battery)
 	rating->charge_max_ma = maximum(setup->charge_max_ma, setup->charge_rate, battery);
 	rating->discharge_max_ma = maximum(setup->discharge_max_ma, setup->discharge_rate, battery);
 	if (rating->charge_max_ma)
-		battery_mark(battery, PB_HAS_CHARGE_MAX);
+		pb_battery_mark(battery, PB_HAS_CHARGE_MAX);
 	if (rating->discharge_max_ma)
-		battery_mark(battery, PB_HAS_DISCHARGE_MAX);
-	if (!battery_has(battery, PB_HAS_CELLS) || s->cell_count == 0)
+		pb_battery_mark(battery, PB_HAS_DISCHARGE_MAX);
+	if (!pb_battery_has(battery, PB_HAS_CELLS) || s->cell_count == 0)
 		return;
 	rating->full_voltage_mv = setup->absorption_mv * s->cell_count;
 	battery->limits.discharge_voltage_mv = setup->empty_mv * s->cell_count;
-	battery_mark(battery, PB_HAS_FULL_VOLTAGE);
-	battery_mark(battery, PB_HAS_DISCHARGE_VOLTAGE);
-	if (battery_has(battery, PB_HAS_NOMINAL)) {
+	pb_battery_mark(battery, PB_HAS_FULL_VOLTAGE);
+	pb_battery_mark(battery, PB_HAS_DISCHARGE_VOLTAGE);
+	if (pb_battery_has(battery, PB_HAS_NOMINAL)) {
 		rating->energy_mwh = pb_scale(s->nominal_mah, nominal_mv, 1000);
-		battery_mark(battery, PB_HAS_ENERGY);
+		pb_battery_mark(battery, PB_HAS_ENERGY);
 	}
 	if (rating->charge_max_ma) {
 		rating->charge_max_mw = pb_scale(rating->charge_max_ma, nominal_mv, 1000);
-		battery_mark(battery, PB_HAS_CHARGE_POWER);
+		pb_battery_mark(battery, PB_HAS_CHARGE_POWER);
 	}
 	if (rating->discharge_max_ma) {
 		rating->discharge_max_mw = pb_scale(rating->discharge_max_ma, nominal_mv, 1000);
-		battery_mark(battery, PB_HAS_DISCHARGE_POWER);
+		pb_battery_mark(battery, PB_HAS_DISCHARGE_POWER);
 	}
 }
 
@@ -331,19 +341,19 @@ static void step_requests(const struct pb_limit_setup *setup, struct pb_limit_st
 	const struct pb_sample *s = &battery->sample;
 
 	/* a direction of which nothing is known is not allowed */
-	if (!battery_has(battery, PB_HAS_CHARGE_CURRENT) &&
-	    !battery_has(battery, PB_HAS_DISCHARGE_CURRENT))
+	if (!pb_battery_has(battery, PB_HAS_CHARGE_CURRENT) &&
+	    !pb_battery_has(battery, PB_HAS_DISCHARGE_CURRENT))
 		return;
 	limits->charge_allowed = limits->charge_current_ma > 0;
 	limits->discharge_allowed = limits->discharge_current_ma > 0;
-	if (battery_has(battery, PB_HAS_SOC)) {
+	if (pb_battery_has(battery, PB_HAS_SOC)) {
 		state->now = ask(s->soc_permille, setup->charge_now_permille, state->now);
 		state->soon = !state->now &&
 			      ask(s->soc_permille, setup->charge_soon_permille, state->soon);
 	}
 	limits->charge_now = state->now && limits->charge_allowed;
 	limits->charge_soon = state->soon && limits->charge_allowed;
-	battery_mark(battery, PB_HAS_REQUESTS);
+	pb_battery_mark(battery, PB_HAS_REQUESTS);
 }
 
 void bank_say_limits(struct pb_limits *limits)
@@ -360,9 +370,6 @@ void bank_say_limits(struct pb_limits *limits)
 static void fall_silent(struct pb_limit_state *state, struct pb_battery *battery)
 {
 	state->voltage.valid = state->charge.valid = state->discharge.valid = false;
-	battery->sample.has &= ~(PB_HAS(PB_HAS_CHARGE_VOLTAGE) | PB_HAS(PB_HAS_DISCHARGE_VOLTAGE) |
-				 PB_HAS(PB_HAS_CHARGE_CURRENT) | PB_HAS(PB_HAS_DISCHARGE_CURRENT) |
-				 PB_HAS(PB_HAS_REQUESTS));
 	battery->limits.charge_voltage_reason = battery->limits.charge_current_reason =
 		battery->limits.discharge_current_reason = PB_REASON_SILENT;
 }
@@ -373,6 +380,7 @@ void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *st
 	uint64_t passed_ms = state->at_ms ? now_ms - state->at_ms : 0;
 
 	battery->limits = (struct pb_limits){0};
+	battery->has &= ~HAS_LIMITS;
 	if (old) {
 		fall_silent(state, battery);
 		bank_say_limits(&battery->limits);
@@ -385,10 +393,11 @@ void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *st
 		passed_ms = 0;
 	}
 	state->at_ms = now_ms;
+	battery->has &= ~HAS_RATING;
 	rate(setup, battery);
 	step_voltage(setup, state, battery, passed_ms, now_ms);
 	battery->limits.charge_phase = (uint8_t)state->phase;
-	state->protections |= battery_has(battery, PB_HAS_PROTECTION);
+	state->protections |= pb_battery_has(battery, PB_HAS_PROTECTION);
 	step_current(setup, state, battery, true, passed_ms, now_ms);
 	step_current(setup, state, battery, false, passed_ms, now_ms);
 	step_requests(setup, state, battery);

@@ -29,8 +29,8 @@ static struct limit current_of(const struct pb_battery *pack, bool charge)
 	const struct pb_limits *limits = &pack->limits;
 
 	return (struct limit){
-		.known = battery_has(pack,
-				     charge ? PB_HAS_CHARGE_CURRENT : PB_HAS_DISCHARGE_CURRENT),
+		.known = pb_battery_has(pack,
+					charge ? PB_HAS_CHARGE_CURRENT : PB_HAS_DISCHARGE_CURRENT),
 		.value = charge ? limits->charge_current_ma : limits->discharge_current_ma,
 		.reason = charge ? limits->charge_current_reason : limits->discharge_current_reason,
 	};
@@ -205,7 +205,7 @@ void bank_add_limits(const struct fleet *fleet)
 		limits->discharge_allowed = limits->discharge_current_ma > 0;
 		limits->charge_now &= limits->charge_allowed;
 		limits->charge_soon &= limits->charge_allowed && !limits->charge_now;
-		battery_mark(bank, PB_HAS_REQUESTS);
+		pb_battery_mark(bank, PB_HAS_REQUESTS);
 	}
 }
 
@@ -234,7 +234,7 @@ static void add_current_rating(const struct fleet *fleet, bool charge)
 	struct pb_battery *bank = fleet->bank;
 	struct pb_rating *rating = &bank->rating;
 	int64_t max_ma = rated_current(fleet, charge);
-	bool power = battery_has(bank, PB_HAS_ENERGY) && bank->sample.nominal_mah > 0;
+	bool power = pb_battery_has(bank, PB_HAS_ENERGY) && bank->sample.nominal_mah > 0;
 	int64_t max_mw = power ? pb_scale(max_ma, rating->energy_mwh, bank->sample.nominal_mah) : 0;
 
 	if (!bank_all_have(fleet, charge ? PB_HAS_CHARGE_MAX : PB_HAS_DISCHARGE_MAX))
@@ -253,7 +253,7 @@ void bank_add_rating(const struct fleet *fleet)
 	int64_t value, low;
 
 	rating->chemistry = fleet->packs[0]->rating.chemistry;
-	if (battery_has(bank, PB_HAS_NOMINAL) &&
+	if (pb_battery_has(bank, PB_HAS_NOMINAL) &&
 	    bank_sum(fleet, PB_HAS_ENERGY, OF(rating.energy_mwh), &value))
 		bank_put64(bank, &rating->energy_mwh, value, PB_HAS_ENERGY);
 	add_current_rating(fleet, true);

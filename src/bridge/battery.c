@@ -141,7 +141,7 @@ static void say_sum(struct source *source, uint64_t now_ms)
 static void say_limits(struct source *source, const struct pb_limits *before, uint64_t now_ms)
 {
 	const struct pb_limits *now = &source->data.limits;
-	bool known = source->settled && source->data.sample.has & PB_HAS(PB_HAS_REQUESTS);
+	bool known = source->settled && pb_battery_has(&source->data, PB_HAS_REQUESTS);
 
 	if (known && source->allowed_known) {
 		say_direction(source, SAY_CHARGE, "charging", before->charge_allowed,
@@ -349,8 +349,7 @@ static void take_sample(struct source *pack, const struct pb_reading *reading)
 	unchanged_s = (sampled_ms - pack->changed_ms) / 1000;
 	data->unchanged_s = unchanged_s < UNCHANGED_MAX_S ? (uint16_t)unchanged_s : UNCHANGED_MAX_S;
 	data->sample = *reading->sample;
-	pack->read_has = data->sample.has;
-	data->sample.has |= PB_HAS(PB_HAS_UNCHANGED);
+	pb_battery_mark(data, PB_HAS_UNCHANGED);
 	/* `protocol: auto` knows by now */
 	snprintf(data->protocol, sizeof(data->protocol), "%s", reading->protocol);
 }
@@ -399,12 +398,11 @@ void source_take_pack(struct source *source, struct source *before, uint64_t now
 	source->reader = before->reader;
 	before->reader = NULL;
 	source->reader->userdata = source;
-	source->read_has = before->read_has;
 	source->state = before->state;
 	source->note = before->note;
 	source->refusals = before->refusals;
 	data->sample = before->data.sample;
-	data->sample.has = before->read_has | (data->sample.has & PB_HAS(PB_HAS_UNCHANGED));
+	data->has |= before->data.has & PB_HAS(PB_HAS_UNCHANGED);
 	data->unchanged_s = before->data.unchanged_s;
 	data->status = before->data.status;
 	data->link_has = before->data.link_has;

@@ -37,7 +37,6 @@ struct source {
 	const struct pb_limit_setup *limits;
 	struct pb_limit_state limit_state;
 	/* the rest is as the reader handed it up last */
-	uint64_t read_has; /* sample.has */
 	const char *state;
 	struct pb_note note;
 	struct pb_refusals refusals;

@@ -10,12 +10,8 @@ static bool present(const struct pb_field *field, const void *data, unsigned int
 	const char *bytes = data;
 
 	/* only a battery's fields can be absent, so @data is one whenever has >= 0 */
-	if (field->has >= 0) {
-		const struct pb_battery *battery = data;
-
-		if (!(battery->sample.has & PB_HAS(field->has)))
-			return false;
-	}
+	if (field->has >= 0 && !pb_battery_has(data, (enum pb_has)field->has))
+		return false;
 	if (field->element_has >= 0) {
 		unsigned int bit = field->indexed ? index : field->element_bit;
 		uint64_t mask;
@@ -97,7 +93,7 @@ void pb_field_set(const struct pb_field *field, void *data, unsigned int index, 
 	assert(field->kind != PB_KIND_TEXT && index < field->count);
 	store(bytes + field->offset + (size_t)index * field->size, field->size, value);
 	if (field->has >= 0)
-		((struct pb_battery *)data)->sample.has |= PB_HAS(field->has);
+		pb_battery_mark(data, (enum pb_has)field->has);
 	if (field->element_has >= 0) {
 		unsigned int bit = field->indexed ? index : field->element_bit;
 		uint64_t mask;

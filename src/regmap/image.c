@@ -326,9 +326,8 @@ static bool fits(const struct row *row, int64_t value)
 static int64_t rated_ma(const struct pb_battery *battery)
 {
 	const struct pb_rating *rating = &battery->rating;
-	uint64_t has = battery->sample.has;
-	int64_t in = has & PB_HAS(PB_HAS_CHARGE_MAX) ? rating->charge_max_ma : 0;
-	int64_t out = has & PB_HAS(PB_HAS_DISCHARGE_MAX) ? rating->discharge_max_ma : 0;
+	int64_t in = pb_battery_has(battery, PB_HAS_CHARGE_MAX) ? rating->charge_max_ma : 0;
+	int64_t out = pb_battery_has(battery, PB_HAS_DISCHARGE_MAX) ? rating->discharge_max_ma : 0;
 
 	return in > out ? in : out;
 }
@@ -336,7 +335,7 @@ static int64_t rated_ma(const struct pb_battery *battery)
 /* The same of a field that is a current or a power: at the largest voltage. */
 static int64_t rated(const struct pb_battery *battery, enum pb_uom uom)
 {
-	bool full = battery->sample.has & PB_HAS(PB_HAS_FULL_VOLTAGE);
+	bool full = pb_battery_has(battery, PB_HAS_FULL_VOLTAGE);
 
 	if (uom != PB_UOM_MW)
 		return rated_ma(battery);

@@ -65,7 +65,7 @@ static void fill(struct pb_battery *pack, uint32_t lacks_percent)
 	if (!chance(lacks_percent))
 		fill_cells(s);
 	if (!chance(lacks_percent))
-		s->has |= PB_HAS(PB_HAS_UNCHANGED);
+		pb_battery_mark(pack, PB_HAS_UNCHANGED);
 	pack->unchanged_s = (uint16_t)roll(0, 65534);
 	pb_sample_derive(s);
 	pack->status = (struct pb_status){

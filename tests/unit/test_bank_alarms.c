@@ -18,7 +18,7 @@ static void begin(void)
 	state = (struct pb_alarm_state){0};
 	battery = (struct pb_battery){0};
 	battery.sample.cell_count = 4;
-	battery.sample.has = ~UINT64_C(0);
+	battery.sample.has = battery.has = ~UINT64_C(0);
 	battery.sample.cell_min_mv = battery.sample.cell_max_mv = 3300;
 	battery.sample.voltage_mv = 13200;
 	battery.sample.temperature_min_mc = battery.sample.temperature_max_mc = 25000;
@@ -179,7 +179,7 @@ START_TEST(absent)
 	battery.sample.soc_permille = 0;
 	ck_assert_int_eq(step_after(1000, PB_ALARM_SOC_LOW), PB_LEVEL_ALARM);
 	begin();
-	battery.sample.has = 0;
+	battery.sample.has = battery.has = 0;
 	memset(&battery.sample, 0, sizeof(battery.sample));
 	step_after(100000, PB_ALARM_SOC_LOW);
 	step_after(100000, PB_ALARM_SOC_LOW);

@@ -370,7 +370,7 @@ START_TEST(cell_states)
 	ck_assert_int_eq(bank.alarms.cell[5], PB_NORMAL_HIGH);
 	ck_assert_int_eq(bank.alarms.cell[2], PB_NORMAL);
 	ck_assert_uint_eq(bank.alarms.temperature_has, 0);
-	bank.sample.has |= PB_HAS(PB_HAS_TEMPERATURE_PACKS);
+	pb_battery_mark(&bank, PB_HAS_TEMPERATURE_PACKS);
 	bank.members.temperature_max_pack = 2;
 	bank.sample.temperature_max_index = 3;
 	bank.members.temperature_min_pack = bank.sample.temperature_min_index = 1;

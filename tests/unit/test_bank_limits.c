@@ -11,7 +11,7 @@ static struct pb_limit_state state;
 static struct pb_battery battery;
 static uint64_t now_ms;
 
-#define HAS(what) ((battery.sample.has & PB_HAS(what)) != 0)
+#define HAS(what) pb_battery_has(&battery, what)
 
 /* Four LiFePO4 cells of 100 Ah, 3.30 V each, 25 degC, half full, at rest. */
 static void begin(void)
@@ -354,9 +354,9 @@ START_TEST(one_direction_known)
 	plain.charge_by_cell.count = plain.discharge_by_cell.count = 0;
 	pb_limit_step(&plain, &fresh, &b, false, 1000);
 	ck_assert_int_eq(b.limits.charge_current_ma, 100000);
-	ck_assert(b.sample.has & PB_HAS(PB_HAS_REQUESTS));
+	ck_assert(pb_battery_has(&b, PB_HAS_REQUESTS));
 	ck_assert(b.limits.charge_allowed && !b.limits.discharge_allowed);
-	ck_assert(!(b.sample.has & PB_HAS(PB_HAS_DISCHARGE_CURRENT)));
+	ck_assert(!pb_battery_has(&b, PB_HAS_DISCHARGE_CURRENT));
 }
 END_TEST
 

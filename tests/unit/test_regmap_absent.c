@@ -78,7 +78,7 @@ static void set_all(union data *ret)
 		if (field->kind == PB_KIND_TEXT) {
 			snprintf((char *)ret + field->offset, field->size, "text");
 			if (field->has >= 0)
-				ret->battery.sample.has |= PB_HAS(field->has);
+				pb_battery_mark(&ret->battery, (enum pb_has)field->has);
 			continue;
 		}
 		for (unsigned int n = 0; n < field->count; n++)
@@ -91,8 +91,10 @@ static bool remove_field(union data *data, const struct pb_field *field)
 {
 	uint64_t mask;
 
-	if (field->has >= 0)
+	if (field->has >= 0) {
 		data->battery.sample.has &= ~PB_HAS(field->has);
+		data->battery.has &= ~PB_HAS(field->has);
+	}
 	if (field->element_has >= 0) {
 		memcpy(&mask, (char *)data + field->element_has, sizeof(mask));
 		mask &= field->indexed ? 0 : ~(UINT64_C(1) << field->element_bit);

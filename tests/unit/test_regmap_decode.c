@@ -60,7 +60,7 @@ static void fill(uint64_t *state, unsigned int absent_percent)
 			snprintf((char *)&data + fields[i].offset, fields[i].size, "text %u",
 				 (unsigned int)(next_random(state) % 1000));
 			if (fields[i].has >= 0)
-				data.pack.sample.has |= PB_HAS(fields[i].has);
+				pb_battery_mark(&data.pack, (enum pb_has)fields[i].has);
 			continue;
 		}
 		for (unsigned int n = 0; n < fields[i].count; n++) {

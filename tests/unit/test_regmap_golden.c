@@ -61,7 +61,7 @@ static void set_field(struct bench *bench, char *words)
 	if (field->kind == PB_KIND_TEXT) {
 		snprintf((char *)&bench->battery + field->offset, field->size, "%s", save);
 		if (field->has >= 0)
-			bench->battery.sample.has |= PB_HAS(field->has);
+			pb_battery_mark(&bench->battery, (enum pb_has)field->has);
 		return;
 	}
 	while ((word = strtok_r(NULL, " ", &save)))

@@ -91,7 +91,7 @@ enum pb_phase {
 	PB_PHASE_FLOAT = 3,
 };
 
-/** What a charger and an inverter may do. Numbers without their bit in sample.has are unknown. */
+/** What a charger and an inverter may do. Numbers without their bit in battery.has are unknown. */
 struct pb_limits {
 	int32_t charge_voltage_mv;    /**< CVL */
 	int32_t discharge_voltage_mv; /**< stop discharging below */
@@ -153,6 +153,7 @@ struct pb_rating {
 /** All that a map of a pack or bank can show, in one structure: a field is an offset into it. */
 struct pb_battery {
 	struct pb_sample sample;
+	uint64_t has;		 /**< set of PB_HAS(enum pb_has), of all that is not in @sample */
 	struct pb_status status; /**< of a bank: sums, and the oldest reading */
 	uint64_t link_has;	 /**< bit 0: rssi_dbm is known; never of a bank */
 	int32_t rssi_dbm;	 /**< received signal strength of the link, where it has one */
@@ -170,3 +171,20 @@ struct pb_battery {
 	char protocol[16];	/**< codec name; of a bank "bank" */
 	char software[PB_NAME_MAX]; /**< packbridge's version */
 };
+
+/** @return whether the member that @what stands for has a value, in @battery or in its sample. */
+static inline bool pb_battery_has(const struct pb_battery *battery, enum pb_has what)
+{
+	uint64_t has = what < PB_HAS_OF_SAMPLE ? battery->sample.has : battery->has;
+
+	return (has & PB_HAS(what)) != 0;
+}
+
+/** That member has a value from now on. */
+static inline void pb_battery_mark(struct pb_battery *battery, enum pb_has what)
+{
+	if (what < PB_HAS_OF_SAMPLE)
+		battery->sample.has |= PB_HAS(what);
+	else
+		battery->has |= PB_HAS(what);
+}

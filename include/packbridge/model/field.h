@@ -72,7 +72,7 @@ struct pb_field {
 	enum pb_safe safe;
 	bool flow;	     /**< its sign is the direction of the charge */
 	bool sum;	     /**< a bank adds it up: range times PB_MEMBERS_MAX */
-	int8_t has;	     /**< enum pb_has in sample.has, or -1: always there */
+	int8_t has;	     /**< enum pb_has, or -1: always there */
 	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
 	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
 	const char *description;

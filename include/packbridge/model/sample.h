@@ -69,7 +69,10 @@ enum {
 	PB_TIME_TO_EMPTY_MAX_S = 3600000, /**< 1000 h: longer is idle */
 };
 
-/** Values of a battery that can be absent: bit n of sample.has is value n. */
+/**
+ * Values of a battery that can be absent. Bit n of sample.has is value n, from PB_HAS_OF_SAMPLE on
+ * bit n of battery.has.
+ */
 enum pb_has {
 	PB_HAS_VOLTAGE,
 	PB_HAS_CURRENT,
@@ -100,7 +103,8 @@ enum pb_has {
 	PB_HAS_CONSUMED,
 	PB_HAS_TIME_TO_EMPTY,
 	/* members of struct pb_battery outside of its sample */
-	PB_HAS_CHARGE_VOLTAGE,
+	PB_HAS_OF_SAMPLE,
+	PB_HAS_CHARGE_VOLTAGE = PB_HAS_OF_SAMPLE,
 	PB_HAS_DISCHARGE_VOLTAGE,
 	PB_HAS_CHARGE_CURRENT,
 	PB_HAS_DISCHARGE_CURRENT,
