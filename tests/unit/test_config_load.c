@@ -459,7 +459,7 @@ START_TEST(the_sample_has_each_key)
 	ck_assert_int_eq(pb_file_read(PB_SOURCE_DIR "/etc/packbridge.yaml", 100000, &text, &len,
 				      why, sizeof(why)),
 			 0);
-	ck_assert_ptr_nonnull(strstr(text, "limits: and alarms: too: man packbridge.yaml"));
+	ck_assert_ptr_nonnull(strstr(text, "man packbridge.yaml"));
 	for (size_t i = 0; i < PB_ARRAY_SIZE(sections); i++) {
 		for (const struct pb_yaml_row *row = sections[i](); row->key; row++) {
 			snprintf(key, sizeof(key), "%s: ", row->key);
