@@ -87,8 +87,6 @@ void pb_server_set_userdata(struct pb_server *server, void *userdata);
  */
 int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_config *config,
 			    char *why, size_t why_cap);
-/** Checks a network of `allow`. @return 0, or -EINVAL with the reason in @why. */
-int pb_server_allow_check(const char *network, char *why, size_t why_cap);
 /** Only checks an address. @return 0, or -EINVAL with the reason in @why. */
 int pb_server_tcp_check(const char *address, char *why, size_t why_cap);
 /** @return whether two listeners at these addresses can't be there at a time; wrong ones: false. */

@@ -5,6 +5,8 @@
 #include "listeners.h"
 #include "site.h"
 
+#include "packbridge/net.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,13 +143,14 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 static void check_listen(const struct pb_config *config, const struct pb_listen_config *listen,
 			 struct pb_maps *maps, struct pb_report *report)
 {
+	struct pb_network network;
 	struct pb_mark mark;
 	char why[512];
 
 	if (*listen->address && listener_check(listen, &mark, why, sizeof(why)) < 0)
 		pb_report_at(report, config->file, mark, why);
 	for (size_t i = 0; i < listen->allow_count; i++)
-		if (pb_server_allow_check(listen->allow[i], why, sizeof(why)) < 0)
+		if (pb_network_parse(&network, listen->allow[i], why, sizeof(why)) < 0)
 			pb_report_at(report, config->file, listen->allow_marks[i], why);
 	for (size_t i = 0; i < listen->unit_count; i++)
 		check_map(config, listen->units[i].map_mark, listen->units[i].map,
@@ -190,6 +193,7 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 static void check_http(const struct pb_config *config, struct pb_report *report)
 {
 	const struct pb_http_section *http = &config->http;
+	struct pb_network network;
 	char why[512];
 
 	if (!http->address[0])
@@ -200,7 +204,7 @@ static void check_http(const struct pb_config *config, struct pb_report *report)
 		if (pb_http_host_check(http->hosts[i], why, sizeof(why)) < 0)
 			pb_report_at(report, config->file, http->host_marks[i], why);
 	for (size_t i = 0; i < http->allow_count; i++)
-		if (pb_server_allow_check(http->allow[i], why, sizeof(why)) < 0)
+		if (pb_network_parse(&network, http->allow[i], why, sizeof(why)) < 0)
 			pb_report_at(report, config->file, http->allow_marks[i], why);
 }
 

@@ -4,6 +4,7 @@
  * two. Each is told of the first that it collides with.
  */
 #include "listeners.h"
+#include "packbridge/net.h"
 #include "packbridge/server.h"
 #include "packbridge/sim.h"
 #include "site.h"
@@ -62,43 +63,25 @@ static void check_pack(const struct pb_config *config, const struct pack_place *
 	pb_report_at(report, config->file, pack->link_mark, text);
 }
 
-/* "127.0.0.1%0:502" of an identity as "127.0.0.1:502". @return false: not this machine */
-static bool find_loopback(const char *identity, char *out, size_t cap)
-{
-	static const struct {
-		const char *begin, *host; /* NULL: as it is written */
-	} hosts[] = {
-		{"127.", NULL}, {"0.0.0.0%", "127.0.0.1"}, {"::1%", "[::1]"}, {"::%", "[::1]"}};
-	const char *port = strrchr(identity, ':');
-	size_t i = 0;
-
-	while (i < PB_ARRAY_SIZE(hosts) &&
-	       strncmp(identity, hosts[i].begin, strlen(hosts[i].begin)) != 0)
-		i++;
-	if (i == PB_ARRAY_SIZE(hosts) || !port)
-		return false;
-	if (hosts[i].host)
-		snprintf(out, cap, "%s%s", hosts[i].host, port);
-	else
-		snprintf(out, cap, "%.*s%s", (int)strcspn(identity, "%"), identity, port);
-	return true;
-}
-
 /* Whether what answers at a link's @address is this program. */
-static bool is_own_port(const struct pb_config *config, const char *address, const char *identity)
+static bool is_own_port(const struct pb_config *config, const char *address)
 {
-	char canonical[PB_LINK_IDENTITY];
+	struct pb_endpoint endpoint, reached;
+	char loopback[PB_ENDPOINT_MAX];
 
-	if (!find_loopback(identity, canonical, sizeof(canonical)))
+	if (pb_endpoint_parse(&endpoint, address, PB_ENDPOINT_CONNECT) != PB_ENDPOINT_GOOD)
 		return false;
+	pb_endpoint_reach(&endpoint, &reached);
+	if (!pb_endpoint_is_loopback(&reached))
+		return false;
+	pb_endpoint_print(&reached, loopback, sizeof(loopback));
 	for (size_t i = 0; i <= config->listen_count; i++) {
 		const char *own = i == config->listen_count ? config->http.address
 				  : config->listens[i].kind == PB_LISTEN_RTU
 					  ? ""
 					  : config->listens[i].address;
 
-		/* as written, too: localhost has two addresses */
-		if (pb_server_tcp_overlap(own, address) || pb_server_tcp_overlap(own, canonical))
+		if (pb_server_tcp_overlap(own, loopback))
 			return true;
 	}
 	return false;
@@ -109,8 +92,7 @@ static void check_far_end(const struct pb_config *config, const struct pb_pack_c
 {
 	char text[2 * PB_CONFIG_LINK];
 
-	if (place->type != &pb_link_tcp ||
-	    !is_own_port(config, pack->link + strlen("tcp:"), place->identity))
+	if (place->type != &pb_link_tcp || !is_own_port(config, pack->link + strlen("tcp:")))
 		return;
 	snprintf(text, sizeof(text),
 		 "link '%s' leads to a port that this file listens on, expected the address of the "

@@ -13,7 +13,7 @@
  */
 #include "packbridge/base.h"
 #include "packbridge/link.h"
-#include "resolve.h"
+#include "packbridge/net.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -57,8 +57,7 @@ struct tcp_link {
 	struct pb_link head;
 	sd_event *event;
 	enum tcp_state state;
-	char host[PB_HOST_MAX];
-	char port[PB_PORT_MAX];
+	struct pb_endpoint endpoint;
 	struct pb_addresses addresses;
 	size_t next; /* address to try next */
 	int fd;	     /* socket, or the resolver's descriptor; -1: none */
@@ -247,7 +246,8 @@ static void finish_resolve(struct tcp_link *tcp)
 	pb_resolve_finish(tcp->fd, &tcp->addresses);
 	tcp->state = TCP_CONNECTING;
 	if (tcp->addresses.count == 0) {
-		snprintf(why, sizeof(why), "'%s' not found: %s", tcp->host, tcp->addresses.why);
+		snprintf(why, sizeof(why), "'%s' not found: %s", tcp->endpoint.host,
+			 tcp->addresses.why);
 		go_down(tcp, -EHOSTUNREACH, why);
 		return;
 	}
@@ -280,8 +280,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 static int start_connect(struct tcp_link *tcp, const union pb_address *address)
 {
-	socklen_t len =
-		address->any.sa_family == AF_INET6 ? sizeof(address->in6) : sizeof(address->in);
 	int r;
 
 	tcp->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -290,7 +288,7 @@ static int start_connect(struct tcp_link *tcp, const union pb_address *address)
 	r = set_options(tcp->fd);
 	if (r < 0)
 		return r;
-	if (connect(tcp->fd, &address->any, len) < 0 && errno != EINPROGRESS)
+	if (connect(tcp->fd, &address->any, pb_address_len(address)) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return sd_event_add_io(tcp->event, &tcp->io, tcp->fd, EPOLLOUT, on_io, tcp);
 }
@@ -317,7 +315,7 @@ static int start_resolve(struct tcp_link *tcp)
 	tcp->fd = tcp->asked;
 	tcp->asked = -1;
 	if (tcp->fd < 0)
-		r = pb_resolve_start(tcp->host, tcp->port, &tcp->fd);
+		r = pb_resolve_start(&tcp->endpoint, &tcp->fd);
 	if (r < 0)
 		return r;
 	tcp->state = TCP_RESOLVING;
@@ -330,7 +328,7 @@ static void start(struct tcp_link *tcp)
 	int r;
 
 	tcp->next = 0;
-	if (pb_resolve_numeric(tcp->host, tcp->port, &tcp->addresses) == 0) {
+	if (pb_resolve_numeric(&tcp->endpoint, &tcp->addresses) == 0) {
 		connect_next(tcp);
 		return;
 	}
@@ -444,12 +442,24 @@ static int add_sources(struct tcp_link *tcp)
 	return sd_event_source_set_enabled(tcp->timer, SD_EVENT_OFF);
 }
 
+/* A zone has to be an interface of this machine. */
+static int tcp_parse(struct pb_endpoint *ret, const char *address, char *why, size_t why_cap)
+{
+	struct pb_addresses numeric;
+	enum pb_endpoint_fault fault = pb_endpoint_parse(ret, address, PB_ENDPOINT_CONNECT);
+
+	if (fault == PB_ENDPOINT_GOOD && ret->kind == PB_HOST_V6 &&
+	    pb_resolve_numeric(ret, &numeric) < 0)
+		fault = PB_ENDPOINT_BAD_V6;
+	return fault == PB_ENDPOINT_GOOD ? 0 : pb_endpoint_explain(fault, address, why, why_cap);
+}
+
 static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
 		      size_t why_cap)
 {
-	char host[PB_HOST_MAX], port[PB_PORT_MAX];
+	struct pb_endpoint endpoint;
 	struct tcp_link *tcp;
-	int r = pb_resolve_parse(setup->address, host, port, why, why_cap);
+	int r = tcp_parse(&endpoint, setup->address, why, why_cap);
 
 	if (r < 0 || !ret)
 		return r;
@@ -459,8 +469,7 @@ static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 	tcp->head = (struct pb_link){&pb_link_tcp, setup->handler, setup->userdata};
 	tcp->event = sd_event_ref(setup->event);
 	tcp->fd = tcp->asked = -1;
-	memcpy(tcp->host, host, sizeof(host));
-	memcpy(tcp->port, port, sizeof(port));
+	tcp->endpoint = endpoint;
 	r = add_sources(tcp);
 	if (r < 0) {
 		snprintf(why, why_cap, "%s", strerrordesc_np(-r));
@@ -474,12 +483,13 @@ static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 /* Names are not looked up: the same device by its name and by its address is not found. */
 static void tcp_identity(const char *address, char *out, size_t cap)
 {
-	char host[PB_HOST_MAX], port[PB_PORT_MAX], why[256];
+	struct pb_endpoint endpoint;
+	char why[320];
 
-	if (pb_resolve_parse(address, host, port, why, sizeof(why)) < 0)
+	if (tcp_parse(&endpoint, address, why, sizeof(why)) < 0)
 		snprintf(out, cap, "%s", address);
 	else
-		pb_resolve_canonical(host, port, out, cap);
+		pb_endpoint_canonical(&endpoint, out, cap);
 }
 
 const struct pb_link_type pb_link_tcp = {

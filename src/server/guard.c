@@ -114,9 +114,12 @@ bool guard_host(const struct guard *guard, const char *header)
 	return inet_pton(AF_INET, host, &v4) == 1;
 }
 
-bool guard_address(const struct guard *guard, const struct sockaddr *address)
+bool guard_address(const struct guard *guard, const union pb_address *address)
 {
-	return allow_match(guard->allow, guard->allow_count, address);
+	uint8_t bytes[PB_ADDRESS_BYTES];
+
+	pb_address_bytes(address, bytes);
+	return pb_networks_have(guard->allow, guard->allow_count, bytes);
 }
 
 /* ---- life ---- */
@@ -145,18 +148,6 @@ static int take_hosts(struct guard *guard, const char *const *hosts, size_t coun
 	return guard->hosts ? 0 : -ENOMEM;
 }
 
-static int take_allow(struct guard *guard, const char *const *allow, size_t count, char *why,
-		      size_t why_cap)
-{
-	int r = 0;
-
-	guard->allow = calloc(count + 1, sizeof(*guard->allow));
-	guard->allow_count = guard->allow ? count : 0;
-	for (size_t i = 0; r >= 0 && i < guard->allow_count; i++)
-		r = allow_parse(&guard->allow[i], allow[i], why, why_cap);
-	return guard->allow ? r : -ENOMEM;
-}
-
 int guard_make(struct guard *ret, const char *const *hosts, size_t host_count,
 	       const char *const *allow, size_t allow_count, char *why, size_t why_cap)
 {
@@ -166,7 +157,8 @@ int guard_make(struct guard *ret, const char *const *hosts, size_t host_count,
 	snprintf(why, why_cap, "out of memory");
 	r = take_hosts(&guard, hosts, host_count, why, why_cap);
 	if (r >= 0)
-		r = take_allow(&guard, allow, allow_count, why, why_cap);
+		r = pb_networks_parse(&guard.allow, allow, allow_count, why, why_cap);
+	guard.allow_count = r >= 0 ? allow_count : 0;
 	if (gethostname(guard.own, sizeof(guard.own) - 1) < 0 || same_name(guard.own, "(none)"))
 		guard.own[0] = '\0';
 	if (r < 0)

@@ -6,13 +6,11 @@
  */
 #pragma once
 
-#include "allow.h"
-
-#include <sys/socket.h>
+#include "packbridge/net.h"
 
 struct guard {
 	size_t allow_count, host_count;
-	struct allow *allow;
+	struct pb_network *allow;
 	char **hosts;
 	char own[256]; /**< what this machine is called; "": not known */
 };
@@ -29,4 +27,4 @@ void guard_clear(struct guard *guard);
  */
 bool guard_host(const struct guard *guard, const char *header);
 /** @return whether @address is in one of the networks. */
-bool guard_address(const struct guard *guard, const struct sockaddr *address);
+bool guard_address(const struct guard *guard, const union pb_address *address);

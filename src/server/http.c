@@ -6,9 +6,9 @@
  */
 #include "packbridge/server.h"
 
-#include "address.h"
 #include "door.h"
 #include "guard.h"
+#include "listen.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -77,7 +77,7 @@ struct pb_http {
 	uint16_t port;
 	struct guard guard;
 	size_t listener_count;
-	struct listener listeners[PB_ADDRESS_SOCKETS];
+	struct listener listeners[LISTEN_SOCKETS];
 };
 
 /* ---- the library ---- */
@@ -199,19 +199,28 @@ static const char *host_of(const struct request *request)
 					   MHD_HTTP_HEADER_HOST);
 }
 
+static bool http_allows(const struct pb_http *http, const struct sockaddr *client)
+{
+	union pb_address address = {0};
+
+	memcpy(&address, client,
+	       client->sa_family == AF_INET6 ? sizeof(address.in6) : sizeof(address.in));
+	return guard_address(&http->guard, &address);
+}
+
 /* Who was let in may have been taken from the list since. */
-static bool may_connect(const struct request *request)
+static bool http_may_connect(const struct request *request)
 {
 	const union MHD_ConnectionInfo *info =
 		mhd.get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
-	return info && guard_address(&request->listener->http->guard, info->client_addr);
+	return info && http_allows(request->listener->http, info->client_addr);
 }
 
 /* @return the status that the request gets without looking at what it asks for; 0: none */
 static unsigned int verdict(const struct request *request, const char *method)
 {
-	if (!may_connect(request))
+	if (!http_may_connect(request))
 		return MHD_HTTP_FORBIDDEN;
 	if (!guard_host(&request->listener->http->guard, host_of(request)))
 		return MHD_HTTP_MISDIRECTED_REQUEST;
@@ -398,16 +407,16 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata)
 static void on_client(void *userdata, int fd)
 {
 	struct listener *listener = userdata;
-	struct sockaddr_storage address = {0};
+	union pb_address address = {0};
 	socklen_t len = sizeof(address);
 
 	/* what it is sent in one go is bounded by what the kernel takes */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BYTES}, sizeof(int));
-	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0 ||
-	    !guard_address(&listener->http->guard, (struct sockaddr *)&address))
+	if (getpeername(fd, &address.any, &len) < 0 ||
+	    !guard_address(&listener->http->guard, &address))
 		close(fd);
 	else /* closes it when it has too many */
-		mhd.add_connection(listener->daemon, fd, (struct sockaddr *)&address, len);
+		mhd.add_connection(listener->daemon, fd, &address.any, len);
 	run(listener);
 }
 
@@ -467,16 +476,16 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const struct pb_http_c
 {
 	PB_CLEANUP(pb_http_freep) struct pb_http *http = NULL;
 	const char *address = config->address;
-	struct pb_address parsed;
-	int fds[PB_ADDRESS_SOCKETS];
+	struct listen_address parsed;
+	int fds[LISTEN_SOCKETS];
 	uint16_t port;
-	int r = pb_address_parse(&parsed, address, why, why_cap);
+	int r = listen_parse(&parsed, address, why, why_cap);
 
 	if (r < 0)
 		return r;
 	if (!pb_http_available(why, why_cap))
 		return -ENOENT;
-	r = pb_address_listen(&parsed, address, fds, &port, why, why_cap);
+	r = listen_open(&parsed, address, fds, &port, why, why_cap);
 	if (r < 0)
 		return r;
 	http = calloc(1, sizeof(*http));

@@ -76,12 +76,16 @@ static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
 
 static bool is_allowed(const struct pb_server *server, int fd)
 {
-	struct sockaddr_storage address = {0};
+	uint8_t bytes[PB_ADDRESS_BYTES];
+	union pb_address address = {0};
 	socklen_t len = sizeof(address);
 
-	return server->allow_count == 0 ||
-	       (getpeername(fd, (struct sockaddr *)&address, &len) == 0 &&
-		allow_match(server->allow, server->allow_count, (struct sockaddr *)&address));
+	if (server->allow_count == 0)
+		return true;
+	if (getpeername(fd, &address.any, &len) < 0)
+		return false;
+	pb_address_bytes(&address, bytes);
+	return pb_networks_have(server->allow, server->allow_count, bytes);
 }
 
 static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
@@ -257,11 +261,11 @@ static int make_sources(struct pb_server *server)
 	return r < 0 ? r : sd_event_source_set_enabled(server->sweep, SD_EVENT_OFF);
 }
 
-static int make_listeners(struct pb_server *server, const struct pb_address *address,
+static int make_listeners(struct pb_server *server, const struct listen_address *address,
 			  const char *text, char *why, size_t why_cap)
 {
-	int fds[PB_ADDRESS_SOCKETS];
-	int r = pb_address_listen(address, text, fds, &server->port, why, why_cap);
+	int fds[LISTEN_SOCKETS];
+	int r = listen_open(address, text, fds, &server->port, why, why_cap);
 
 	if (r < 0)
 		return r;
@@ -272,8 +276,9 @@ static int make_listeners(struct pb_server *server, const struct pb_address *add
 	return 0;
 }
 
-static int make_server(struct pb_server **ret, struct pb_hub *hub, const struct pb_address *address,
-		       const struct pb_server_config *config, char *why, size_t why_cap)
+static int make_server(struct pb_server **ret, struct pb_hub *hub,
+		       const struct listen_address *address, const struct pb_server_config *config,
+		       char *why, size_t why_cap)
 {
 	PB_CLEANUP(pb_server_freep) struct pb_server *server = calloc(1, sizeof(*server));
 	int r;
@@ -295,27 +300,10 @@ static int make_server(struct pb_server **ret, struct pb_hub *hub, const struct 
 	return 0;
 }
 
-static int parse_allow(const struct pb_server_config *config, struct allow **ret, char *why,
-		       size_t why_cap)
-{
-	struct allow *allow = calloc(config->allow_count + 1, sizeof(*allow));
-
-	if (!allow)
-		return -ENOMEM;
-	for (size_t i = 0; i < config->allow_count; i++) {
-		if (allow_parse(&allow[i], config->allow[i], why, why_cap) < 0) {
-			free(allow);
-			return -EINVAL;
-		}
-	}
-	*ret = allow;
-	return 0;
-}
-
 int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_config *config,
 			    char *why, size_t why_cap)
 {
-	struct allow *allow;
+	struct pb_network *allow;
 	int r;
 
 	if (config->max_clients < 1 || config->max_clients > MAX_CLIENTS) {
@@ -324,7 +312,7 @@ int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_con
 		return -EINVAL;
 	}
 	snprintf(why, why_cap, "%s: out of memory", config->address);
-	r = parse_allow(config, &allow, why, why_cap);
+	r = pb_networks_parse(&allow, config->allow, config->allow_count, why, why_cap);
 	if (r < 0)
 		return r;
 	free(server->allow);
@@ -351,8 +339,8 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 		      size_t why_cap)
 {
 	PB_CLEANUP(pb_server_freep) struct pb_server *server = NULL;
-	struct pb_address parsed;
-	int r = pb_address_parse(&parsed, config->address, why, why_cap);
+	struct listen_address parsed;
+	int r = listen_parse(&parsed, config->address, why, why_cap);
 
 	if (r < 0)
 		return r;
@@ -382,15 +370,15 @@ void pb_server_pause(struct pb_server *server)
 
 int pb_server_resume(struct pb_server *server, const char *address, char *why, size_t why_cap)
 {
-	struct pb_address parsed;
+	struct listen_address parsed;
 	int r;
 
 	if (server->listener_count)
 		return 0;
-	r = pb_address_parse(&parsed, address, why, why_cap);
+	r = listen_parse(&parsed, address, why, why_cap);
 	if (r < 0)
 		return r;
-	pb_address_set_port(&parsed, server->port); /* of port 0, the one that it got */
+	listen_set_port(&parsed, server->port); /* of port 0, the one that it got */
 	r = make_listeners(server, &parsed, address, why, why_cap);
 	return r < 0 ? r : watch_listeners(server, EPOLLIN, false);
 }

@@ -4,9 +4,8 @@
  */
 #pragma once
 
-#include "address.h"
-#include "allow.h"
 #include "door.h"
+#include "listen.h"
 #include "peers.h"
 #include "service.h"
 
@@ -42,7 +41,7 @@ struct pb_server {
 	struct pb_hub *hub;
 	struct pb_server *next; /* of the hub */
 	sd_event_source *pause; /* accepts again */
-	struct socket listeners[PB_ADDRESS_SOCKETS];
+	struct socket listeners[LISTEN_SOCKETS];
 	size_t listener_count;
 	uint16_t port;
 	sd_event_source *sweep; /* looks for clients whose time is over */
@@ -50,7 +49,7 @@ struct pb_server {
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_ms;
 	bool rtu;
 	uint32_t gap_ms; /* rtu */
-	struct allow *allow;
+	struct pb_network *allow;
 	size_t allow_count;
 	struct peer *peers;
 	struct client *oldest, *newest;

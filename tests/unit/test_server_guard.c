@@ -118,22 +118,21 @@ END_TEST
 
 START_TEST(addresses)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	union pb_address v4 = {.in.sin_family = AF_INET}, v6 = {.in6.sin6_family = AF_INET6};
 	struct guard guard, all;
 	char why[256];
 
 	make(&guard);
 	ck_assert_int_eq(guard_make(&all, NULL, 0, NULL, 0, why, sizeof(why)), 0);
-	inet_pton(AF_INET, "192.168.1.77", &v4.sin_addr);
-	ck_assert(guard_address(&guard, (const struct sockaddr *)&v4));
-	inet_pton(AF_INET, "192.168.2.77", &v4.sin_addr);
-	ck_assert(!guard_address(&guard, (const struct sockaddr *)&v4));
-	ck_assert(guard_address(&all, (const struct sockaddr *)&v4));
-	inet_pton(AF_INET6, "::ffff:192.168.1.77", &v6.sin6_addr);
-	ck_assert(guard_address(&guard, (const struct sockaddr *)&v6));
-	inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr);
-	ck_assert(!guard_address(&guard, (const struct sockaddr *)&v6));
+	inet_pton(AF_INET, "192.168.1.77", &v4.in.sin_addr);
+	ck_assert(guard_address(&guard, &v4));
+	inet_pton(AF_INET, "192.168.2.77", &v4.in.sin_addr);
+	ck_assert(!guard_address(&guard, &v4));
+	ck_assert(guard_address(&all, &v4));
+	inet_pton(AF_INET6, "::ffff:192.168.1.77", &v6.in6.sin6_addr);
+	ck_assert(guard_address(&guard, &v6));
+	inet_pton(AF_INET6, "2001:db8::1", &v6.in6.sin6_addr);
+	ck_assert(!guard_address(&guard, &v6));
 	guard_clear(&guard);
 	guard_clear(&all);
 }
