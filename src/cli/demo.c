@@ -3,6 +3,7 @@
 #include "options.h"
 #include "serve.h"
 
+#include "packbridge/net.h"
 #include "packbridge/server.h"
 #include "packbridge/yaml.h"
 
@@ -34,22 +35,6 @@ static const char packs[] = "packs:\n"
 			    "banks:\n"
 			    "  - {name: camper, packs: [house, solar], unit: 100}\n";
 
-/* "HOST:PORT" as a client types it: a listener on all addresses is reached by loopback. */
-static void client_host(const char *listen, char *host, size_t cap)
-{
-	const char *colon = strrchr(listen, ':');
-	int len = colon ? (int)(colon - listen) : 0;
-
-	if (len > 1 && listen[0] == '[')
-		snprintf(host, cap, "%.*s", len - 2, listen + 1);
-	else
-		snprintf(host, cap, "%.*s", len, listen);
-	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "*") == 0)
-		snprintf(host, cap, "127.0.0.1");
-	else if (strcmp(host, "::") == 0)
-		snprintf(host, cap, "::1");
-}
-
 static void print_lines(const struct pb_config *config, const struct pb_bridge *bridge)
 {
 	static const struct {
@@ -63,13 +48,14 @@ static void print_lines(const struct pb_config *config, const struct pb_bridge *
 		 "its limits: charge and discharge voltage, mV; charge and discharge current, mA"},
 		{"0", "-r 0 -c 12 -t 4", "the gateway itself: uptime, packs online"},
 	};
-	char host[PB_CONFIG_LINK];
+	struct pb_endpoint listens = {0}, client;
 
-	client_host(config->listens[0].address, host, sizeof(host));
+	pb_endpoint_parse(&listens, config->listens[0].address, PB_ENDPOINT_LISTEN);
+	pb_endpoint_reach(&listens, &client); /* as a client types it */
 	puts("Three simulated packs and a bank are served. In another shell:\n");
 	for (size_t i = 0; i < PB_ARRAY_SIZE(lines); i++)
 		printf("  mbpoll -m tcp -p %u -a %s -0 %s -1 %s\n      # %s\n",
-		       pb_bridge_port(bridge, 0), lines[i].unit, lines[i].range, host,
+		       pb_bridge_port(bridge, 0), lines[i].unit, lines[i].range, client.host,
 		       lines[i].what);
 	printf("\n  %s status --watch -s %s\n      # what the daemon sees, live\n",
 	       program_invocation_name, config->sockets[PB_SOCKET_STATUS].path);

@@ -3,6 +3,7 @@
 
 #include "exchange.h"
 
+#include "packbridge/net.h"
 #include "packbridge/serial.h"
 
 #include <errno.h>
@@ -15,14 +16,13 @@
 
 enum { CLOSED = -1 };
 
-#define PORT "502"
-
 struct endpoint {
 	modbus_t *ctx;
 	bool is_open, is_line;
 	struct pb_serial_config line;
 	struct pb_serial *serial;
-	char host[256], port[16];
+	struct pb_endpoint tcp;
+	char port[6];
 	uint32_t timeout_ms;
 	uint8_t unit;
 	bool word_count;
@@ -30,30 +30,16 @@ struct endpoint {
 
 static int read_tcp(struct endpoint *endpoint, const char *text, char *why, size_t why_cap)
 {
-	const char *colon = strrchr(text, ':'), *bracket = strchr(text, ']');
-	size_t len = strlen(text);
-	int64_t port;
+	enum pb_endpoint_fault fault = pb_endpoint_parse(&endpoint->tcp, text, PB_ENDPOINT_MODBUS);
 
-	snprintf(endpoint->port, sizeof(endpoint->port), PORT);
-	/* an IPv6 address without brackets is all host */
-	if (colon && (strchr(text, ':') == colon || (bracket && colon == bracket + 1))) {
-		if (pb_int_parse(colon + 1, 1, 65535, &port) < 0) {
-			snprintf(why, why_cap, "port '%s', expected 1 to 65535", colon + 1);
-			return -EINVAL;
-		}
-		snprintf(endpoint->port, sizeof(endpoint->port), "%d", (int)port);
-		len = (size_t)(colon - text);
-	}
-	if (text[0] == '[' && bracket) {
-		text++;
-		len = (size_t)(bracket - text);
-	}
-	if (len == 0 || len >= sizeof(endpoint->host)) {
+	if (fault == PB_ENDPOINT_NO_HOST) {
 		snprintf(why, why_cap, "expected a host, as in tcp:192.168.1.5:502");
 		return -EINVAL;
 	}
-	snprintf(endpoint->host, sizeof(endpoint->host), "%.*s", (int)len, text);
-	endpoint->ctx = modbus_new_tcp_pi(endpoint->host, endpoint->port);
+	if (fault != PB_ENDPOINT_GOOD)
+		return pb_endpoint_explain(fault, text, why, why_cap);
+	snprintf(endpoint->port, sizeof(endpoint->port), "%u", endpoint->tcp.port);
+	endpoint->ctx = modbus_new_tcp_pi(endpoint->tcp.host, endpoint->port);
 	return endpoint->ctx ? 0 : -ENOMEM;
 }
 
@@ -127,10 +113,10 @@ static int look_up(const struct endpoint *endpoint, char *why, size_t why_cap)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
-	int r = getaddrinfo(endpoint->host, endpoint->port, &hints, &found);
+	int r = getaddrinfo(endpoint->tcp.host, endpoint->port, &hints, &found);
 
 	if (r != 0) {
-		snprintf(why, why_cap, "host %s: %s", endpoint->host, gai_strerror(r));
+		snprintf(why, why_cap, "host %s: %s", endpoint->tcp.host, gai_strerror(r));
 		return -EHOSTUNREACH;
 	}
 	freeaddrinfo(found);
@@ -149,8 +135,8 @@ static int open_it(struct endpoint *endpoint, char *why, size_t why_cap)
 		r = look_up(endpoint, why, why_cap);
 		if (r == 0 && modbus_connect(endpoint->ctx) < 0) {
 			r = -errno;
-			snprintf(why, why_cap, "no connection to %s, port %s: %s", endpoint->host,
-				 endpoint->port, modbus_strerror(errno));
+			snprintf(why, why_cap, "no connection to %s, port %s: %s",
+				 endpoint->tcp.host, endpoint->port, modbus_strerror(errno));
 		}
 	}
 	endpoint->is_open = r >= 0;

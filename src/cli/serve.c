@@ -7,6 +7,8 @@
 #include "reload.h"
 #include "warnings.h"
 
+#include "packbridge/net.h"
+
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -37,9 +39,10 @@ int pb_cli_event_new(sd_event **ret)
 static void say_listener(const struct pb_listen_config *listen, uint16_t port)
 {
 	const char *kind = listen->kind == PB_LISTEN_TCP ? "TCP" : "RTU over TCP";
-	const char *colon = strrchr(listen->address, ':');
+	struct pb_endpoint endpoint = {0};
 
-	if (colon && strtoul(colon + 1, NULL, 10) == port)
+	pb_endpoint_parse(&endpoint, listen->address, PB_ENDPOINT_LISTEN);
+	if (endpoint.port == port)
 		pb_log(PB_LOG_INFO, "Modbus %s on %s", kind, listen->address);
 	else
 		pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u", kind, listen->address, port);
