@@ -3,7 +3,10 @@
  * Where clients find packbridge. The text goes into files and commands of others, so what is no
  * host is refused.
  */
-#include "export.h"
+
+#include "export_target.h"
+
+#include "packbridge/serial.h"
 
 #include "packbridge/net.h"
 
@@ -18,7 +21,7 @@ static void make_id(struct pb_export_target *target, const char *text)
 	char with_letter[304], id[sizeof(target->id) + 1];
 
 	snprintf(with_letter, sizeof(with_letter), "h%s", text);
-	variable_identifier(with_letter, id, sizeof(id));
+	pb_export_identifier(with_letter, id, sizeof(id));
 	snprintf(target->id, sizeof(target->id), "%s", id + 1 + strspn(id + 1, "_"));
 }
 
@@ -47,18 +50,21 @@ static int read_socket(struct pb_export_target *target, const char *text, char *
 
 static int read_line(struct pb_export_target *target, const char *text, char *why, size_t why_cap)
 {
-	target->line = (struct pb_serial_config){
+	struct pb_serial_config line = {
 		.baud = 9600, .parity = 'N', .data_bits = 8, .stop_bits = 1};
-	if (pb_serial_parse(&target->line, text, why, why_cap) < 0 ||
-	    pb_serial_check(&target->line, why, why_cap) < 0)
+
+	if (pb_serial_parse(&line, text, why, why_cap) < 0 ||
+	    pb_serial_check(&line, why, why_cap) < 0)
 		return -EINVAL;
-	if (strspn(target->line.device, LABEL_CHARACTERS "/.:+@,=") < strlen(target->line.device)) {
-		snprintf(why, why_cap, "device '%s', expected a path", target->line.device);
+	if (strspn(line.device, LABEL_CHARACTERS "/.:+@,=") < strlen(line.device)) {
+		snprintf(why, why_cap, "device '%s', expected a path", line.device);
 		return -EINVAL;
 	}
-	snprintf(target->host, sizeof(target->host), "%s", target->line.device);
-	snprintf(target->url, sizeof(target->url), "%s", target->line.device);
-	make_id(target, target->line.device);
+	target->line =
+		(struct pb_export_line){line.baud, line.parity, line.data_bits, line.stop_bits};
+	snprintf(target->host, sizeof(target->host), "%s", line.device);
+	snprintf(target->url, sizeof(target->url), "%s", line.device);
+	make_id(target, line.device);
 	return 0;
 }
 
@@ -77,9 +83,4 @@ int pb_export_target_read(struct pb_export_target *target, const char *text, cha
 		text += 4;
 	}
 	return read_socket(target, text, why, why_cap);
-}
-
-const char *pb_export_parity(const struct pb_serial_config *line)
-{
-	return line->parity == 'E' ? "even" : line->parity == 'O' ? "odd" : "none";
 }

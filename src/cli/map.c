@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
-#include "export.h"
 #include "map_export.h"
 #include "maps.h"
 #include "options.h"
 #include "shown.h"
 
 #include "packbridge/bridge.h"
+#include "packbridge/export.h"
 #include "packbridge/yaml.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "map_export.h"
 
 #include "configfile.h"
-#include "export.h"
+#include "export_target.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,10 +32,10 @@ static const struct {
 	const char *name, *doc;
 	unsigned int groups;
 } groups[] = {
-	{"cells", "single cells and probes", VARIABLE_CELLS},
-	{"alarms", "alarms, warnings and protections one by one", VARIABLE_ALARMS},
-	{"diagnostics", "counters, words of bits, texts and the rest", VARIABLE_DIAGNOSTICS},
-	{"all", "all of them", VARIABLE_ALL},
+	{"cells", "single cells and probes", PB_EXPORT_CELLS},
+	{"alarms", "alarms, warnings and protections one by one", PB_EXPORT_ALARMS},
+	{"diagnostics", "counters, words of bits, texts and the rest", PB_EXPORT_DIAGNOSTICS},
+	{"all", "all of them", PB_EXPORT_ALL},
 };
 
 void map_export_help(FILE *out)
@@ -124,7 +124,7 @@ static void name_unit(struct pb_export_unit *unit, const char *name)
 		snprintf(unit->name, sizeof(unit->name), "gateway");
 	else
 		snprintf(unit->name, sizeof(unit->name), "%s %u", pb_scope_name(scope), unit->unit);
-	variable_identifier(unit->name, unit->id, sizeof(unit->id));
+	pb_export_identifier(unit->name, unit->id, sizeof(unit->id));
 }
 
 static int check_unit(const struct work *work, const struct pb_export_unit *unit)
@@ -457,7 +457,7 @@ static int read_groups(struct work *work)
 	const char *next = work->options.with, *text;
 
 	work->job.groups = work->format->groups;
-	if (next && work->job.groups == VARIABLE_ALL)
+	if (next && work->job.groups == PB_EXPORT_ALL)
 		return refuse("--with, expected none: %s has all values anyway",
 			      work->format->name);
 	while (next) {

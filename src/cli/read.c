@@ -5,9 +5,9 @@
  */
 #include "cli.h"
 #include "endpoint.h"
-#include "export.h"
 #include "maps.h"
 #include "options.h"
+#include "packbridge/export.h"
 #include "packbridge/json.h"
 #include "shown.h"
 

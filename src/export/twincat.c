@@ -52,7 +52,7 @@ static void xml_member(const struct st_member *member, FILE *out)
 		st_describe(member->about, memory);
 		fclose(memory);
 		fputs("<documentation><xhtml xmlns=\"http://www.w3.org/1999/xhtml\">", out);
-		pb_export_xml(text, out);
+		export_xml(text, out);
 		fputs("</xhtml></documentation>", out);
 		free(text);
 	}
@@ -72,7 +72,7 @@ static void xml_variable(const char *name, const char *type, const char *value, 
 	fprintf(out, "          <variable name=\"%s\"><type>%s</type>", name, type);
 	if (value) {
 		fputs("<initialValue><simpleValue value=\"", out);
-		pb_export_xml(value, out);
+		export_xml(value, out);
 		fputs("\"/></initialValue>", out);
 	}
 	fputs("</variable>\n", out);
@@ -81,7 +81,7 @@ static void xml_variable(const char *name, const char *type, const char *value, 
 static void xml_st(const char *text, FILE *out)
 {
 	fputs("        <body><ST><xhtml xmlns=\"http://www.w3.org/1999/xhtml\">", out);
-	pb_export_xml(text, out);
+	export_xml(text, out);
 	fputs("</xhtml></ST></body>\n      </pou>\n", out);
 }
 
@@ -315,7 +315,7 @@ static int xml_program(const struct pb_export_job *job, FILE *out)
 	      out);
 	xml_variable("fbPoll", "<derived name=\"TON\"/>", NULL, out);
 	for (size_t i = 0; i < job->count; i++) {
-		variable_identifier(pb_map_name(job->units[i].map), map, sizeof(map));
+		pb_export_identifier(pb_map_name(job->units[i].map), map, sizeof(map));
 		snprintf(name, sizeof(name), "fb_%s", job->units[i].id);
 		snprintf(type, sizeof(type), "<derived name=\"FB_Read_%s\"/>", map);
 		xml_variable(name, type, NULL, out);

@@ -7,7 +7,7 @@
  * discrete inputs: quality and age stay current while the pack is silent. What is not available is
  * null.
  */
-#include "export.h"
+#include "format.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -107,13 +107,13 @@ static const char *iobroker_list(const struct variable *variable)
 		return "inputRegs";
 	if (variable->always && tables & PB_TABLE_COIL)
 		return "coils";
-	return pb_export_table(tables, "holdingRegs", "inputRegs", "disInputs", "coils");
+	return export_table(tables, "holdingRegs", "inputRegs", "disInputs", "coils");
 }
 
 static int iobroker_unit(const struct pb_export_job *job, size_t unit, json_t *settings)
 {
-	struct pb_export_values values;
-	int r = pb_export_values_of(job, unit, &values);
+	struct export_values values;
+	int r = export_values_of(job, unit, &values);
 
 	for (size_t i = 0; r >= 0 && i < values.variables.count; i++) {
 		const struct variable *variable = &values.variables.items[i];
@@ -124,23 +124,23 @@ static int iobroker_unit(const struct pb_export_job *job, size_t unit, json_t *s
 
 			variable_element_name(variable, n, value, sizeof(value));
 			snprintf(name, sizeof(name), "%s_%s", values.unit->id, value);
-			snprintf(addr, sizeof(addr), "%u", pb_export_addr(variable, n));
+			snprintf(addr, sizeof(addr), "%u", export_addr(variable, n));
 			json_array_append_new(json_object_get(settings, iobroker_list(variable)),
 					      (bit ? iobroker_bit : iobroker_register)(
 						      values.unit, variable, addr, name));
 		}
 	}
-	pb_export_values_done(&values);
+	export_values_done(&values);
 	return r;
 }
 
 static json_t *iobroker_line(const struct pb_export_target *target)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 
 	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:s}", "type", "serial", "comName",
 			 target->host, "baudRate", (int)line->baud, "dataBits", line->data_bits,
-			 "stopBits", line->stop_bits, "parity", pb_export_parity(line));
+			 "stopBits", line->stop_bits, "parity", export_parity(line));
 }
 
 static json_t *iobroker_socket(const struct pb_export_target *target)

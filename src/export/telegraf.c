@@ -8,7 +8,7 @@
  * section of its own. A processor drops the values that mean "not available", and puts right what
  * has an offset: the plugin can do neither.
  */
-#include "export.h"
+#include "format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void telegraf_field(const struct variable *variable, size_t element, FILE
 	char name[VARIABLE_NAME + 16], scale[32];
 
 	telegraf_name(variable, element, name, sizeof(name));
-	fprintf(out, "      { address=%u, name=\"%s\"", pb_export_addr(variable, element), name);
+	fprintf(out, "      { address=%u, name=\"%s\"", export_addr(variable, element), name);
 	if (row->type != PB_ROW_COIL)
 		fprintf(out, ", type=\"%s\"", telegraf_type(row));
 	if (variable_is_real(variable) && row->type != PB_ROW_F32) {
@@ -65,17 +65,17 @@ static void telegraf_request(const struct pb_export_unit *unit, const struct pb_
 			     FILE *out)
 {
 	fputs("\n  # ", out);
-	pb_export_comment(info->name, out);
+	export_comment(info->name, out);
 	fprintf(out,
 		"\n  [[inputs.modbus.request]]\n    slave_id = %u\n    byte_order = \"%s\"\n"
 		"    register = \"%s\"\n    measurement = \"",
 		unit->unit, pb_map_low_word_first(unit->map) ? "CDAB" : "ABCD",
-		pb_export_table(info->tables, "holding", "input", "discrete", "coil"));
-	pb_export_quoted(pb_map_name(unit->map), out);
+		export_table(info->tables, "holding", "input", "discrete", "coil"));
+	export_quoted(pb_map_name(unit->map), out);
 	fputs("\"\n    fields = [\n", out);
 }
 
-static void telegraf_block(const struct pb_export_values *values, size_t block, FILE *out)
+static void telegraf_block(const struct export_values *values, size_t block, FILE *out)
 {
 	struct pb_block_info info;
 	size_t shown = 0;
@@ -95,7 +95,7 @@ static void telegraf_block(const struct pb_export_values *values, size_t block, 
 		fputs("    ]\n", out);
 }
 
-static bool telegraf_has(const struct pb_export_values *values, bool always)
+static bool telegraf_has(const struct export_values *values, bool always)
 {
 	for (size_t i = 0; i < values->variables.count; i++)
 		if (values->variables.items[i].always == always &&
@@ -105,9 +105,9 @@ static bool telegraf_has(const struct pb_export_values *values, bool always)
 }
 
 static void telegraf_plugin(const struct pb_export_target *target,
-			    const struct pb_export_values *values, bool always, FILE *out)
+			    const struct export_values *values, bool always, FILE *out)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 	struct pb_block_info info;
 
 	if (!telegraf_has(values, always))
@@ -163,9 +163,10 @@ static void telegraf_shift(const struct variable *variable, const char *name, FI
 		-(double)variable->row.offset * telegraf_scale(variable));
 }
 
-static size_t telegraf_table(
-	const struct pb_export_values *values, bool (*wants)(const struct variable *variable),
-	void (*print)(const struct variable *variable, const char *name, FILE *out), FILE *out)
+static size_t
+telegraf_table(const struct export_values *values, bool (*wants)(const struct variable *variable),
+	       void (*print)(const struct variable *variable, const char *name, FILE *out),
+	       FILE *out)
 {
 	size_t count = 0;
 
@@ -184,7 +185,7 @@ static size_t telegraf_table(
 }
 
 /* Of one map, once: it looks at all measurements of that name. */
-static void telegraf_processor(const struct pb_export_values *values, FILE *out)
+static void telegraf_processor(const struct export_values *values, FILE *out)
 {
 	if (telegraf_table(values, is_missing_known, NULL, NULL) +
 		    telegraf_table(values, has_offset, NULL, NULL) ==
@@ -193,7 +194,7 @@ static void telegraf_processor(const struct pb_export_values *values, FILE *out)
 	fputs("\n# what the battery does not report is dropped\n[[processors.starlark]]\n"
 	      "  namepass = [\"",
 	      out);
-	pb_export_quoted(pb_map_name(values->unit->map), out);
+	export_quoted(pb_map_name(values->unit->map), out);
 	fputs("\"]\n  source = '''\nmissing = {\n", out);
 	telegraf_table(values, is_missing_known, telegraf_missing, out);
 	fputs("}\nshift = {\n", out);
@@ -213,19 +214,19 @@ int export_telegraf(const struct pb_export_job *job, FILE *out)
 {
 	int r = 0;
 
-	pb_export_head(job, "#", "telegraf", out);
+	export_head(job, "#", "telegraf", out);
 	fputs(".\n", out);
 	for (size_t i = 0; r >= 0 && i < job->count; i++) {
-		struct pb_export_values values;
+		struct export_values values;
 
-		r = pb_export_values_of(job, i, &values);
+		r = export_values_of(job, i, &values);
 		if (r >= 0) {
 			telegraf_plugin(&job->target, &values, true, out);
 			telegraf_plugin(&job->target, &values, false, out);
 			if (pb_export_is_first(job, i))
 				telegraf_processor(&values, out);
 		}
-		pb_export_values_done(&values);
+		export_values_done(&values);
 	}
 	return r;
 }

@@ -3,7 +3,7 @@
  * A Node-RED flow for node-red-contrib-modbus: a client for all units; for each, a reader for each
  * block and a function behind it that makes an object with names of the words.
  */
-#include "export.h"
+#include "format.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -55,7 +55,7 @@ static const char js_head[] =
 	"const v = {};\n";
 
 /* The code of a block's function node; NULL when out of memory. */
-static char *js_block(const struct pb_export_values *values, size_t block,
+static char *js_block(const struct export_values *values, size_t block,
 		      const struct pb_block_info *info)
 {
 	char *text = NULL;
@@ -100,12 +100,12 @@ static void node_id(const struct pb_export_job *job, unsigned int unit, const ch
 
 static json_t *nodered_line(const struct pb_export_target *target)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 
 	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:s}", "clienttype", "serial",
 			 "serialPort", target->host, "serialType", "RTU-BUFFERD", "serialBaudrate",
 			 (int)line->baud, "serialDatabits", line->data_bits, "serialStopbits",
-			 line->stop_bits, "serialParity", pb_export_parity(line));
+			 line->stop_bits, "serialParity", export_parity(line));
 }
 
 static json_t *nodered_socket(const struct pb_export_target *target)
@@ -132,7 +132,7 @@ static json_t *nodered_client(const struct pb_export_job *job, const char *id)
 	return client;
 }
 
-static int nodered_block(const struct pb_export_job *job, const struct pb_export_values *values,
+static int nodered_block(const struct pb_export_job *job, const struct export_values *values,
 			 size_t block, int y, json_t *flow)
 {
 	unsigned int number = values->unit->unit;
@@ -160,8 +160,8 @@ static int nodered_block(const struct pb_export_job *job, const struct pb_export
 			  "s:i, s:[[s], []]}",
 			  "id", read, "type", "modbus-read", "z", tab, "name", name, "topic", name,
 			  "unitid", unit, "dataType",
-			  pb_export_table(info.tables, "HoldingRegister", "InputRegister", "Input",
-					  "Coil"),
+			  export_table(info.tables, "HoldingRegister", "InputRegister", "Input",
+				       "Coil"),
 			  "adr", addr, "quantity", count, "rate", "5", "rateUnit", "s", "server",
 			  client, "showErrors", 1, "x", 150, "y", y, "wires", decode));
 	json_array_append_new(flow,
@@ -172,7 +172,7 @@ static int nodered_block(const struct pb_export_job *job, const struct pb_export
 	return 0;
 }
 
-static bool nodered_shows(const struct pb_export_values *values, size_t block)
+static bool nodered_shows(const struct export_values *values, size_t block)
 {
 	for (size_t i = 0; i < values->variables.count; i++)
 		if (values->variables.items[i].block == block)
@@ -182,8 +182,8 @@ static bool nodered_shows(const struct pb_export_values *values, size_t block)
 
 static int nodered_unit(const struct pb_export_job *job, size_t unit, int *y, json_t *flow)
 {
-	struct pb_export_values values;
-	int r = pb_export_values_of(job, unit, &values);
+	struct export_values values;
+	int r = export_values_of(job, unit, &values);
 
 	for (size_t i = 0; r >= 0 && i < pb_map_block_count(values.unit->map); i++) {
 		if (!nodered_shows(&values, i))
@@ -191,7 +191,7 @@ static int nodered_unit(const struct pb_export_job *job, size_t unit, int *y, js
 		r = nodered_block(job, &values, i, *y, flow);
 		*y += 60;
 	}
-	pb_export_values_done(&values);
+	export_values_done(&values);
 	return r;
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Values of a map as variables of a program: runs of one array become one variable with elements,
+ * and each gets a name that is unique in the map, and a group.
+ */
 #include "variables.h"
 
 #include <errno.h>
@@ -6,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void variable_identifier(const char *text, char *out, size_t cap)
+void pb_export_identifier(const char *text, char *out, size_t cap)
 {
 	size_t at = 0;
 
@@ -48,7 +52,7 @@ static void strip_unit(char *name)
 
 static void field_name(const struct pb_field *field, char *out, size_t cap)
 {
-	variable_identifier(field->name, out, cap);
+	pb_export_identifier(field->name, out, cap);
 	strip_unit(out);
 }
 
@@ -59,7 +63,7 @@ static void part_name(const struct pb_field *field, unsigned int part, const cha
 	const char *name = pb_field_part(field, part);
 	char text[64];
 
-	variable_identifier(stem ? stem : pb_field_stem(field), text, sizeof(text));
+	pb_export_identifier(stem ? stem : pb_field_stem(field), text, sizeof(text));
 	if (!stem)
 		strip_unit(text);
 	if (name)
@@ -91,7 +95,7 @@ static void name_of(const struct pb_row_info *row, bool is_array, char *out, siz
 	else if (!is_array)
 		part_name(row->field, (unsigned int)part, NULL, out, cap);
 	else {
-		variable_identifier(pb_field_stem(row->field), out, cap);
+		pb_export_identifier(pb_field_stem(row->field), out, cap);
 		strip_unit(out);
 	}
 }
@@ -151,7 +155,7 @@ static bool one_of(const char *const names[], size_t count, const char *name)
 
 #define ONE_OF(names, name) one_of(names, PB_ARRAY_SIZE(names), name)
 
-static enum variable_group group_of(const struct pb_row_info *row)
+static enum pb_export_group group_of(const struct pb_row_info *row)
 {
 	static const char *const cells[] = {"cell_mv", "cell_state", "temperature_mc",
 					    "temperature_state", "balance_mask"};
@@ -192,15 +196,15 @@ static enum variable_group group_of(const struct pb_row_info *row)
 	const struct pb_field *field = row->field;
 
 	if (!field || row->type == PB_ROW_STRING)
-		return VARIABLE_DIAGNOSTICS;
+		return PB_EXPORT_DIAGNOSTICS;
 	/* a mask as a number is for programs; for people there are its bits */
 	if (field->kind == PB_KIND_MASK && row->type != PB_ROW_COIL)
-		return VARIABLE_DIAGNOSTICS;
+		return PB_EXPORT_DIAGNOSTICS;
 	if (ONE_OF(cells, field->name))
-		return VARIABLE_CELLS;
+		return PB_EXPORT_CELLS;
 	if (ONE_OF(alarms, field->name))
-		return VARIABLE_ALARMS;
-	return ONE_OF(main_fields, field->name) ? VARIABLE_MAIN : VARIABLE_DIAGNOSTICS;
+		return PB_EXPORT_ALARMS;
+	return ONE_OF(main_fields, field->name) ? PB_EXPORT_MAIN : PB_EXPORT_DIAGNOSTICS;
 }
 
 /* ---- from rows ---- */

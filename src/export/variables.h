@@ -4,16 +4,7 @@
  */
 #pragma once
 
-#include "packbridge/regmap.h"
-
-/** What a value is good for, so that a client can have less than all. Bits of a set. */
-enum variable_group {
-	VARIABLE_MAIN = 1,	  /**< what people look at */
-	VARIABLE_CELLS = 2,	  /**< single cells and probes */
-	VARIABLE_ALARMS = 4,	  /**< alarms, warnings and protections one by one */
-	VARIABLE_DIAGNOSTICS = 8, /**< counters, words of bits, texts and the rest */
-	VARIABLE_ALL = 15,
-};
+#include "packbridge/export.h"
 
 enum { VARIABLE_NAME = 80 };
 
@@ -25,7 +16,7 @@ struct variable {
 	size_t block;		/**< its place among the map's blocks */
 	bool always;		/**< its block can be read however old the data is */
 	int first;		/**< number of the first element, as people count; -1: no array */
-	enum variable_group group;
+	enum pb_export_group group;
 	char name[VARIABLE_NAME]; /**< an identifier, unique in the map: "voltage", "cell" */
 };
 
@@ -53,5 +44,3 @@ static inline bool variable_is_register(const struct variable *variable)
 bool variable_is_number(const struct variable *variable);
 /** It has decimals: scaled, or a float. */
 bool variable_is_real(const struct variable *variable);
-/** "packbridge-bank" as an identifier: "packbridge_bank". */
-void variable_identifier(const char *text, char *out, size_t cap);

@@ -6,7 +6,7 @@
  * Texts are left out: they end in NULs, which PostgreSQL's recorders refuse, all of a batch. For
  * the reasons there are numbers.
  */
-#include "export.h"
+#include "format.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -76,8 +76,8 @@ static void ha_number(const struct pb_map *map, const struct pb_row_info *row, F
 		fprintf(out, "        offset: %.6g\n", -(double)row->offset * scale);
 	if (row->type == PB_ROW_F32)
 		fputs("        precision: 3\n", out);
-	else if (pb_export_decimals(row->scale))
-		fprintf(out, "        precision: %d\n", pb_export_decimals(row->scale));
+	else if (export_decimals(row->scale))
+		fprintf(out, "        precision: %d\n", export_decimals(row->scale));
 	if (row->words == 2 && pb_map_low_word_first(map))
 		fputs("        swap: word\n", out);
 	if (row->has_na && row->type != PB_ROW_F32)
@@ -88,20 +88,19 @@ static void ha_number(const struct pb_map *map, const struct pb_row_info *row, F
 static void ha_entity(const struct pb_export_job *job, const struct pb_export_unit *unit,
 		      const struct variable *variable, size_t element, FILE *out)
 {
-	unsigned int addr = pb_export_addr(variable, element);
+	unsigned int addr = export_addr(variable, element);
 	bool bit = !variable_is_register(variable);
 	char value[VARIABLE_NAME], name[PB_EXPORT_NAME + VARIABLE_NAME];
 
 	variable_element_name(variable, element, value, sizeof(value));
-	pb_export_words(unit->name, value, name, sizeof(name));
+	export_words(unit->name, value, name, sizeof(name));
 	fputs("      - name: \"", out);
-	pb_export_quoted(name, out);
+	export_quoted(name, out);
 	fprintf(out,
 		"\"\n        unique_id: packbridge_%s_unit_%u_%s%u\n        slave: %u\n"
 		"        address: %u\n        input_type: %s\n",
 		job->target.id, unit->unit, bit ? "bit_" : "", addr, unit->unit, addr,
-		pb_export_table(variable->row.tables, "holding", "input", "discrete_input",
-				"coil"));
+		export_table(variable->row.tables, "holding", "input", "discrete_input", "coil"));
 	if (bit)
 		return;
 	fprintf(out, "        data_type: %s\n", ha_type(&variable->row));
@@ -129,8 +128,8 @@ static bool ha_shows(const struct variables *variables, const struct variable *v
 
 static int ha_entities(const struct pb_export_job *job, size_t unit, bool bits, FILE *out)
 {
-	struct pb_export_values values;
-	int r = pb_export_values_of(job, unit, &values);
+	struct export_values values;
+	int r = export_values_of(job, unit, &values);
 
 	for (size_t i = 0; r >= 0 && i < values.variables.count; i++) {
 		const struct variable *variable = &values.variables.items[i];
@@ -140,7 +139,7 @@ static int ha_entities(const struct pb_export_job *job, size_t unit, bool bits, 
 		for (size_t n = 0; n < variable->count; n++)
 			ha_entity(job, values.unit, variable, n, out);
 	}
-	pb_export_values_done(&values);
+	export_values_done(&values);
 	return r;
 }
 
@@ -164,7 +163,7 @@ static int ha_list(const struct pb_export_job *job, const char *key, bool bits, 
 
 static void ha_hub(const struct pb_export_target *target, FILE *out)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 
 	fprintf(out, "modbus:\n  - name: packbridge_%s\n", target->id);
 	if (target->way == PB_EXPORT_RTU)
@@ -182,7 +181,7 @@ int export_homeassistant(const struct pb_export_job *job, FILE *out)
 {
 	int r;
 
-	pb_export_head(job, "#", "homeassistant", out);
+	export_head(job, "#", "homeassistant", out);
 	fputs("; goes into\n"
 	      "# configuration.yaml, in place of an earlier one: Home Assistant takes one hub for "
 	      "a "

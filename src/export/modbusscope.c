@@ -2,7 +2,7 @@
 /*
  * A ModbusScope project of level 4, which has three connections at most.
  */
-#include "export.h"
+#include "format.h"
 
 #include <string.h>
 
@@ -21,7 +21,7 @@ static void scope_register(const struct pb_export_job *job, size_t unit,
 	char value[VARIABLE_NAME], name[PB_EXPORT_NAME + VARIABLE_NAME], place[32] = "";
 
 	variable_element_name(variable, element, value, sizeof(value));
-	pb_export_words(job->units[unit].name, value, name, sizeof(name));
+	export_words(job->units[unit].name, value, name, sizeof(name));
 	if (job->count > 1)
 		snprintf(place, sizeof(place), "@%zu", unit + 1);
 	fprintf(out, "  <register active=\"true\">\n   <text>%s%s%s</text>\n", name,
@@ -29,8 +29,8 @@ static void scope_register(const struct pb_export_job *job, size_t unit,
 	fputs("   <expression><![CDATA[", out);
 	if (row->offset)
 		fputc('(', out);
-	fprintf(out, "${%s%u%s%s}", pb_export_table(row->tables, "h", "i", "d", "c"),
-		pb_export_addr(variable, element), place, types[row->type]);
+	fprintf(out, "${%s%u%s%s}", export_table(row->tables, "h", "i", "d", "c"),
+		export_addr(variable, element), place, types[row->type]);
 	if (row->offset)
 		fprintf(out, " - %lld)", (long long)row->offset);
 	if (strcmp(row->scale, "1") != 0)
@@ -43,7 +43,7 @@ static void scope_register(const struct pb_export_job *job, size_t unit,
 static void scope_connection(const struct pb_export_target *target,
 			     const struct pb_export_unit *unit, size_t index, FILE *out)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 
 	fprintf(out,
 		"  <connection>\n   <enabled>true</enabled>\n   <connectionid>%zu</connectionid>\n",
@@ -71,8 +71,8 @@ static void scope_connection(const struct pb_export_target *target,
 
 static int scope_unit(const struct pb_export_job *job, size_t unit, size_t *number, FILE *out)
 {
-	struct pb_export_values values;
-	int r = pb_export_values_of(job, unit, &values);
+	struct export_values values;
+	int r = export_values_of(job, unit, &values);
 
 	for (size_t i = 0; r >= 0 && i < values.variables.count; i++) {
 		const struct variable *variable = &values.variables.items[i];
@@ -82,7 +82,7 @@ static int scope_unit(const struct pb_export_job *job, size_t unit, size_t *numb
 		for (size_t n = 0; n < variable->count; n++)
 			scope_register(job, unit, variable, n, (*number)++, out);
 	}
-	pb_export_values_done(&values);
+	export_values_done(&values);
 	return r;
 }
 

@@ -4,7 +4,7 @@
  * are marked. An endpoint has one unit, so each unit has its own; the binding uses one connection
  * for what has one host and port. Texts are left out: the binding has no type for them.
  */
-#include "export.h"
+#include "format.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,20 +71,20 @@ static bool openhab_shows(const struct variable *variable)
 
 /* ---- things ---- */
 
-static void openhab_things_of(const struct pb_export_values *values,
-			      const struct variable *variable, FILE *out)
+static void openhab_things_of(const struct export_values *values, const struct variable *variable,
+			      FILE *out)
 {
 	char name[VARIABLE_NAME];
 
 	for (size_t n = 0; n < variable->count; n++) {
 		variable_element_name(variable, n, name, sizeof(name));
 		fprintf(out, "        Thing data %s [ readStart=\"%u\", readValueType=\"%s\" ]\n",
-			name, pb_export_addr(variable, n),
+			name, export_addr(variable, n),
 			openhab_type(values->unit->map, &variable->row));
 	}
 }
 
-static void openhab_poller(const struct pb_export_values *values, size_t block, FILE *out)
+static void openhab_poller(const struct export_values *values, size_t block, FILE *out)
 {
 	struct pb_block_info info;
 	size_t shown = 0;
@@ -100,8 +100,7 @@ static void openhab_poller(const struct pb_export_values *values, size_t block, 
 				"    Bridge poller block%zu [ start=%u, length=%u, refresh=5000, "
 				"type=\"%s\" ] {\n",
 				block, info.addr, info.count,
-				pb_export_table(info.tables, "holding", "input", "discrete",
-						"coil"));
+				export_table(info.tables, "holding", "input", "discrete", "coil"));
 		openhab_things_of(values, variable, out);
 	}
 	if (shown)
@@ -116,7 +115,7 @@ static const char *openhab_way(const struct pb_export_target *target)
 static void openhab_bridge(const struct pb_export_target *target, const struct pb_export_unit *unit,
 			   FILE *out)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 
 	fprintf(out, "Bridge modbus:%s:%s_%s \"%s\" [ ", openhab_way(target), target->id, unit->id,
 		unit->name);
@@ -124,14 +123,14 @@ static void openhab_bridge(const struct pb_export_target *target, const struct p
 		fprintf(out,
 			"port=\"%s\", id=%u, baud=%u, dataBits=%u, parity=\"%s\", "
 			"stopBits=\"%u.0\", encoding=\"rtu\" ] {\n",
-			target->host, unit->unit, line->baud, line->data_bits,
-			pb_export_parity(line), line->stop_bits);
+			target->host, unit->unit, line->baud, line->data_bits, export_parity(line),
+			line->stop_bits);
 	else
 		fprintf(out, "host=\"%s\", port=%u, id=%u, rtuEncoded=%s ] {\n", target->host,
 			target->port, unit->unit, target->way == PB_EXPORT_TCP ? "false" : "true");
 }
 
-static void openhab_things(const struct pb_export_job *job, const struct pb_export_values *values,
+static void openhab_things(const struct pb_export_job *job, const struct export_values *values,
 			   FILE *out)
 {
 	openhab_bridge(&job->target, values->unit, out);
@@ -162,12 +161,12 @@ static void openhab_item(const struct pb_export_job *job, const struct pb_export
 	char value[VARIABLE_NAME], label[PB_EXPORT_NAME + VARIABLE_NAME];
 
 	variable_element_name(variable, element, value, sizeof(value));
-	pb_export_words(unit->name, value, label, sizeof(label));
+	export_words(unit->name, value, label, sizeof(label));
 	fprintf(out, "%s%s%s %s_%s \"%s", bit ? "Switch" : "Number", !bit && shown ? ":" : "",
 		!bit && shown ? shown->dimension : "", unit->id, value, label);
 	if (!bit)
 		fprintf(out, " [%%.%df%s]",
-			row->type == PB_ROW_F32 ? 3 : pb_export_decimals(row->scale),
+			row->type == PB_ROW_F32 ? 3 : export_decimals(row->scale),
 			shown ? " %unit%" : "");
 	fprintf(out, "\" { channel=\"modbus:data:%s_%s:block%zu:%s:%s\"", job->target.id, unit->id,
 		variable->block, value, bit ? "switch" : "number");
@@ -176,7 +175,7 @@ static void openhab_item(const struct pb_export_job *job, const struct pb_export
 	fputs(" }\n", out);
 }
 
-static void openhab_items(const struct pb_export_job *job, const struct pb_export_values *values,
+static void openhab_items(const struct pb_export_job *job, const struct export_values *values,
 			  FILE *out)
 {
 	for (size_t i = 0; i < values->variables.count; i++) {
@@ -189,18 +188,18 @@ static void openhab_items(const struct pb_export_job *job, const struct pb_expor
 
 static int openhab_part(const struct pb_export_job *job,
 			void (*print)(const struct pb_export_job *job,
-				      const struct pb_export_values *values, FILE *out),
+				      const struct export_values *values, FILE *out),
 			FILE *out)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < job->count; i++) {
-		struct pb_export_values values;
+		struct export_values values;
 
-		r = pb_export_values_of(job, i, &values);
+		r = export_values_of(job, i, &values);
 		if (r >= 0)
 			print(job, &values, out);
-		pb_export_values_done(&values);
+		export_values_done(&values);
 	}
 	return r;
 }
@@ -218,16 +217,16 @@ static bool openhab_mistakes(const struct variable *variable)
 static int openhab_check(const struct pb_export_job *job, size_t unit)
 {
 	const struct pb_map *map = job->units[unit].map;
-	struct pb_export_values values;
+	struct export_values values;
 	bool mistakes = false;
 	int r;
 
 	if (pb_map_stale(map) != PB_STALE_NOT_AVAILABLE)
 		return 0;
-	r = pb_export_values_of(job, unit, &values);
+	r = export_values_of(job, unit, &values);
 	for (size_t i = 0; r >= 0 && i < values.variables.count; i++)
 		mistakes = mistakes || openhab_mistakes(&values.variables.items[i]);
-	pb_export_values_done(&values);
+	export_values_done(&values);
 	if (r < 0 || !mistakes)
 		return r;
 	fprintf(stderr,
@@ -246,7 +245,7 @@ int export_openhab(const struct pb_export_job *job, FILE *out)
 		r = openhab_check(job, i);
 	if (r < 0)
 		return r;
-	pb_export_head(job, "//", "openhab", out);
+	export_head(job, "//", "openhab", out);
 	fputs(".\n\n// ---- up to the next line of this kind: things/packbridge.things ----\n",
 	      out);
 	r = openhab_part(job, openhab_things, out);

@@ -2,7 +2,7 @@
 /*
  * Command lines of mbpoll: values of one type that follow each other are one line.
  */
-#include "export.h"
+#include "format.h"
 
 #include <string.h>
 
@@ -52,13 +52,13 @@ enum { MBPOLL_MAX = 125 };
 static void mbpoll_lines(const struct pb_export_target *target, const struct pb_export_unit *unit,
 			 const struct variable *first, size_t count, FILE *out)
 {
-	const struct pb_serial_config *line = &target->line;
+	const struct pb_export_line *line = &target->line;
 	unsigned int step = first->row.type == PB_ROW_STRING ? 1 : first->row.words;
 
 	for (size_t at = 0; at < count; at += MBPOLL_MAX) {
 		if (target->way == PB_EXPORT_RTU)
 			fprintf(out, "mbpoll -m rtu -b %u -d %u -s %u -P %s", line->baud,
-				line->data_bits, line->stop_bits, pb_export_parity(line));
+				line->data_bits, line->stop_bits, export_parity(line));
 		else
 			fprintf(out, "mbpoll -m tcp -p %u", target->port);
 		fprintf(out, " -a %u -0 -r %u -c %zu -t %s -1 %s\n", unit->unit,
@@ -85,8 +85,8 @@ static void mbpoll_comment(const struct variable *variable, FILE *out)
 
 static int mbpoll_unit(const struct pb_export_job *job, size_t unit, FILE *out)
 {
-	struct pb_export_values values;
-	int r = pb_export_values_of(job, unit, &values);
+	struct export_values values;
+	int r = export_values_of(job, unit, &values);
 	const struct variables *variables = &values.variables;
 
 	if (r >= 0)
@@ -104,7 +104,7 @@ static int mbpoll_unit(const struct pb_export_job *job, size_t unit, FILE *out)
 		mbpoll_lines(&job->target, values.unit, first, count, out);
 		i = end;
 	}
-	pb_export_values_done(&values);
+	export_values_done(&values);
 	return r;
 }
 
@@ -112,7 +112,7 @@ int export_mbpoll(const struct pb_export_job *job, FILE *out)
 {
 	int r = 0;
 
-	pb_export_head(job, "#", "mbpoll", out);
+	export_head(job, "#", "mbpoll", out);
 	fputs(".\n", out);
 	for (size_t i = 0; r >= 0 && i < job->count; i++)
 		r = mbpoll_unit(job, i, out);

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "export.h"
+#include "format.h"
 
 enum {
 	ST_WORDS_MAX = 120, /**< of one block, see docs/map-format.md */
@@ -34,19 +34,37 @@ struct st_code {
 	char name[64]; /**< of the map, as an identifier */
 };
 
+/** Numbers that have a text: a function returns it. */
+struct st_text {
+	const char *ending; /**< of the field's name */
+	const char *function;
+};
+
+/* ---- st_code.c: the members ---- */
+
 /** @return 0, -ENOMEM; free with st_code_done(). */
 int st_code_of(const struct pb_map *map, struct st_code *ret);
 void st_code_done(struct st_code *code);
+
+/** Whether there is a member for it: for all registers but texts. */
+bool st_shown(const struct variable *variable);
+/** Whether its register can mean "not available", so that there is a flag for it. */
+bool st_has_flag(const struct variable *variable);
+/** @return the text that goes with a number, or NULL. */
+const struct st_text *st_text_of(const struct variable *variable);
+/** Prints the address and what a member's register shows, as people read it. */
+void st_describe(const struct variable *variable, FILE *out);
+/** A comment can hold neither the end of one nor, for compilers that nest them, the beginning. */
+void st_print_comment(const char *text, FILE *out);
+
+/* ---- st_block.c ---- */
 
 bool st_block_shows(const struct st_code *code, size_t block);
 bool st_block_has_arrays(const struct st_code *code, size_t block);
 void st_block_name(const struct st_code *code, size_t block, char *out, size_t cap);
 /** Makes members of `data` of the words `w` of a block. */
 void st_print_block(const struct st_code *code, size_t block, FILE *out);
-/** The address and what a member's register shows, as people read it. */
-void st_describe(const struct variable *variable, FILE *out);
-/** A comment can hold neither the end of one nor, for compilers that nest them, the beginning. */
-void st_print_comment(const char *text, FILE *out);
+/* ---- st_functions.c ---- */
 
 /** A function that all maps share. */
 struct st_function {
@@ -62,6 +80,8 @@ extern const struct st_function st_functions[];
 /** Whether some map of the job needs it. @return 0, -ENOMEM. */
 int st_function_needed(const struct pb_export_job *job, const struct st_function *function,
 		       bool *ret);
+
+/* ---- st_reader.c ---- */
 
 /**
  * The block that reads all blocks of a map one by one, whatever does the requests: bRequest with
