@@ -3,7 +3,7 @@
  * The reader over a link. It drives a session: link events and one timer in, the session's orders
  * out. A reading is handed up whenever something in it has changed.
  */
-#include "packbridge/pack.h"
+#include "session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,9 @@
 
 struct pb_pack {
 	struct pb_reader reader;
-	struct pb_session session;
+	struct pb_session *session;
+	const struct pb_codec *const *others; /* as in pb_session_config */
+	const struct pb_codec *codec;	      /* the same */
 	struct pb_link *link;
 	sd_event_source *timer;
 	int link_error;
@@ -27,7 +29,7 @@ struct pb_pack {
 /* All that there is to know. */
 static void hand_up(struct pb_pack *pack, unsigned int todo)
 {
-	const struct pb_session *session = &pack->session;
+	const struct pb_session *session = pack->session;
 	const struct pb_link_type *type = pack->link->type;
 	struct pb_reading reading = {
 		.new_reading = todo & PB_DO_PUBLISH,
@@ -37,7 +39,7 @@ static void hand_up(struct pb_pack *pack, unsigned int todo)
 		.protocol = session->codec->name,
 		.dialect = session->codec->dialect,
 		.state = pb_session_state_text(session->state),
-		.searching = pb_session_searching(session),
+		.searching = session->searching,
 		.logged_in = session->logged_in,
 		.link_error = pack->link_error,
 		.note = &session->note,
@@ -52,7 +54,7 @@ static void hand_up(struct pb_pack *pack, unsigned int todo)
 static bool has_changed(const struct pb_pack *pack, unsigned int todo)
 {
 	return todo & (PB_DO_PUBLISH | PB_DO_STATUS | PB_DO_LOG) ||
-	       pack->state != pb_session_state_text(pack->session.state);
+	       pack->state != pb_session_state_text(pack->session->state);
 }
 
 /*
@@ -64,7 +66,7 @@ static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, si
 {
 	char hex[3 * 320];
 
-	if (pack->session.state == PB_STATE_LOGIN)
+	if (pack->session->state == PB_STATE_LOGIN)
 		bytes = NULL;
 	if (pack->reader.handler->bytes)
 		pack->reader.handler->bytes(pack->reader.userdata, sent, bytes, len);
@@ -89,11 +91,11 @@ static size_t conceal(struct pb_pack *pack, const struct pb_codec *codec, size_t
 
 static void conceal_all(struct pb_pack *pack, uint8_t *bytes, size_t len)
 {
-	const struct pb_codec *const *codec = pack->session.config.others;
+	const struct pb_codec *const *codec = pack->others;
 	size_t at = 0;
 
 	if (!codec)
-		conceal(pack, pack->session.config.codec, 0, bytes, len);
+		conceal(pack, pack->codec, 0, bytes, len);
 	for (; codec && *codec; codec++)
 		at = conceal(pack, *codec, at, bytes, len);
 }
@@ -116,7 +118,7 @@ static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len
 /* Does what the session orders. @return 0, or the error of a link that failed at once. */
 static int obey(struct pb_pack *pack, unsigned int todo)
 {
-	struct pb_session *session = &pack->session;
+	const struct pb_session *session = pack->session;
 	const struct pb_link_type *type = pack->link->type;
 	int r = 0;
 
@@ -150,7 +152,7 @@ static void feed(struct pb_pack *pack, struct pb_session_event event)
 	int r;
 
 	for (;;) {
-		r = obey(pack, pb_session_step(&pack->session, &event, pb_now_ms(), &deadline_ms));
+		r = obey(pack, pb_session_step(pack->session, &event, pb_now_ms(), &deadline_ms));
 		if (r >= 0)
 			break;
 		/* a link that refuses an order is down, whatever it believes itself */
@@ -247,6 +249,7 @@ static void pack_free(struct pb_reader *reader)
 
 	sd_event_source_disable_unref(pack->timer);
 	pb_link_free(pack->link);
+	pb_session_free(pack->session);
 	free(pack);
 }
 
@@ -256,6 +259,14 @@ static const struct pb_reader_type pack_type = {
 	.describe = pack_describe,
 	.free = pack_free,
 };
+
+/* @self_timed: the link has limits of its own. */
+static int new_session(struct pb_pack *pack, struct pb_session_config config, bool self_timed)
+{
+	if (self_timed)
+		config.connect_timeout_ms = 0;
+	return pb_session_new(&pack->session, &config);
+}
 
 int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
 		const struct pb_link_type *type, const struct pb_link_setup *setup,
@@ -270,10 +281,12 @@ int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
 	if (!pack)
 		return -ENOMEM;
 	pack->reader = (struct pb_reader){&pack_type, handler, userdata};
-	pb_session_init(&pack->session, config);
-	if (type->self_timed)
-		pack->session.config.connect_timeout_ms = 0;
-	pack->state = pb_session_state_text(pack->session.state);
+	pack->codec = config->codec;
+	pack->others = config->others;
+	r = new_session(pack, *config, type->self_timed);
+	if (r < 0)
+		return r;
+	pack->state = pb_session_state_text(pack->session->state);
 	pack->timer_ms = UINT64_MAX;
 	snprintf(pack->name, sizeof(pack->name), "%s", setup->name ? setup->name : setup->address);
 	link.handler = &link_handler;

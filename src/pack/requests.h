@@ -13,7 +13,24 @@
  */
 #pragma once
 
-#include "packbridge/pack.h"
+#include "packbridge/bms.h"
+
+enum { PB_REQUESTS_MAX = 64 };
+
+/** An open request: sent, and perhaps still to be answered. Or several of the same command. */
+struct pb_request {
+	uint64_t first_ms;	      /**< none of them was sent earlier */
+	uint64_t last_ms;	      /**< when the last of them was sent */
+	const struct pb_codec *codec; /**< NULL: it stands for every codec and command */
+	uint16_t command;
+	uint32_t count; /**< at most so many replies are to come */
+};
+
+/** Open requests of all connections, oldest first. */
+struct pb_requests {
+	size_t count;
+	struct pb_request open[PB_REQUESTS_MAX];
+};
 
 /** Notes that a request was sent at @now_ms. A full list makes later ages older, never younger. */
 void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,

@@ -12,8 +12,8 @@
  *
  * PB_VERBOSE=1 in the environment prints what happens.
  */
+#include "../../src/pack/state.h"
 #include "clock_boards.h"
-#include "packbridge/pack.h"
 
 #include <assert.h>
 
@@ -58,7 +58,7 @@ static const uint64_t zero_ms = 900000;
 static struct {
 	const struct clock_board *board;
 	struct pb_session_config config;
-	struct pb_session session;
+	struct session session;
 	struct chunk down[QUEUE], up[REQUESTS]; /* to us, from us */
 	size_t down_head, down_count, up_count;
 	uint64_t now_ms, deadline_ms, last_down_ms, stream_ms, period_ms, back_ms;
@@ -165,10 +165,10 @@ static void line_is_back(void)
 
 static void check_reading(void)
 {
-	const struct pb_status *status = &w.session.status;
+	const struct pb_status *status = &w.session.head.status;
 	uint32_t poll_ms = UINT32_MAX, rare_ms = UINT32_MAX;
 
-	w.board->oldest(&w.session.sample, &poll_ms, &rare_ms);
+	w.board->oldest(&w.session.head.sample, &poll_ms, &rare_ms);
 	SAY("reading of %.3f, said to be of %.3f; rare values of %.3f, said to be of %.3f",
 	    poll_ms / 1000.0, (double)(status->sampled_ms - zero_ms) / 1000, rare_ms / 1000.0,
 	    status->details_ms ? (double)(status->details_ms - zero_ms) / 1000 : 0.0);
@@ -180,10 +180,10 @@ static void check_reading(void)
 
 static void obey(unsigned int todo)
 {
-	const struct pb_query *query = w.session.query;
+	const struct pb_query *query = w.session.head.query;
 
 	if (todo & PB_DO_LOG)
-		SAY("note: %s", w.session.note.text);
+		SAY("note: %s", w.session.head.note.text);
 	if (todo & PB_DO_CLOSE)
 		line_breaks();
 	if (todo & PB_DO_OPEN)
@@ -205,8 +205,9 @@ static void obey(unsigned int todo)
 
 static void feed(struct pb_session_event event)
 {
-	obey(pb_session_step(&w.session, &event, w.now_ms, &w.deadline_ms));
-	assert(w.session.status.last_error != PB_ERROR_SHARED_LINE && "one board, taken for two");
+	obey(pb_session_step(&w.session.head, &event, w.now_ms, &w.deadline_ms));
+	assert(w.session.head.status.last_error != PB_ERROR_SHARED_LINE &&
+	       "one board, taken for two");
 }
 
 static void deliver(void)
@@ -261,7 +262,7 @@ static void run(uint64_t ms)
 
 static bool is_well(void)
 {
-	const struct pb_status *status = &w.session.status;
+	const struct pb_status *status = &w.session.head.status;
 
 	return pb_status_quality(status, w.now_ms) == PB_QUALITY_GOOD &&
 	       pb_status_age_s(status, w.now_ms) <= (w.session.config.poll_ms + 5000) / 1000 + 1;
@@ -276,7 +277,7 @@ static void restart(uint64_t pause_ms)
 	w.back_ms = w.now_ms + pause_ms;
 	w.deadline_ms = UINT64_MAX;
 	run(pause_ms);
-	pb_session_init(&w.session, &w.config);
+	session_init(&w.session, &w.config);
 	feed((struct pb_session_event){.type = PB_SESSION_START});
 }
 
@@ -396,7 +397,7 @@ static void begin(unsigned int board, bool search)
 	w.deadline_ms = UINT64_MAX;
 	w.now_ms = start_ms;
 	w.config = config;
-	pb_session_init(&w.session, &config);
+	session_init(&w.session, &config);
 	if (w.flags & LEFT_OVER) {
 		const struct pb_query *query =
 			&config.codec->queries[board % config.codec->query_count];

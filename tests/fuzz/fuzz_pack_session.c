@@ -4,7 +4,7 @@
  * that come, or the time that passes. The deadline is never in the past for good, and a reading is
  * never younger than the bytes that it came from.
  */
-#include "packbridge/pack.h"
+#include "../../src/pack/state.h"
 
 #include <assert.h>
 #include <string.h>
@@ -29,13 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.password = "1234",
 		.seed = 1,
 	};
-	struct pb_session session;
+	struct session session;
 	struct pb_session_event event = {.type = PB_SESSION_START};
 	uint64_t now_ms = 1000, deadline_ms = 0;
 	unsigned int todo;
 
-	pb_session_init(&session, &config);
-	pb_session_step(&session, &event, now_ms, &deadline_ms);
+	session_init(&session, &config);
+	pb_session_step(&session.head, &event, now_ms, &deadline_ms);
 	for (size_t at = 1; at + 1 < size;) {
 		size_t len = data[at + 1];
 
@@ -55,16 +55,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					 ? deadline_ms
 					 : now_ms + 10 * len;
 		}
-		todo = pb_session_step(&session, &event, now_ms, &deadline_ms);
-		assert(memchr(session.note.text, 0, sizeof(session.note.text)));
-		assert(!(todo & PB_DO_SEND) || (session.query && session.query->len > 0));
+		todo = pb_session_step(&session.head, &event, now_ms, &deadline_ms);
+		assert(memchr(session.head.note.text, 0, sizeof(session.head.note.text)));
+		assert(!(todo & PB_DO_SEND) || (session.head.query && session.head.query->len > 0));
 		if (todo & PB_DO_PUBLISH) {
 			/* the last request of the plan may be one that is given up */
 			assert(event.type == PB_SESSION_DATA || event.type == PB_SESSION_TIME);
-			assert(session.status.sequence > 0 && session.status.sampled_ms <= now_ms);
+			assert(session.head.status.sequence > 0 &&
+			       session.head.status.sampled_ms <= now_ms);
 		}
-		assert(session.state != PB_STATE_WAITING || deadline_ms != UINT64_MAX);
-		assert(pb_session_state_text(session.state)[0] != '?');
+		assert(session.head.state != PB_STATE_WAITING || deadline_ms != UINT64_MAX);
+		assert(pb_session_state_text(session.head.state)[0] != '?');
 	}
 	return 0;
 }

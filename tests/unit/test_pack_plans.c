@@ -4,7 +4,7 @@
  * requests before all others, replies in parts, boards that send by themselves, requests that a
  * board does not know, and dialects.
  */
-#include "packbridge/pack.h"
+#include "../../src/pack/state.h"
 #include "suite.h"
 
 #include <errno.h>
@@ -142,17 +142,17 @@ static const struct pb_codec older = {.name = "toy",
 				      .frame = other_frame,
 				      .decode = toy_decode};
 
-static struct pb_session session;
+static struct session session;
 static uint64_t now, deadline;
 static uint8_t sent[64];
 static size_t sends, publishes, closes;
 
 static void event(struct pb_session_event what)
 {
-	unsigned int todo = pb_session_step(&session, &what, now, &deadline);
+	unsigned int todo = pb_session_step(&session.head, &what, now, &deadline);
 
 	if (todo & PB_DO_SEND)
-		sent[sends++ % sizeof(sent)] = session.query->bytes[0];
+		sent[sends++ % sizeof(sent)] = session.head.query->bytes[0];
 	publishes += (todo & PB_DO_PUBLISH) != 0;
 	closes += (todo & PB_DO_CLOSE) != 0;
 }
@@ -201,8 +201,8 @@ static void begin(const struct pb_codec *codec)
 		.stale_after_s = 15,
 	};
 
-	pb_session_init(&session, &config);
-	session.requests.count = 0; /* nobody else has asked anything */
+	session_init(&session, &config);
+	session.plan.requests.count = 0; /* nobody else has asked anything */
 	now = 1000000;
 	sends = publishes = closes = 0;
 	event((struct pb_session_event){.type = PB_SESSION_START});
@@ -218,7 +218,7 @@ static void answer_parts(void)
 
 static void next_poll(void)
 {
-	ck_assert_int_eq(session.state, PB_STATE_RESTING);
+	ck_assert_int_eq(session.head.state, PB_STATE_RESTING);
 	pass(deadline - now);
 }
 
@@ -240,17 +240,17 @@ START_TEST(order)
 	ck_assert_uint_eq(publishes, 0);
 	answer(EXTRA, 33);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_int_eq(session.sample.voltage_mv, 12007);
-	ck_assert_uint_eq(session.sample.cell_has, 7);
-	ck_assert_int_eq(session.sample.cycles, 33);
-	ck_assert(!(session.sample.has & PB_HAS(PB_HAS_NOMINAL)));
+	ck_assert_int_eq(session.head.sample.voltage_mv, 12007);
+	ck_assert_uint_eq(session.head.sample.cell_has, 7);
+	ck_assert_int_eq(session.head.sample.cycles, 33);
+	ck_assert(!(session.head.sample.has & PB_HAS(PB_HAS_NOMINAL)));
 	answer(AFTER, 50);
 	pass(5000);
 	answer(VOLTS, 13);
 	answer_parts();
 	answer(EXTRA, 34);
-	ck_assert_int_eq(session.sample.voltage_mv, 13007);
-	ck_assert_int_eq(session.sample.nominal_mah, 50);
+	ck_assert_int_eq(session.head.sample.voltage_mv, 13007);
+	ck_assert_int_eq(session.head.sample.nominal_mah, 50);
 	ck_assert_uint_eq(publishes, 2);
 	expect_sent(expected, sizeof(expected));
 }
@@ -273,8 +273,8 @@ START_TEST(parts_get_lost)
 	answer(PARTS, 2);
 	answer(EXTRA, 33);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_uint_eq(session.sample.cell_has, 7);
-	ck_assert_uint_eq(session.status.failures, 0);
+	ck_assert_uint_eq(session.head.sample.cell_has, 7);
+	ck_assert_uint_eq(session.head.status.failures, 0);
 	answer(AFTER, 1);
 
 	next_poll();
@@ -284,8 +284,8 @@ START_TEST(parts_get_lost)
 		pass(950);
 	}
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_uint_eq(session.status.failures, 1);
-	ck_assert_uint_eq(session.sample.cell_has, 7);
+	ck_assert_uint_eq(session.head.status.failures, 1);
+	ck_assert_uint_eq(session.head.sample.cell_has, 7);
 	/* what came then is not for the next poll */
 	next_poll();
 	answer(BEFORE, 7);
@@ -308,7 +308,7 @@ START_TEST(parts_without_end)
 		pass(90);
 		give(PARTS, 1);
 	}
-	ck_assert_uint_ge(session.status.failures, 1);
+	ck_assert_uint_ge(session.head.status.failures, 1);
 	ck_assert_uint_eq(publishes, 0);
 }
 END_TEST
@@ -328,7 +328,7 @@ START_TEST(unknown_requests)
 	answer(VOLTS, 12);
 	answer_parts();
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert_int_eq(session.state, PB_STATE_RESTING);
+	ck_assert_int_eq(session.head.state, PB_STATE_RESTING);
 
 	begin(&full);
 	answer(BEFORE, 7);
@@ -341,12 +341,12 @@ START_TEST(unknown_requests)
 	answer_parts();
 	pass(3000);
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert(!(session.sample.has & PB_HAS(PB_HAS_CYCLES)));
+	ck_assert(!(session.head.sample.has & PB_HAS(PB_HAS_CYCLES)));
 	next_poll();
 	answer(VOLTS, 12);
 	answer_parts();
 	answer(EXTRA, 34);
-	ck_assert_int_eq(session.sample.cycles, 34);
+	ck_assert_int_eq(session.head.sample.cycles, 34);
 }
 END_TEST
 
@@ -369,18 +369,18 @@ START_TEST(asked_again)
 		polls++;
 		if (sent[(sends - 1) % sizeof(sent)] == AFTER) /* once a minute */
 			answer(AFTER, 1);
-	} while (session.state == PB_STATE_RESTING);
+	} while (session.head.state == PB_STATE_RESTING);
 	ck_assert_uint_eq(polls, 600 / 5);
 	answer(EXTRA, 35);
-	ck_assert_int_eq(session.sample.cycles, 35);
+	ck_assert_int_eq(session.head.sample.cycles, 35);
 	pass(0);
-	if (session.state != PB_STATE_RESTING)
+	if (session.head.state != PB_STATE_RESTING)
 		answer(AFTER, 1);
 	next_poll();
 	answer(VOLTS, 12);
 	answer_parts();
 	answer(EXTRA, 36);
-	ck_assert_int_eq(session.sample.cycles, 36);
+	ck_assert_int_eq(session.head.sample.cycles, 36);
 }
 END_TEST
 
@@ -424,13 +424,13 @@ START_TEST(sends_by_itself)
 	stream(60000 - 500);
 	ck_assert_uint_eq(sends, 2 + 55 / 5);
 	ck_assert_uint_eq(publishes, 1 + 55 / 5);
-	ck_assert_uint_eq(session.status.timeouts, 0);
-	ck_assert_uint_eq(session.status.failures, 0);
-	ck_assert_uint_lt(now - session.status.sampled_ms, 5500);
+	ck_assert_uint_eq(session.head.status.timeouts, 0);
+	ck_assert_uint_eq(session.head.status.failures, 0);
+	ck_assert_uint_lt(now - session.head.status.sampled_ms, 5500);
 	stream(60000);
 	ck_assert_uint_eq(sends, 2 + 115 / 5);
 	ck_assert_uint_eq(publishes, 1 + 115 / 5);
-	ck_assert_int_eq(session.sample.voltage_mv % 1000, 7);
+	ck_assert_int_eq(session.head.sample.voltage_mv % 1000, 7);
 }
 END_TEST
 
@@ -438,12 +438,12 @@ END_TEST
 START_TEST(notice)
 {
 	begin_stream();
-	ck_assert_int_eq(session.sample.nominal_mah, 9);
+	ck_assert_int_eq(session.head.sample.nominal_mah, 9);
 	stream(4500);
 	pass(500);
 	answer_stream(99, 40);
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert_int_eq(session.sample.nominal_mah, 99);
+	ck_assert_int_eq(session.head.sample.nominal_mah, 99);
 	event((struct pb_session_event){.type = PB_SESSION_DOWN});
 	pass(0);
 	event((struct pb_session_event){.type = PB_SESSION_UP});
@@ -455,8 +455,8 @@ START_TEST(notice)
 	give(NOTE, 0x55);
 	give(VOLTS, 51);
 	ck_assert_uint_eq(publishes, 3);
-	ck_assert_int_eq(session.sample.voltage_mv, 51008);
-	ck_assert_int_eq(session.sample.nominal_mah, 0x55);
+	ck_assert_int_eq(session.head.sample.voltage_mv, 51008);
+	ck_assert_int_eq(session.head.sample.nominal_mah, 0x55);
 }
 END_TEST
 
@@ -475,8 +475,8 @@ START_TEST(nothing_is_carried_over)
 	give(NOTE, 0); /* toys have no capacity of 0 */
 	give(VOLTS, 13);
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert_int_eq(session.sample.voltage_mv, 13000);
-	ck_assert(!(session.sample.has & PB_HAS(PB_HAS_NOMINAL)));
+	ck_assert_int_eq(session.head.sample.voltage_mv, 13000);
+	ck_assert(!(session.head.sample.has & PB_HAS(PB_HAS_NOMINAL)));
 }
 END_TEST
 
@@ -490,14 +490,14 @@ START_TEST(stops_sending)
 	pass(3000 - 50); /* the poll is due, and nothing came for 3 s: it is asked at once */
 	ck_assert_uint_eq(sends, 3);
 	pass(6000); /* each try is given two seconds, as it sends at its own pace */
-	ck_assert_uint_eq(session.status.failures, 1);
-	ck_assert_uint_eq(session.status.last_error, PB_ERROR_TIMEOUT);
+	ck_assert_uint_eq(session.head.status.failures, 1);
+	ck_assert_uint_eq(session.head.status.last_error, PB_ERROR_TIMEOUT);
 	ck_assert_uint_eq(publishes, 1);
 	pass(0);
 	expect_sent(expected, sizeof(expected));
 	/* and it is old in time */
 	pass(7000);
-	ck_assert_int_ne(session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(session.head.status.quality, PB_QUALITY_GOOD);
 	pass(12000);
 	ck_assert_uint_eq(closes, 1);
 	/* what it has always answered it does not answer now, so nothing else is asked */
@@ -518,7 +518,7 @@ START_TEST(starts_again)
 	give(NOTE, 9);
 	give(VOLTS, 56);
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert_int_eq(session.sample.voltage_mv, 56007);
+	ck_assert_int_eq(session.head.sample.voltage_mv, 56007);
 	stream(5500);
 	ck_assert_uint_eq(publishes, 3);
 	ck_assert_uint_eq(sends, 4);
@@ -544,10 +544,10 @@ START_TEST(held_back)
 		pass(pace_ms[_i]);
 	}
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_int_ne(session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(session.head.status.quality, PB_QUALITY_GOOD);
 	give(NOTE, 9);
 	give(VOLTS, 44);
-	ck_assert_int_eq(session.sample.voltage_mv, publishes == 2 ? 44007 : 12007);
+	ck_assert_int_eq(session.head.sample.voltage_mv, publishes == 2 ? 44007 : 12007);
 }
 END_TEST
 
@@ -567,7 +567,7 @@ START_TEST(lags_behind)
 	give(NOTE, 9);
 	give(VOLTS, 45);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_uint_eq(now - session.status.sampled_ms, 1600); /* as old as the request */
+	ck_assert_uint_eq(now - session.head.status.sampled_ms, 1600); /* as old as the request */
 }
 END_TEST
 
@@ -582,8 +582,9 @@ START_TEST(notice_comes_late)
 		give(VOLTS, (uint8_t)(30 + i));
 	}
 	ck_assert_uint_eq(publishes, 2);
-	ck_assert_int_eq(session.sample.voltage_mv / 1000, 33);
-	ck_assert_uint_ge(now - session.status.sampled_ms, 5000 + 2000); /* the first request */
+	ck_assert_int_eq(session.head.sample.voltage_mv / 1000, 33);
+	ck_assert_uint_ge(now - session.head.status.sampled_ms,
+			  5000 + 2000); /* the first request */
 	ck_assert_uint_eq(sends, 3);
 }
 END_TEST
@@ -604,14 +605,14 @@ START_TEST(late_replies)
 	answer_parts();
 	answer(EXTRA, 1);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_uint_eq(session.status.sampled_ms, first);
+	ck_assert_uint_eq(session.head.status.sampled_ms, first);
 	/* the replies to the other tries are late; what is asked now may be answered by them */
 	answer(AFTER, 1);
 	next_poll();
 	answer(VOLTS, 13);
 	answer_parts();
 	answer(EXTRA, 1);
-	ck_assert_uint_eq(session.status.sampled_ms, now - 5 * 50);
+	ck_assert_uint_eq(session.head.status.sampled_ms, now - 5 * 50);
 }
 END_TEST
 
@@ -619,23 +620,23 @@ END_TEST
 START_TEST(late_replies_of_one_kind)
 {
 	begin(&older);
-	session.codec = &alone;
-	session.config.codec = &alone;
+	session.plan.codec = &alone;
+	session.plan.first = &alone;
 	pass(1500); /* two requests are out */
 	give_from(OTHER_START, VOLTS, 1);
-	ck_assert_uint_eq(now - session.status.sampled_ms,
+	ck_assert_uint_eq(now - session.head.status.sampled_ms,
 			  1500); /* the first was another dialect's, of the same replies */
 	for (int i = 0; i < 8; i++) {
 		next_poll();
 		if (i == 2)
 			pass(1000); /* lost */
-		for (int n = 0; n < 12 && session.state == PB_STATE_WAITING; n++) {
+		for (int n = 0; n < 12 && session.head.state == PB_STATE_WAITING; n++) {
 			now += 50;
 			give_from(OTHER_START, VOLTS, 1);
 			pass(0);
 		}
 		/* an unclear reply costs one poll's time, then some requests more */
-		ck_assert_uint_le(now - session.status.sampled_ms, i == 0 ? 4050 : 150);
+		ck_assert_uint_le(now - session.head.status.sampled_ms, i == 0 ? 4050 : 150);
 	}
 	ck_assert_uint_eq(publishes, 9);
 }
@@ -650,17 +651,17 @@ START_TEST(settled_by_another)
 	next_poll();
 	pass(1000); /* lost */
 	answer(VOLTS, 2);
-	ck_assert_uint_eq(now - session.status.sampled_ms, 1050);
+	ck_assert_uint_eq(now - session.head.status.sampled_ms, 1050);
 	next_poll();
 	answer(VOLTS, 3);
-	ck_assert_uint_eq(now - session.status.sampled_ms, 4050);
+	ck_assert_uint_eq(now - session.head.status.sampled_ms, 4050);
 	next_poll();
 	answer(VOLTS, 3); /* unclear once more */
 	answer(AFTER, 1);
 	for (int i = 0; i < 3; i++) {
 		answer(VOLTS, 4);
-		ck_assert_uint_eq(now - session.status.sampled_ms, 50);
-		ck_assert_int_eq(session.state, PB_STATE_RESTING);
+		ck_assert_uint_eq(now - session.head.status.sampled_ms, 50);
+		ck_assert_int_eq(session.head.state, PB_STATE_RESTING);
 		next_poll();
 	}
 }
@@ -682,7 +683,7 @@ START_TEST(slow_board)
 			give(PARTS, i);
 		pass(2400);
 		give(EXTRA, 1);
-		ck_assert_int_eq(session.status.quality, PB_QUALITY_GOOD);
+		ck_assert_int_eq(session.head.status.quality, PB_QUALITY_GOOD);
 		pass(0);
 		if (poll == 0) {
 			pass(2400);
@@ -690,8 +691,8 @@ START_TEST(slow_board)
 		}
 	}
 	ck_assert_uint_eq(publishes, 3);
-	ck_assert_uint_ge(session.status.stale_after_s, 3 * 7);
-	ck_assert_uint_le(session.status.stale_after_s, 3 * 8);
+	ck_assert_uint_ge(session.head.status.stale_after_s, 3 * 7);
+	ck_assert_uint_le(session.head.status.stale_after_s, 3 * 8);
 }
 END_TEST
 
@@ -702,7 +703,7 @@ static void refuse(uint8_t command)
 	pass(0);
 	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)] & 0x7F, command);
 	now += 50;
-	give_from(session.codec == &full || session.codec == &newer ? START : OTHER_START,
+	give_from(session.head.codec == &full || session.head.codec == &newer ? START : OTHER_START,
 		  REFUSED | command, 1);
 }
 
@@ -713,12 +714,12 @@ START_TEST(refusals)
 	answer(BEFORE, 7);
 	refuse(VOLTS);
 	ck_assert_uint_eq(publishes, 0);
-	ck_assert_uint_eq(session.status.failures, 1);
-	ck_assert_int_eq(session.status.last_error, PB_ERROR_REFUSED);
+	ck_assert_uint_eq(session.head.status.failures, 1);
+	ck_assert_int_eq(session.head.status.last_error, PB_ERROR_REFUSED);
 
 	begin(&older);
 	refuse(VOLTS);
-	ck_assert_ptr_eq(session.codec, &newer);
+	ck_assert_ptr_eq(session.head.codec, &newer);
 	answer(BEFORE, 7);
 	answer(VOLTS, 12);
 	answer_parts();
@@ -756,7 +757,7 @@ START_TEST(not_any_more)
 	answer(VOLTS, 12);
 	answer_parts();
 	answer(EXTRA, 34);
-	ck_assert_int_eq(session.sample.cycles, 34);
+	ck_assert_int_eq(session.head.sample.cycles, 34);
 }
 END_TEST
 
@@ -776,8 +777,8 @@ START_TEST(dialects)
 	answer_parts();
 	answer(EXTRA, 1);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_str_eq(session.codec->dialect, "new");
-	ck_assert_uint_eq(session.status.failures, 0);
+	ck_assert_str_eq(session.head.codec->dialect, "new");
+	ck_assert_uint_eq(session.head.status.failures, 0);
 	event((struct pb_session_event){.type = PB_SESSION_DOWN});
 	pass(0);
 	event((struct pb_session_event){.type = PB_SESSION_UP});
@@ -796,13 +797,13 @@ START_TEST(dialects)
 	pass(4999);
 	sends = 0;
 	pass(1);
-	ck_assert_uint_eq(session.status.failures, 1);
-	ck_assert(pb_session_searching(&session));
+	ck_assert_uint_eq(session.head.status.failures, 1);
+	ck_assert(session.head.searching);
 	pass(3000);
 	ck_assert_uint_eq(sent[0], 0x80 | VOLTS);
 	ck_assert_uint_eq(sent[1], BEFORE);
 	ck_assert_uint_eq(sent[2], VOLTS);
-	ck_assert_uint_eq(session.status.failures, 2);
+	ck_assert_uint_eq(session.head.status.failures, 2);
 }
 END_TEST
 
@@ -812,10 +813,10 @@ START_TEST(dialects_among_codecs)
 	static const struct pb_codec *const codecs[] = {&older, &streaming, NULL};
 
 	begin(&older);
-	session.config.others = codecs;
+	session.plan.others = codecs;
 	pass(3000 + 1000 + 1000);
 	ck_assert_uint_eq(sends, 6);
-	ck_assert_ptr_eq(session.codec, &streaming);
+	ck_assert_ptr_eq(session.head.codec, &streaming);
 	answer(BEFORE, 3);
 	answer_stream(9, 3);
 	/* newer's requests have the same replies: perhaps it was one of these */
@@ -823,7 +824,7 @@ START_TEST(dialects_among_codecs)
 	pass(2000);
 	answer_stream(9, 3);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert(session.codec_known);
+	ck_assert(session.plan.codec_known);
 }
 END_TEST
 

@@ -4,7 +4,7 @@
  * of charge in %, and FF for "no cells": the last reading stays, three in a row are too many, the
  * rhythm is kept, and in a search another dialect is tried.
  */
-#include "packbridge/pack.h"
+#include "../../src/pack/state.h"
 #include "suite.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static const struct pb_codec new_codec = {.name = "toy",
 					  .frame = toy_frame,
 					  .decode = toy_decode};
 
-static struct pb_session session;
+static struct session session;
 static uint64_t now, deadline;
 static size_t sends, publishes, closes, steps;
 static uint8_t said[3]; /* what the board answers to request 1, 2; 0: nothing */
@@ -67,9 +67,9 @@ static void event(struct pb_session_event event)
 	bool ask;
 
 	do {
-		unsigned int todo = pb_session_step(&session, &event, now, &deadline);
+		unsigned int todo = pb_session_step(&session.head, &event, now, &deadline);
 		static uint8_t reply[2] = {START};
-		uint8_t answer = todo & PB_DO_SEND ? said[session.query->command] : 0;
+		uint8_t answer = todo & PB_DO_SEND ? said[session.head.query->command] : 0;
 
 		steps++;
 		sends += !!(todo & PB_DO_SEND);
@@ -105,8 +105,8 @@ static void begin(const struct pb_codec *codec, uint8_t first, uint8_t second)
 		.stale_after_s = STALE_S,
 	};
 
-	pb_session_init(&session, &config);
-	session.requests.count = 0; /* nobody else has asked anything */
+	session_init(&session, &config);
+	session.plan.requests.count = 0; /* nobody else has asked anything */
 	now = 1000000;
 	sends = publishes = closes = steps = 0;
 	said[1] = first;
@@ -120,25 +120,25 @@ START_TEST(once)
 {
 	begin(&old_codec, 0, 50);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_uint_eq(session.sample.temperature_has, 2);
-	ck_assert_int_eq(session.sample.temperature_max_mc, 20000);
+	ck_assert_uint_eq(session.head.sample.temperature_has, 2);
+	ck_assert_int_eq(session.head.sample.temperature_max_mc, 20000);
 	said[2] = 101;
 	sends = 0;
 	run(POLL_MS);
 	ck_assert_uint_eq(sends, 1);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_int_eq(session.sample.soc_permille, 500);
-	ck_assert_int_eq(session.status.quality, PB_QUALITY_GOOD);
-	ck_assert_int_eq(session.status.last_error, PB_ERROR_IMPOSSIBLE);
+	ck_assert_int_eq(session.head.sample.soc_permille, 500);
+	ck_assert_int_eq(session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(session.head.status.last_error, PB_ERROR_IMPOSSIBLE);
 	ck_assert_ptr_nonnull(
-		strstr(session.note.text, "soc_permille is 1010, expected 0 to 1000"));
+		strstr(session.head.note.text, "soc_permille is 1010, expected 0 to 1000"));
 	said[2] = 51;
 	run(POLL_MS);
 	ck_assert_uint_eq(publishes, 2);
 	ck_assert_uint_eq(closes, 0);
-	ck_assert_uint_eq(session.status.failures, 1);
-	ck_assert_uint_eq(session.status.impossible_readings, 1);
-	ck_assert_uint_eq(session.status.impossible_values, 3);
+	ck_assert_uint_eq(session.head.status.failures, 1);
+	ck_assert_uint_eq(session.head.status.impossible_readings, 1);
+	ck_assert_uint_eq(session.head.status.impossible_values, 3);
 }
 END_TEST
 
@@ -149,17 +149,17 @@ START_TEST(for_ever)
 	said[2] = 250;
 	run(3 * POLL_MS - 1);
 	ck_assert_uint_eq(closes, 0);
-	ck_assert_int_eq(session.status.quality, PB_QUALITY_STALE);
+	ck_assert_int_eq(session.head.status.quality, PB_QUALITY_STALE);
 	run(1);
 	ck_assert_uint_eq(closes, 1);
 	ck_assert_ptr_nonnull(
-		strstr(session.note.text, "soc_permille is 2500, expected 0 to 1000"));
+		strstr(session.head.note.text, "soc_permille is 2500, expected 0 to 1000"));
 	sends = steps = 0;
 	run(600000);
 	ck_assert_uint_le(sends, 600000 / POLL_MS + 10);
 	ck_assert_uint_le(steps, 3 * sends + 500);
-	ck_assert_int_eq(session.sample.soc_permille, 500);
-	ck_assert_int_ne(session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(session.head.sample.soc_permille, 500);
+	ck_assert_int_ne(session.head.status.quality, PB_QUALITY_GOOD);
 	ck_assert_uint_eq(publishes, 1);
 }
 END_TEST
@@ -172,7 +172,8 @@ START_TEST(no_cells)
 	begin(&old_codec, 0, NO_CELLS);
 	ck_assert_uint_eq(sends, 2);
 	ck_assert_uint_eq(publishes, 0);
-	pb_refusals_error_text(&session.refusals, session.status.last_error, text, sizeof(text));
+	pb_refusals_error_text(&session.head.refusals, session.head.status.last_error, text,
+			       sizeof(text));
 	ck_assert_str_eq(text, "a reply with impossible content: "
 			       "cell_count is 0, the BMS sees no cells");
 }
@@ -183,13 +184,13 @@ START_TEST(search)
 {
 	begin(&new_codec, 101, 50);
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_str_eq(session.codec->dialect, "old");
+	ck_assert_str_eq(session.head.codec->dialect, "old");
 
 	begin(&new_codec, 101, 0);
 	run(2000);
 	ck_assert_uint_eq(publishes, 0);
-	ck_assert_uint_ge(session.status.failures, 1);
-	ck_assert_int_eq(session.status.last_error, PB_ERROR_IMPOSSIBLE);
+	ck_assert_uint_ge(session.head.status.failures, 1);
+	ck_assert_int_eq(session.head.status.last_error, PB_ERROR_IMPOSSIBLE);
 }
 END_TEST
 

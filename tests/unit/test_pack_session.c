@@ -4,7 +4,7 @@
  * that jumps from event to event.
  */
 #include "../../src/pack/requests.h"
-#include "packbridge/pack.h"
+#include "../../src/pack/state.h"
 #include "suite.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ struct pending {
 };
 
 struct world {
-	struct pb_session session;
+	struct session session;
 	uint64_t now, deadline;
 	struct pending queue[QUEUE];
 	size_t queued;
@@ -115,9 +115,9 @@ static void answer(struct world *w, uint16_t command)
 		break;
 	case BOARD_ECHO:
 		queue(w, w->reply_ms, PB_SESSION_DATA, NULL);
-		memcpy(w->queue[w->queued - 1].bytes, w->session.query->bytes,
-		       w->session.query->len);
-		w->queue[w->queued - 1].len = w->session.query->len;
+		memcpy(w->queue[w->queued - 1].bytes, w->session.head.query->bytes,
+		       w->session.head.query->len);
+		w->queue[w->queued - 1].len = w->session.head.query->len;
 		break;
 	case BOARD_TWO: /* the reply of the other request comes first */
 		queue(w, w->reply_ms, PB_SESSION_DATA, command == 4 ? reply_basic : reply_cells);
@@ -131,7 +131,7 @@ static bool module_answer(struct world *w)
 {
 	static const char *const good[] = {"FFAA15010016", "FFAA1701247C", "FFAA18010019",
 					   "FFAA1D01001E"};
-	const uint8_t *request = w->session.query->bytes;
+	const uint8_t *request = w->session.head.query->bytes;
 	char reply[16];
 
 	if (request[0] != 0xFF)
@@ -156,25 +156,25 @@ static bool module_answer(struct world *w)
 static void do_send(struct world *w)
 {
 	ck_assert(w->link_open);
-	ck_assert(w->session.status.connected);
+	ck_assert(w->session.head.status.connected);
 	if (w->last_reply_at && w->now - w->last_reply_at < w->least_gap)
 		w->least_gap = w->now - w->last_reply_at;
 	w->sent_at[w->sends % 64] = w->now;
-	w->sent[w->sends % 64] = (uint8_t)w->session.query->command;
+	w->sent[w->sends % 64] = (uint8_t)w->session.head.query->command;
 	w->sends++;
 	if (!module_answer(w))
-		answer(w, w->session.query->command);
+		answer(w, w->session.head.query->command);
 }
 
 static void step(struct world *w, struct pb_session_event event)
 {
-	unsigned int todo = pb_session_step(&w->session, &event, w->now, &w->deadline);
+	unsigned int todo = pb_session_step(&w->session.head, &event, w->now, &w->deadline);
 
 	if (todo & PB_DO_LOG) {
-		ck_assert_uint_gt(strlen(w->session.note.text), 0);
+		ck_assert_uint_gt(strlen(w->session.head.note.text), 0);
 		w->logs++;
-		w->warnings += w->session.note.level <= PB_LOG_WARNING;
-		w->loud += w->session.note.level <= PB_LOG_INFO;
+		w->warnings += w->session.head.note.level <= PB_LOG_WARNING;
+		w->loud += w->session.head.note.level <= PB_LOG_INFO;
 	}
 	if (todo & PB_DO_CLOSE) {
 		w->link_open = false;
@@ -191,7 +191,7 @@ static void step(struct world *w, struct pb_session_event event)
 	if (todo & PB_DO_PUBLISH) {
 		w->publishes++;
 		w->published_at = w->now;
-		ck_assert_int_eq(w->session.status.quality, PB_QUALITY_GOOD);
+		ck_assert_int_eq(w->session.head.status.quality, PB_QUALITY_GOOD);
 	}
 	if (todo & PB_DO_SEND)
 		do_send(w);
@@ -261,8 +261,8 @@ static struct world world(void)
 		.seed = 7,
 	};
 
-	pb_session_init(&w.session, &config);
-	w.session.requests.count = 0; /* nobody else has asked anything */
+	session_init(&w.session, &config);
+	w.session.plan.requests.count = 0; /* nobody else has asked anything */
 	return w;
 }
 
@@ -286,15 +286,15 @@ START_TEST(plan)
 	ck_assert_uint_eq(w.sent_at[6] - w.sent_at[4], 5000);
 	ck_assert_uint_ge(w.least_gap, 500);
 	ck_assert_uint_eq(w.publishes, 3);
-	ck_assert_uint_eq(w.session.status.polls, 3);
-	ck_assert_uint_eq(w.session.status.sequence, 3);
-	ck_assert_uint_eq(w.session.status.failures, 0);
-	ck_assert_uint_eq(w.session.status.timeouts, 0);
-	ck_assert_int_eq(w.session.sample.voltage_mv, 13320);
-	ck_assert_int_eq(w.session.sample.cell_mv[3], 3331);
-	ck_assert_int_eq(w.session.sample.cell_max_index, 4);
-	ck_assert_str_eq(w.session.sample.device_name, "JBD-SP04S060-300A-L4S");
-	ck_assert_int_eq(w.session.sample.counters[PB_COUNTER_CELL_UNDERVOLTAGE], 4);
+	ck_assert_uint_eq(w.session.head.status.polls, 3);
+	ck_assert_uint_eq(w.session.head.status.sequence, 3);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
+	ck_assert_int_eq(w.session.head.sample.voltage_mv, 13320);
+	ck_assert_int_eq(w.session.head.sample.cell_mv[3], 3331);
+	ck_assert_int_eq(w.session.head.sample.cell_max_index, 4);
+	ck_assert_str_eq(w.session.head.sample.device_name, "JBD-SP04S060-300A-L4S");
+	ck_assert_int_eq(w.session.head.sample.counters[PB_COUNTER_CELL_UNDERVOLTAGE], 4);
 }
 END_TEST
 
@@ -310,7 +310,7 @@ START_TEST(late_timers_do_not_add_up)
 	/* the counters at each second poll, the name once a minute */
 	ck_assert_uint_ge(w.sends, 2 * 100 + 50);
 	ck_assert_uint_le(w.sends, 2 * 100 + 50 + 9);
-	ck_assert_uint_eq(w.session.status.polls, 3 + 100);
+	ck_assert_uint_eq(w.session.head.status.polls, 3 + 100);
 	/* but a machine that slept does not catch up */
 	w.late_ms = 0;
 	w.now += 3600000;
@@ -341,8 +341,8 @@ START_TEST(wake_up)
 	start(&w);
 	run(&w, 4900);
 	ck_assert_uint_eq(w.publishes, 1);
-	ck_assert_uint_eq(w.session.status.timeouts, 0);
-	ck_assert_uint_eq(w.session.status.failures, 0);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
 	ck_assert_uint_eq(w.sent_at[_i] - w.sent_at[0], (uint64_t)_i * 1000);
 }
 END_TEST
@@ -352,14 +352,15 @@ START_TEST(wake_up_after_long_rest)
 	struct world w = world();
 
 	w.session.config.poll_ms = 60000;
-	w.session.config.stale_after_s = w.session.status.stale_after_s = 180;
+	w.session.config.stale_after_s = w.session.plan.stale_after_s =
+		w.session.head.status.stale_after_s = 180;
 	start(&w);
 	run(&w, 30000);
 	ck_assert_uint_eq(w.publishes, 1);
 	w.wake = 1;
 	run(&w, 60000);
 	ck_assert_uint_eq(w.publishes, 2);
-	ck_assert_uint_eq(w.session.status.timeouts, 0);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
 }
 END_TEST
 
@@ -371,9 +372,9 @@ START_TEST(lost_reply_is_tried_again)
 	run(&w, 4000);
 	w.wake = 1;
 	run(&w, 5000);
-	ck_assert_uint_eq(w.session.status.timeouts, 1);
-	ck_assert_uint_eq(w.session.status.failures, 0);
-	ck_assert_uint_eq(w.session.status.polls, 2);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 1);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
+	ck_assert_uint_eq(w.session.head.status.polls, 2);
 }
 END_TEST
 
@@ -387,9 +388,9 @@ START_TEST(once_queries_may_stay_unanswered)
 	w.wake = 6; /* 3 tries of 0x05 and of 0xAA */
 	run(&w, 15000);
 	ck_assert_uint_eq(w.wake, 0);
-	ck_assert_uint_eq(w.session.status.failures, 0);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
 	ck_assert_uint_gt(w.publishes, 2);
-	ck_assert(!(w.session.sample.has & PB_HAS(PB_HAS_DEVICE_NAME)));
+	ck_assert(!(w.session.head.sample.has & PB_HAS(PB_HAS_DEVICE_NAME)));
 }
 END_TEST
 
@@ -405,9 +406,9 @@ START_TEST(three_failed_polls_reconnect)
 	w.connects = false;
 	run(&w, 26000);
 	ck_assert_uint_eq(w.closes, 1);
-	ck_assert_uint_ge(w.session.status.failures, 3);
-	ck_assert_uint_eq(w.session.status.reconnects, 1);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_TIMEOUT);
+	ck_assert_uint_ge(w.session.head.status.failures, 3);
+	ck_assert_uint_eq(w.session.head.status.reconnects, 1);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_TIMEOUT);
 	logs = w.logs;
 	run(&w, 400000);
 	/* from one failed connect (20 s) to the next attempt: the back-off, give or take 20 % */
@@ -417,14 +418,14 @@ START_TEST(three_failed_polls_reconnect)
 		ck_assert_uint_ge(waited, expected_s[i - 1] * 800);
 		ck_assert_uint_le(waited, expected_s[i - 1] * 1200);
 	}
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_LOST);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_LOST);
 	/* "no connection" once and "stale" once, not at every attempt: the rest is debug */
 	ck_assert_uint_ge(w.logs, logs);
 
 	w.connects = true;
 	w.board = BOARD_GOOD;
 	run(&w, 90000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 	ck_assert_uint_eq(w.session.attempt, 0);
 }
 END_TEST
@@ -436,21 +437,21 @@ START_TEST(goes_stale_in_time)
 
 	start(&w);
 	run(&w, 1500);
-	sampled = w.session.status.sampled_ms;
+	sampled = w.session.head.status.sampled_ms;
 	/* no younger than what was asked for, however long the reply lay somewhere */
 	ck_assert_uint_eq(sampled, w.sent_at[0]);
 	w.board = BOARD_SILENT;
 	run(&w, sampled + 15000 - 1 - w.now);
-	ck_assert_int_eq(pb_status_quality(&w.session.status, w.now), PB_QUALITY_GOOD);
-	ck_assert_uint_eq(pb_status_age_s(&w.session.status, w.now), 14);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
+	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 14);
 	run(&w, 1);
-	ck_assert_int_ne(w.session.status.quality, PB_QUALITY_GOOD);
-	ck_assert(pb_status_is_old(&w.session.status, w.now));
-	ck_assert_uint_eq(pb_status_age_s(&w.session.status, w.now), 15);
-	ck_assert_uint_eq(pb_status_age_s(&w.session.status, w.now + 70000000), 65534);
+	ck_assert_int_ne(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert(pb_status_is_old(&w.session.head.status, w.now));
+	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 15);
+	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now + 70000000), 65534);
 	w.board = BOARD_GOOD;
 	run(&w, 40000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -461,11 +462,11 @@ START_TEST(never_read)
 	w.connects = false;
 	start(&w);
 	run(&w, 100000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_NEVER);
-	ck_assert(pb_status_is_old(&w.session.status, w.now));
-	ck_assert_uint_eq(pb_status_age_s(&w.session.status, w.now), 65535);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_CONNECT);
-	ck_assert_uint_eq(w.session.status.reconnects, 0);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_NEVER);
+	ck_assert(pb_status_is_old(&w.session.head.status, w.now));
+	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 65535);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_CONNECT);
+	ck_assert_uint_eq(w.session.head.status.reconnects, 0);
 }
 END_TEST
 
@@ -486,16 +487,16 @@ START_TEST(names_the_fault)
 	run(&w, 4000);
 	w.board = faults[_i].board;
 	run(&w, 10000);
-	ck_assert_int_eq(w.session.status.last_error, faults[_i].error);
-	ck_assert_uint_gt(w.session.status.failures, 0);
-	ck_assert_uint_eq(w.session.status.polls, 1);
+	ck_assert_int_eq(w.session.head.status.last_error, faults[_i].error);
+	ck_assert_uint_gt(w.session.head.status.failures, 0);
+	ck_assert_uint_eq(w.session.head.status.polls, 1);
 	if (faults[_i].error == PB_ERROR_CHECKSUM)
-		ck_assert_uint_gt(w.session.status.bad_frames, 0);
+		ck_assert_uint_gt(w.session.head.status.bad_frames, 0);
 	if (faults[_i].error == PB_ERROR_GARBAGE)
-		ck_assert_uint_gt(w.session.status.garbage_bytes, 0);
+		ck_assert_uint_gt(w.session.head.status.garbage_bytes, 0);
 	w.board = BOARD_GOOD;
 	run(&w, 30000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -507,9 +508,9 @@ START_TEST(refused_cells_leave_the_rest)
 	start(&w);
 	run(&w, 4000);
 	ck_assert_uint_eq(w.publishes, 1);
-	ck_assert_int_eq(w.session.sample.voltage_mv, 13320);
-	ck_assert_uint_eq(w.session.sample.cell_has, 0);
-	ck_assert_uint_eq(w.session.status.timeouts, 0);
+	ck_assert_int_eq(w.session.head.sample.voltage_mv, 13320);
+	ck_assert_uint_eq(w.session.head.sample.cell_has, 0);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
 }
 END_TEST
 
@@ -521,14 +522,14 @@ START_TEST(unsolicited_replies_make_no_reading)
 	w.board = BOARD_TWO;
 	start(&w);
 	run(&w, 60000);
-	ck_assert_uint_eq(w.session.status.polls, 0);
-	ck_assert_uint_ge(w.session.status.unsolicited, 10);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_UNSOLICITED);
-	ck_assert_uint_eq(w.session.status.timeouts, 0);
+	ck_assert_uint_eq(w.session.head.status.polls, 0);
+	ck_assert_uint_ge(w.session.head.status.unsolicited, 10);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_UNSOLICITED);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
 	w.board = BOARD_GOOD;
 	run(&w, 30000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
-	ck_assert_int_eq(w.session.sample.cell_mv[0], 3328);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.sample.cell_mv[0], 3328);
 }
 END_TEST
 
@@ -540,18 +541,18 @@ START_TEST(link_lost_in_the_middle_of_a_frame)
 	run(&w, 4000);
 	w.board = BOARD_SILENT;
 	run(&w, 1400); /* a request is out */
-	ck_assert_int_eq(w.session.state, PB_STATE_WAITING);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_WAITING);
 	queue(&w, 0, PB_SESSION_DATA, "dd03001d0534000068c96d60");
 	queue(&w, 10, PB_SESSION_DOWN, NULL);
 	run(&w, 100);
 	/* the first try to get it back comes at once */
 	ck_assert_uint_eq(w.opens, 2);
-	ck_assert_uint_eq(w.session.status.reconnects, 1);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_LINK_LOST);
+	ck_assert_uint_eq(w.session.head.status.reconnects, 1);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_LINK_LOST);
 	w.board = BOARD_GOOD;
 	run(&w, 5000);
-	ck_assert_uint_eq(w.session.status.polls, 2);
-	ck_assert_uint_eq(w.session.status.connects, 2);
+	ck_assert_uint_eq(w.session.head.status.polls, 2);
+	ck_assert_uint_eq(w.session.head.status.connects, 2);
 }
 END_TEST
 
@@ -580,11 +581,11 @@ START_TEST(floods_end_the_connection)
 	start(&w);
 	for (int i = 0; i < 4; i++) {
 		run(&w, 60);
-		ck_assert(w.session.status.connected);
+		ck_assert(w.session.head.status.connected);
 		ck_assert_uint_eq(flood(&w, 4096, SIZE_MAX), 1024 * 1024 + 4096);
-		ck_assert(!w.session.status.connected);
-		ck_assert_int_eq(w.session.status.last_error, PB_ERROR_GARBAGE);
-		ck_assert_uint_gt(w.session.status.garbage_bytes, 0);
+		ck_assert(!w.session.head.status.connected);
+		ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_GARBAGE);
+		ck_assert_uint_gt(w.session.head.status.garbage_bytes, 0);
 		waits[i] = w.deadline - w.now;
 		w.now = w.deadline;
 		step(&w, (struct pb_session_event){.type = PB_SESSION_TIME});
@@ -624,7 +625,7 @@ START_TEST(bytes_in_any_state_do_no_harm)
 	run(&w, 2000);
 	step(&w, event);
 	run(&w, 10000);
-	ck_assert_uint_eq(w.session.status.polls, 3);
+	ck_assert_uint_eq(w.session.head.status.polls, 3);
 }
 END_TEST
 
@@ -634,9 +635,9 @@ START_TEST(sequence_skips_zero)
 
 	start(&w);
 	run(&w, 4000);
-	w.session.status.sequence = 65535;
+	w.session.head.status.sequence = 65535;
 	run(&w, 5000);
-	ck_assert_uint_eq(w.session.status.sequence, 1);
+	ck_assert_uint_eq(w.session.head.status.sequence, 1);
 }
 END_TEST
 
@@ -648,7 +649,7 @@ static void event(struct world *w, enum pb_session_event_type type, uint32_t ms)
 /* Takes up what was on its way while this program stood still for @ms. */
 static void stand_still(struct world *w, uint64_t ms)
 {
-	while (w->session.state != PB_STATE_WAITING || w->session.query->command != 4)
+	while (w->session.head.state != PB_STATE_WAITING || w->session.head.query->command != 4)
 		ck_assert(happen(w, w->now + 60000));
 	w->now += ms;
 	ck_assert_uint_eq(w->queued, 1);
@@ -665,14 +666,15 @@ START_TEST(stopped_in_a_poll)
 	run(&w, 12000);
 	for (int i = 0; i < 3; i++) { /* again and again is no pace either */
 		stand_still(&w, stops_ms[_i]);
-		ck_assert_uint_eq(w.session.status.stale_after_s, 15);
-		ck_assert(pb_status_is_old(&w.session.status, w.now) ==
-			  (w.now - w.session.status.sampled_ms >= 15000));
-		ck_assert_int_eq(pb_status_is_old(&w.session.status, w.now), stops_ms[_i] > 14000);
+		ck_assert_uint_eq(w.session.head.status.stale_after_s, 15);
+		ck_assert(pb_status_is_old(&w.session.head.status, w.now) ==
+			  (w.now - w.session.head.status.sampled_ms >= 15000));
+		ck_assert_int_eq(pb_status_is_old(&w.session.head.status, w.now),
+				 stops_ms[_i] > 14000);
 	}
 	run(&w, 60000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
-	ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_uint_eq(w.session.head.status.stale_after_s, 15);
 }
 END_TEST
 
@@ -684,11 +686,11 @@ START_TEST(stopped_in_a_round)
 	start(&w);
 	run(&w, 4000);
 	event(&w, PB_SESSION_WANTED, 1000);
-	ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
 	w.now += 300000;
 	run(&w, 3000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
-	ck_assert_uint_le(w.session.status.stale_after_s, 3 * 9);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_uint_le(w.session.head.status.stale_after_s, 3 * 9);
 }
 END_TEST
 
@@ -703,10 +705,10 @@ START_TEST(one_slow_poll)
 	w.wake = 6; /* requests that bring nothing */
 	for (int i = 0; i < 120; i++) {
 		run(&w, 100);
-		ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+		ck_assert_uint_eq(w.session.head.status.stale_after_s, 15);
 	}
-	ck_assert_uint_eq(w.session.status.failures, 0);
-	ck_assert_uint_ge(w.session.status.timeouts, 4);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
+	ck_assert_uint_ge(w.session.head.status.timeouts, 4);
 }
 END_TEST
 
@@ -722,7 +724,7 @@ START_TEST(kept_while_released)
 	run(&w, 12000);
 	released_ms = w.now;
 	for (int i = 0; i < OPEN * 3; i++)
-		requests_sent(&w.session.requests, &pb_codec_jbd, commands[i % 3], w.now);
+		requests_sent(&w.session.plan.requests, &pb_codec_jbd, commands[i % 3], w.now);
 	event(&w, PB_SESSION_RELEASE, 60000);
 	w.board = BOARD_SILENT; /* but for what it has kept */
 	event(&w, PB_SESSION_TAKE, 0);
@@ -731,7 +733,7 @@ START_TEST(kept_while_released)
 		queue(&w, 0, PB_SESSION_DATA, right_reply(commands[i % 3]));
 		run(&w, 600);
 	}
-	ck_assert_uint_le(w.session.status.sampled_ms, released_ms);
+	ck_assert_uint_le(w.session.head.status.sampled_ms, released_ms);
 }
 END_TEST
 
@@ -745,7 +747,8 @@ START_TEST(weeks)
 	pb_random_seed(&random, (uint64_t)_i);
 	w.session.config.seed = (uint64_t)_i;
 	w.session.config.poll_ms = 1000 + pb_random_below(&random, 20000);
-	w.session.config.stale_after_s = w.session.status.stale_after_s = 90;
+	w.session.config.stale_after_s = w.session.plan.stale_after_s =
+		w.session.head.status.stale_after_s = 90;
 	start(&w);
 	end = w.now + UINT64_C(7) * 24 * 3600 * 1000;
 	while (w.now < end) {
@@ -763,16 +766,16 @@ START_TEST(weeks)
 		w.reply_ms = 70;
 		/* the longest way back: a connect that hangs (20 s), back-off (36 s), a poll */
 		run(&w, 90000);
-		ck_assert_msg(w.session.status.quality == PB_QUALITY_GOOD,
+		ck_assert_msg(w.session.head.status.quality == PB_QUALITY_GOOD,
 			      "state %d, attempt %u, failed %u, age %u s, poll %u ms: %s",
-			      w.session.state, w.session.attempt, w.session.failed_cycles,
-			      pb_status_age_s(&w.session.status, w.now), w.session.config.poll_ms,
-			      w.session.note.text);
-		ck_assert_uint_le(pb_status_age_s(&w.session.status, w.now), 30);
+			      w.session.head.state, w.session.attempt, w.session.failed_cycles,
+			      pb_status_age_s(&w.session.head.status, w.now),
+			      w.session.config.poll_ms, w.session.head.note.text);
+		ck_assert_uint_le(pb_status_age_s(&w.session.head.status, w.now), 30);
 	}
 	ck_assert_uint_gt(w.publishes, 5000);
 	/* late replies may come just before a request goes out, so only real gaps are looked at */
-	ck_assert_uint_lt(w.session.status.failures, w.session.status.polls * 3);
+	ck_assert_uint_lt(w.session.head.status.failures, w.session.head.status.polls * 3);
 }
 END_TEST
 
@@ -797,12 +800,12 @@ START_TEST(second_try_comes_at_once)
 	ck_assert_uint_eq(w.opens, 2);
 	ck_assert_uint_eq(w.opened_at[1], 1001000);
 	ck_assert_uint_eq(w.warnings, 0);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_NONE);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_NONE);
 	queue(&w, 0, PB_SESSION_DOWN, NULL);
 	run(&w, 700);
 	ck_assert_uint_eq(w.opens, 2);
 	ck_assert_uint_eq(w.warnings, 1);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_CONNECT);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_CONNECT);
 	run(&w, 600);
 	ck_assert_uint_eq(w.opens, 3);
 }
@@ -817,22 +820,22 @@ START_TEST(failed_connections_are_counted)
 	w.connects = false;
 	start(&w);
 	run(&w, 200000);
-	while (w.session.state != PB_STATE_BACKOFF)
+	while (w.session.head.state != PB_STATE_BACKOFF)
 		run(&w, 1000);
-	ck_assert_uint_eq(w.session.status.connect_failures, w.opens);
+	ck_assert_uint_eq(w.session.head.status.connect_failures, w.opens);
 	ck_assert_uint_ge(w.opens, 5);
-	ck_assert_uint_eq(w.session.status.failures, 0);
-	pb_note_text(&w.session.note, w.session.deadline_ms - 24300, text, sizeof(text));
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
+	pb_note_text(&w.session.head.note, w.session.deadline_ms - 24300, text, sizeof(text));
 	ck_assert_msg(strstr(text, ": not within 20000 ms, next attempt in 24 s (attempt ") != NULL,
 		      "%s", text);
-	pb_note_text(&w.session.note, w.session.deadline_ms - 4300, later, sizeof(later));
+	pb_note_text(&w.session.head.note, w.session.deadline_ms - 4300, later, sizeof(later));
 	ck_assert_msg(strstr(later, ", next attempt in 4 s (attempt ") != NULL, "%s", later);
 	w.connects = true;
 	event(&w, PB_SESSION_RETRY, 0);
 	run(&w, 1000);
-	ck_assert_uint_eq(w.session.status.connect_failures, w.opens - 1);
-	pb_note_text(&w.session.note, w.now, text, sizeof(text));
-	ck_assert_str_eq(text, w.session.note.text);
+	ck_assert_uint_eq(w.session.head.status.connect_failures, w.opens - 1);
+	pb_note_text(&w.session.head.note, w.now, text, sizeof(text));
+	ck_assert_str_eq(text, w.session.head.note.text);
 }
 END_TEST
 
@@ -843,15 +846,15 @@ START_TEST(retry_ends_the_back_off)
 	w.connects = false;
 	start(&w);
 	run(&w, 200000);
-	while (w.session.state != PB_STATE_BACKOFF)
+	while (w.session.head.state != PB_STATE_BACKOFF)
 		run(&w, 1000);
 	w.connects = true;
 	event(&w, PB_SESSION_RETRY, 0);
 	run(&w, 1000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 	/* and does nothing in any other state */
 	event(&w, PB_SESSION_RETRY, 0);
-	ck_assert(w.session.status.connected);
+	ck_assert(w.session.head.status.connected);
 }
 END_TEST
 
@@ -868,7 +871,7 @@ START_TEST(links_with_own_limits_are_waited_for)
 	ck_assert_uint_eq(w.closes, 0);
 	queue(&w, 0, PB_SESSION_UP, NULL);
 	run(&w, 2000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -879,28 +882,28 @@ START_TEST(gives_its_place_away)
 
 	start(&w);
 	run(&w, 4000); /* between two polls */
-	ck_assert_int_eq(w.session.state, PB_STATE_RESTING);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_RESTING);
 	sends = w.sends;
 	event(&w, PB_SESSION_WANTED, 8000);
 	ck_assert_uint_eq(w.closes, 1);
-	ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
-	ck_assert(!w.session.status.connected);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
+	ck_assert(!w.session.head.status.connected);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 	/* back when the next poll is due */
 	run(&w, 4000);
 	ck_assert_uint_eq(w.opens, 2);
 	ck_assert_uint_eq(w.opened_at[1], w.sent_at[0] + 5000);
 	ck_assert_uint_gt(w.sends, sends);
-	ck_assert_uint_eq(w.session.status.reconnects, 0);
+	ck_assert_uint_eq(w.session.head.status.reconnects, 0);
 	ck_assert_uint_eq(w.warnings, 0);
 
 	/* asked in the middle of a poll, it ends that first */
-	while (w.session.state != PB_STATE_WAITING)
+	while (w.session.head.state != PB_STATE_WAITING)
 		run(&w, 10);
 	event(&w, PB_SESSION_WANTED, 8000);
 	ck_assert_uint_eq(w.closes, 1);
 	run(&w, 3000);
-	ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
 	ck_assert_uint_eq(w.closes, 2);
 }
 END_TEST
@@ -914,26 +917,26 @@ START_TEST(stale_time_follows_the_round)
 	run(&w, 4000);
 	for (int round = 0; round < 5; round++) {
 		event(&w, PB_SESSION_WANTED, 40000);
-		ck_assert_int_eq(w.session.state, PB_STATE_PARKED);
+		ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
 		w.connects = false;
 		w.session.config.connect_timeout_ms = 0;
 		run(&w, 60000); /* in the queue */
 		if (round > 0)
-			ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+			ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 		queue(&w, 0, PB_SESSION_UP, NULL);
 		run(&w, 3000);
-		ck_assert_int_eq(w.session.state, PB_STATE_RESTING);
+		ck_assert_int_eq(w.session.head.state, PB_STATE_RESTING);
 	}
-	ck_assert_uint_ge(w.session.status.stale_after_s, 3 * 60);
-	ck_assert_uint_le(w.session.status.stale_after_s, 3 * 70);
+	ck_assert_uint_ge(w.session.head.status.stale_after_s, 3 * 60);
+	ck_assert_uint_le(w.session.head.status.stale_after_s, 3 * 70);
 	/* alone again: back to what was configured */
 	run(&w, 12000);
-	ck_assert_uint_eq(w.session.status.stale_after_s, 15);
+	ck_assert_uint_eq(w.session.head.status.stale_after_s, 15);
 	/* a configured time is a promise */
 	w.session.config.stale_fixed = true;
 	event(&w, PB_SESSION_WANTED, 40000);
 	run(&w, 16000);
-	ck_assert_int_ne(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -945,24 +948,24 @@ START_TEST(released_and_taken_back)
 	run(&w, 4000);
 	event(&w, PB_SESSION_RELEASE, 60000);
 	ck_assert_uint_eq(w.closes, 1);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_RELEASED);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_RELEASED);
 	run(&w, 59000);
 	ck_assert_uint_eq(w.opens, 1);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_LOST);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_LOST);
 	/* what the link may still say does not end it */
 	event(&w, PB_SESSION_DOWN, 0);
 	event(&w, PB_SESSION_RETRY, 0);
 	event(&w, PB_SESSION_WANTED, 1000);
-	ck_assert_int_eq(w.session.state, PB_STATE_RELEASED);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_RELEASED);
 	run(&w, 5000);
 	ck_assert_uint_eq(w.opens, 2);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 
 	event(&w, PB_SESSION_RELEASE, 600000);
 	run(&w, 1000);
 	event(&w, PB_SESSION_TAKE, 0);
 	run(&w, 4000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -978,8 +981,8 @@ START_TEST(logs_in)
 	run(&w, 3000);
 	ck_assert_uint_ge(w.sends, sizeof(expected));
 	ck_assert_mem_eq(w.sent, expected, sizeof(expected));
-	ck_assert(w.session.logged_in);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert(w.session.head.logged_in);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -992,8 +995,8 @@ START_TEST(wrong_password)
 	snprintf(w.session.config.password, sizeof(w.session.config.password), "999999");
 	start(&w);
 	run(&w, 10000);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_PASSWORD);
-	ck_assert_uint_eq(w.session.status.polls, 0);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_PASSWORD);
+	ck_assert_uint_eq(w.session.head.status.polls, 0);
 	ck_assert_uint_ge(w.warnings, 1);
 }
 END_TEST
@@ -1016,7 +1019,7 @@ START_TEST(password_without_login)
 	run(&w, 60000);
 	ck_assert_uint_eq(w.sent[0], 0x15);
 	ck_assert_uint_eq(w.sent[1], 3);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_ECHO);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_ECHO);
 }
 END_TEST
 
@@ -1028,7 +1031,7 @@ START_TEST(silence_on_radio_is_named)
 	w.board = BOARD_SILENT;
 	start(&w);
 	run(&w, 15000);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_SILENT);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_SILENT);
 
 	/* one that has answered in this connection is only silent */
 	w = world();
@@ -1037,7 +1040,7 @@ START_TEST(silence_on_radio_is_named)
 	run(&w, 4000);
 	w.board = BOARD_SILENT;
 	run(&w, 8000);
-	ck_assert_int_eq(w.session.status.last_error, PB_ERROR_TIMEOUT);
+	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_TIMEOUT);
 }
 END_TEST
 
@@ -1064,39 +1067,39 @@ START_TEST(finds_the_protocol)
 	struct world w = world();
 
 	/* by asking: first the other one in vain, then the right one, in one connection */
-	w.session.config.others = codecs;
-	w.session.codec = &other_codec;
+	w.session.plan.others = codecs;
+	w.session.plan.codec = &other_codec;
 	start(&w);
 	run(&w, 12000);
 	ck_assert_uint_eq(w.sent[0], 0x90);
-	ck_assert_str_eq(w.session.codec->name, "jbd");
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_str_eq(w.session.head.codec->name, "jbd");
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 	ck_assert_uint_eq(w.opens, 1);
-	ck_assert_uint_eq(w.session.status.failures, 0);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
 	/* it stays so */
 	w.board = BOARD_SILENT;
 	run(&w, 60000);
-	ck_assert_str_eq(w.session.codec->name, "jbd");
+	ck_assert_str_eq(w.session.head.codec->name, "jbd");
 
 	/* by the advertisement: nothing is asked in vain */
 	w = world();
 	w.advert = &module;
-	w.session.config.others = codecs;
-	w.session.codec = &other_codec;
+	w.session.plan.others = codecs;
+	w.session.plan.codec = &other_codec;
 	start(&w);
 	run(&w, 2000);
 	ck_assert_uint_eq(w.sent[0], 3);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 
 	/* nobody answers: all are asked, again and again, and it counts as a failure */
 	w = world();
 	w.board = BOARD_SILENT;
-	w.session.config.others = codecs;
-	w.session.codec = &other_codec;
+	w.session.plan.others = codecs;
+	w.session.plan.codec = &other_codec;
 	start(&w);
 	run(&w, 30000);
-	ck_assert_uint_ge(w.session.status.failures, 1);
-	ck_assert_uint_eq(w.session.status.polls, 0);
+	ck_assert_uint_ge(w.session.head.status.failures, 1);
+	ck_assert_uint_eq(w.session.head.status.polls, 0);
 }
 END_TEST
 
@@ -1105,12 +1108,12 @@ END_TEST
 static void start_behind_others(struct world *w)
 {
 	*w = world();
-	pb_session_init(&w->session, &(struct pb_session_config){.codec = &pb_codec_jbd,
-								 .poll_ms = 5000,
-								 .gap_ms = 500,
-								 .reply_timeout_ms = 1000,
-								 .tries = 3,
-								 .stale_after_s = 15});
+	session_init(&w->session, &(struct pb_session_config){.codec = &pb_codec_jbd,
+							      .poll_ms = 5000,
+							      .gap_ms = 500,
+							      .reply_timeout_ms = 1000,
+							      .tries = 3,
+							      .stale_after_s = 15});
 	start(w);
 }
 
@@ -1124,8 +1127,8 @@ START_TEST(first_connection)
 	run(&w, 4000);
 	ck_assert_mem_eq(w.sent, expected, sizeof(expected));
 	ck_assert_uint_eq(w.publishes, 1);
-	ck_assert_uint_eq(w.session.status.sampled_ms, w.sent_at[2]);
-	ck_assert_uint_eq(w.session.status.unsolicited, 0);
+	ck_assert_uint_eq(w.session.head.status.sampled_ms, w.sent_at[2]);
+	ck_assert_uint_eq(w.session.head.status.unsolicited, 0);
 }
 END_TEST
 
@@ -1142,8 +1145,8 @@ START_TEST(others_have_left_replies)
 	ck_assert_uint_eq(w.sends, 1); /* the marker */
 	run(&w, 5000);
 	ck_assert_uint_ge(w.publishes, 1);
-	ck_assert_uint_ge(w.session.status.sampled_ms, w.sent_at[1]);
-	ck_assert_uint_eq(w.session.status.failures, 0);
+	ck_assert_uint_ge(w.session.head.status.sampled_ms, w.sent_at[1]);
+	ck_assert_uint_eq(w.session.head.status.failures, 0);
 }
 END_TEST
 
@@ -1167,8 +1170,8 @@ START_TEST(kept_reply)
 	queue(&w, 301, PB_SESSION_DATA, reply_basic); /* just behind the request */
 	run(&w, 3000);
 	ck_assert_uint_ge(w.publishes, 1);
-	ck_assert_uint_gt(w.session.status.sampled_ms, broken + 10000);
-	ck_assert_uint_eq(w.session.status.last_error, PB_ERROR_LINK_LOST);
+	ck_assert_uint_gt(w.session.head.status.sampled_ms, broken + 10000);
+	ck_assert_uint_eq(w.session.head.status.last_error, PB_ERROR_LINK_LOST);
 }
 END_TEST
 
@@ -1179,16 +1182,16 @@ START_TEST(counters_get_old)
 
 	start(&w);
 	run(&w, 12000);
-	ck_assert(w.session.sample.has & PB_HAS(PB_HAS_COUNTERS));
-	ck_assert_uint_le(w.now - w.session.status.details_ms, 12000);
+	ck_assert(w.session.head.sample.has & PB_HAS(PB_HAS_COUNTERS));
+	ck_assert_uint_le(w.now - w.session.head.status.details_ms, 12000);
 	w.no_counters = true;
 	run(&w, 30000);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
-	ck_assert(!(w.session.sample.has & PB_HAS(PB_HAS_COUNTERS)));
-	ck_assert(w.session.sample.has & PB_HAS(PB_HAS_DEVICE_NAME));
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert(!(w.session.head.sample.has & PB_HAS(PB_HAS_COUNTERS)));
+	ck_assert(w.session.head.sample.has & PB_HAS(PB_HAS_DEVICE_NAME));
 	w.no_counters = false;
 	run(&w, 16000);
-	ck_assert(w.session.sample.has & PB_HAS(PB_HAS_COUNTERS));
+	ck_assert(w.session.head.sample.has & PB_HAS(PB_HAS_COUNTERS));
 }
 END_TEST
 
@@ -1213,7 +1216,7 @@ START_TEST(hangs_up_after_each_reading)
 	/* two lines a minute: that it is lost, and that it is back */
 	ck_assert_uint_le(w.warnings, 11);
 	ck_assert_uint_le(w.loud, 2 * 11 + 1);
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 	/* a connection that lasts ends it */
 	run(&w, 60000);
 	queue(&w, 0, PB_SESSION_DOWN, NULL);
@@ -1228,13 +1231,13 @@ START_TEST(looks_again)
 	static const struct pb_codec *const codecs[] = {&other_codec, &pb_codec_jbd, NULL};
 	struct world w = world();
 
-	w.session.config.others = codecs;
-	w.session.codec = w.session.read_codec = &other_codec;
-	w.session.codec_known = true;
+	w.session.plan.others = codecs;
+	w.session.plan.codec = w.session.read_codec = &other_codec;
+	w.session.plan.codec_known = true;
 	start(&w);
 	run(&w, 60000);
-	ck_assert_str_eq(w.session.codec->name, "jbd");
-	ck_assert_int_eq(w.session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_str_eq(w.session.head.codec->name, "jbd");
+	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 

@@ -3,7 +3,7 @@
  * Several boards on one line, of each kind: one unit shows one pack, or none. And one board alone
  * is never taken for two.
  */
-#include "packbridge/pack.h"
+#include "../../src/pack/state.h"
 
 #include "fuzz/clock_boards.h"
 #include "suite.h"
@@ -21,7 +21,7 @@ static const struct pb_codec *const codecs[] = {
 
 /* Boards on a line: each hears all requests, and all that they send comes to us. */
 struct line {
-	struct pb_session session;
+	struct session session;
 	const struct clock_board *board;
 	uint64_t now, deadline;
 	int boards;	   /* the second one's clock is APART_MS ahead */
@@ -55,7 +55,7 @@ static uint32_t clock_of(const struct line *line, int index)
 
 static void do_send(struct line *line)
 {
-	const struct pb_query *query = line->session.query;
+	const struct pb_query *query = line->session.head.query;
 
 	for (int i = 0; line->board && i < line->boards; i++) {
 		line->delay_ms = 50 + 20 * (uint64_t)i;
@@ -73,13 +73,14 @@ static void count_reading(struct line *line)
 		line->readings[0]++;
 		return;
 	}
-	line->board->oldest(&line->session.sample, &poll_ms, &rare_ms);
+	line->board->oldest(&line->session.head.sample, &poll_ms, &rare_ms);
 	line->readings[poll_ms > clock_of(line, 0) + APART_MS / 10]++;
 }
 
 static void step(struct line *line, struct pb_session_event event)
 {
-	unsigned int todo = pb_session_step(&line->session, &event, line->now, &line->deadline);
+	unsigned int todo =
+		pb_session_step(&line->session.head, &event, line->now, &line->deadline);
 
 	if (todo & PB_DO_PUBLISH)
 		count_reading(line);
@@ -140,8 +141,8 @@ static struct line *begin(const struct clock_board *board, const struct pb_codec
 	};
 
 	line = (struct line){.board = board, .now = 1000000, .boards = 1};
-	pb_session_init(&line.session, &config);
-	line.session.requests.count = 0; /* nobody else has asked anything */
+	session_init(&line.session, &config);
+	line.session.plan.requests.count = 0; /* nobody else has asked anything */
 	step(&line, (struct pb_session_event){.type = PB_SESSION_START});
 	return &line;
 }
@@ -160,13 +161,13 @@ START_TEST(a_second_board_joins)
 	run(line, 120000);
 	ck_assert_msg(line->readings[1] == 0, "%s: %d", board->name, line->readings[1]);
 	ck_assert_msg(line->readings[0] <= 2, "%s: %d", board->name, line->readings[0]);
-	ck_assert_int_gt(line->session.status.quality, PB_QUALITY_GOOD);
-	ck_assert_int_eq(line->session.status.last_error,
+	ck_assert_int_gt(line->session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(line->session.head.status.last_error,
 			 board->stream ? PB_ERROR_SHARED_LINE : PB_ERROR_UNSOLICITED);
 	line->boards = 1;
 	run(line, 90000);
 	ck_assert_msg(line->readings[0] > 5, "%s", board->name);
-	ck_assert_int_eq(line->session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(line->session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -181,7 +182,7 @@ START_TEST(two_boards_from_the_start)
 	ck_assert_msg(line->readings[0] == 0 || line->readings[1] == 0, "%s: %d and %d",
 		      board->name, line->readings[0], line->readings[1]);
 	ck_assert_int_le(line->readings[0] + line->readings[1], 2);
-	ck_assert_int_ne(line->session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(line->session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -194,11 +195,11 @@ START_TEST(a_restarted_board)
 	run(line, 60000);
 	line->ahead_ms = 0;
 	run(line, 5000);
-	ck_assert_int_eq(line->session.status.last_error, PB_ERROR_SHARED_LINE);
+	ck_assert_int_eq(line->session.head.status.last_error, PB_ERROR_SHARED_LINE);
 	line->readings[0] = 0;
 	run(line, 10000);
 	ck_assert_int_gt(line->readings[0], 0);
-	ck_assert_int_eq(line->session.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(line->session.head.status.quality, PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -254,8 +255,8 @@ START_TEST(parallel_boards_as_captured)
 	for (int round = 0; round < 40; round++)
 		play(line, json_object_get(root, "wire"), (size_t)_i);
 	ck_assert_int_eq(line->readings[0], 0);
-	ck_assert_int_eq(line->session.status.quality, PB_QUALITY_NEVER);
-	ck_assert_int_eq(line->session.status.last_error, PB_ERROR_SHARED_LINE);
+	ck_assert_int_eq(line->session.head.status.quality, PB_QUALITY_NEVER);
+	ck_assert_int_eq(line->session.head.status.last_error, PB_ERROR_SHARED_LINE);
 	json_decref(root);
 }
 END_TEST

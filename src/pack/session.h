@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One pack's session, as its driver (pack.c) sees it: a step function over simulated or real time.
+ * Events go in, orders come out; what there is to know of the pack stands in the head. The session
+ * opens no link, reads no clock and prints nothing.
+ *
+ *	 OFF --start--> CONNECTING --up--> SETTLING (--> LOGIN) --> WAITING <--> GAP
+ *	                  ^  ^   |                                    |  ^        |
+ *	                  |  |   | down, timeout                      |  | poll   | all asked
+ *	                  |  |   v                                    |  |        v
+ *	                  |  BACKOFF <------ 3 failed polls, down ----'  '---- RESTING
+ *	                  |                                                       |
+ *	                  '---- PARKED <------ others wait for the place ---------'
+ *
+ *	 RELEASED is entered from any state, and left to CONNECTING.
+ */
+#pragma once
+
+#include "packbridge/pack.h"
+
+enum pb_session_event_type {
+	PB_SESSION_START,   /**< first; later ones do nothing */
+	PB_SESSION_UP,	    /**< the link came up */
+	PB_SESSION_DOWN,    /**< the link went down by itself */
+	PB_SESSION_DATA,    /**< bytes came */
+	PB_SESSION_TIME,    /**< the deadline passed (calling too early does no harm) */
+	PB_SESSION_RETRY,   /**< the link says that connecting is worthwhile again */
+	PB_SESSION_WANTED,  /**< others wait for the link's place */
+	PB_SESSION_RELEASE, /**< let go of the pack for a while: somebody asked for it */
+	PB_SESSION_TAKE,    /**< the end of that, early */
+};
+
+struct pb_session_event {
+	enum pb_session_event_type type;
+	const uint8_t *bytes;		/**< DATA */
+	size_t len;			/**< DATA */
+	const char *why;		/**< DOWN: a few words, may be NULL */
+	const struct pb_advert *advert; /**< UP: who is there; NULL: not known */
+	uint32_t ms; /**< RELEASE: for how long; WANTED: until the turn comes round again */
+};
+
+/** What the driver must do, in this order. */
+enum pb_session_todo {
+	PB_DO_CLOSE = 1 << 0,	/**< close the link */
+	PB_DO_OPEN = 1 << 1,	/**< open the link */
+	PB_DO_PUBLISH = 1 << 2, /**< @sample is new */
+	PB_DO_STATUS = 1 << 3,	/**< @status changed otherwise */
+	PB_DO_SEND = 1 << 4,	/**< send @query */
+	PB_DO_LOG = 1 << 5,	/**< log @note */
+};
+
+enum pb_session_state {
+	PB_STATE_OFF,
+	PB_STATE_CONNECTING,
+	PB_STATE_SETTLING,
+	PB_STATE_LOGIN,	  /**< a request to the radio module is out */
+	PB_STATE_WAITING, /**< a request is out, or the BMS sends by itself */
+	PB_STATE_GAP,	  /**< silence before the next request or try */
+	PB_STATE_RESTING, /**< until the next poll */
+	PB_STATE_BACKOFF,
+	PB_STATE_PARKED,   /**< another pack has its turn; until the next poll */
+	PB_STATE_RELEASED, /**< left to somebody else, until the time is over */
+};
+
+/** What there is to know of a pack; read only. The rest of a session is in state.h. */
+struct pb_session {
+	enum pb_session_state state;
+	const struct pb_codec *codec; /**< in use, or being tried */
+	bool searching;		      /**< it is open which codec or dialect is the right one */
+	bool logged_in;		      /**< the radio module took the password, in this connection */
+	const struct pb_query *query; /**< the request that is out, or goes out next; NULL: none */
+	struct pb_status status;
+	struct pb_sample sample; /**< the last whole reading */
+	struct pb_note note;	 /**< the last message */
+	struct pb_refusals refusals;
+};
+
+/** @return 0; -ENOMEM. */
+int pb_session_new(struct pb_session **ret, const struct pb_session_config *config);
+struct pb_session *pb_session_free(struct pb_session *session);
+
+/**
+ * Takes one event.
+ * @now_ms: never goes back.
+ * @ret_deadline_ms: when PB_SESSION_TIME is due; UINT64_MAX: never.
+ * @return set of enum pb_session_todo.
+ */
+unsigned int pb_session_step(struct pb_session *session, const struct pb_session_event *event,
+			     uint64_t now_ms, uint64_t *ret_deadline_ms);
+
+/** @return a word or two for a person, static storage. */
+const char *pb_session_state_text(enum pb_session_state state);
