@@ -6,7 +6,9 @@
  * out one read(2) for each notification. Where it refuses, notifications come as signals and writes
  * go as method calls.
  */
-#include "bluez.h"
+#include "ble_pipe.h"
+
+#include "ble_link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +28,7 @@ enum {
 	UNANSWERED_MAX = 3,
 };
 
-static void subscribe(struct ble_link *ble);
+static void pipe_subscribe(struct ble_link *ble);
 static void write_more(struct ble_link *ble);
 
 /* ---- which characteristics ---- */
@@ -57,10 +59,10 @@ static bool in_service(const struct pb_bluez *bluez, const struct bluez_gatt *ga
 }
 
 /* New objects stand at the head of the list, so one that came back goes before its old self. */
-static const struct bluez_gatt *find(const struct ble_link *ble, uint16_t service, uint16_t uuid,
-				     unsigned int flags)
+static const struct bluez_gatt *pipe_find(const struct ble_link *ble, uint16_t service,
+					  uint16_t uuid, unsigned int flags)
 {
-	const char *path = ble->device->path;
+	const char *path = ble->user.device->path;
 	size_t len = strlen(path);
 
 	for (const struct bluez_gatt *g = ble->bluez->gatts; g; g = g->next)
@@ -76,9 +78,10 @@ static bool find_pipe(struct ble_link *ble, size_t from)
 {
 	for (size_t i = from; i < PB_ARRAY_SIZE(pipes); i++) {
 		ble->pipe = i;
-		ble->notify =
-			find(ble, pipes[i].service, pipes[i].notify, GATT_NOTIFY | GATT_INDICATE);
-		ble->write = find(ble, pipes[i].service, pipes[i].write, GATT_WRITE | GATT_COMMAND);
+		ble->notify = pipe_find(ble, pipes[i].service, pipes[i].notify,
+					GATT_NOTIFY | GATT_INDICATE);
+		ble->write =
+			pipe_find(ble, pipes[i].service, pipes[i].write, GATT_WRITE | GATT_COMMAND);
 		if (ble->notify && ble->write)
 			return true;
 	}
@@ -119,7 +122,7 @@ static bool hopeless(struct ble_link *ble, const sd_bus_error *error, const char
 	return true;
 }
 
-static void take(struct ble_link *ble, const uint8_t *bytes, size_t len)
+static void pipe_take(struct ble_link *ble, const uint8_t *bytes, size_t len)
 {
 	if (ble->state != BLE_UP || len == 0)
 		return;
@@ -128,10 +131,10 @@ static void take(struct ble_link *ble, const uint8_t *bytes, size_t len)
 	ble->head.handler->data(ble->head.userdata, bytes, len);
 }
 
-void ble_signalled(struct ble_link *ble, const uint8_t *bytes, size_t len)
+void ble_pipe_signalled(struct ble_link *ble, const char *path, const uint8_t *bytes, size_t len)
 {
-	if (ble->notify_fd < 0)
-		take(ble, bytes, len);
+	if (ble->notify && strcmp(ble->notify->path, path) == 0 && ble->notify_fd < 0)
+		pipe_take(ble, bytes, len);
 }
 
 static int on_notification(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -143,7 +146,7 @@ static int on_notification(sd_event_source *source, int fd, uint32_t revents, vo
 	(void)source;
 	(void)revents;
 	if (n > 0)
-		take(ble, bytes, (size_t)n);
+		pipe_take(ble, bytes, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		ble_fail(ble, -ENOTCONN, "the pack ended the connection");
 	return 0;
@@ -160,7 +163,7 @@ void ble_pipe_drain(struct ble_link *ble)
 	     i++) {
 		n = read(ble->notify_fd, bytes, sizeof(bytes));
 		if (n > 0)
-			take(ble, bytes, (size_t)n);
+			pipe_take(ble, bytes, (size_t)n);
 	}
 }
 
@@ -198,12 +201,12 @@ static void set_up_write(struct ble_link *ble)
 }
 
 /* Notifications of this pipe can't be had: the next one, or what was wrong with the first. */
-static void refused(struct ble_link *ble, const sd_bus_error *error)
+static void pipe_refused(struct ble_link *ble, const sd_bus_error *error)
 {
 	if (ble->refusal == 0)
 		ble->refusal = bluez_error_words(error, ble->refusal_why, sizeof(ble->refusal_why));
 	if (find_pipe(ble, ble->pipe + 1))
-		subscribe(ble);
+		pipe_subscribe(ble);
 	else
 		ble_fail(ble, ble->refusal, "notifications: %s", ble->refusal_why);
 }
@@ -218,7 +221,7 @@ static int on_notifying(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	if (!error)
 		set_up_write(ble);
 	else if (!hopeless(ble, error, "notifications"))
-		refused(ble, error);
+		pipe_refused(ble, error);
 	return 0;
 }
 
@@ -261,7 +264,7 @@ static int on_acquired_notify(sd_bus_message *m, void *userdata, sd_bus_error *r
 	return 0;
 }
 
-static void subscribe(struct ble_link *ble)
+static void pipe_subscribe(struct ble_link *ble)
 {
 	uint32_t limit_ms = ble->limit_ms < ACQUIRE_MS ? ble->limit_ms : ACQUIRE_MS;
 
@@ -277,30 +280,12 @@ void ble_pipe_start(struct ble_link *ble)
 	ble->unanswered = 0;
 	ble->refusal = 0;
 	if (find_pipe(ble, 0))
-		subscribe(ble);
+		pipe_subscribe(ble);
 	else
 		ble_fail(ble, -ENOPROTOOPT,
 			 "it has none of ff01 with ff02, fff1 with fff2, ff07 with ff08, and ffe1: "
 			 "no "
 			 "pack that is known");
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-void ble_pipe_stop(struct ble_link *ble)
-{
-	ble->notify_io = sd_event_source_disable_unref(ble->notify_io);
-	ble->write_io = sd_event_source_disable_unref(ble->write_io);
-	close_fd(&ble->notify_fd);
-	close_fd(&ble->write_fd);
-	ble->notify = ble->write = NULL;
-	ble->writing = false;
-	ble->out_len = ble->out_done = 0;
 }
 
 void ble_pipe_forget(struct ble_link *ble, const struct bluez_gatt *gatt)
@@ -326,7 +311,7 @@ static int on_written(sd_bus_message *m, void *userdata, sd_bus_error *ret)
 	return 0;
 }
 
-static int write_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
+static int pipe_write_value(struct ble_link *ble, const uint8_t *bytes, size_t len)
 {
 	sd_bus_message *m = NULL;
 	int r = sd_bus_message_new_method_call(ble->bluez->bus, &m, BLUEZ_NAME, ble->write->path,
@@ -382,7 +367,7 @@ static void write_more(struct ble_link *ble)
 		if (ble->write_fd >= 0)
 			n = write_fd(ble, bytes, len);
 		else
-			n = write_value(ble, bytes, len) < 0 ? -EIO : (ssize_t)len;
+			n = pipe_write_value(ble, bytes, len) < 0 ? -EIO : (ssize_t)len;
 		if (n < 0) {
 			ble_fail(ble, (int)n, "writing: %s", strerrordesc_np((int)-n));
 			return;
@@ -402,7 +387,7 @@ static void try_other_write(struct ble_link *ble)
 	ble->unanswered = 1;
 	ble->command = !ble->command;
 	ble->write_io = sd_event_source_disable_unref(ble->write_io);
-	close_fd(&ble->write_fd);
+	ble_close_fd(&ble->write_fd);
 	pb_log(PB_LOG_INFO, "bluetooth: %s does not answer, trying writes with%s response",
 	       ble->name, ble->command ? "out" : "");
 }

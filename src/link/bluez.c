@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection to BlueZ: bus, matches, the first look at its objects, and what to do when any of
- * that goes away. Every call is asynchronous and has a time limit of its own: BlueZ itself can take
- * 41 s to say that a silent device does not answer, longer than sd-bus waits by default.
+ * The client of BlueZ: the bus, the first look at BlueZ's objects, and what to do when any of that
+ * goes away.
+ *
+ *	bus --GetNameOwner, GetManagedObjects--> mirror (bluez_objects.c, bluez_mirror.c)
+ *	 |                                          ^
+ *	 '---signals, by bluez_admit() -------------'
+ *	              each of them kicks:   bluez_on_later(), the pump
+ *	                                      |--> each user's step (ble.c)
+ *	                                      '--> each adapter (bluez_adapter.c)
  */
-#include "bluez.h"
+#include "bluez_adapter.h"
+#include "bluez_agent.h"
+#include "bluez_call.h"
+#include "bluez_client.h"
+#include "bluez_mirror.h"
+#include "bluez_objects.h"
+#include "bluez_user.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -22,199 +34,12 @@ enum {
 	FLUSH_MS = 300,	      /* for the last Disconnect calls, at exit */
 };
 
-#define DBUS_DRIVER "org.freedesktop.DBus"
-
 static int sync_objects(struct pb_bluez *bluez, bool start_it);
-
-void bluez_kick(struct pb_bluez *bluez)
-{
-	sd_event_source_set_enabled(bluez->later, SD_EVENT_ONESHOT);
-}
-
-static void arm(struct pb_bluez *bluez, uint64_t ms)
-{
-	sd_event_source_set_time_relative(bluez->timer, ms * 1000);
-	sd_event_source_set_enabled(bluez->timer, SD_EVENT_ONESHOT);
-}
 
 static void arm_slow(struct pb_bluez *bluez)
 {
 	sd_event_source_set_time_relative(bluez->slow, (uint64_t)SLOW_MS * 1000);
 	sd_event_source_set_enabled(bluez->slow, SD_EVENT_ONESHOT);
-}
-
-void bluez_kick_later(struct pb_bluez *bluez, uint64_t ms)
-{
-	/* in the other states the timer has its own work, which kicks too */
-	if (bluez->state == BLUEZ_READY)
-		arm(bluez, ms);
-}
-
-/* ---- words ---- */
-
-int bluez_error_words(const sd_bus_error *error, char *why, size_t why_cap)
-{
-	static const struct {
-		const char *name;    /* of the error; NULL: any */
-		const char *message; /* part of its text; NULL: any */
-		int code;
-		const char *words;
-	} known[] = {
-		{SD_BUS_ERROR_NO_REPLY, NULL, -ETIMEDOUT, "bluetoothd does not answer"},
-		{SD_BUS_ERROR_TIMEOUT, NULL, -ETIMEDOUT, "bluetoothd does not answer"},
-		{SD_BUS_ERROR_ACCESS_DENIED, NULL, -EACCES,
-		 "no permission to use BlueZ on D-Bus (is the user in the group bluetooth?)"},
-		{SD_BUS_ERROR_SERVICE_UNKNOWN, NULL, -ESRCH, "bluetoothd does not run"},
-		{SD_BUS_ERROR_NAME_HAS_NO_OWNER, NULL, -ESRCH, "bluetoothd does not run"},
-		{SD_BUS_ERROR_UNKNOWN_OBJECT, NULL, -ENOTCONN, "BlueZ forgot the device"},
-		{"org.bluez.Error.AuthenticationFailed", NULL, -EKEYREJECTED,
-		 "pairing failed: wrong passkey?"},
-		{"org.bluez.Error.AuthenticationRejected", NULL, -EKEYREJECTED,
-		 "the pack refused to pair"},
-		{"org.bluez.Error.AuthenticationCanceled", NULL, -EKEYREJECTED,
-		 "pairing was cancelled"},
-		{"org.bluez.Error.AuthenticationTimeout", NULL, -EKEYREJECTED,
-		 "pairing took too long"},
-		{"org.bluez.Error.NotReady", NULL, -ENETDOWN, "the adapter is off"},
-		{"org.bluez.Error.NotPermitted", "acquired", -EALREADY,
-		 "another program has them, or BlueZ believes so"},
-		{"org.bluez.Error.NotPermitted", "Not paired", -EKEYREJECTED,
-		 "the pack wants to be paired: set its passkey"},
-		{NULL, "rfkill", -ENETDOWN, "the adapter is blocked by rfkill"},
-		{NULL, "Blocked", -ENETDOWN, "the adapter is blocked by rfkill"},
-		{NULL, "le-connection-abort-by-local", -EHOSTUNREACH,
-		 "no answer: out of range, off, or connected to another central"},
-		{NULL, "Page Timeout", -EHOSTUNREACH, "no answer: out of range or off"},
-		{NULL, "Software caused connection abort", -EHOSTUNREACH,
-		 "the connection broke while it was being made"},
-		{NULL, "Encryption", -EKEYREJECTED, "the pack wants to be paired: set its passkey"},
-		{NULL, "Authentication", -EKEYREJECTED,
-		 "the pack wants to be paired: set its passkey"},
-		{NULL, "Not connected", -ENOTCONN, "the connection is gone"},
-	};
-
-	for (size_t i = 0; i < PB_ARRAY_SIZE(known); i++) {
-		if (known[i].name && !sd_bus_error_has_name(error, known[i].name))
-			continue;
-		if (known[i].message &&
-		    (!error->message || !strstr(error->message, known[i].message)))
-			continue;
-		snprintf(why, why_cap, "%s", known[i].words);
-		return known[i].code;
-	}
-	snprintf(why, why_cap, "%s%s%s", error->name ? error->name : "error",
-		 error->message && *error->message ? ": " : "",
-		 error->message ? error->message : "");
-	pb_text_clean(why, why_cap, why, strlen(why));
-	return -EIO;
-}
-
-/* ---- calls ---- */
-
-/*
- * The bus writes the sender into each message, always a unique name, but for its own (from the
- * driver) and those that sd-bus makes.
- */
-static bool is_of_bus(sd_bus_message *m)
-{
-	const char *sender = sd_bus_message_get_sender(m);
-
-	return sender && sender[0] != ':';
-}
-
-static bool is_of(sd_bus_message *m, const char *name)
-{
-	const char *sender = sd_bus_message_get_sender(m);
-
-	return sender && *name && strcmp(sender, name) == 0;
-}
-
-/* A call that is out. */
-struct waiting {
-	struct pb_bluez *bluez;
-	sd_bus_message *call;
-	sd_bus_message_handler_t done;
-	void *userdata;
-};
-
-static void waiting_free(void *userdata)
-{
-	struct waiting *waiting = userdata;
-
-	sd_bus_message_unref(waiting->call);
-	free(waiting);
-}
-
-/*
- * sd-bus takes a reply by its serial number, whoever sent it. A system bus forwards a reply only
- * from the one whom it gave the call; a bus with the policy of sessions forwards any.
- */
-static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-	struct waiting waiting = *(struct waiting *)userdata; /* its end is up to done() */
-	sd_bus_message *refused = NULL;
-	int r;
-
-	if (is_of_bus(m) || is_of(m, waiting.bluez->named))
-		return waiting.done(m, waiting.userdata, error);
-	r = sd_bus_message_new_method_errorf(waiting.call, &refused, SD_BUS_ERROR_FAILED,
-					     "%s answered for BlueZ", sd_bus_message_get_sender(m));
-	if (r < 0)
-		return r;
-	r = waiting.done(refused, waiting.userdata, error);
-	sd_bus_message_unref(refused);
-	return r;
-}
-
-int bluez_send(struct pb_bluez *bluez, sd_bus_slot **slot, sd_bus_message *m,
-	       sd_bus_message_handler_t done, void *userdata, uint64_t timeout_ms)
-{
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	int r;
-
-	if (!waiting)
-		return -ENOMEM;
-	*waiting = (struct waiting){bluez, sd_bus_message_ref(m), done, userdata};
-	r = sd_bus_call_async(bluez->bus, slot, m, on_reply, waiting, timeout_ms * 1000);
-	if (r < 0) {
-		waiting_free(waiting);
-		return r;
-	}
-	sd_bus_slot_set_destroy_callback(*slot, waiting_free);
-	return 0;
-}
-
-int bluez_call(struct pb_bluez *bluez, sd_bus_slot **slot, const char *path, const char *interface,
-	       const char *method, sd_bus_message_handler_t done, void *userdata,
-	       uint64_t timeout_ms, const char *types, ...)
-{
-	sd_bus_message *m = NULL;
-	va_list args;
-	int r;
-
-	if (!bluez->bus)
-		return -ENOTCONN;
-	r = sd_bus_message_new_method_call(bluez->bus, &m, BLUEZ_NAME, path, interface, method);
-	va_start(args, types);
-	if (r >= 0)
-		r = sd_bus_message_appendv(m, types, args);
-	va_end(args);
-	if (r >= 0)
-		r = bluez_send(bluez, slot, m, done, userdata, timeout_ms);
-	sd_bus_message_unref(m);
-	return r < 0 ? r : 0;
-}
-
-void bluez_tell(struct pb_bluez *bluez, const char *path, const char *interface, const char *method)
-{
-	sd_bus_message *m = NULL;
-
-	if (!bluez->bus ||
-	    sd_bus_message_new_method_call(bluez->bus, &m, BLUEZ_NAME, path, interface, method) < 0)
-		return;
-	sd_bus_message_set_expect_reply(m, 0);
-	sd_bus_send(bluez->bus, m, NULL);
-	sd_bus_message_unref(m);
 }
 
 /* ---- states ---- */
@@ -237,7 +62,7 @@ static void forget_owner(struct pb_bluez *bluez)
 }
 
 /* BlueZ can't be used now; the log has it once. */
-static void enter(struct pb_bluez *bluez, enum bluez_state state, int error, const char *why)
+static void bluez_enter(struct pb_bluez *bluez, enum bluez_state state, int error, const char *why)
 {
 	if (state == BLUEZ_READY) {
 		if (bluez->why[0])
@@ -252,7 +77,7 @@ static void enter(struct pb_bluez *bluez, enum bluez_state state, int error, con
 	if (why != bluez->why)
 		snprintf(bluez->why, sizeof(bluez->why), "%s", why);
 	if (state != BLUEZ_READY)
-		bluez_objects_clear(bluez);
+		bluez_mirror_clear(bluez);
 	bluez_kick(bluez);
 }
 
@@ -274,9 +99,9 @@ static void lose_bus(struct pb_bluez *bluez, int error, const char *what)
 
 	snprintf(why, sizeof(why), "no D-Bus system bus (%s)", what);
 	/* links let go of their calls before the bus goes */
-	enter(bluez, BLUEZ_BUS_DOWN, error, why);
+	bluez_enter(bluez, BLUEZ_BUS_DOWN, error, why);
 	drop_bus(bluez);
-	arm(bluez, BUS_RETRY_MS);
+	bluez_arm(bluez, BUS_RETRY_MS);
 }
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -286,7 +111,8 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 	(void)m;
 	(void)error;
 	/* the bus object is in use right now: the pump drops it */
-	enter(bluez, BLUEZ_BUS_DOWN, -ENOLINK, "no D-Bus system bus (the connection was lost)");
+	bluez_enter(bluez, BLUEZ_BUS_DOWN, -ENOLINK,
+		    "no D-Bus system bus (the connection was lost)");
 	return 0;
 }
 
@@ -295,7 +121,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *erro
 static void begin_reading(struct pb_bluez *bluez, sd_bus_message *m)
 {
 	if (strcmp(bluez->named, bluez->owner) != 0) /* nothing of another one's is true any more */
-		bluez_objects_clear(bluez);
+		bluez_mirror_clear(bluez);
 	memcpy(bluez->owner, bluez->named, sizeof(bluez->owner));
 	bluez->reading = sd_bus_message_ref(m);
 	bluez_objects_begin(bluez, m);
@@ -315,7 +141,7 @@ static int on_reader(sd_event_source *source, void *userdata)
 	bluez_kick(bluez);
 	if (bluez->state == BLUEZ_READY)
 		return 0;
-	enter(bluez, BLUEZ_READY, 0, "");
+	bluez_enter(bluez, BLUEZ_READY, 0, "");
 	bluez_agent_register(bluez);
 	bluez->better = true;
 	return 0;
@@ -328,10 +154,10 @@ static void no_objects(struct pb_bluez *bluez, const sd_bus_error *error)
 	int code = bluez_error_words(error, why, sizeof(why));
 
 	if (code == -ESRCH) {
-		enter(bluez, BLUEZ_ABSENT, code, why);
+		bluez_enter(bluez, BLUEZ_ABSENT, code, why);
 	} else if (bluez->state != BLUEZ_READY) {
-		enter(bluez, BLUEZ_SYNCING, code, why);
-		arm(bluez, SYNC_RETRY_MS);
+		bluez_enter(bluez, BLUEZ_SYNCING, code, why);
+		bluez_arm(bluez, SYNC_RETRY_MS);
 	}
 }
 
@@ -358,7 +184,7 @@ static int on_named(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 	(void)error;
 	bluez->naming = sd_bus_slot_unref(bluez->naming);
-	if (!is_of_bus(m))
+	if (!bluez_is_of_bus(m))
 		return 0;
 	if (sd_bus_message_get_error(m) || sd_bus_message_read(m, "s", &name) <= 0)
 		name = "";
@@ -398,7 +224,8 @@ static int sync_objects(struct pb_bluez *bluez, bool start_it)
 {
 	/* until the answer is there, what is wrong stays as it was said last */
 	if (bluez->state != BLUEZ_SYNCING)
-		enter(bluez, BLUEZ_SYNCING, bluez->error ? bluez->error : -EAGAIN, bluez->why);
+		bluez_enter(bluez, BLUEZ_SYNCING, bluez->error ? bluez->error : -EAGAIN,
+			    bluez->why);
 	return ask_for_objects(bluez, start_it);
 }
 
@@ -406,13 +233,13 @@ static int sync_objects(struct pb_bluez *bluez, bool start_it)
 static void sync_again(struct pb_bluez *bluez)
 {
 	if (sync_objects(bluez, false) < 0)
-		arm(bluez, SYNC_RETRY_MS);
+		bluez_arm(bluez, SYNC_RETRY_MS);
 }
 
 static bool all_up(const struct pb_bluez *bluez)
 {
-	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		if (ble->state != BLE_UP)
+	for (const struct bluez_user *user = bluez->users; user; user = user->next)
+		if (user->turn.state != TURN_UP)
 			return false;
 	return true;
 }
@@ -435,11 +262,13 @@ static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-void bluez_suspect(struct pb_bluez *bluez)
+/* A call was not answered: all that is mirrored may be wrong. */
+static void doubt(struct pb_bluez *bluez)
 {
+	bluez->suspected = false;
 	if (bluez->state != BLUEZ_READY)
 		return;
-	enter(bluez, BLUEZ_SYNCING, -ETIMEDOUT, "bluetoothd does not answer");
+	bluez_enter(bluez, BLUEZ_SYNCING, -ETIMEDOUT, "bluetoothd does not answer");
 	sync_again(bluez);
 }
 
@@ -451,7 +280,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (sd_bus_message_read(m, "sss", &name, &old, &new) <= 0 || bluez->state == BLUEZ_BUS_DOWN)
 		return 0;
-	enter(bluez, BLUEZ_ABSENT, -ESRCH, "bluetoothd does not run");
+	bluez_enter(bluez, BLUEZ_ABSENT, -ESRCH, "bluetoothd does not run");
 	snprintf(bluez->named, sizeof(bluez->named), "%s", new);
 	bluez->sync = sd_bus_slot_unref(bluez->sync);
 	if (*new)
@@ -460,32 +289,6 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 }
 
 /* ---- the bus ---- */
-
-/* The driver and sd-bus speak one interface each, of their own name. */
-static bool admitted(const struct pb_bluez *bluez, sd_bus_message *m)
-{
-	const char *sender = sd_bus_message_get_sender(m);
-	const char *interface = sd_bus_message_get_interface(m);
-
-	if (is_of_bus(m))
-		return interface && strcmp(interface, sender) == 0;
-	return is_of(m, bluez->owner) && !(interface && strcmp(interface, DBUS_DRIVER) == 0);
-}
-
-/*
- * Every signal and every call passes here first, and every reply on_reply(). The bus delivers what
- * is addressed to us, whatever our matches say, and sd-bus takes any unique name for a sender that
- * a match gives by its well-known name. So anybody on the bus could otherwise speak for BlueZ.
- */
-static int bluez_admit(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-	(void)error;
-	if (admitted(userdata, m))
-		return 0;
-	if (sd_bus_message_is_method_call(m, NULL, NULL) > 0)
-		sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "only for BlueZ");
-	return 1;
-}
 
 /* Nobody waits for the answer to AddMatch: a bus that refuses it refuses the rest as well. */
 static int matched(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -552,7 +355,7 @@ static int open_bus(struct pb_bluez *bluez)
 	return sync_objects(bluez, true);
 }
 
-static void start(struct pb_bluez *bluez)
+static void bluez_start(struct pb_bluez *bluez)
 {
 	int r = open_bus(bluez);
 
@@ -564,17 +367,17 @@ static void start(struct pb_bluez *bluez)
 void bluez_need(struct pb_bluez *bluez)
 {
 	if (bluez->state == BLUEZ_IDLE)
-		start(bluez);
+		bluez_start(bluez);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int bluez_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct pb_bluez *bluez = userdata;
 
 	(void)source;
 	(void)usec;
 	if (bluez->state == BLUEZ_BUS_DOWN)
-		start(bluez);
+		bluez_start(bluez);
 	else if (bluez->state == BLUEZ_SYNCING)
 		sync_again(bluez);
 	bluez_kick(bluez);
@@ -583,30 +386,27 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- the pump ---- */
 
-/* Links that gave up for want of something try again, now that it is there. */
+/* Users that gave up for want of something try again, now that it is there. */
 static void tell_better(struct pb_bluez *bluez)
 {
 	bluez->better = false;
-	for (struct ble_link *ble = bluez->links; ble; ble = ble->next) {
-		if (!ble->waiting || ble->state != BLE_CLOSED)
-			continue;
-		ble->waiting = false;
-		if (ble->head.handler->retry)
-			ble->head.handler->retry(ble->head.userdata);
-	}
+	for (struct bluez_user *user = bluez->users; user; user = user->next)
+		user->handler->better(user->userdata);
 }
 
-static int on_later(sd_event_source *source, void *userdata)
+static int bluez_on_later(sd_event_source *source, void *userdata)
 {
 	struct pb_bluez *bluez = userdata;
 
 	(void)source;
 	if (bluez->state == BLUEZ_BUS_DOWN && bluez->bus) {
 		drop_bus(bluez);
-		arm(bluez, BUS_RETRY_MS);
+		bluez_arm(bluez, BUS_RETRY_MS);
 	}
-	for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		ble_step(ble);
+	if (bluez->suspected)
+		doubt(bluez);
+	for (struct bluez_user *user = bluez->users; user; user = user->next)
+		user->handler->step(user->userdata);
 	if (bluez->state == BLUEZ_READY)
 		bluez_adapters_pump(bluez);
 	if (bluez->better)
@@ -614,77 +414,17 @@ static int on_later(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-/* ---- scanning ---- */
-
-int pb_bluez_scan(struct pb_bluez *bluez, const char *adapter)
-{
-	bluez->scanning = true;
-	snprintf(bluez->scan_adapter, sizeof(bluez->scan_adapter), "%s", adapter);
-	bluez_need(bluez);
-	bluez_kick(bluez);
-	return 0;
-}
-
-void pb_bluez_seen(struct pb_bluez *bluez, void (*each)(void *userdata, const struct pb_seen *seen),
-		   void *userdata)
-{
-	for (struct bluez_device *d = bluez->devices; d; d = d->next) {
-		struct pb_seen seen = {
-			.advert = d->advert,
-			.has_rssi = bluez_rssi_known(d),
-			.rssi_dbm = d->rssi,
-			.connected = d->connected,
-			.paired = d->paired,
-		};
-
-		if (!d->heard && !d->connected)
-			continue;
-		snprintf(seen.adapter, sizeof(seen.adapter), "%s", d->adapter->name);
-		each(userdata, &seen);
-	}
-}
-
-int pb_bluez_trouble(struct pb_bluez *bluez, const char *adapter, char *why, size_t why_cap)
-{
-	const struct bluez_adapter *off = NULL;
-
-	if (bluez->state != BLUEZ_READY) {
-		snprintf(why, why_cap, "%s", bluez->why[0] ? bluez->why : "waiting for BlueZ");
-		return bluez->error ? bluez->error : -EAGAIN;
-	}
-	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next) {
-		if (adapter[0] && strcmp(adapter, a->name) != 0)
-			continue;
-		if (a->powered)
-			return 0;
-		off = a;
-	}
-	if (off && off->why[0]) {
-		snprintf(why, why_cap, "adapter %s is off: %s", off->name, off->why);
-		return -ENETDOWN;
-	}
-	if (off) {
-		snprintf(why, why_cap, "adapter %s is being switched on", off->name);
-		return -EAGAIN;
-	}
-	if (adapter[0])
-		snprintf(why, why_cap, "there is no adapter %s", adapter);
-	else
-		snprintf(why, why_cap, "there is no Bluetooth adapter");
-	return -ENODEV;
-}
-
 /* ---- life ---- */
 
-static int add_sources(struct pb_bluez *bluez)
+static int bluez_add_sources(struct pb_bluez *bluez)
 {
-	int r = sd_event_add_defer(bluez->event, &bluez->later, on_later, bluez);
+	int r = sd_event_add_defer(bluez->event, &bluez->later, bluez_on_later, bluez);
 
 	if (r >= 0)
 		r = sd_event_source_set_enabled(bluez->later, SD_EVENT_OFF);
 	if (r >= 0)
 		r = sd_event_add_time(bluez->event, &bluez->timer, CLOCK_BOOTTIME, UINT64_MAX, 0,
-				      on_timer, bluez);
+				      bluez_on_timer, bluez);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(bluez->timer, SD_EVENT_OFF);
 	if (r >= 0)
@@ -706,7 +446,7 @@ int pb_bluez_new(struct pb_bluez **ret, sd_event *event, const struct pb_bluez_c
 		return -ENOMEM;
 	bluez->event = sd_event_ref(event);
 	bluez->config = *config;
-	r = add_sources(bluez);
+	r = bluez_add_sources(bluez);
 	if (r < 0)
 		return r;
 	*ret = bluez;
@@ -724,7 +464,7 @@ void pb_bluez_configure(struct pb_bluez *bluez, const struct pb_bluez_config *co
  * The last Disconnect calls leave the queue, if the bus takes them at all: connections that stay
  * behind would lock everybody out of their packs.
  */
-static void flush(struct pb_bluez *bluez)
+static void bluez_flush(struct pb_bluez *bluez)
 {
 	uint64_t end = pb_now_ms() + FLUSH_MS;
 	uint64_t queued, now;
@@ -745,9 +485,9 @@ struct pb_bluez *pb_bluez_free(struct pb_bluez *bluez)
 	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
 		if (a->scan == SCAN_STARTING || a->scan == SCAN_ON)
 			bluez_tell(bluez, a->path, BLUEZ_ADAPTER, "StopDiscovery");
-	flush(bluez);
+	bluez_flush(bluez);
 	bluez->state = BLUEZ_BUS_DOWN;
-	bluez_objects_clear(bluez);
+	bluez_mirror_clear(bluez);
 	drop_bus(bluez);
 	sd_event_source_disable_unref(bluez->later);
 	sd_event_source_disable_unref(bluez->timer);

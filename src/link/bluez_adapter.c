@@ -3,7 +3,12 @@
  * What an adapter does next: be switched on, scan, or let the next link connect. It does one of
  * them at a time: a scan and a connection attempt get into each other's way in many controllers.
  */
-#include "bluez.h"
+#include "bluez_adapter.h"
+
+#include "bluez_call.h"
+#include "bluez_client.h"
+#include "bluez_mirror.h"
+#include "bluez_user.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +22,6 @@ enum {
 bool bluez_adapter_usable(const struct bluez_adapter *adapter, const char *name)
 {
 	return adapter->powered && (!name[0] || strcmp(name, adapter->name) == 0);
-}
-
-void bluez_adapter_drop(struct bluez_adapter *adapter)
-{
-	adapter->call = sd_bus_slot_unref(adapter->call);
 }
 
 uint32_t bluez_adapter_limit(const struct pb_bluez *bluez, const struct bluez_adapter *adapter)
@@ -114,14 +114,13 @@ static void ask_for_room(struct pb_bluez *bluez, const struct bluez_adapter *ada
 	struct turn *turn;
 
 	for (uint32_t n = turns_short(&bluez->turns, adapter); n > 0; n--) {
-		struct ble_link *ble;
+		const struct bluez_user *user;
 
 		turn = turns_ask(&bluez->turns, adapter);
 		if (!turn)
 			return;
-		ble = turn->owner;
-		if (ble->head.handler->wanted)
-			ble->head.handler->wanted(ble->head.userdata, round_ms);
+		user = turn->owner;
+		user->handler->wanted(user->userdata, round_ms);
 	}
 }
 
@@ -201,16 +200,21 @@ static bool scan_wanted(const struct pb_bluez *bluez, const struct bluez_adapter
 	if (bluez->scanning &&
 	    (!bluez->scan_adapter[0] || strcmp(bluez->scan_adapter, adapter->name) == 0))
 		return true;
-	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		if (ble->state == BLE_FINDING &&
-		    (!ble->address.adapter[0] || strcmp(ble->address.adapter, adapter->name) == 0))
+	for (const struct bluez_user *user = bluez->users; user; user = user->next)
+		if (user->handler->wants_scan(user->userdata, adapter->name))
 			return true;
 	return false;
 }
 
 /* ---- the pump ---- */
 
-static void pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
+static void adapter_begin(struct bluez_user *user)
+{
+	turn_begin(&user->turn, pb_now_ms());
+	user->handler->begin(user->userdata);
+}
+
+static void adapter_pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
 {
 	struct turns_view view = turns_view(&bluez->turns, adapter);
 	bool wanted = scan_wanted(bluez, adapter);
@@ -233,7 +237,7 @@ static void pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
 		view.next = NULL;
 	}
 	if (view.next && adapter->scan == SCAN_OFF && !adapter->call)
-		ble_begin(view.next->owner);
+		adapter_begin(view.next->owner);
 	else if (view.next || !wanted)
 		stop_scan(bluez, adapter);
 	else if (adapter->scan == SCAN_OFF)
@@ -243,5 +247,5 @@ static void pump(struct pb_bluez *bluez, struct bluez_adapter *adapter)
 void bluez_adapters_pump(struct pb_bluez *bluez)
 {
 	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)
-		pump(bluez, a);
+		adapter_pump(bluez, a);
 }

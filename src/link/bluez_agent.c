@@ -5,59 +5,63 @@
  * with which such a module echoes instead of answering. It answers for devices that have a passkey
  * in the configuration and refuses all others.
  */
-#include "bluez.h"
+#include "bluez_agent.h"
+
+#include "bluez_call.h"
+#include "bluez_client.h"
+#include "bluez_mirror.h"
+#include "bluez_user.h"
 
 #include <errno.h>
 #include <stdio.h>
-
 #include <string.h>
 
-static struct ble_link *link_of(struct pb_bluez *bluez, const char *path)
+static struct bluez_user *user_of(struct pb_bluez *bluez, const char *path)
 {
-	for (struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		if (ble->device && strcmp(ble->device->path, path) == 0)
-			return ble;
+	for (struct bluez_user *user = bluez->users; user; user = user->next)
+		if (user->device && strcmp(user->device->path, path) == 0)
+			return user;
 	return NULL;
 }
 
-static int refuse(sd_bus_message *m, struct ble_link *ble, const char *what)
+static int agent_refuse(sd_bus_message *m, struct bluez_user *user)
 {
-	if (ble)
-		ble_fail(ble, -EKEYREJECTED, "the pack asks for a %s, but none is configured",
-			 what);
+	if (user)
+		user->handler->fail(user->userdata, -EKEYREJECTED,
+				    "the pack asks for a passkey, but none is configured");
 	return sd_bus_reply_method_errorf(m, "org.bluez.Error.Rejected", "not configured");
 }
 
 static int on_passkey(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct pb_bluez *bluez = userdata;
-	struct ble_link *ble;
+	struct bluez_user *user;
 	const char *path;
 
 	(void)error;
 	if (sd_bus_message_read(m, "o", &path) <= 0)
 		return -EINVAL;
-	ble = link_of(bluez, path);
-	if (!ble || ble->passkey == PB_NO_PASSKEY)
-		return refuse(m, ble, "passkey");
-	return sd_bus_reply_method_return(m, "u", (uint32_t)ble->passkey);
+	user = user_of(bluez, path);
+	if (!user || user->passkey == PB_NO_PASSKEY)
+		return agent_refuse(m, user);
+	return sd_bus_reply_method_return(m, "u", (uint32_t)user->passkey);
 }
 
 /* The older form of the same, as text. */
 static int on_pin(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct pb_bluez *bluez = userdata;
-	struct ble_link *ble;
+	struct bluez_user *user;
 	const char *path;
 	char digits[16];
 
 	(void)error;
 	if (sd_bus_message_read(m, "o", &path) <= 0)
 		return -EINVAL;
-	ble = link_of(bluez, path);
-	if (!ble || ble->passkey == PB_NO_PASSKEY)
-		return refuse(m, ble, "passkey");
-	snprintf(digits, sizeof(digits), "%06d", ble->passkey);
+	user = user_of(bluez, path);
+	if (!user || user->passkey == PB_NO_PASSKEY)
+		return agent_refuse(m, user);
+	snprintf(digits, sizeof(digits), "%06d", user->passkey);
 	return sd_bus_reply_method_return(m, "s", digits);
 }
 
@@ -109,8 +113,8 @@ static int on_registered(sd_bus_message *m, void *userdata, sd_bus_error *ret)
  */
 static bool wants_default(const struct pb_bluez *bluez)
 {
-	for (const struct ble_link *ble = bluez->links; ble; ble = ble->next)
-		if (ble->passkey != PB_NO_PASSKEY)
+	for (const struct bluez_user *user = bluez->users; user; user = user->next)
+		if (user->passkey != PB_NO_PASSKEY)
 			return true;
 	return false;
 }

@@ -52,7 +52,7 @@ static struct serial_link *serial_of(struct pb_link *link)
 	return (struct serial_link *)link;
 }
 
-static void shut(struct serial_link *serial)
+static void serial_shut(struct serial_link *serial)
 {
 	serial->io = sd_event_source_disable_unref(serial->io);
 	serial->line = pb_serial_free(serial->line);
@@ -62,22 +62,22 @@ static void shut(struct serial_link *serial)
 }
 
 /* Tells the owner; it may open the link again at once, so nothing may follow this. */
-static void go_down(struct serial_link *serial, int error, const char *why)
+static void serial_go_down(struct serial_link *serial, int error, const char *why)
 {
-	shut(serial);
+	serial_shut(serial);
 	serial->head.handler->down(serial->head.userdata, error, why);
 }
 
-static void fail(struct serial_link *serial, int error)
+static void serial_fail(struct serial_link *serial, int error)
 {
-	go_down(serial, error,
-		error == -ENOBUFS ? "the line takes no more bytes" : "the adapter is gone");
+	serial_go_down(serial, error,
+		       error == -ENOBUFS ? "the line takes no more bytes" : "the adapter is gone");
 }
 
 /* ---- data ---- */
 
 /* @return 0, also when the kernel takes no more for now; negative errno. */
-static int flush(struct serial_link *serial)
+static int serial_flush(struct serial_link *serial)
 {
 	ssize_t n = write(pb_serial_fd(serial->line), serial->out, serial->out_len);
 
@@ -88,7 +88,7 @@ static int flush(struct serial_link *serial)
 	return 0;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int serial_on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct serial_link *serial = userdata;
 	uint8_t bytes[IN_MAX];
@@ -97,9 +97,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 	(void)source;
 	if (events & EPOLLOUT && serial->out_len > 0) {
-		r = flush(serial);
+		r = serial_flush(serial);
 		if (r < 0) {
-			fail(serial, r);
+			serial_fail(serial, r);
 			return 0;
 		}
 		if (serial->out_len == 0)
@@ -112,13 +112,13 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 	if (n > 0)
 		serial->head.handler->data(serial->head.userdata, bytes, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		fail(serial, n == 0 ? -EIO : -errno);
+		serial_fail(serial, n == 0 ? -EIO : -errno);
 	return 0;
 }
 
 /* ---- opening ---- */
 
-static void start(struct serial_link *serial)
+static void serial_start(struct serial_link *serial)
 {
 	char why[PB_SERIAL_DEVICE + 128];
 	int r = pb_serial_open(&serial->line, &serial->config, why, sizeof(why));
@@ -126,25 +126,25 @@ static void start(struct serial_link *serial)
 	if (r >= 0) {
 		snprintf(why, sizeof(why), "out of memory");
 		r = sd_event_add_io(serial->event, &serial->io, pb_serial_fd(serial->line), EPOLLIN,
-				    on_io, serial);
+				    serial_on_io, serial);
 	}
 	if (r < 0) {
-		go_down(serial, r, why);
+		serial_go_down(serial, r, why);
 		return;
 	}
 	serial->state = SERIAL_UP;
 	serial->head.handler->up(serial->head.userdata);
 }
 
-static int on_later(sd_event_source *source, void *userdata)
+static int serial_on_later(sd_event_source *source, void *userdata)
 {
 	struct serial_link *serial = userdata;
 
 	(void)source;
 	if (serial->state == SERIAL_STARTING)
-		start(serial);
+		serial_start(serial);
 	else if (serial->state == SERIAL_FAILED)
-		fail(serial, serial->error);
+		serial_fail(serial, serial->error);
 	return 0;
 }
 
@@ -162,13 +162,13 @@ static int serial_open(struct pb_link *link)
 
 static void serial_close(struct pb_link *link)
 {
-	shut(serial_of(link));
+	serial_shut(serial_of(link));
 }
 
 /* The link ends, but the owner hears of it from the loop. */
-static void fail_later(struct serial_link *serial, int error)
+static void serial_fail_later(struct serial_link *serial, int error)
 {
-	shut(serial);
+	serial_shut(serial);
 	serial->state = SERIAL_FAILED;
 	serial->error = error;
 	sd_event_source_set_enabled(serial->later, SD_EVENT_ONESHOT);
@@ -184,16 +184,16 @@ static int serial_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 	if (len > SEND_MAX)
 		return -EMSGSIZE;
 	if (serial->out_len + len > sizeof(serial->out)) {
-		fail_later(serial, -ENOBUFS);
+		serial_fail_later(serial, -ENOBUFS);
 		return 0;
 	}
 	memcpy(serial->out + serial->out_len, bytes, len);
 	serial->out_len += len;
-	r = flush(serial);
+	r = serial_flush(serial);
 	if (r >= 0 && serial->out_len > 0)
 		r = sd_event_source_set_io_events(serial->io, EPOLLIN | EPOLLOUT);
 	if (r < 0)
-		fail_later(serial, r);
+		serial_fail_later(serial, r);
 	return 0;
 }
 
@@ -227,7 +227,7 @@ static int serial_create(struct pb_link **ret, const struct pb_link_setup *setup
 	serial->head = (struct pb_link){&pb_link_serial, setup->handler, setup->userdata};
 	serial->event = sd_event_ref(setup->event);
 	serial->config = config;
-	r = sd_event_add_defer(serial->event, &serial->later, on_later, serial);
+	r = sd_event_add_defer(serial->event, &serial->later, serial_on_later, serial);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(serial->later, SD_EVENT_OFF);
 	if (r < 0) {
