@@ -8,12 +8,10 @@
  *	line     address 10 16 .. 00 01 crc crc                 behind a reply: parallel boards
  *
  * Types are 01 settings, 02 cells, 03 device, 05 log; what others (06) hold is not known. Request
- *97 brings 03. Request 96 brings 01 and then 02 again and again, about twice a second, without
- *being asked anew.
+ * 97 brings 03. Request 96 brings 01 and then 02 again and again, about twice a second, without
+ * being asked anew.
  *
- * The cells' frame comes in layouts that it does not name: 24 or 32 cell slots, or (JK04) floats.
- * The software version of the device's frame decides; without that, the mask of the cells does,
- * which stands elsewhere in each.
+ * The cells' frame is decoded in jk_cells.c.
  *
  * The device's frame holds passcodes in clear: they are not looked at, and blanked where bytes are
  * shown.
@@ -21,6 +19,7 @@
  * Source: docs/protocols/jk.md; every frame of tests/data/jk/frames.json is a test.
  */
 #include "codec.h"
+#include "jk_cells.h"
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/model/plausible.h"
@@ -44,7 +43,7 @@ enum {
 	CMD_DEVICE = 0x97,
 	CMD_LOG = 0xA1,
 
-	CELLS_AT = 6,
+	PAYLOAD_AT = 6,
 	SETTINGS_RELEASE_AT = 22, /* of cell over-voltage */
 	SETTINGS_CAPACITY_AT = 130,
 	DEVICE_MODEL_AT = 6,
@@ -55,64 +54,11 @@ enum {
 	MODEL_LEN = 16,
 	VERSION_LEN = 8,
 	DATE_LEN = 6, /* YYMMDD */
-
-	NO_PROBE = -2000,
-	BALANCER_MAX = 2,
 };
 
 static const uint8_t reply_head[HEAD_LEN] = {0x55, 0xAA, 0xEB, 0x90};
 static const uint8_t module_head[HEAD_LEN] = {0xAA, 0x55, 0x90, 0xEB};
 static const uint8_t at_command[] = {'A', 'T', '\r', '\n'};
-
-/* pb_sample.carry.layout */
-enum layout {
-	LAYOUT_UNKNOWN,
-	LAYOUT_24S,
-	LAYOUT_32S,
-	LAYOUT_32S_PROBES, /* software 14 and later: probes 3 and 4 are real */
-	LAYOUT_JK04,
-};
-
-/* Where things stand in a cells' frame. */
-struct places {
-	uint8_t slots;
-	uint8_t mask, mos, voltage, current, probes, alarms, alarm_bytes, balancer;
-	uint8_t soc; /* remaining, full and cycles follow */
-	uint8_t soh, charge_switch;
-	uint8_t through, running;
-};
-
-static const struct places places_24 = {.slots = 24,
-					.mask = 54,
-					.voltage = 118,
-					.current = 126,
-					.probes = 130,
-					.mos = 134,
-					.alarms = 136,
-					.alarm_bytes = 2,
-					.balancer = 140,
-					.soc = 141,
-					.soh = 158,
-					.charge_switch = 166,
-					.through = 154,
-					.running = 162};
-static const struct places places_32 = {.slots = 32,
-					.mask = 70,
-					.mos = 144,
-					.voltage = 150,
-					.current = 158,
-					.probes = 162,
-					.alarms = 166,
-					.alarm_bytes = 4,
-					.balancer = 172,
-					.soc = 173,
-					.soh = 190,
-					.charge_switch = 198,
-					.through = 186,
-					.running = 194};
-
-/* Of places_32, with LAYOUT_32S_PROBES. */
-enum { PRESENT_AT = 214, PROBE_3_AT = 256, PROBE_4_AT = 258 };
 
 /* ---- frames ---- */
 
@@ -214,22 +160,22 @@ static int jk_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 	ret->len = REPLY_LEN;
 	if (len < REPLY_LEN)
 		return PB_FRAME_MORE;
-	ret->payload = buf + CELLS_AT;
-	ret->payload_len = REPLY_LEN - CELLS_AT - 1;
+	ret->payload = buf + PAYLOAD_AT;
+	ret->payload_len = REPLY_LEN - PAYLOAD_AT - 1;
 	return bms_checksum(ret, 2, buf[REPLY_LEN - 1], bms_sum(buf, REPLY_LEN - 1) & 0xFF);
 }
 
 /* ---- the device ---- */
 
-static enum layout layout_of(const char *model, const char *hardware, const char *software)
+static enum jk_layout layout_of(const char *model, const char *hardware, const char *software)
 {
 	long major = strtol(software, NULL, 10);
 
 	if ((hardware[0] == '3' && major == 3) || strncmp(model, "JK-B5A24S", 9) == 0)
-		return LAYOUT_JK04;
+		return JK_LAYOUT_JK04;
 	if (major >= 14)
-		return LAYOUT_32S_PROBES;
-	return major >= 11 ? LAYOUT_32S : major > 0 ? LAYOUT_24S : LAYOUT_UNKNOWN;
+		return JK_LAYOUT_32S_PROBES;
+	return major >= 11 ? JK_LAYOUT_32S : major > 0 ? JK_LAYOUT_24S : JK_LAYOUT_UNKNOWN;
 }
 
 static void text(char *out, size_t cap, const uint8_t *p, size_t len)
@@ -278,234 +224,13 @@ static int decode_settings(const uint8_t *f, struct pb_sample *s)
 	uint32_t mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
 	uint32_t release_mv = pb_get_le32(f + SETTINGS_RELEASE_AT);
 
-	if (s->carry.layout == LAYOUT_JK04)
+	if (s->carry.layout == JK_LAYOUT_JK04)
 		return 0;
 	s->carry.release_mv = release_mv <= UINT16_MAX ? (uint16_t)release_mv : 0;
 	if (mah == 0)
 		return 0;
 	s->nominal_mah = mah;
 	s->has |= PB_HAS(PB_HAS_NOMINAL);
-	return 0;
-}
-
-/* ---- cells ---- */
-
-static int16_t le16s(const uint8_t *p)
-{
-	return (int16_t)pb_get_le16(p);
-}
-
-/* Cells from the first on, as nearly all packs have them. */
-static bool is_mask(uint32_t mask)
-{
-	return mask != 0 && (mask & (mask + 1)) == 0;
-}
-
-/*
- * @return the places of this frame; NULL: it fits no layout, more than one, or another than the
- * device told.
- */
-static const struct places *places_of(const uint8_t *f, uint8_t layout)
-{
-	bool is_24 = is_mask(pb_get_le32(f + places_24.mask));
-	bool is_32 = is_mask(pb_get_le32(f + places_32.mask));
-
-	switch ((enum layout)layout) {
-	case LAYOUT_24S:
-		return is_32 && !is_24 ? NULL : &places_24;
-	case LAYOUT_32S:
-	case LAYOUT_32S_PROBES:
-		return is_24 && !is_32 ? NULL : &places_32;
-	case LAYOUT_UNKNOWN:
-		return is_24 == is_32 ? NULL : is_24 ? &places_24 : &places_32;
-	case LAYOUT_JK04:
-		break;
-	}
-	return NULL;
-}
-
-/* Bits of the maker to the common ones; docs/protocols/README.md has the table. */
-static uint32_t protections(uint32_t alarms)
-{
-	enum {
-		BOTH_HOT = 1 << PB_PROTECT_CHARGE_OVERTEMPERATURE |
-			   1 << PB_PROTECT_DISCHARGE_OVERTEMPERATURE,
-	};
-	static const uint32_t meanings[32] = {
-		[1] = BOTH_HOT, /* the transistors */
-		[5] = 1 << PB_PROTECT_PACK_OVERVOLTAGE,
-		[6] = 1 << PB_PROTECT_CHARGE_OVERCURRENT,
-		[7] = 1 << PB_PROTECT_SHORT_CIRCUIT,
-		[8] = 1 << PB_PROTECT_CHARGE_OVERTEMPERATURE,
-		[9] = 1 << PB_PROTECT_CHARGE_UNDERTEMPERATURE,
-		[10] = 1 << PB_PROTECT_FRONT_END, /* no link to the coprocessor */
-		[11] = 1 << PB_PROTECT_CELL_UNDERVOLTAGE,
-		[12] = 1 << PB_PROTECT_PACK_UNDERVOLTAGE,
-		[13] = 1 << PB_PROTECT_DISCHARGE_OVERCURRENT,
-		[14] = 1 << PB_PROTECT_SHORT_CIRCUIT,
-		[15] = 1 << PB_PROTECT_DISCHARGE_OVERTEMPERATURE,
-		[16] = 1 << PB_PROTECT_CHARGE_FET_BROKEN,
-		[17] = 1 << PB_PROTECT_DISCHARGE_FET_BROKEN,
-		[20] = 1 << PB_PROTECT_DISCHARGE_FET_BROKEN, /* does not switch on */
-		[21] = BOTH_HOT,			     /* the battery */
-		[24] = 1 << PB_PROTECT_SHORT_CIRCUIT,	     /* it is still there */
-		[25] = 1 << PB_PROTECT_DISCHARGE_OVERCURRENT,
-		[26] = 1 << PB_PROTECT_DISCHARGE_OVERCURRENT,
-		[27] = 1 << PB_PROTECT_DISCHARGE_UNDERTEMPERATURE,
-	};
-	uint32_t mask = 0;
-
-	for (unsigned int i = 0; i < PB_ARRAY_SIZE(meanings); i++)
-		if (alarms >> i & 1)
-			mask |= meanings[i];
-	return mask;
-}
-
-/* Bit 4: charging has ended, because the pack is full or a cell too high. */
-static uint32_t end_of_charge(uint32_t alarms, const struct pb_sample *s)
-{
-	if (!(alarms >> 4 & 1) || s->carry.release_mv == 0)
-		return 0;
-	for (int i = 0; i < s->cell_count; i++)
-		if (s->cell_has >> i & 1 && s->cell_mv[i] > s->carry.release_mv)
-			return 1 << PB_PROTECT_CELL_OVERVOLTAGE;
-	return 0;
-}
-
-static void put_probe(struct pb_sample *s, unsigned int index, const uint8_t *p, bool present)
-{
-	s->temperature_count = (int32_t)index + 1;
-	s->temperature_mc[index] = le16s(p) * 100;
-	if (present && le16s(p) != NO_PROBE)
-		s->temperature_has |= UINT64_C(1) << index;
-}
-
-static void decode_temperatures(const uint8_t *f, const struct places *at, struct pb_sample *s)
-{
-	bool many = s->carry.layout == LAYOUT_32S_PROBES;
-	/* bit 0 stands for the transistors, 1 to 5 for the probes: ours are the maker's 1, 2, 4
-	 * and 5, as his third one repeats the transistors */
-	unsigned int present = many ? f[PRESENT_AT] : 0xFF;
-
-	s->temperature_has = 0;
-	put_probe(s, 0, f + at->probes, present >> 1 & 1);
-	put_probe(s, 1, f + at->probes + 2, present >> 2 & 1);
-	if (many) {
-		put_probe(s, 2, f + PROBE_3_AT, present >> 4 & 1);
-		put_probe(s, 3, f + PROBE_4_AT, present >> 5 & 1);
-	}
-	s->mos_temperature_mc = le16s(f + at->mos) * 100;
-	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
-	if (present & 1 && le16s(f + at->mos) != NO_PROBE)
-		s->has |= PB_HAS(PB_HAS_MOS_TEMPERATURE);
-}
-
-static void decode_charge(const uint8_t *f, const struct places *at, struct pb_sample *s)
-{
-	const uint8_t *p = f + at->soc;
-
-	s->soc_permille = p[0] * 10;
-	s->remaining_mah = pb_get_le32(p + 1);
-	s->full_mah = pb_get_le32(p + 5);
-	s->cycles = bms_int32(pb_get_le32(p + 9));
-	s->soh_permille = f[at->soh] * 10;
-	s->has |= PB_HAS(PB_HAS_SOC) | PB_HAS(PB_HAS_REMAINING) | PB_HAS(PB_HAS_CYCLES);
-	if (s->full_mah > 0)
-		s->has |= PB_HAS(PB_HAS_FULL);
-	if (f[at->soh] > 0)
-		s->has |= PB_HAS(PB_HAS_SOH);
-}
-
-static void decode_state(const uint8_t *f, const struct places *at, struct pb_sample *s)
-{
-	uint32_t alarms = pb_get_le16(f + at->alarms);
-
-	if (at->alarm_bytes == 4)
-		alarms = pb_get_le32(f + at->alarms);
-	s->alarm_mask = alarms & INT32_MAX;
-	s->protection_mask = protections(alarms) | end_of_charge(alarms, s);
-	s->balancing = f[at->balancer] != 0;
-	if (alarms != (at->alarm_bytes == 4 ? UINT32_MAX : UINT16_MAX)) /* all at once */
-		s->has |= PB_HAS(PB_HAS_ALARM) | PB_HAS(PB_HAS_PROTECTION);
-	if (f[at->balancer] <= BALANCER_MAX)
-		s->has |= PB_HAS(PB_HAS_BALANCING);
-	if (bms_bool(f[at->charge_switch], &s->charge_fet))
-		s->has |= PB_HAS(PB_HAS_CHARGE_FET);
-	if (bms_bool(f[at->charge_switch + 1], &s->discharge_fet))
-		s->has |= PB_HAS(PB_HAS_DISCHARGE_FET);
-}
-
-static int no_cells(struct pb_sample *s)
-{
-	s->cell_count = 0;
-	s->cell_has = 0;
-	s->has |= PB_HAS(PB_HAS_CELLS);
-	return -EPROTO;
-}
-
-static int decode_cells(const uint8_t *f, struct pb_sample *s)
-{
-	const struct places *at = places_of(f, s->carry.layout);
-	uint32_t mask;
-
-	if (!at)
-		return -EPROTO;
-	mask = pb_get_le32(f + at->mask);
-	if (mask == 0)
-		return no_cells(s);
-	if ((uint64_t)mask >> at->slots)
-		return -EPROTO;
-	s->cell_has = mask;
-	s->cell_count = 0;
-	for (int i = 0; i < at->slots; i++) {
-		s->cell_mv[i] = pb_get_le16(f + CELLS_AT + 2 * (size_t)i);
-		if (mask >> i & 1)
-			s->cell_count = i + 1;
-	}
-	s->voltage_mv = bms_int32(pb_get_le32(f + at->voltage));
-	s->current_ma = (int32_t)pb_get_le32(f + at->current);
-	s->has |= PB_HAS(PB_HAS_CELLS) | PB_HAS(PB_HAS_VOLTAGE) | PB_HAS(PB_HAS_CURRENT);
-	decode_temperatures(f, at, s);
-	decode_charge(f, at, s);
-	decode_state(f, at, s);
-	return 0;
-}
-
-/* A float (IEEE 754, 32 bits) of volts in mV. @return -1: no voltage of a cell. */
-static int32_t float_mv(uint32_t bits)
-{
-	enum { EXPONENT_BIAS = 127, MANTISSA_BITS = 23, LEAST = 117, MOST = 129 };
-	uint32_t exponent = bits >> MANTISSA_BITS;
-	uint64_t mantissa = (bits & 0x7FFFFF) | 0x800000;
-	unsigned int shift;
-
-	if (exponent < LEAST || exponent > MOST) /* 1 mV to 8 V; negative ones are beyond */
-		return bits == 0 ? 0 : -1;
-	shift = EXPONENT_BIAS + MANTISSA_BITS - exponent;
-	return (int32_t)((mantissa * 1000 + (UINT64_C(1) << (shift - 1))) >> shift);
-}
-
-/* Nothing else of this frame is known. */
-static int decode_floats(const uint8_t *f, struct pb_sample *s)
-{
-	int32_t mv[24], count = 0;
-	uint64_t has = 0;
-
-	for (int i = 0; i < 24; i++) {
-		mv[i] = float_mv(pb_get_le32(f + CELLS_AT + 4 * (size_t)i));
-		if (mv[i] < 0)
-			return -EPROTO;
-		if (mv[i] > 0) {
-			has |= UINT64_C(1) << i;
-			count = i + 1;
-		}
-	}
-	if (count == 0)
-		return no_cells(s);
-	memcpy(s->cell_mv, mv, sizeof(mv));
-	s->cell_count = count;
-	s->cell_has = has;
-	s->has |= PB_HAS(PB_HAS_CELLS);
 	return 0;
 }
 
@@ -519,7 +244,7 @@ static int jk_decode(const struct pb_frame *frame, struct pb_sample *s)
 	case TYPE_SETTINGS:
 		return decode_settings(f, s);
 	case TYPE_CELLS:
-		return s->carry.layout == LAYOUT_JK04 ? decode_floats(f, s) : decode_cells(f, s);
+		return jk_decode_cells(f, s);
 	case TYPE_DEVICE:
 		return decode_device(f, s);
 	default:
@@ -531,16 +256,9 @@ static bool jk_meters(const struct pb_frame *frame, const struct pb_sample *s,
 		      struct pb_meters *ret)
 {
 	const uint8_t *f = frame->bytes;
-	const struct places *at;
 
-	if (frame->kind != PB_FRAME_REPLY || f[TYPE_AT] != TYPE_CELLS)
-		return false;
-	at = places_of(f, s->carry.layout);
-	if (!at)
-		return false;
-	*ret = (struct pb_meters){.running_s = pb_get_le32(f + at->running),
-				  .through_mah = pb_get_le32(f + at->through)};
-	return true;
+	return frame->kind == PB_FRAME_REPLY && f[TYPE_AT] == TYPE_CELLS &&
+	       jk_cells_meters(f, s, ret);
 }
 
 /* ---- what nobody is to see ---- */
