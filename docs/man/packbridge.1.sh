@@ -22,12 +22,12 @@ packbridge polls lithium battery packs, over Bluetooth Low Energy, serial lines 
 as a Modbus unit, over Modbus TCP and Modbus RTU, from a documented register map.
 .PP
 .B "packbridge demo"
-shows it without any hardware. An installation is set up with
+shows it without any hardware. To set up an installation, use
 .BR scan ,
 .B check
 and
-.BR status ,
-and runs as the service
+.BR status .
+It runs as the service
 .IR packbridge.service ,
 which reads
 .BR packbridge.yaml (5).
@@ -48,17 +48,17 @@ the configuration,
 .I /etc/packbridge/maps
 register maps of your own,
 .BR packbridge-map (5);
-one with the name of an installed map takes its place
+a map with the name of an installed map replaces it
 .TP
 .I /run/packbridge/control.sock
-takes orders from the group packbridge
+commands from members of the group packbridge
 .TP
 .I /run/packbridge/status.sock
-tells everyone what there is to see
+status, for every user
 .SH ENVIRONMENT
 .TP
 .B PACKBRIDGE_MAPS
-a folder with register maps that is looked at first
+a folder with register maps; it is searched first
 .SH SEE ALSO
 .BR packbridge.yaml (5),
 .BR packbridge\-map (5),
