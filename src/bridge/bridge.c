@@ -631,7 +631,7 @@ static int next_make_room(struct pb_bridge *bridge, const struct pb_config *conf
 		return r;
 	next_clear(next);
 	*next = (struct next){0};
-	listeners_return(&bridge->listeners);
+	listeners_return(&bridge->listeners, report);
 	if (page_goes)
 		make_http(bridge, before, &bridge->http, report);
 	return r;

@@ -146,16 +146,17 @@ int listeners_make_room(const struct listeners *before, const struct pb_config *
 	return count;
 }
 
-void listeners_return(const struct listeners *listeners)
+void listeners_return(const struct listeners *listeners, struct pb_report *report)
 {
 	for (size_t i = 0; i < listeners->config->listen_count; i++) {
-		const struct pb_listen_config *listen = &listeners->config->listens[i];
-		char why[512];
+		const char *address = listeners->config->listens[i].address;
+		struct pb_server *server = listeners->all[i].server;
+		char why[512], text[640];
 
-		if (listeners->all[i].server &&
-		    pb_server_resume(listeners->all[i].server, listen->address, why, sizeof(why)) <
-			    0)
-			pb_log(PB_LOG_ERR, "%s", why);
+		if (!server || pb_server_resume(server, address, why, sizeof(why)) >= 0)
+			continue;
+		snprintf(text, sizeof(text), "%s; until a reload succeeds, it is closed", why);
+		pb_report_at(report, listeners->config->file, (struct pb_mark){0}, text);
 	}
 }
 
@@ -164,6 +165,7 @@ static int take(struct listener *listener, struct listener *before,
 		const struct pb_listen_config *listen, struct view *view, char *why, size_t why_cap)
 {
 	struct pb_server_config socket;
+	int r;
 
 	listener->server = before->server;
 	listener->line = before->line;
@@ -174,7 +176,11 @@ static int take(struct listener *listener, struct listener *before,
 	}
 	pb_server_set_userdata(listener->server, view);
 	socket_config(listen, &socket);
-	return pb_server_tcp_configure(listener->server, &socket, why, why_cap);
+	r = pb_server_tcp_configure(listener->server, &socket, why, why_cap);
+	if (r < 0)
+		return r;
+	/* it is closed when an earlier reload failed and its way back did, too */
+	return pb_server_resume(listener->server, listen->address, why, why_cap);
 }
 
 int listeners_take(struct listeners *listeners, const struct listeners_setup *setup,

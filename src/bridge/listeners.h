@@ -50,8 +50,9 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
  * @return how many there are; -ENOMEM.
  */
 int listeners_make_room(const struct listeners *before, const struct pb_config *config);
-/** The way back from listeners_make_room(); what does not succeed is logged. */
-void listeners_return(const struct listeners *listeners);
+/** The way back from listeners_make_room(). What fails is in @report; the next reload tries again.
+ */
+void listeners_return(const struct listeners *listeners, struct pb_report *report);
 /**
  * Shows @site from now on: takes over from @before (NULL: nothing) what goes on, closes the rest of
  * it, opens the lines.

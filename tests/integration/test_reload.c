@@ -459,7 +459,8 @@ END_TEST
 START_TEST(a_listener_moves_on_its_port)
 {
 	static const char *const steps[] = {
-		"tcp: '127.0.0.1",	    "tcp: '0.0.0.0",   "tcp: '*", "tcp: '127.0.0.1",
+		"tcp: '127.0.0.1",	    "tcp: '0.0.0.0",   "tcp: '*",
+		"tcp: '127.0.0.1",	    "tcp: '[::]",      "tcp: 'localhost",
 		"rtu-over-tcp: '127.0.0.1", "tcp: '127.0.0.1",
 	};
 	unsigned int port = free_port();
@@ -540,6 +541,29 @@ START_TEST(page_and_listener_exchange_ports)
 	modbus_free(ctx);
 	ctx = connect_port((uint16_t)b); /* the page is there again */
 	modbus_free(ctx);
+}
+END_TEST
+
+/* The page moves on its own port, and is where it was when something else is wrong. */
+START_TEST(a_page_moves_on_its_port)
+{
+	static const char *const hosts[] = {"127.0.0.1", "0.0.0.0", "[::]", "127.0.0.1"};
+	unsigned int port = free_port();
+	char text[256], messages[2048];
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(hosts); i++) {
+		snprintf(text, sizeof(text), "http: '%s:%u'\n" TCP, hosts[i], port);
+		write_config(HOUSE, text);
+		reload();
+		modbus_free(connect_port((uint16_t)port));
+		snprintf(text, sizeof(text),
+			 "http: '127.0.0.2:%u'\nlisten:\n  - tcp: 192.0.2.1:1502\n", port);
+		write_config(HOUSE, text);
+		ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
+		ck_assert_msg(strstr(messages, "192.0.2.1") && !strstr(messages, "127.0.0.2"), "%s",
+			      messages);
+		modbus_free(connect_port((uint16_t)port));
+	}
 }
 END_TEST
 
@@ -711,6 +735,7 @@ int main(void)
 	tcase_add_test(tcase, a_listener_moves_on_its_port);
 	tcase_add_test(tcase, a_port_that_another_program_has);
 	tcase_add_test(tcase, page_and_listener_exchange_ports);
+	tcase_add_test(tcase, a_page_moves_on_its_port);
 	tcase_add_test(tcase, a_library_without_its_functions);
 	tcase_add_loop_test(tcase, what_has_changed_is_said, 0, PB_ARRAY_SIZE(changes));
 	tcase_add_test(tcase, banks_that_changed_are_said);
