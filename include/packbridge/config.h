@@ -184,6 +184,12 @@ const struct pb_yaml_row *pb_config_bluetooth_rows(void);
 const struct pb_yaml_row *pb_config_bank_rows(void);
 const struct pb_yaml_row *pb_config_limit_rows(void);
 
+/** @return "tcp", "rtu" or "rtu-over-tcp", as in the file. */
+const char *pb_listen_kind_name(enum pb_listen_kind kind);
+enum { PB_LISTEN_NAME = PB_CONFIG_LINK + 16 };
+/** Writes "tcp 127.0.0.1:502"; @cap: PB_LISTEN_NAME is enough. */
+void pb_listen_name(const struct pb_listen_config *listen, char *out, size_t cap);
+
 /** Where these sockets are unless the file says otherwise. */
 #define PB_CONFIG_CONTROL "/run/packbridge/control.sock"
 #define PB_CONFIG_STATUS  "/run/packbridge/status.sock"

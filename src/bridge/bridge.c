@@ -121,9 +121,9 @@ static struct listener *find_listener(struct pb_bridge *bridge, const char *text
 	if (pb_int_parse(text, 1, (int64_t)config->listen_count, &number) >= 0)
 		return &bridge->listeners.all[number - 1];
 	for (size_t i = 0; i < config->listen_count; i++) {
-		char name[PB_CONFIG_LINK + 16];
+		char name[PB_LISTEN_NAME];
 
-		status_listener_name(&config->listens[i], name, sizeof(name));
+		pb_listen_name(&config->listens[i], name, sizeof(name));
 		if (strcmp(text, name) == 0 || strcmp(text, config->listens[i].address) == 0)
 			return &bridge->listeners.all[i];
 	}

@@ -207,12 +207,12 @@ static void print_listeners(const struct shown *shown, size_t r, FILE *out)
 		listener_rows[r].gauge ? "gauge" : "counter");
 	for (size_t i = 0; i < shown->config->listen_count; i++) {
 		struct pb_server_stats stats;
-		char name[PB_CONFIG_LINK + 16];
+		char name[PB_LISTEN_NAME];
 		uint32_t value;
 
 		listener_stats(&shown->listeners->all[i], &stats);
 		memcpy(&value, (const char *)&stats + listener_rows[r].offset, sizeof(value));
-		status_listener_name(&shown->config->listens[i], name, sizeof(name));
+		pb_listen_name(&shown->config->listens[i], name, sizeof(name));
 		fprintf(out, "packbridge_listener_%s%s{listener=\"", listener_rows[r].name, end);
 		print_quoted(name, out);
 		fprintf(out, "\"} %u\n", value);

@@ -9,18 +9,7 @@
 
 enum { CLIENTS_A_PIECE = 8 };
 
-static const char *const kind_names[PB_LISTEN_KINDS] = {
-	[PB_LISTEN_TCP] = "tcp",
-	[PB_LISTEN_RTU] = "rtu",
-	[PB_LISTEN_RTU_TCP] = "rtu-over-tcp",
-};
-
 static const char *const level_names[] = {"none", "warning", "alarm"};
-
-void status_listener_name(const struct pb_listen_config *listen, char *out, size_t cap)
-{
-	snprintf(out, cap, "%s %s", kind_names[listen->kind], listen->address);
-}
 
 /* A bank's alarm may be that of one of its packs. */
 static const struct source *whose_alarm(const struct source *source, int alarm)
@@ -149,12 +138,13 @@ static json_t *json_listener(const struct shown *shown, size_t index)
 	json_t *object;
 
 	listener_stats(listener, &stats);
-	object = json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", kind_names[listen->kind],
-		"address", listen->address, "clients", (json_int_t)stats.clients, "requests",
-		(json_int_t)stats.requests, "exceptions", (json_int_t)stats.exceptions, "malformed",
-		(json_int_t)stats.malformed, "evicted", (json_int_t)stats.evicted, "refused",
-		(json_int_t)stats.refused, "timeouts", (json_int_t)stats.timeouts);
+	object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+			   pb_listen_kind_name(listen->kind), "address", listen->address, "clients",
+			   (json_int_t)stats.clients, "requests", (json_int_t)stats.requests,
+			   "exceptions", (json_int_t)stats.exceptions, "malformed",
+			   (json_int_t)stats.malformed, "evicted", (json_int_t)stats.evicted,
+			   "refused", (json_int_t)stats.refused, "timeouts",
+			   (json_int_t)stats.timeouts);
 	if (listener->server)
 		json_object_set_new(object, "port", json_integer(pb_server_port(listener->server)));
 	return object;

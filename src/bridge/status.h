@@ -32,6 +32,3 @@ struct telling_kind {
 };
 
 extern const struct telling_kind telling_status, telling_metrics, telling_registers;
-
-/** "tcp 127.0.0.1:502" */
-void status_listener_name(const struct pb_listen_config *listen, char *out, size_t cap);

@@ -106,17 +106,6 @@ static void compare_banks(struct changes *changes, const struct pb_config *befor
 
 /* ---- listeners ---- */
 
-static void listen_name(const struct pb_listen_config *listen, char *out, size_t cap)
-{
-	static const char *const kinds[PB_LISTEN_KINDS] = {
-		[PB_LISTEN_TCP] = "tcp",
-		[PB_LISTEN_RTU] = "rtu",
-		[PB_LISTEN_RTU_TCP] = "rtu-over-tcp",
-	};
-
-	snprintf(out, cap, "%s %s", kinds[listen->kind], listen->address);
-}
-
 /* The @nth of its kind and address, since port 0 may stand there more than once. */
 static const struct pb_listen_config *find_listen(const struct pb_config *config,
 						  const struct pb_listen_config *like, size_t nth)
@@ -142,14 +131,14 @@ static size_t place_of(const struct pb_config *config, size_t index)
 static void compare_listens(struct changes *changes, const struct pb_config *before,
 			    const struct pb_config *after)
 {
-	char name[PB_CONFIG_LINK + 16];
+	char name[PB_LISTEN_NAME];
 
 	for (size_t i = 0; i < after->listen_count; i++) {
 		const struct pb_listen_config *listen = &after->listens[i];
 		const struct pb_listen_config *old =
 			find_listen(before, listen, place_of(after, i));
 
-		listen_name(listen, name, sizeof(name));
+		pb_listen_name(listen, name, sizeof(name));
 		if (old)
 			say_changed(changes, "listener", name, pb_config_listen_rows(), old,
 				    listen);
@@ -157,7 +146,7 @@ static void compare_listens(struct changes *changes, const struct pb_config *bef
 			say(changes, "listener", name, "added", "");
 	}
 	for (size_t i = 0; i < before->listen_count; i++) {
-		listen_name(&before->listens[i], name, sizeof(name));
+		pb_listen_name(&before->listens[i], name, sizeof(name));
 		if (!find_listen(after, &before->listens[i], place_of(before, i)))
 			say(changes, "listener", name, "removed", "");
 	}

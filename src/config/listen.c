@@ -104,11 +104,21 @@ static const struct { const char *key; unsigned int kinds; } only[] = {
 };
 /* clang-format on */
 
-static const char *const kinds[PB_LISTEN_KINDS] = {
-	[PB_LISTEN_TCP] = "tcp",
-	[PB_LISTEN_RTU] = "rtu",
-	[PB_LISTEN_RTU_TCP] = "rtu-over-tcp",
-};
+const char *pb_listen_kind_name(enum pb_listen_kind kind)
+{
+	static const char *const names[PB_LISTEN_KINDS] = {
+		[PB_LISTEN_TCP] = "tcp",
+		[PB_LISTEN_RTU] = "rtu",
+		[PB_LISTEN_RTU_TCP] = "rtu-over-tcp",
+	};
+
+	return names[kind];
+}
+
+void pb_listen_name(const struct pb_listen_config *listen, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s %s", pb_listen_kind_name(listen->kind), listen->address);
+}
 
 const struct pb_yaml_row *pb_config_listen_rows(void)
 {
@@ -133,7 +143,8 @@ static int set_kind(struct listen *listen, const struct pb_yaml *item)
 		found++;
 		listen->config.kind = (enum pb_listen_kind)kind;
 		memcpy(listen->config.address, listen->address[kind], PB_CONFIG_LINK);
-		listen->config.mark = config_mark(item, kinds[kind]);
+		listen->config.mark =
+			config_mark(item, pb_listen_kind_name((enum pb_listen_kind)kind));
 	}
 	return found;
 }
@@ -146,7 +157,7 @@ static void check_keys(const struct pb_listen_config *listen, const struct pb_ya
 
 		if (key && !(only[i].kinds & 1U << listen->kind))
 			pb_yaml_error(report, key, "%s means nothing to %s, expected %s with it",
-				      only[i].key, kinds[listen->kind],
+				      only[i].key, pb_listen_kind_name(listen->kind),
 				      (only[i].kinds & LINES) ? "rtu" : "tcp");
 	}
 }
