@@ -162,14 +162,17 @@ struct pb_member {
 };
 
 /**
- * Sets sample, limits, members, rating, and of the status the counters, @connected, @quality and
- * @sampled_ms. Leaves alarms and all else of @ret. The order of members changes no value but the
- * numbers of packs, and which of equal cells is named.
+ * Sets sample, limits, members, rating, and of the status the counters, @connected and @sampled_ms.
+ * Leaves alarms and all else of @ret. The order of members changes no value but the numbers of
+ * packs, and which of equal cells is named.
  * @count: 1..PB_MEMBERS_MAX.
  * @return whether the bank has a reading; without one, sample and limits are empty.
  */
 bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *members,
 		     size_t count, struct pb_battery *ret);
+/** @return a bank's quality: as pb_bank_compute() returns, and why there is no reading. */
+enum pb_quality pb_bank_quality(const struct pb_bank_setup *setup, const struct pb_member *members,
+				size_t count);
 /** Adds what the members' alarms say to the bank's own, which are in @ret. */
 void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_battery *ret);
 /** Sets battery->members for a single pack, whose reading counts if not @old. */

@@ -433,11 +433,23 @@ static bool was_read(const struct pb_bank_setup *setup, const struct pb_member *
 	return setup->missing == PB_MISSING_FAULT ? read == count : read > 0;
 }
 
-static enum pb_quality quality_of(const struct pb_bank_setup *setup,
-				  const struct pb_member *members, size_t count, bool reading,
-				  bool connected)
+/* @good: so many of its packs have a reading that counts. */
+static bool has_reading(const struct pb_bank_setup *setup, size_t good, size_t count)
 {
-	if (reading)
+	return good == count || (setup->missing == PB_MISSING_EXCLUDE && good > 0);
+}
+
+enum pb_quality pb_bank_quality(const struct pb_bank_setup *setup, const struct pb_member *members,
+				size_t count)
+{
+	size_t good = 0;
+	bool connected = false;
+
+	for (size_t i = 0; i < count; i++) {
+		good += !members[i].old;
+		connected |= members[i].battery->status.connected;
+	}
+	if (has_reading(setup, good, count))
 		return PB_QUALITY_GOOD;
 	if (!was_read(setup, members, count))
 		return PB_QUALITY_NEVER;
@@ -487,7 +499,7 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 	bool reading;
 
 	count_members(setup, members, count, &fleet);
-	reading = fleet.count == count || (setup->missing == PB_MISSING_EXCLUDE && fleet.count > 0);
+	reading = has_reading(setup, fleet.count, count);
 	ret->sample = (struct pb_sample){0};
 	ret->has = 0;
 	ret->limits = (struct pb_limits){0};
@@ -495,7 +507,6 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 	add_status(members, count, ret);
 	if (!reading)
 		ret->status.sampled_ms = oldest_ms(members, count);
-	ret->status.quality = quality_of(setup, members, count, reading, ret->status.connected);
 	if (reading) {
 		add_all(&fleet, count);
 	} else {

@@ -7,6 +7,8 @@
 #include "teller.h"
 #include "web.h"
 
+#include "packbridge/pack.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,12 @@ static void count_clients(void *userdata, struct pb_gateway *gateway)
 	}
 }
 
+/* @userdata: a unit table. */
+static const struct pb_image *unit_image(void *userdata, uint8_t unit, uint64_t now_ms)
+{
+	return pb_plant_image(userdata, unit, now_ms);
+}
+
 /* ---- Bluetooth ---- */
 
 static int bluez_limits(const struct pb_config *config, struct pb_adapter_limit **ret)
@@ -94,7 +102,7 @@ static struct pb_bluez_config bluez_config(const struct pb_config *config,
 
 static void reset_alarms(struct pb_bridge *bridge, const char *name, FILE *answer)
 {
-	if (fleet_reset_alarms(&bridge->site->show.fleet, name, pb_now_ms()) < 0)
+	if (site_reset_alarms(bridge->site, name) < 0)
 		fprintf(answer, "error: there is no pack or bank '%s'\n", name);
 	else
 		fprintf(answer, "ok: alarms of %s that are over are forgotten\n",
@@ -482,6 +490,7 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	r = site_new(&bridge->site, &site, NULL, report);
 	if (r < 0)
 		return r;
+	site_take(bridge->site, NULL);
 	for (int i = 0; r >= 0 && i < PB_SOCKETS; i++)
 		r = make_socket(bridge, config, (enum pb_socket)i, &bridge->sockets[i], report);
 	if (listeners_prepare(&bridge->listeners, &listeners, bridge->site, NULL, report) < 0)
@@ -514,7 +523,7 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *con
 		.product_name = "packbridge, battery packs as Modbus units",
 	};
 	bridge->backend =
-		(struct pb_server_backend){.identity = &bridge->identity, .unit = view_unit};
+		(struct pb_server_backend){.identity = &bridge->identity, .unit = unit_image};
 	r = make_all(bridge, config, maps, report);
 	if (r < 0)
 		return r;
@@ -708,11 +717,11 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 
 int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms)
 {
-	struct source *source = site_pack(bridge->site, pack);
+	struct pb_reader *reader = site_reader(bridge->site, pack);
 
-	if (!source)
+	if (!reader)
 		return -ENOENT;
-	source->reader->type->release(source->reader, ms);
+	reader->type->release(reader, ms);
 	return 0;
 }
 

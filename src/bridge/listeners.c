@@ -113,7 +113,7 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 			continue;
 		socket_config(listen, &socket);
 		if (pb_server_tcp_new(&listener->server, setup->hub, &socket, setup->backend,
-				      site_view(site, i), why, sizeof(why)) >= 0)
+				      site_table(site, i), why, sizeof(why)) >= 0)
 			continue;
 		pb_report_at(report, config->file, listen->mark, why);
 		r = -EADDRINUSE;
@@ -162,7 +162,8 @@ void listeners_return(const struct listeners *listeners, struct pb_report *repor
 
 /* @return 0; negative with the reason in @why, and it goes on with its old settings */
 static int take(struct listener *listener, struct listener *before,
-		const struct pb_listen_config *listen, struct view *view, char *why, size_t why_cap)
+		const struct pb_listen_config *listen, struct pb_unit_table *table, char *why,
+		size_t why_cap)
 {
 	struct pb_server_config socket;
 	int r;
@@ -171,10 +172,10 @@ static int take(struct listener *listener, struct listener *before,
 	listener->line = before->line;
 	*before = (struct listener){0};
 	if (listener->line) {
-		pb_line_set_userdata(listener->line, view);
+		pb_line_set_userdata(listener->line, table);
 		return 0;
 	}
-	pb_server_set_userdata(listener->server, view);
+	pb_server_set_userdata(listener->server, table);
 	socket_config(listen, &socket);
 	r = pb_server_tcp_configure(listener->server, &socket, why, why_cap);
 	if (r < 0)
@@ -195,7 +196,7 @@ int listeners_take(struct listeners *listeners, const struct listeners_setup *se
 
 		if (listener->kept &&
 		    take(listener, &before->all[listener->kept - 1], &config->listens[i],
-			 site_view(site, i), why, sizeof(why)) < 0)
+			 site_table(site, i), why, sizeof(why)) < 0)
 			pb_report_at(report, config->file, config->listens[i].mark, why);
 	}
 	if (before)
@@ -209,7 +210,7 @@ int listeners_take(struct listeners *listeners, const struct listeners_setup *se
 			continue;
 		line_config(&config->listens[i], &line);
 		error = pb_line_new(&listener->line, setup->event, &line, setup->backend,
-				    site_view(site, i), why, sizeof(why));
+				    site_table(site, i), why, sizeof(why));
 		if (error < 0) {
 			pb_report_at(report, config->file, config->listens[i].mark, why);
 			r = error;

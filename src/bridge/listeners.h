@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "packbridge/server.h"
 #include "site.h"
 
 /** One of the two is there, the other NULL. */

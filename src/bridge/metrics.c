@@ -83,27 +83,23 @@ struct readings {
 	size_t count;
 	struct reading {
 		struct pb_battery data;
-		bool bank, old;
+		bool bank;
 	} all[];
 };
 
 static struct readings *take_readings(const struct shown *shown)
 {
-	const struct fleet *fleet = &shown->site->show.fleet;
-	size_t count = fleet->pack_count + fleet->bank_count;
+	size_t packs = shown->config->pack_count, count = packs + shown->config->bank_count;
 	struct readings *readings = malloc(sizeof(*readings) + count * sizeof(readings->all[0]));
 
 	if (!readings)
 		return NULL;
 	readings->count = count;
 	for (size_t i = 0; i < count; i++) {
-		struct source *source = &fleet->sources[i];
 		struct reading *reading = &readings->all[i];
 
-		show_clock(&shown->site->show, source, shown->now_ms);
-		reading->old = source_is_old(source, shown->now_ms);
-		reading->bank = source->bank != NULL;
-		reading->data = source->data;
+		reading->bank = i >= packs;
+		reading->data = *pb_plant_battery(shown->site->plant, i, shown->now_ms);
 	}
 	return readings;
 }
@@ -125,14 +121,14 @@ static void print_part(const struct pb_field *field, unsigned int part, FILE *ou
 static bool print_reading(const struct reading *reading, const struct pb_field *field, bool begun,
 			  FILE *out)
 {
+	bool stale = reading->data.quality != PB_QUALITY_GOOD;
 	char name[96];
 
 	metric_name(field, "packbridge_", name, sizeof(name));
 	for (unsigned int n = 0; n < field->count; n++) {
 		int64_t value;
 
-		if ((reading->old && field->data) ||
-		    !pb_field_get(field, &reading->data, n, &value))
+		if ((stale && field->data) || !pb_field_get(field, &reading->data, n, &value))
 			continue;
 		if (!begun)
 			print_head(field, name, out);
@@ -148,7 +144,7 @@ static bool print_reading(const struct reading *reading, const struct pb_field *
 
 static void print_gateway(const struct shown *shown, FILE *out)
 {
-	const struct pb_gateway *gateway = show_gateway(&shown->site->show, shown->now_ms);
+	const struct pb_gateway *gateway = pb_plant_gateway(shown->site->plant, shown->now_ms);
 	size_t count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_GATEWAY, &count);
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ *	readers ──▶ site_pack ──▶ plant ◀── unit tables ◀── listeners
+ *	                           │ ▲
+ *	                 notes, deadline  timer
+ *
+ * The plant is pure; the site drives it: it brings the readings and the time, logs the notes and
+ * tells systemd how many packs are well.
+ */
 #include "site.h"
 #include "packbridge/pack.h"
 
@@ -7,24 +15,98 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- the plant's driver ---- */
+
+static void plant_note(void *userdata, enum pb_log_level level, const struct pb_log_about *about,
+		       const char *text)
+{
+	(void)userdata;
+	pb_log_about(level, about, "%s", text);
+}
+
+static void plant_count(void *userdata, struct pb_gateway *gateway)
+{
+	const struct site *site = userdata;
+
+	site->count(site->userdata, gateway);
+}
+
+static const struct pb_plant_handler plant_handler = {.note = plant_note, .count = plant_count};
+
+/* For `systemctl status`. */
+static void tell_summary(struct site *site)
+{
+	struct pb_plant_summary now = pb_plant_summary(site->plant);
+	char also[48] = "";
+
+	if (now.good == site->told.good && now.alarms == site->told.alarms)
+		return;
+	site->told = now;
+	if (now.alarms)
+		snprintf(also, sizeof(also), ", %zu with an alarm", now.alarms);
+	pb_notify("STATUS=%zu of %zu packs with a good reading%s", now.good, now.packs, also);
+}
+
+/* A timer that rings too early does no harm, so it is not put off by each reading. */
+static void arm(struct site *site, uint64_t deadline_ms)
+{
+	if (deadline_ms >= site->timer_ms)
+		return;
+	site->timer_ms = deadline_ms;
+	sd_event_source_set_time(site->timer, deadline_ms * 1000);
+	sd_event_source_set_enabled(site->timer, SD_EVENT_ONESHOT);
+}
+
+static void site_step(struct site *site, const struct pb_plant_event *event)
+{
+	arm(site, pb_plant_step(site->plant, event, pb_now_ms()));
+	tell_summary(site);
+}
+
+static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
+{
+	struct site *site = userdata;
+
+	(void)timer;
+	(void)usec;
+	site->timer_ms = UINT64_MAX;
+	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_TIME});
+	return 0;
+}
+
+int site_reset_alarms(struct site *site, const char *name)
+{
+	int battery = *name ? pb_plant_find(site->plant, name) : PB_PLANT_ALL;
+
+	if (*name && battery < 0)
+		return battery;
+	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_RESET, .battery = battery});
+	return 0;
+}
+
 /* ---- packs ---- */
 
 static void pack_reading(void *userdata, const struct pb_reading *reading)
 {
-	source_reading(userdata, reading, pb_now_ms());
+	const struct site_pack *pack = userdata;
+
+	site_step(pack->site, &(struct pb_plant_event){.type = PB_PLANT_READING,
+						       .battery = (int)pack->index,
+						       .reading = reading});
 }
 
-static void pack_says(void *userdata, const struct pb_note *note)
+static void pack_note(void *userdata, const struct pb_note *note)
 {
-	const struct source *source = userdata;
-	struct pb_log_about about = source_about(source);
+	const struct site_pack *pack = userdata;
+	const struct pb_pack_config *config = &pack->site->config->packs[pack->index];
+	struct pb_log_about about = {.pack = config->name, .unit = config->unit};
 
 	if (note->level <= PB_LOG_WARNING && note->error != PB_ERROR_NONE)
 		about.error = pb_error_text(note->error);
-	pb_log_about(note->level, &about, "pack %s: %s", source->data.name, note->text);
+	pb_log_about(note->level, &about, "pack %s: %s", config->name, note->text);
 }
 
-static const struct pb_reader_handler pack_handler = {.reading = pack_reading, .note = pack_says};
+static const struct pb_reader_handler pack_handler = {.reading = pack_reading, .note = pack_note};
 
 /* All that its session and its link go by. */
 static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_config *b)
@@ -33,19 +115,37 @@ static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_confi
 		 (PB_CHANGE_REPLACES | PB_CHANGE_RECONNECTS));
 }
 
-static struct source *find_same(const struct site *site, const struct pb_pack_config *pack)
+static struct site_pack *find_same(const struct site *site, const struct pb_pack_config *pack)
 {
 	for (size_t i = 0; site && i < site->config->pack_count; i++)
 		if (same_pack(&site->config->packs[i], pack))
-			return &site->show.fleet.sources[i];
+			return &site->packs[i];
 	return NULL;
 }
 
-struct source *site_pack(const struct site *site, const char *name)
+static int make_readers(struct site *site, const struct site_setup *setup,
+			const struct site *before)
+{
+	const struct pb_config *config = site->config;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < config->pack_count; i++) {
+		struct site_pack *pack = &site->packs[i];
+
+		*pack = (struct site_pack){.site = site, .index = i};
+		site->batteries[i].keep = find_same(before, &config->packs[i]) != NULL;
+		if (!site->batteries[i].keep)
+			r = pb_bridge_pack(&pack->reader, &config->packs[i], setup->event,
+					   setup->bluez, &pack_handler, pack);
+	}
+	return r;
+}
+
+struct pb_reader *site_reader(const struct site *site, const char *name)
 {
 	for (size_t i = 0; i < site->config->pack_count; i++)
 		if (strcmp(site->config->packs[i].name, name) == 0)
-			return &site->show.fleet.sources[i];
+			return site->packs[i].reader;
 	return NULL;
 }
 
@@ -53,106 +153,139 @@ int site_start(struct site *site)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++) {
-		struct pb_reader *reader = site->show.fleet.sources[i].reader;
-
-		r = reader->type->start(reader);
-	}
+	for (size_t i = 0; r >= 0 && i < site->config->pack_count; i++)
+		r = site->packs[i].reader->type->start(site->packs[i].reader);
 	return r;
 }
 
-/* ---- what is shown ---- */
+/* ---- the plant ---- */
 
-static int add_unit(struct site *site, struct view *view, int32_t id, struct source *source,
+static void describe_batteries(struct site *site)
+{
+	const struct pb_config *config = site->config;
+	struct pb_battery_setup *battery = site->batteries;
+
+	for (size_t i = 0; i < config->pack_count; i++) {
+		const struct pb_pack_config *pack = &config->packs[i];
+
+		*battery++ = (struct pb_battery_setup){
+			.name = pack->name,
+			.protocol = pack->protocol,
+			.unit = pack->unit,
+			.alarms = &pack->alarms,
+			.limits = &pack->limits,
+			.stale_after_s = pack->stale_after_s,
+		};
+	}
+	for (size_t i = 0; i < config->bank_count; i++) {
+		const struct pb_bank_config *bank = &config->banks[i];
+
+		*battery++ = (struct pb_battery_setup){
+			.name = bank->name,
+			.protocol = "bank",
+			.unit = bank->unit,
+			.alarms = &bank->alarms,
+			.bank = &bank->setup,
+			.packs = bank->packs,
+			.pack_count = bank->pack_count,
+		};
+	}
+}
+
+static int make_plant(struct site *site, const struct site_setup *setup, struct pb_report *report)
+{
+	const struct pb_config *config = site->config;
+	struct pb_plant_setup plant = {
+		.batteries = site->batteries,
+		.pack_count = config->pack_count,
+		.bank_count = config->bank_count,
+		.table_count = config->listen_count + 1,
+		.version = setup->version,
+		.start_ms = setup->start_ms,
+		.handler = &plant_handler,
+		.userdata = site,
+	};
+	int r = pb_maps_get(setup->maps, GATEWAY_MAP, &plant.gateway_map, report);
+
+	describe_batteries(site);
+	return r < 0 ? r : pb_plant_new(&site->plant, &plant);
+}
+
+static int add_unit(struct site *site, size_t table, int32_t id, size_t battery,
 		    const char *map_name, struct pb_maps *maps, struct pb_report *report)
 {
 	const struct pb_map *map;
 	int r = pb_maps_get(maps, map_name, &map, report);
 
-	return r < 0 ? r : show_face(&site->show, source, map, &view->by_id[id]);
+	return r < 0 ? r : pb_plant_add_unit(site->plant, table, id, battery, map);
 }
 
-static int make_views(struct site *site, struct pb_maps *maps, struct pb_report *report)
+/* The first table has each battery as its own unit; then there is one for each listener. */
+static int add_units(struct site *site, struct pb_maps *maps, struct pb_report *report)
 {
 	const struct pb_config *config = site->config;
-	struct fleet *fleet = &site->show.fleet;
+	size_t banks = config->pack_count; /* index of the first */
 	int r = 0;
 
-	for (size_t i = 0; i <= config->listen_count; i++)
-		site->views[i].show = &site->show;
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
-		r = add_unit(site, &site->views[0], config->packs[i].unit, &fleet->sources[i],
-			     config->packs[i].map, maps, report);
+		r = add_unit(site, 0, config->packs[i].unit, i, config->packs[i].map, maps, report);
 	for (size_t i = 0; r >= 0 && i < config->bank_count; i++)
-		r = add_unit(site, &site->views[0], config->banks[i].unit, fleet_bank(fleet, i),
-			     config->banks[i].map, maps, report);
+		r = add_unit(site, 0, config->banks[i].unit, banks + i, config->banks[i].map, maps,
+			     report);
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 
 		for (size_t n = 0; r >= 0 && n < listen->unit_count; n++) {
-			const struct pb_show_config *shown = &listen->units[n];
+			const struct pb_show_config *unit = &listen->units[n];
 
-			r = add_unit(site, &site->views[i + 1], shown->unit,
-				     shown->pack[0] ? &fleet->sources[shown->index]
-						    : fleet_bank(fleet, shown->index),
-				     shown->map, maps, report);
+			r = add_unit(site, i + 1, unit->unit,
+				     unit->pack[0] ? unit->index : banks + unit->index, unit->map,
+				     maps, report);
 		}
 	}
 	return r;
 }
 
-static int make_gateway(struct site *site, const struct site_setup *setup, struct pb_report *report)
+struct pb_unit_table *site_table(const struct site *site, size_t index)
 {
-	struct pb_gateway *gateway = &site->show.gateway;
-	const struct pb_map *map;
-	int r = pb_maps_get(setup->maps, GATEWAY_MAP, &map, report);
-
-	if (r < 0)
-		return r;
-	snprintf(gateway->product, sizeof(gateway->product), "packbridge");
-	snprintf(gateway->version, sizeof(gateway->version), "%s", setup->version);
-	gateway->packs = (int32_t)site->config->pack_count;
-	gateway->banks = (int32_t)site->config->bank_count;
-	site->show.gateway_map = map;
-	r = pb_unit_image_new(&site->show.gateway_image, map);
-	if (r >= 0)
-		pb_unit_image_describe(site->show.gateway_image, 0, "gateway", NULL);
-	return r;
-}
-
-struct view *site_view(const struct site *site, size_t index)
-{
-	return &site->views[site->config->listens[index].unit_count ? index + 1 : 0];
+	return pb_plant_table(site->plant, site->config->listens[index].unit_count ? index + 1 : 0);
 }
 
 /* ---- the whole ---- */
+
+static int init_site(struct site *site, const struct site_setup *setup)
+{
+	const struct pb_config *config = setup->config;
+	int r;
+
+	site->config = config;
+	site->timer_ms = UINT64_MAX;
+	site->told.good = SIZE_MAX; /* nothing yet */
+	site->count = setup->count;
+	site->userdata = setup->userdata;
+	site->packs = calloc(config->pack_count, sizeof(*site->packs));
+	site->batteries = calloc(config->pack_count + config->bank_count, sizeof(*site->batteries));
+	if (!site->packs || !site->batteries)
+		return -ENOMEM;
+	r = sd_event_add_time(setup->event, &site->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, site);
+	return r < 0 ? r : sd_event_source_set_enabled(site->timer, SD_EVENT_OFF);
+}
 
 int site_new(struct site **ret, const struct site_setup *setup, const struct site *before,
 	     struct pb_report *report)
 {
 	PB_CLEANUP(site_freep) struct site *site = calloc(1, sizeof(*site));
-	const struct pb_config *config = setup->config;
 	int r;
 
 	if (!site)
 		return -ENOMEM;
-	site->config = config;
-	site->show.start_ms = setup->start_ms;
-	site->show.count = setup->count;
-	site->show.userdata = setup->userdata;
-	site->views = calloc(config->listen_count + 1, sizeof(*site->views));
-	if (!site->views)
-		return -ENOMEM;
-	r = fleet_init(&site->show.fleet, setup->event, config, setup->version);
+	r = init_site(site, setup);
 	if (r >= 0)
-		r = make_gateway(site, setup, report);
-	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
-		if (!find_same(before, &config->packs[i]))
-			r = pb_bridge_pack(&site->show.fleet.sources[i].reader, &config->packs[i],
-					   setup->event, setup->bluez, &pack_handler,
-					   &site->show.fleet.sources[i]);
+		r = make_plant(site, setup, report);
 	if (r >= 0)
-		r = make_views(site, setup->maps, report);
+		r = make_readers(site, setup, before);
+	if (r >= 0)
+		r = add_units(site, setup->maps, report);
 	if (r < 0)
 		return r;
 	*ret = site;
@@ -164,34 +297,35 @@ struct site *site_free(struct site *site)
 {
 	if (!site)
 		return NULL;
-	show_clear(&site->show);
-	free(site->views);
+	for (size_t i = 0; site->packs && i < site->config->pack_count; i++)
+		pb_reader_free(site->packs[i].reader);
+	sd_event_source_disable_unref(site->timer);
+	pb_plant_free(site->plant);
+	free(site->packs);
+	free(site->batteries);
 	free(site);
 	return NULL;
 }
 
-static struct source *bank_before(const struct site *before, const char *name)
+static void take_readers(struct site *site, const struct site *before)
 {
-	for (size_t i = 0; i < before->config->bank_count; i++)
-		if (strcmp(before->config->banks[i].name, name) == 0)
-			return fleet_bank(&before->show.fleet, i);
-	return NULL;
+	for (size_t i = 0; i < site->config->pack_count; i++) {
+		struct site_pack *pack = &site->packs[i];
+		struct site_pack *old = find_same(before, &site->config->packs[i]);
+
+		if (!old)
+			continue;
+		pack->reader = old->reader;
+		pack->reader->userdata = pack;
+		old->reader = NULL;
+	}
 }
 
 void site_take(struct site *site, struct site *before)
 {
-	struct fleet *fleet = &site->show.fleet;
-	uint64_t now_ms = pb_now_ms();
-
-	for (size_t i = 0; i < site->config->pack_count; i++)
-		if (!fleet->sources[i].reader)
-			source_take_pack(&fleet->sources[i],
-					 find_same(before, &site->config->packs[i]), now_ms);
-	for (size_t i = 0; i < site->config->bank_count; i++) {
-		struct source *bank = bank_before(before, site->config->banks[i].name);
-
-		if (bank)
-			source_take_bank(fleet_bank(fleet, i), bank, now_ms);
+	if (before) {
+		take_readers(site, before);
+		pb_plant_take(site->plant, before->plant);
 	}
-	show_take_writes(&site->show, &before->show);
+	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_START});
 }

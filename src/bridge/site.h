@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one configuration makes: batteries, and what clients see of them. A reload makes another
- * site beside it, which takes over what has not changed.
+ * What one configuration makes: readers of packs, and the plant that they feed. A reload makes
+ * another site beside it, which takes over what has not changed.
  */
 #pragma once
 
 #include "packbridge/bridge.h"
-#include "view.h"
+#include "packbridge/plant.h"
+
+#include <systemd/sd-event.h>
 
 #define GATEWAY_MAP "packbridge-gateway"
 
+struct site;
+
+/** What a reader hands up goes to pack @index of the plant. */
+struct site_pack {
+	struct site *site;
+	size_t index;
+	struct pb_reader *reader;
+};
+
 struct site {
 	const struct pb_config *config;
-	struct show show;
-	struct view *views; /* the first shows each battery as its unit; then one a listener */
+	struct pb_battery_setup *batteries; /* the plant's: packs, then banks */
+	struct pb_plant *plant;
+	struct site_pack *packs;
+	sd_event_source *timer;	      /* of the plant's deadline */
+	uint64_t timer_ms;	      /* when it is due; UINT64_MAX: it is off */
+	struct pb_plant_summary told; /* to systemd */
+	void (*count)(void *userdata, struct pb_gateway *gateway);
+	void *userdata;
 };
 
 struct site_setup {
@@ -36,12 +53,16 @@ int site_new(struct site **ret, const struct site_setup *setup, const struct sit
 struct site *site_free(struct site *site);
 PB_DEFINE_FREEP(struct site, site_free)
 
-/** Takes over the packs that are the same, all that is known of batteries, and what clients wrote.
+/**
+ * Begins: takes over the packs that are the same, all that is known of batteries, and what clients
+ * wrote. @before: NULL: there is none.
  */
 void site_take(struct site *site, struct site *before);
 /** Connects the packs that are new. */
 int site_start(struct site *site);
-/** What listener @index shows. */
-struct view *site_view(const struct site *site, size_t index);
+/** The unit table of listener @index. */
+struct pb_unit_table *site_table(const struct site *site, size_t index);
 /** @return NULL: there is no such pack. */
-struct source *site_pack(const struct site *site, const char *name);
+struct pb_reader *site_reader(const struct site *site, const char *name);
+/** Forgets alarms that are over, of the battery of that name, or of all: "". @return -ENOENT. */
+int site_reset_alarms(struct site *site, const char *name);

@@ -11,22 +11,6 @@ enum { CLIENTS_A_PIECE = 8 };
 
 static const char *const level_names[] = {"none", "warning", "alarm"};
 
-/* A bank's alarm may be that of one of its packs. */
-static const struct source *whose_alarm(const struct source *source, int alarm)
-{
-	uint8_t level = source->data.alarms.level[alarm];
-
-	if (!source->bank || source->alarm_state.kinds[alarm].shown == level)
-		return source;
-	for (size_t i = 0; i < source->bank->pack_count; i++) {
-		const struct source *pack = &source->fleet->sources[source->bank->packs[i]];
-
-		if (pack->data.alarms.level[alarm] >= level)
-			return pack;
-	}
-	return source;
-}
-
 /* "2026-11-28T21:14:03Z", by the clock as it is set now. */
 static void say_time(uint64_t passed_s, char *out, size_t cap)
 {
@@ -38,61 +22,60 @@ static void say_time(uint64_t passed_s, char *out, size_t cap)
 		strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
-static json_t *json_alarm(const struct source *source, int alarm, uint64_t now_ms)
+static json_t *json_alarm(enum pb_alarm kind, const struct pb_plant_alarm *alarm, uint64_t now_ms)
 {
-	const struct source *whose = whose_alarm(source, alarm);
-	uint64_t passed_s = (now_ms - whose->alarm_state.kinds[alarm].shown_ms) / 1000;
-	char what[PB_ALARM_TEXT_MAX], text[PB_ALARM_TEXT_MAX + PB_NAME_MAX + 2], since[32];
+	uint64_t passed_s = (now_ms - alarm->since_ms) / 1000;
+	char text[PB_ALARM_TEXT_MAX + PB_NAME_MAX + 2], since[32];
 
-	pb_alarm_describe((enum pb_alarm)alarm, &whose->data, what, sizeof(what));
-	snprintf(text, sizeof(text), "%s%s%s", whose == source ? "" : whose->data.name,
-		 whose == source ? "" : ": ", what);
+	snprintf(text, sizeof(text), "%s%s%s", alarm->pack ? alarm->pack : "",
+		 alarm->pack ? ": " : "", alarm->text);
 	say_time(passed_s, since, sizeof(since));
-	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "alarm", pb_alarm_name((enum pb_alarm)alarm),
-			 "level", level_names[source->data.alarms.level[alarm]], "text", text,
-			 "since", since, "since_s", (json_int_t)passed_s);
+	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "alarm", pb_alarm_name(kind), "level",
+			 level_names[alarm->level], "text", text, "since", since, "since_s",
+			 (json_int_t)passed_s);
 }
 
-static json_t *json_alarms(const struct source *source, uint64_t now_ms)
+static json_t *json_alarms(const struct shown *shown, size_t battery)
 {
 	json_t *alarms = json_array();
+	struct pb_plant_alarm alarm;
 
 	for (int i = 0; i < PB_ALARM_COUNT; i++)
-		if (source->data.alarms.level[i] != PB_LEVEL_NONE)
-			json_array_append_new(alarms, json_alarm(source, i, now_ms));
+		if (pb_plant_alarm(shown->site->plant, battery, (enum pb_alarm)i, &alarm))
+			json_array_append_new(alarms,
+					      json_alarm((enum pb_alarm)i, &alarm, shown->now_ms));
 	return alarms;
 }
 
 /* What packs and banks have alike. */
-static json_t *json_source(const struct shown *shown, struct source *source, int32_t unit,
-			   const char *map)
+static json_t *json_battery(const struct shown *shown, size_t index, int32_t unit, const char *map)
 {
-	struct pb_battery *data = &source->data;
-	bool old = source_is_old(source, shown->now_ms);
+	const struct pb_battery *data = pb_plant_battery(shown->site->plant, index, shown->now_ms);
+	bool stale = data->quality != PB_QUALITY_GOOD;
 
-	show_clock(&shown->site->show, source, shown->now_ms);
 	return json_pack("{s:s, s:i, s:s, s:s, s:o?, s:o, s:o}", "name", data->name, "unit", unit,
-			 "map", map, "quality", pb_quality_text(data->status.quality), "age_s",
+			 "map", map, "quality", pb_quality_text(data->quality), "age_s",
 			 data->status.sequence ? json_integer(data->age_s) : NULL, "alarms",
-			 json_alarms(source, shown->now_ms), "fields", pb_json_battery(data, old));
+			 json_alarms(shown, index), "fields", pb_json_battery(data, stale));
 }
 
 static json_t *json_pack_of(const struct shown *shown, size_t index)
 {
 	const struct pb_pack_config *config = &shown->config->packs[index];
-	struct source *source = &shown->site->show.fleet.sources[index];
-	json_t *pack = json_source(shown, source, config->unit, config->map);
-	enum pb_error error = source->data.status.last_error;
+	const struct pb_plant_pack *reader = pb_plant_pack(shown->site->plant, index);
+	json_t *pack = json_battery(shown, index, config->unit, config->map);
+	const struct pb_battery *data = pb_plant_battery(shown->site->plant, index, shown->now_ms);
+	enum pb_error error = data->status.last_error;
 	char text[64 + PB_REFUSAL_TEXT_MAX], message[PB_NOTE_MAX];
 
-	pb_note_text(&source->note, shown->now_ms, message, sizeof(message));
-	pb_refusals_error_text(&source->refusals, error, text, sizeof(text));
+	pb_note_text(&reader->note, shown->now_ms, message, sizeof(message));
+	pb_refusals_error_text(&reader->refusals, error, text, sizeof(text));
 	json_object_set_new(pack, "link", json_string(config->link));
-	json_object_set_new(pack, "protocol", json_string(source->data.protocol));
-	json_object_set_new(pack, "state", json_string(source->state));
+	json_object_set_new(pack, "protocol", json_string(data->protocol));
+	json_object_set_new(pack, "state", json_string(reader->state));
 	json_object_set_new(pack, "last_error",
 			    error == PB_ERROR_NONE ? json_null() : json_string(text));
-	json_object_set_new(pack, "impossible", pb_json_refusals(&source->refusals));
+	json_object_set_new(pack, "impossible", pb_json_refusals(&reader->refusals));
 	json_object_set_new(pack, "last_message", json_string(message));
 	return pack;
 }
@@ -100,8 +83,8 @@ static json_t *json_pack_of(const struct shown *shown, size_t index)
 static json_t *json_bank(const struct shown *shown, size_t index)
 {
 	const struct pb_bank_config *config = &shown->config->banks[index];
-	struct source *source = fleet_bank(&shown->site->show.fleet, index);
-	json_t *bank = json_source(shown, source, config->unit, config->map);
+	json_t *bank =
+		json_battery(shown, shown->config->pack_count + index, config->unit, config->map);
 	json_t *packs = json_array();
 
 	for (size_t i = 0; i < config->pack_count; i++)
@@ -152,7 +135,7 @@ static json_t *json_listener(const struct shown *shown, size_t index)
 
 static json_t *json_head(const struct shown *shown)
 {
-	const struct pb_gateway *gateway = show_gateway(&shown->site->show, shown->now_ms);
+	const struct pb_gateway *gateway = pb_plant_gateway(shown->site->plant, shown->now_ms);
 
 	return json_pack("{s:s, s:I, s:o}", "version", gateway->version, "uptime_s",
 			 (json_int_t)gateway->uptime_s, "gateway", pb_json_gateway(gateway));

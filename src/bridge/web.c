@@ -148,18 +148,15 @@ static void write_head(struct telling *telling, const struct registers *register
 /* @return false: there is nothing of it */
 static bool begin_registers(struct telling *telling)
 {
-	struct view *view = &telling->shown.site->views[0];
-	const struct pb_image *image =
-		view_unit(view, (uint8_t)telling->unit, telling->shown.now_ms);
-	const struct pb_map *map;
+	struct pb_unit_table *table = pb_plant_table(telling->shown.site->plant, 0);
+	uint8_t unit = (uint8_t)telling->unit;
+	const struct pb_image *image = pb_plant_image(table, unit, telling->shown.now_ms);
 
 	telling->status = NOT_FOUND;
 	if (!image)
 		return false;
-	map = telling->unit == 0 ? telling->shown.site->show.gateway_map
-				 : pb_unit_image_map(view->by_id[telling->unit]->image);
 	telling->status = UNAVAILABLE;
-	telling->kept = copy_image(image, map);
+	telling->kept = copy_image(image, pb_plant_map(table, unit));
 	if (!telling->kept)
 		return false;
 	telling->status = OK;

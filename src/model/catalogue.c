@@ -176,7 +176,7 @@ static const struct pb_field battery_fields[] = {
 	COUNTER("pack_undervoltage", PACK_UNDERVOLTAGE, "pack under-voltage"),
 	COUNTER("system_restarts", SYSTEM_RESTARTS, "restart of the BMS"),
 
-	STATUS(quality, ENUM, NONE, 0, PB_QUALITY_LOST, true, "what the data is worth: " QUALITY_TEXT),
+	MEMBER(pb_battery, quality, "quality", ENUM, NONE, 0, PB_QUALITY_LOST, true, "what the data is worth: " QUALITY_TEXT),
 	STATUS(connected, BOOL, NONE, 0, 1, false, "the link to the pack is up"),
 	STATUS(sequence, NUMBER, NONE, 0, 65535, false, "one more for each reading, 1..65535 and again from 1; 0 before the first"),
 	STATUS(stale_after_s, NUMBER, S, 0, 65535, false, "age from which a reading counts as stale"),

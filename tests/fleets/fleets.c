@@ -156,6 +156,7 @@ static void print_fleet(void)
 	bank = (struct pb_battery){0};
 	reading = pb_bank_compute(&setup, members, count, &bank);
 	pb_bank_alarms(members, count, &bank);
+	bank.quality = pb_bank_quality(&setup, members, count);
 	printf("{\"series\":%d,\"fault\":%d,\"charge_max_ma\":%d,\"discharge_max_ma\":%d,"
 	       "\"reading\":%d,\"old\":[",
 	       setup.topology == PB_TOPOLOGY_SERIES, setup.missing == PB_MISSING_FAULT,

@@ -33,7 +33,7 @@ static void make(struct pb_battery *battery, uint32_t protections)
 	uint64_t next_ms;
 
 	pb_alarm_preset(&setup, PB_CHEMISTRY_LIFEPO4);
-	*battery = (struct pb_battery){.status.quality = PB_QUALITY_GOOD};
+	*battery = (struct pb_battery){.quality = PB_QUALITY_GOOD};
 	s->has = PB_HAS(PB_HAS_COUNTERS) - 1;
 	s->voltage_mv = 52800;
 	s->soc_permille = 500;

@@ -46,7 +46,7 @@ static void open_map(struct bench *bench, const char *options)
 	ck_assert_msg(pb_map_load(&bench->map, path, &report) == 0, "%s",
 		      report.count ? report.lines[0] : path);
 	ck_assert_int_eq(pb_unit_image_new(&bench->image, bench->map), 0);
-	bench->battery = (struct pb_battery){.status.quality = PB_QUALITY_GOOD};
+	bench->battery = (struct pb_battery){.quality = PB_QUALITY_GOOD};
 	bench->old = false;
 }
 
@@ -103,7 +103,7 @@ static void take_line(struct bench *bench, char *line)
 	else if (strncmp(line, "options ", 8) == 0)
 		open_map(bench, line + 8);
 	else if (strcmp(line, "new") == 0)
-		bench->battery = (struct pb_battery){.status.quality = PB_QUALITY_GOOD};
+		bench->battery = (struct pb_battery){.quality = PB_QUALITY_GOOD};
 	else if (strcmp(line, "old") == 0)
 		bench->old = true;
 	else if (strncmp(line, "> ", 2) == 0)

@@ -628,7 +628,7 @@ START_TEST(refresh_is_for_the_clock)
 	set(&bench, "soc_permille", 0, 700);
 	bench.data.heartbeat = 2;
 	bench.data.status.sequence = 2;
-	bench.data.status.quality = PB_QUALITY_GOOD;
+	bench.data.quality = PB_QUALITY_GOOD;
 	pb_unit_image_refresh(bench.image, &bench.data);
 	ck_assert_uint_eq(reg(&bench, 0), 2);
 	ck_assert_uint_eq(reg(&bench, 1), 655);
@@ -715,8 +715,8 @@ START_TEST(native_first_registers)
 	ck_assert_int_eq(pb_map_load(&bench.map, PB_SOURCE_DIR "/maps/packbridge.yaml", &report),
 			 0);
 	ck_assert_int_eq(pb_unit_image_new(&bench.image, bench.map), 0);
-	bench.data.status = (struct pb_status){.quality = PB_QUALITY_GOOD,
-					       .connected = true,
+	bench.data.quality = PB_QUALITY_GOOD;
+	bench.data.status = (struct pb_status){.connected = true,
 					       .sequence = 7,
 					       .stale_after_s = 15,
 					       .polls = 100,

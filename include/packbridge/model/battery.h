@@ -161,14 +161,15 @@ struct pb_battery {
 	struct pb_limits limits;
 	struct pb_members members;
 	struct pb_rating rating;
-	uint16_t age_s;		/**< age of the reading; 65534 or more: 65534; 65535: never read */
-	uint16_t details_age_s; /**< age of the oldest value that is queried rarely: counters,
-				   names, capacity by design; 65535: there is none */
-	uint16_t unchanged_s;	/**< how long all readings have been pb_sample_same(); 65534: that
-				   or more; of a bank: the longest of its packs */
-	uint16_t heartbeat;	/**< goes up by one each second, 1..65535 */
-	char name[PB_NAME_MAX]; /**< its name in the configuration */
-	char protocol[16];	/**< codec name; of a bank "bank" */
+	enum pb_quality quality; /**< like the ages and @heartbeat as of the last look at a clock */
+	uint16_t age_s;		 /**< age of the reading; 65534 or more: 65534; 65535: never read */
+	uint16_t details_age_s;	 /**< age of the oldest value that is queried rarely: counters,
+				    names, capacity by design; 65535: there is none */
+	uint16_t unchanged_s;	 /**< how long all readings have been pb_sample_same(); 65534: that
+				    or more; of a bank: the longest of its packs */
+	uint16_t heartbeat;	 /**< goes up by one each second, 1..65535 */
+	char name[PB_NAME_MAX];	 /**< its name in the configuration */
+	char protocol[16];	 /**< codec name; of a bank "bank" */
 	char software[PB_NAME_MAX]; /**< packbridge's version */
 };
 

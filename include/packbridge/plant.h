@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plant: all batteries (packs, and banks of packs) with what is known of them, and the units
+ * that show them to clients.
+ *
+ *	reading, time, reset ──▶ pb_plant_step() ──▶ notes for the log, the next deadline
+ *	                              │
+ *	                     battery: reading, limits, alarms; its banks
+ *	                              │
+ *	request, time ───────▶ pb_plant_image() ──▶ the registers of one unit
+ *
+ * Pure: no clock, no event loop, no log, no link and no server. Memory is allocated when a plant is
+ * made, never by a step or a request. A request changes no deadline: whatever it finds, e.g. that a
+ * reading has turned stale, is found by the deadline as well.
+ */
+#pragma once
+
+#include "packbridge/bank.h"
+#include "packbridge/base.h"
+#include "packbridge/modbus.h"
+#include "packbridge/model/battery.h"
+#include "packbridge/model/gateway.h"
+#include "packbridge/model/reading.h"
+#include "packbridge/regmap.h"
+
+struct pb_plant;
+struct pb_unit_table;
+
+/** A pack or a bank, as the configuration has it. All pointers are borrowed for the plant's life.
+ */
+struct pb_battery_setup {
+	const char *name;     /**< unique among packs and banks */
+	const char *protocol; /**< of a pack: until a reading names it; of a bank: "bank" */
+	int32_t unit;	      /**< its unit id in the configuration, for notes */
+	const struct pb_alarm_setup *alarms;
+	/* a pack */
+	const struct pb_limit_setup *limits; /**< NULL: a bank */
+	uint32_t stale_after_s;		     /**< until its reader reports a status */
+	bool keep;			     /**< pb_plant_take() takes over what was known of it */
+	/* a bank */
+	const struct pb_bank_setup *bank; /**< NULL: a pack */
+	const size_t *packs;		  /**< indexes of its packs */
+	size_t pack_count;		  /**< 1..PB_MEMBERS_MAX */
+};
+
+struct pb_plant_handler {
+	/**
+	 * One line for the log. Called while pb_plant_step() or a client's write runs, as often as
+	 * there is something to report; must not call the plant. All pointers are borrowed.
+	 */
+	void (*note)(void *userdata, enum pb_log_level level, const struct pb_log_about *about,
+		     const char *text);
+	/** Sets what the plant does not know: the counters of the servers and of the log. */
+	void (*count)(void *userdata, struct pb_gateway *gateway);
+};
+
+struct pb_plant_setup {
+	const struct pb_battery_setup *batteries; /**< packs, then banks; borrowed */
+	size_t pack_count, bank_count;
+	size_t table_count;		  /**< unit tables */
+	const struct pb_map *gateway_map; /**< of the units 0 and 255; borrowed */
+	const char *version;		  /**< of the program; copied */
+	uint64_t start_ms;		  /**< of the program, for uptime and heartbeat */
+	const struct pb_plant_handler *handler;
+	void *userdata; /**< of @handler */
+};
+
+/** @return 0; -ENOMEM. Has no units yet: see pb_plant_add_unit(). */
+int pb_plant_new(struct pb_plant **ret, const struct pb_plant_setup *setup);
+struct pb_plant *pb_plant_free(struct pb_plant *plant);
+PB_DEFINE_FREEP(struct pb_plant, pb_plant_free)
+
+/**
+ * Shows @battery as unit @id (1..247) of unit table @table, by @map (borrowed). The same battery by
+ * the same map is encoded once for all tables.
+ * @return 0; -ENOMEM.
+ */
+int pb_plant_add_unit(struct pb_plant *plant, size_t table, int32_t id, size_t battery,
+		      const struct pb_map *map);
+
+/**
+ * Takes over what another plant knows of the packs of the same name that are set up with @keep, and
+ * of all banks of the same name: reading, status, latched alarms, limits in progress, sequence,
+ * repeated notes; and what clients wrote to units of the same name and map. Before PB_PLANT_START.
+ */
+void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before);
+
+enum pb_plant_event_type {
+	PB_PLANT_START,	  /**< first, once */
+	PB_PLANT_READING, /**< a pack's reader has a new reading, or only another status */
+	PB_PLANT_TIME,	  /**< the deadline passed (calling too early does no harm) */
+	PB_PLANT_RESET,	  /**< forget latched alarms that are over */
+};
+
+enum { PB_PLANT_ALL = -1 };
+
+struct pb_plant_event {
+	enum pb_plant_event_type type;
+	int battery;			  /**< READING: index of the pack; RESET: of the battery, or
+					     PB_PLANT_ALL */
+	const struct pb_reading *reading; /**< READING; copied */
+};
+
+/**
+ * Takes one event; hands notes to the handler.
+ * @now_ms: above 0, never goes back.
+ * @return when PB_PLANT_TIME is due; UINT64_MAX: never, as it stands.
+ */
+uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *event, uint64_t now_ms);
+
+/* ---- what clients see ---- */
+
+/** @return the table, good for the plant's life. */
+struct pb_unit_table *pb_plant_table(struct pb_plant *plant, size_t table);
+/**
+ * The registers of unit @id (0..255) at @now_ms; 0 and 255 are the gateway itself. Whether a
+ * reading is stale is decided here, by @now_ms, whether PB_PLANT_TIME is late or not.
+ * @return borrowed, good until the next step or request; NULL: no such unit.
+ */
+const struct pb_image *pb_plant_image(struct pb_unit_table *table, uint8_t id, uint64_t now_ms);
+/** @return the map that decodes the image of a unit that is there. */
+const struct pb_map *pb_plant_map(const struct pb_unit_table *table, uint8_t id);
+
+/* ---- what there is to see otherwise ---- */
+
+/** @return the index of the battery of that name; -ENOENT. */
+int pb_plant_find(const struct pb_plant *plant, const char *name);
+/**
+ * The battery at @now_ms, with age, quality and heartbeat. With any other quality than
+ * PB_QUALITY_GOOD it has no reading that may be shown as live.
+ * @return borrowed, good until the next step or request.
+ */
+const struct pb_battery *pb_plant_battery(struct pb_plant *plant, size_t battery, uint64_t now_ms);
+
+/** What a pack's reader handed up beside the reading. */
+struct pb_plant_pack {
+	const char *state; /**< a word or two for a person; static storage */
+	struct pb_note note;
+	struct pb_refusals refusals;
+};
+
+/** @return borrowed, as of the last PB_PLANT_READING; @state is "off" before the first. */
+const struct pb_plant_pack *pb_plant_pack(const struct pb_plant *plant, size_t pack);
+
+/** One alarm of a battery, for a person. */
+struct pb_plant_alarm {
+	enum pb_level level;
+	uint64_t since_ms; /**< when it got that level */
+	const char *pack;  /**< a bank's alarm that comes from this pack; NULL: its own */
+	char text[PB_ALARM_TEXT_MAX];
+};
+
+/** @return whether there is an alarm or a warning of that kind. */
+bool pb_plant_alarm(const struct pb_plant *plant, size_t battery, enum pb_alarm alarm,
+		    struct pb_plant_alarm *ret);
+
+/** The gateway's fields at @now_ms, all but unit_status. */
+const struct pb_gateway *pb_plant_gateway(struct pb_plant *plant, uint64_t now_ms);
+
+/** What a line about the whole plant tells; as of the last step. */
+struct pb_plant_summary {
+	size_t packs;
+	size_t good;   /**< packs with a good reading */
+	size_t alarms; /**< packs with an alarm */
+};
+
+struct pb_plant_summary pb_plant_summary(const struct pb_plant *plant);
