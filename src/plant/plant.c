@@ -200,16 +200,14 @@ const struct pb_plant_pack *pb_plant_pack(const struct pb_plant *plant, size_t p
 static const struct battery *whose_alarm(const struct battery *battery, enum pb_alarm alarm)
 {
 	uint8_t level = battery->data.alarms.level[alarm];
+	const struct battery *whose = battery;
 
-	if (!battery->setup->bank || battery->alarm_state.kinds[alarm].shown == level)
+	if (battery->alarm_state.kinds[alarm].shown == level)
 		return battery;
-	for (size_t i = 0; i < battery->setup->pack_count; i++) {
-		const struct battery *pack = battery_of_bank(battery, i);
-
-		if (pack->data.alarms.level[alarm] >= level)
-			return pack;
-	}
-	return battery;
+	for (size_t i = 0; whose == battery && i < battery->setup->pack_count; i++)
+		if (battery_of_bank(battery, i)->data.alarms.level[alarm] >= level)
+			whose = battery_of_bank(battery, i);
+	return whose;
 }
 
 bool pb_plant_alarm(const struct pb_plant *plant, size_t battery, enum pb_alarm alarm,

@@ -39,6 +39,15 @@ static inline const char *bench_last(void)
 	return bench.lines ? bench.line[bench.lines - 1].text : "";
 }
 
+static inline size_t bench_lines(const char *text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < bench.lines; i++)
+		count += strcmp(bench.line[i].text, text) == 0;
+	return count;
+}
+
 static void bench_note(void *userdata, enum pb_log_level level, const struct pb_log_about *about,
 		       const char *text)
 {

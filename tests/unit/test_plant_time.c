@@ -5,15 +5,6 @@
 
 #include <errno.h>
 
-static size_t count_lines(const char *text)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < bench.lines; i++)
-		count += strcmp(bench.line[i].text, text) == 0;
-	return count;
-}
-
 /* ---- the deadline ---- */
 
 /* Without a reading, silence is the first that time brings. */
@@ -24,12 +15,12 @@ START_TEST(silence_is_due)
 	ck_assert_uint_eq(bench.lines, 0);
 	bench_wait(1);
 	ck_assert_uint_eq(bench.lines, 4);
-	ck_assert_uint_eq(count_lines("pack a: warning: silent, no reading"), 1);
-	ck_assert_uint_eq(count_lines("bank all: warning: silent, no reading"), 1);
+	ck_assert_uint_eq(bench_lines("pack a: warning: silent, no reading"), 1);
+	ck_assert_uint_eq(bench_lines("bank all: warning: silent, no reading"), 1);
 	bench_wait(89999);
 	ck_assert_uint_eq(bench.lines, 4);
 	bench_wait(1);
-	ck_assert_uint_eq(count_lines("pack a: ALARM: silent, no reading"), 1);
+	ck_assert_uint_eq(bench_lines("pack a: ALARM: silent, no reading"), 1);
 	ck_assert_uint_eq(bench.deadline_ms, UINT64_MAX);
 }
 END_TEST
@@ -92,7 +83,7 @@ START_TEST(too_late)
 	bench.now_ms += 3600 * 1000;
 	bench_step((struct pb_plant_event){.type = PB_PLANT_TIME});
 	ck_assert_int_eq(bench_battery(PACK_A)->members.packs_stale, 1);
-	ck_assert_uint_eq(count_lines("bank all: 0 of 2 packs with a good reading"), 1);
+	ck_assert_uint_eq(bench_lines("bank all: 0 of 2 packs with a good reading"), 1);
 	ck_assert_uint_gt(bench.deadline_ms, bench.now_ms);
 }
 END_TEST
@@ -116,8 +107,8 @@ START_TEST(bank_at_a_request)
 	ck_assert_uint_eq(bench.lines, 0);
 	ck_assert_uint_eq(deadline_ms, bench.now_ms);
 	bench_step((struct pb_plant_event){.type = PB_PLANT_TIME});
-	ck_assert_uint_eq(count_lines("bank all: 1 of 2 packs with a good reading"), 1);
-	ck_assert_uint_eq(count_lines("bank strict: 1 of 2 packs with a good reading"), 1);
+	ck_assert_uint_eq(bench_lines("bank all: 1 of 2 packs with a good reading"), 1);
+	ck_assert_uint_eq(bench_lines("bank strict: 1 of 2 packs with a good reading"), 1);
 	bench.now_ms += 5000;
 	ck_assert_int_eq(bench_battery(BANK_ALL)->quality, PB_QUALITY_STALE);
 	ck_assert_int_eq(bench_battery(BANK_ALL)->members.packs_online, 0);
@@ -139,7 +130,7 @@ START_TEST(limits_of_a_bank_at_a_request)
 	bench.now_ms += 10000;
 	ck_assert(!bench_battery(BANK_ALL)->limits.discharge_allowed);
 	bench_step((struct pb_plant_event){.type = PB_PLANT_TIME});
-	ck_assert_uint_eq(count_lines("bank all: no more discharging: no pack takes part"), 1);
+	ck_assert_uint_eq(bench_lines("bank all: no more discharging: no pack takes part"), 1);
 }
 END_TEST
 
@@ -201,7 +192,7 @@ START_TEST(reset_all)
 	ck_assert_int_eq(bench_battery(PACK_A)->alarms.severity, PB_LEVEL_NONE);
 	ck_assert_int_eq(bench_battery(PACK_B)->alarms.severity, PB_LEVEL_NONE);
 	ck_assert_int_eq(bench_battery(BANK_ALL)->alarms.severity, PB_LEVEL_NONE);
-	ck_assert_uint_eq(count_lines("pack a: protection is over"), 1);
+	ck_assert_uint_eq(bench_lines("pack a: protection is over"), 1);
 	ck_assert_int_eq(pb_plant_find(bench.plant, "c"), -ENOENT);
 }
 END_TEST
