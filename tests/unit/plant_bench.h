@@ -23,6 +23,7 @@ static struct {
 	struct pb_plant *plant;
 	uint64_t start_ms, now_ms, deadline_ms;
 	uint16_t sequence;
+	int32_t rssi_dbm; /* 0: none */
 	/* what was noted about battery @of (NULL: all) */
 	const char *of;
 	size_t lines;
@@ -229,10 +230,12 @@ static inline struct pb_status bench_status(void)
 static inline void bench_hand_up(int pack, struct pb_reading reading)
 {
 	static const struct pb_note note = {.level = PB_LOG_INFO, .text = "first reading"};
-	static const struct pb_refusals refusals;
+	static const struct pb_refusals refusals = {.readings = 3};
 
 	reading.protocol = "jbd";
 	reading.state = "connected";
+	reading.has_rssi = bench.rssi_dbm != 0;
+	reading.rssi_dbm = bench.rssi_dbm;
 	reading.note = &note;
 	reading.refusals = &refusals;
 	bench_step((struct pb_plant_event){

@@ -93,6 +93,23 @@ START_TEST(levels)
 }
 END_TEST
 
+/* Without a hysteresis an alarm that begins at its limit is not over there. */
+START_TEST(at_the_limit)
+{
+	const int32_t limit = kinds[_i].warning;
+
+	begin();
+	setup.rules[kinds[_i].alarm].hysteresis = 0;
+	set(kinds[_i].offset, limit);
+	step_after(0, kinds[_i].alarm);
+	step_after(1000 * kinds[_i].delay_s, kinds[_i].alarm);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(step_after(1000, kinds[_i].alarm), PB_LEVEL_WARNING);
+	set(kinds[_i].offset, kinds[_i].normal);
+	ck_assert_int_eq(step_after(1000, kinds[_i].alarm), PB_LEVEL_NONE);
+}
+END_TEST
+
 /* Half a delay, and again: each time it begins anew. */
 START_TEST(short_excursions)
 {
@@ -439,6 +456,7 @@ int main(void)
 	TCase *tcase = tcase_create("alarms");
 
 	tcase_add_loop_test(tcase, levels, 0, PB_ARRAY_SIZE(kinds));
+	tcase_add_loop_test(tcase, at_the_limit, 0, PB_ARRAY_SIZE(kinds));
 	tcase_add_test(tcase, short_excursions);
 	tcase_add_test(tcase, currents);
 	tcase_add_test(tcase, silence);

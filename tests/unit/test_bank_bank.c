@@ -301,6 +301,28 @@ START_TEST(a_bank_of_one_is_the_pack)
 }
 END_TEST
 
+/* Which pack sets the charge voltage, numbered in the bank whether the packs before it count or
+ * not. */
+START_TEST(pack_behind_the_charge_voltage)
+{
+	const int32_t lowest_mv = 13000;
+
+	pb_random_seed(&dice, 15);
+	setup = (struct pb_bank_setup){.topology = PB_TOPOLOGY_PARALLEL};
+	for (size_t lowest = 0; lowest < 3; lowest++) {
+		for (size_t i = 0; i < 3; i++) {
+			make_pack(i, false);
+			packs[i].sample.charge_fet = packs[i].sample.discharge_fet = true;
+			packs[i].limits.charge_voltage_mv = lowest_mv + (i == lowest ? 0 : 500);
+		}
+		members[(lowest + 1) % 3].old = true;
+		ck_assert(pb_bank_compute(&setup, members, 3, &bank));
+		ck_assert_int_eq(bank.limits.charge_voltage_mv, lowest_mv);
+		ck_assert_int_eq(bank.limits.charge_voltage_pack, (int)lowest + 1);
+	}
+}
+END_TEST
+
 START_TEST(missing_packs)
 {
 	pb_random_seed(&dice, 14);
@@ -396,6 +418,7 @@ int main(void)
 	tcase_add_test(tcase, packs_of_two_kinds);
 	tcase_add_test(tcase, nothing_wraps);
 	tcase_add_test(tcase, a_bank_of_one_is_the_pack);
+	tcase_add_test(tcase, pack_behind_the_charge_voltage);
 	tcase_add_test(tcase, missing_packs);
 	tcase_add_test(tcase, merged_alarms);
 	tcase_add_test(tcase, cell_states);

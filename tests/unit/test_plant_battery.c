@@ -235,14 +235,14 @@ START_TEST(beside_the_reading)
 	ck_assert_str_eq(data->protocol, "auto");
 	ck_assert_str_eq(data->software, "1.2.3");
 	status.sequence = 7;
+	bench.rssi_dbm = -60;
 	bench_hand_up(PACK_A, (struct pb_reading){.new_reading = true,
 						  .new_status = true,
 						  .sample = &sample,
-						  .status = &status,
-						  .has_rssi = true,
-						  .rssi_dbm = -60});
+						  .status = &status});
 	ck_assert_str_eq(reader->state, "connected");
 	ck_assert_str_eq(reader->note.text, "first reading");
+	ck_assert_uint_eq(reader->refusals.readings, 3);
 	ck_assert_str_eq(data->protocol, "jbd");
 	ck_assert_uint_eq(data->link_has, 1);
 	ck_assert_int_eq(data->rssi_dbm, -60);

@@ -7,6 +7,7 @@
 
 START_TEST(readings_and_status)
 {
+	bench.rssi_dbm = -60;
 	bench_read(PACK_A, bench_sample());
 	bench_wait(3000);
 	bench_reload();
@@ -15,6 +16,8 @@ START_TEST(readings_and_status)
 	ck_assert_uint_eq(bench_battery(PACK_A)->status.sequence, bench.sequence);
 	ck_assert_int_eq(bench_battery(PACK_A)->sample.voltage_mv, 13200);
 	ck_assert_str_eq(bench_battery(PACK_A)->protocol, "jbd");
+	ck_assert_uint_eq(bench_battery(PACK_A)->link_has, 1);
+	ck_assert_int_eq(bench_battery(PACK_A)->rssi_dbm, -60);
 	ck_assert_str_eq(pb_plant_pack(bench.plant, PACK_A)->state, "connected");
 	ck_assert(bench_battery(PACK_A)->limits.charge_allowed);
 	ck_assert_int_eq(bench_battery(PACK_B)->quality, PB_QUALITY_NEVER);
