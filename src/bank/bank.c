@@ -598,10 +598,22 @@ void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_bat
 	add_probe_states(members, count, ret);
 }
 
+/* Alarms stay while there is no reading, and are of the cell or probe that they were of. */
+static void keep_names(struct pb_members *members, const struct pb_members *before)
+{
+	memcpy(members->cell_min_name, before->cell_min_name, sizeof(before->cell_min_name));
+	memcpy(members->cell_max_name, before->cell_max_name, sizeof(before->cell_max_name));
+	memcpy(members->temperature_min_name, before->temperature_min_name,
+	       sizeof(before->temperature_min_name));
+	memcpy(members->temperature_max_name, before->temperature_max_name,
+	       sizeof(before->temperature_max_name));
+}
+
 void pb_bank_single(struct pb_battery *battery, bool old)
 {
 	struct pb_members *m = &battery->members;
 	struct pb_sample *s = &battery->sample;
+	struct pb_members before = *m;
 
 	*m = (struct pb_members){
 		.packs = 1,
@@ -611,8 +623,10 @@ void pb_bank_single(struct pb_battery *battery, bool old)
 		.packs_series = 1,
 		.packs_online_set = !old,
 	};
-	if (old)
+	if (old) {
+		keep_names(m, &before);
 		return;
+	}
 	battery->has &= ~HAS_MEMBERS;
 	m->packs_charge = m->charge_all = m->charge_any = passes(battery, true);
 	m->packs_discharge = m->discharge_all = m->discharge_any = passes(battery, false);

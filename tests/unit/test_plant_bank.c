@@ -164,6 +164,49 @@ START_TEST(packs_of_two_kinds)
 }
 END_TEST
 
+/* Notes of different kinds are no repetition of each other, though all come in one minute. */
+START_TEST(all_in_one_minute)
+{
+	struct pb_sample sample = bench_sample();
+
+	bench.alarms[BANK_ALL].rules[PB_ALARM_PROTECTION] =
+		bench.alarms[BANK_ALL].rules[PB_ALARM_SOC_LOW] =
+			(struct pb_alarm_rule){.has_alarm = true, .alarm = 0};
+	bench_read(PACK_A, sample);
+	bench_read(PACK_B, sample);
+	ck_assert_uint_eq(bench.lines, 0);
+	sample.charge_fet = false;
+	bench_read(PACK_A, sample);
+	bench_read(PACK_B, sample);
+	sample.discharge_fet = false;
+	bench_read(PACK_A, sample);
+	bench_read(PACK_B, sample);
+	ck_assert_uint_eq(bench.lines, 2);
+	ck_assert_uint_eq(bench_lines("bank all: no more charging: no pack takes part"), 1);
+	ck_assert_uint_eq(bench_lines("bank all: no more discharging: no pack takes part"), 1);
+	for (int i = 0; i < PB_PROTECT_COUNT; i++) {
+		if (i == PB_PROTECT_FET_LOCKED)
+			continue;
+		sample.protection_mask |= UINT32_C(1) << i;
+		bench_read(PACK_A, sample);
+	}
+	ck_assert_uint_eq(bench.lines, 2 + PB_PROTECT_COUNT - 1);
+	sample.cell_count = 3;
+	bench_read(PACK_A, sample);
+	ck_assert_uint_eq(bench.lines, 3 + PB_PROTECT_COUNT - 1);
+	bench_wait(14000);
+	bench_read(PACK_A, sample);
+	bench_wait(1000);
+	ck_assert_uint_eq(bench_lines("bank all: 1 of 2 packs with a good reading"), 1);
+	ck_assert_uint_eq(bench_lines("bank all: packs have one voltage again"), 1);
+	sample = bench_sample();
+	bench_read(PACK_B, sample);
+	ck_assert_uint_eq(bench_lines("bank all: all 2 packs with a good reading"), 1);
+	bench_read(PACK_A, sample);
+	ck_assert_uint_eq(bench_lines("bank all: protection is over"), 1);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("bank");
@@ -177,5 +220,6 @@ int main(void)
 	tcase_add_test(tcase, alarms_of_its_packs);
 	tcase_add_test(tcase, whose_alarm);
 	tcase_add_test(tcase, packs_of_two_kinds);
+	tcase_add_test(tcase, all_in_one_minute);
 	return pb_run_suite("plant/bank", tcase);
 }
