@@ -182,6 +182,16 @@ struct pb_advert {
 					 */
 };
 
+/**
+ * A pair of GATT characteristics that carry a two-way stream of bytes. UUIDs are text: four hex
+ * digits, e.g. "fff0", for one of 16 bits, or all 36 characters of one of 128 bits.
+ */
+struct pb_pipe {
+	const char *service;
+	const char *notify; /**< the pack sends by it */
+	const char *write;  /**< it is written to; may be the same as @notify */
+};
+
 /* ---- time ---- */
 
 /** CLOCK_BOOTTIME in ms: never set back, and it counts the time that the machine slept. */

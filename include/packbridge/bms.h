@@ -215,6 +215,13 @@ struct pb_codec {
 	const struct pb_sign *signs;
 
 	/**
+	 * The GATT characteristics that its packs' radio modules may have, the preferred ones
+	 * first; ended by one without a service. Of the first dialect. NULL: it is not spoken over
+	 * radio.
+	 */
+	const struct pb_pipe *pipes;
+
+	/**
 	 * Explains why no frame starts at the head of a stream, in a few words; for `decode`.
 	 * @reason, @frame: what frame() gave for the same bytes.
 	 */

@@ -50,9 +50,15 @@ struct pb_link_setup {
 	const char *address; /**< what follows "NAME:" */
 	sd_event *event;
 	struct pb_bluez *bluez; /**< what all `ble:` links share; others need none */
-	const char *name;	/**< of the pack, for logs; NULL: the address */
-	uint32_t limit_ms;	/**< of an attempt, for links with @self_timed */
-	int32_t passkey;	/**< for pairing, 0..999999; PB_NO_PASSKEY: none */
+	/**
+	 * For `ble:` links: lists of pipes that the pack may have, each ended by one without a
+	 * service, the lists by NULL. The first pipe that it has is used. The lists are borrowed
+	 * for the call, the pipes for the link's life. NULL: none.
+	 */
+	const struct pb_pipe *const *pipes;
+	const char *name;  /**< of the pack, for logs; NULL: the address */
+	uint32_t limit_ms; /**< of an attempt, for links with @self_timed */
+	int32_t passkey;   /**< for pairing, 0..999999; PB_NO_PASSKEY: none */
 	const struct pb_link_handler *handler;
 	void *userdata;
 };

@@ -15,6 +15,7 @@
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/model/plausible.h"
+#include "pipes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -341,5 +342,6 @@ const struct pb_codec pb_codec_jbd = {
 	.parameter = jbd_parameter,
 	.login = jbd_login,
 	.signs = jbd_signs,
+	.pipes = bms_serial_pipes,
 	.explain = jbd_explain,
 };

@@ -23,6 +23,7 @@
 #include "packbridge/base.h"
 #include "packbridge/bms.h"
 #include "packbridge/model/plausible.h"
+#include "pipes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -335,5 +336,6 @@ const struct pb_codec pb_codec_jk = {
 	.meters = jk_meters,
 	.conceal = jk_conceal,
 	.signs = signs,
+	.pipes = bms_serial_pipes,
 	.explain = jk_explain,
 };

@@ -288,6 +288,7 @@ static int link_create(struct pb_link **ret, const struct pb_link_setup *setup, 
 	ble->bluez = setup->bluez;
 	ble->address = address;
 	ble->limit_ms = setup->limit_ms;
+	ble_pipe_add_all(ble, setup->pipes);
 	ble->user = (struct bluez_user){
 		.handler = &user_handler,
 		.userdata = ble,

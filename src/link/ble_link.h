@@ -38,7 +38,7 @@ enum ble_state {
 	BLE_FAILED, /**< the owner will be told */
 };
 
-enum { BLE_OUT_MAX = 1024 };
+enum { BLE_OUT_MAX = 1024, BLE_PIPES_MAX = 16 };
 
 struct ble_link {
 	struct pb_link head;
@@ -56,8 +56,11 @@ struct ble_link {
 	sd_event_source *timer;
 	sd_bus_slot *call; /**< what the state waits for */
 	sd_bus_slot *leave_call;
+	size_t pipe_count;
+	const struct pb_pipe
+		*pipes[BLE_PIPES_MAX]; /**< that the pack may have; no two are the same */
 	/* the pipe, while SUBSCRIBING and UP */
-	size_t pipe; /**< which of those that are known */
+	size_t pipe; /**< of @pipes, in use or being tried */
 	int refusal; /**< why the first one could not be had; 0: it was not refused */
 	char refusal_why[BLUEZ_WHY];
 	const struct bluez_gatt *notify, *write;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -33,41 +34,60 @@ static void write_more(struct ble_link *ble);
 
 /* ---- which characteristics ---- */
 
-/*
- * Modules that are a transparent serial line. JBD and Daly share the first: the reply decides.
- * Some of Daly's refuse notifications there and have the second as well. The third is of JBD boards
- * in Eleksol packs. JK's have one characteristic for both ways, or two of the same name.
- */
-static const struct {
-	uint16_t service, notify, write;
-} pipes[] = {
-	{0xFFF0, 0xFFF1, 0xFFF2},
-	{0xFF00, 0xFF01, 0xFF02},
-	{0xFF06, 0xFF07, 0xFF08},
-	{0xFFE0, 0xFFE1, 0xFFE1},
-};
+static bool same_pipe(const struct pb_pipe *a, const struct pb_pipe *b)
+{
+	return strcasecmp(a->service, b->service) == 0 && strcasecmp(a->notify, b->notify) == 0 &&
+	       strcasecmp(a->write, b->write) == 0;
+}
+
+static void add_pipe(struct ble_link *ble, const struct pb_pipe *pipe)
+{
+	for (size_t i = 0; i < ble->pipe_count; i++)
+		if (same_pipe(ble->pipes[i], pipe))
+			return;
+	if (ble->pipe_count < BLE_PIPES_MAX)
+		ble->pipes[ble->pipe_count++] = pipe;
+}
+
+void ble_pipe_add_all(struct ble_link *ble, const struct pb_pipe *const *lists)
+{
+	for (; lists && *lists; lists++)
+		for (const struct pb_pipe *pipe = *lists; pipe->service; pipe++)
+			add_pipe(ble, pipe);
+}
+
+/* @full: as BlueZ writes it. @uuid: as a codec does. */
+static bool is_uuid(const char *full, const char *uuid)
+{
+	char longer[37];
+
+	if (strlen(uuid) != 4)
+		return strcasecmp(full, uuid) == 0;
+	snprintf(longer, sizeof(longer), "0000%.4s-0000-1000-8000-00805f9b34fb", uuid);
+	return strcasecmp(full, longer) == 0;
+}
 
 static bool in_service(const struct pb_bluez *bluez, const struct bluez_gatt *gatt,
-		       uint16_t service)
+		       const char *service)
 {
 	size_t len = (size_t)(strrchr(gatt->path, '/') - gatt->path);
 
 	for (const struct bluez_gatt *g = bluez->gatts; g; g = g->next)
 		if (g->service && strlen(g->path) == len && strncmp(g->path, gatt->path, len) == 0)
-			return bluez_uuid16(g->uuid) == service;
+			return is_uuid(g->uuid, service);
 	return false;
 }
 
 /* New objects stand at the head of the list, so one that came back goes before its old self. */
-static const struct bluez_gatt *pipe_find(const struct ble_link *ble, uint16_t service,
-					  uint16_t uuid, unsigned int flags)
+static const struct bluez_gatt *pipe_find(const struct ble_link *ble, const char *service,
+					  const char *uuid, unsigned int flags)
 {
 	const char *path = ble->user.device->path;
 	size_t len = strlen(path);
 
 	for (const struct bluez_gatt *g = ble->bluez->gatts; g; g = g->next)
 		if (!g->service && strncmp(g->path, path, len) == 0 && g->path[len] == '/' &&
-		    bluez_uuid16(g->uuid) == uuid && g->flags & flags &&
+		    is_uuid(g->uuid, uuid) && g->flags & flags &&
 		    in_service(ble->bluez, g, service))
 			return g;
 	return NULL;
@@ -76,12 +96,13 @@ static const struct bluez_gatt *pipe_find(const struct ble_link *ble, uint16_t s
 /* The first pipe that it has, from the known one @from on. */
 static bool find_pipe(struct ble_link *ble, size_t from)
 {
-	for (size_t i = from; i < PB_ARRAY_SIZE(pipes); i++) {
+	for (size_t i = from; i < ble->pipe_count; i++) {
+		const struct pb_pipe *pipe = ble->pipes[i];
+
 		ble->pipe = i;
-		ble->notify = pipe_find(ble, pipes[i].service, pipes[i].notify,
-					GATT_NOTIFY | GATT_INDICATE);
-		ble->write =
-			pipe_find(ble, pipes[i].service, pipes[i].write, GATT_WRITE | GATT_COMMAND);
+		ble->notify =
+			pipe_find(ble, pipe->service, pipe->notify, GATT_NOTIFY | GATT_INDICATE);
+		ble->write = pipe_find(ble, pipe->service, pipe->write, GATT_WRITE | GATT_COMMAND);
 		if (ble->notify && ble->write)
 			return true;
 	}
@@ -274,6 +295,24 @@ static void pipe_subscribe(struct ble_link *ble)
 		start_notify(ble);
 }
 
+/* Tells which ones would do. */
+static void no_pipe(struct ble_link *ble)
+{
+	char names[BLUEZ_WHY] = "";
+	int at = 0;
+
+	for (size_t i = 0; i < ble->pipe_count; i++) {
+		const struct pb_pipe *pipe = ble->pipes[i];
+		bool one = strcasecmp(pipe->notify, pipe->write) == 0;
+		const char *before = i == 0 ? "" : i + 1 < ble->pipe_count ? ", " : ", and ";
+
+		if (at >= 0 && (size_t)at < sizeof(names))
+			at += snprintf(names + at, sizeof(names) - (size_t)at, "%s%s%s%s", before,
+				       pipe->notify, one ? "" : " with ", one ? "" : pipe->write);
+	}
+	ble_fail(ble, -ENOPROTOOPT, "it has none of %s: no pack that is known", names);
+}
+
 void ble_pipe_start(struct ble_link *ble)
 {
 	ble->state = BLE_SUBSCRIBING;
@@ -282,10 +321,7 @@ void ble_pipe_start(struct ble_link *ble)
 	if (find_pipe(ble, 0))
 		pipe_subscribe(ble);
 	else
-		ble_fail(ble, -ENOPROTOOPT,
-			 "it has none of ff01 with ff02, fff1 with fff2, ff07 with ff08, and ffe1: "
-			 "no "
-			 "pack that is known");
+		no_pipe(ble);
 }
 
 void ble_pipe_forget(struct ble_link *ble, const struct bluez_gatt *gatt)

@@ -9,6 +9,10 @@
 
 struct ble_link;
 struct bluez_gatt;
+struct pb_pipe;
+
+/** The pipes that the pack may have, as pb_link_setup.pipes. */
+void ble_pipe_add_all(struct ble_link *ble, const struct pb_pipe *const *lists);
 
 /** Sets notifications and writing up; ends in ble_ready() or ble_fail(). */
 void ble_pipe_start(struct ble_link *ble);

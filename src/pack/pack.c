@@ -12,6 +12,8 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+enum { CODECS_MAX = 16 /* that `protocol: auto` chooses from */ };
+
 struct pb_pack {
 	struct pb_reader reader;
 	struct pb_session *session;
@@ -260,6 +262,19 @@ static const struct pb_reader_type pack_type = {
 	.free = pack_free,
 };
 
+/* Of each codec that may be the right one, in their order. @lists: has room for CODECS_MAX + 1. */
+static void collect_pipes(const struct pb_session_config *config, const struct pb_pipe **lists)
+{
+	const struct pb_codec *const one[] = {config->codec, NULL};
+	const struct pb_codec *const *codec = config->others ? config->others : one;
+	size_t count = 0;
+
+	for (; *codec && count < CODECS_MAX; codec++)
+		if ((*codec)->pipes)
+			lists[count++] = (*codec)->pipes;
+	lists[count] = NULL;
+}
+
 /* @self_timed: the link has limits of its own. */
 static int new_session(struct pb_pack *pack, struct pb_session_config config, bool self_timed)
 {
@@ -274,6 +289,7 @@ int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
 {
 	struct pb_pack *pack = calloc(1, sizeof(*pack));
 	PB_CLEANUP(pb_reader_freep) struct pb_reader *reader = pack ? &pack->reader : NULL;
+	const struct pb_pipe *pipes[CODECS_MAX + 1];
 	struct pb_link_setup link = *setup;
 	char why[256];
 	int r;
@@ -289,6 +305,8 @@ int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
 	pack->state = pb_session_state_text(pack->session->state);
 	pack->timer_ms = UINT64_MAX;
 	snprintf(pack->name, sizeof(pack->name), "%s", setup->name ? setup->name : setup->address);
+	collect_pipes(config, pipes);
+	link.pipes = pipes;
 	link.handler = &link_handler;
 	link.userdata = pack;
 	r = type->create(&pack->link, &link, why, sizeof(why));

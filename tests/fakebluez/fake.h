@@ -24,6 +24,7 @@ struct gatt_part {
 	uint8_t handle; /* behind that of the first service */
 	bool service, notify, write;
 	const char *refuses; /* to notify: BlueZ's text; NULL: it does not */
+	bool nordic;	     /* the UUID is of Nordic's UART service, of 128 bits */
 	bool silent; /* ... and as BlueZ before 5.84 has it: AcquireNotify is not answered */
 };
 

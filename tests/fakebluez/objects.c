@@ -68,9 +68,12 @@ static void put_adapter(sd_bus_message *m, const struct adapter *adapter, const 
 		put(m, "Discovering", "b", (int)adapter->scanning);
 }
 
-static void put_uuid(char *out, size_t cap, uint16_t uuid)
+static void put_uuid(char *out, size_t cap, const struct gatt_part *part)
 {
-	snprintf(out, cap, "0000%04x-0000-1000-8000-00805f9b34fb", uuid);
+	snprintf(out, cap,
+		 part->nordic ? "6e40%04x-b5a3-f393-e0a9-e50e24dcca9e"
+			      : "0000%04x-0000-1000-8000-00805f9b34fb",
+		 part->uuid);
 }
 
 /* What makers' modules say of themselves. @return its length, with the maker's id. */
@@ -131,7 +134,7 @@ static void put_device(sd_bus_message *m, const struct device *device, const cha
 		put(m, "Alias", "s", pack->name);
 	if (want(only, "RSSI") && device->heard)
 		put(m, "RSSI", "n", (int16_t)pack->rssi);
-	put_uuid(uuid, sizeof(uuid), pack->shape->uuid);
+	put_uuid(uuid, sizeof(uuid), pack->shape);
 	if (want(only, "UUIDs"))
 		put(m, "UUIDs", "as", 1, uuid);
 	if (want(only, "ManufacturerData") && pack->maker)
@@ -189,6 +192,13 @@ static const struct {
 	  CHAR_PART(0xFFF2, 4, .write = true), SERVICE_PART(0xFF00, 8),
 	  CHAR_PART(0xFF01, 9, .notify = true, .refuses = "Write not permitted"),
 	  CHAR_PART(0xFF02, 12, .write = true)}},
+	/* a module of a maker that has its own service, behind a common one */
+	{"nordic",
+	 {SERVICE_PART(0x180F, 0),
+	  CHAR_PART(0x2A19, 1, .notify = true),
+	  {.uuid = 1, .handle = 4, .service = true, .nordic = true},
+	  CHAR_PART(2, 5, .write = true, .nordic = true),
+	  CHAR_PART(3, 7, .notify = true, .nordic = true)}},
 	/* JK's, of one characteristic and of two */
 	{"ffe0", {SERVICE_PART(0xFFE0, 0), CHAR_PART(0xFFE1, 1, .notify = true, .write = true)}},
 	{"ffe0-unpaired",
@@ -250,7 +260,7 @@ static void put_gatt(sd_bus_message *m, const struct device *device, const struc
 	const struct pack *pack = device->pack;
 	char uuid[40], service[PATH_SIZE];
 
-	put_uuid(uuid, sizeof(uuid), part->uuid);
+	put_uuid(uuid, sizeof(uuid), part);
 	put(m, "UUID", "s", uuid);
 	if (part->service) {
 		put(m, "Device", "o", device->path);

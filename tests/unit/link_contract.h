@@ -37,6 +37,8 @@ struct link_kind {
 	void (*address)(void *far, enum far_end end, char *out, size_t cap);
 	/* A line has no connections: what was on its way when it was closed comes all the same. */
 	bool one_stream;
+	/* Of `ble:` links. */
+	const struct pb_pipe *const *pipes;
 	/* Addresses that create() must refuse, with a word that must be in the reason. */
 	const char *const (*bad)[2];
 	size_t bad_count;
@@ -186,6 +188,7 @@ static struct pb_link_setup contract_link(const char *address, struct watch *w)
 		.address = address,
 		.event = contract_event,
 		.bluez = contract_kind->bluez ? contract_kind->bluez(contract_far) : NULL,
+		.pipes = contract_kind->pipes,
 		.limit_ms = 10000,
 		.passkey = PB_NO_PASSKEY,
 		.handler = &watch_handler,

@@ -409,11 +409,15 @@ static const char *const ble_bad[][2] = {
 	{"nam=x", "name=PATTERN"},
 };
 
+static const struct pb_pipe jbd_module[] = {{"ff00", "ff01", "ff02"}, {0}};
+static const struct pb_pipe *const jbd_modules[] = {jbd_module, NULL};
+
 static const struct link_kind kinds[] = {
 	{.type = &pb_link_ble,
 	 .setup = ble_setup,
 	 .teardown = ble_teardown,
 	 .bluez = ble_bluez,
+	 .pipes = jbd_modules,
 	 .address = ble_address,
 	 .bad = ble_bad,
 	 .bad_count = PB_ARRAY_SIZE(ble_bad)},
@@ -440,6 +444,90 @@ static const struct link_kind *link_kind(int index)
 {
 	return &kinds[index];
 }
+
+/* ---- the pipes of radio modules ---- */
+
+static const struct pb_pipe nordic[] = {{"6E400001-B5A3-F393-E0A9-E50E24DCCA9E",
+					 "6E400003-B5A3-F393-E0A9-E50E24DCCA9E",
+					 "6E400002-B5A3-F393-E0A9-E50E24DCCA9E"},
+					{0}};
+static const struct pb_pipe serial_modules[] = {
+	{"fff0", "fff1", "fff2"},
+	{"ff00", "ff01", "ff02"},
+	{"FF00", "FF01", "FF02"},
+	{"ffe0", "ffe1", "ffe1"},
+	{0},
+};
+static const struct pb_pipe jk_module[] = {{"ffe0", "ffe1", "ffe1"}, {0}};
+
+static const struct {
+	const char *shape;
+	const struct pb_pipe *pipes[3];
+	const char *says; /* of what is used, or of why there is none */
+	bool up;
+} pipe_rows[] = {
+	{"ff00", {serial_modules}, "using 0000ff01 and 0000ff02", true},
+	{"ff00", {nordic, serial_modules}, "using 0000ff01 and 0000ff02", true},
+	{"nordic", {nordic}, "using 6e400003 and 6e400002", true},
+	{"nordic", {serial_modules, nordic}, "using 6e400003 and 6e400002", true},
+	{"nordic",
+	 {serial_modules},
+	 "it has none of fff1 with fff2, ff01 with ff02, and ffe1: no pack that is known",
+	 false},
+	{"ff00", {jk_module, jk_module}, "it has none of ffe1: no pack that is known", false},
+	{"ff00", {NULL}, "no pack that is known", false},
+	/* the first in the list, not on the device */
+	{"fff0-refusing", {jk_module, serial_modules}, "using 0000ff01 and 0000ff02", true},
+	{"all-refusing", {serial_modules, serial_modules}, "another program has them", false},
+};
+
+static void pipe_line(void *userdata, const char *text)
+{
+	struct watch *w = userdata;
+
+	if (strncmp(text, "using", 5) == 0)
+		snprintf(w->why, sizeof(w->why), "%s", text);
+}
+
+#define MODULE "A5:C2:37:00:01:00"
+
+static void pipe_address(void *far, enum far_end end, char *out, size_t cap)
+{
+	(void)far;
+	(void)end;
+	snprintf(out, cap, MODULE);
+}
+
+START_TEST(pipes)
+{
+	struct link_kind kind = {
+		.type = &pb_link_ble,
+		.bluez = ble_bluez,
+		.address = pipe_address,
+		.teardown = ble_teardown,
+		.pipes = pipe_rows[_i].pipes,
+	};
+	struct far_radio *radio;
+	struct watch *w;
+
+	contract_kind = &kind;
+	ck_assert_int_ge(sd_event_new(&contract_event), 0);
+	contract_far = radio = ble_setup(contract_event);
+	bluetooth_say(&radio->bluetooth,
+		      "pack " MODULE " far lead-12v connect_ms=1 "
+		      "resolve_ms=1 disconnect_ms=1 reply_ms=0 service=%s",
+		      pipe_rows[_i].shape);
+	w = watch_new(0, FAR_ANSWERS);
+	ck_assert_int_eq(watch_open(w), 0);
+	WAIT_FOR(w->ups + w->downs, 1U);
+	ck_assert_uint_eq(w->ups, pipe_rows[_i].up);
+	if (pipe_rows[_i].up)
+		pb_link_ble.describe(w->link, pipe_line, w);
+	ck_assert_msg(strstr(w->why, pipe_rows[_i].says), "%s", w->why);
+	watch_free(w);
+	contract_teardown();
+}
+END_TEST
 
 /* ---- faults of simulated packs ---- */
 
@@ -983,6 +1071,7 @@ int main(void)
 
 	tcase_set_timeout(tcase, 30);
 	link_contract_add(tcase, PB_ARRAY_SIZE(kinds));
+	tcase_add_loop_test(tcase, pipes, 0, PB_ARRAY_SIZE(pipe_rows));
 	add_faults(tcase);
 	add_makers(tcase);
 	return pb_run_suite("links", tcase);
