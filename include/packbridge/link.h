@@ -42,6 +42,11 @@ struct pb_link_handler {
 	 * @round_ms: how long it will take about until the turn comes round again.
 	 */
 	void (*wanted)(void *userdata, uint32_t round_ms);
+	/**
+	 * A request that waited for its turn leaves the moment this returns: no reply can answer it
+	 * that was measured before. Follows a send() that returned 1. May be NULL.
+	 */
+	void (*sent)(void *userdata);
 };
 
 /** What a link is made of. Pointers are borrowed: @address for the call, the others for its life.
@@ -49,7 +54,8 @@ struct pb_link_handler {
 struct pb_link_setup {
 	const char *address; /**< what follows "NAME:" */
 	sd_event *event;
-	struct pb_bluez *bluez; /**< what all `ble:` links share; others need none */
+	struct pb_bluez *bluez;		/**< what all `ble:` links share; others need none */
+	struct pb_multidrop *multidrop; /**< what taps share; others need none */
 	/**
 	 * For `ble:` links: lists of pipes that the pack may have, each ended by one without a
 	 * service, the lists by NULL. The first pipe that it has is used. The lists are borrowed
@@ -98,9 +104,15 @@ struct pb_link_type {
 	void (*close)(struct pb_link *link);
 	/**
 	 * Sends a request. All of it is taken, or the link goes down.
-	 * @return 0; -ENOTCONN when the link is not up; -EMSGSIZE above 1024 bytes.
+	 * @return 0; 1 when it waits for its turn: handler->sent() follows, unless the link ends
+	 *         before; -ENOTCONN when the link is not up; -EMSGSIZE above 1024 bytes.
 	 */
 	int (*send)(struct pb_link *link, const uint8_t *bytes, size_t len);
+	/**
+	 * The last request was answered, or its answer is not waited for any more: others may send.
+	 * May be called at any time. NULL: there are no others.
+	 */
+	void (*done)(struct pb_link *link);
 	/**
 	 * Who is at the far end, as far as it is known. @return false: nobody yet. NULL: this kind
 	 * never knows.
@@ -132,6 +144,41 @@ enum { PB_LINK_IDENTITY = 512 /**< room for an identity */ };
 extern const struct pb_link_type pb_link_tcp;
 extern const struct pb_link_type pb_link_ble;
 extern const struct pb_link_type pb_link_serial;
+
+/* ---- multi-drop: one serial line, or TCP connection, that several packs share ---- */
+
+/*
+ * The line owns the real link. Each pack has a *tap*, which is a link like any other:
+ *
+ *	session a -- tap --.
+ *	session b -- tap --+-- line -- serial: or tcp: -- boards a, b, c
+ *	session c -- tap --'
+ *
+ * The real link is open while any tap is. Requests wait for their turn, in the order in which they
+ * came. One exchange is on the line at a time: from its request until done(), close() or the end
+ * of the link. Then the line is silent for a gap, and the next request leaves. What comes during
+ * an exchange goes to its tap, whichever board sent it: to know the own board's frames is up to the
+ * codec. What comes between exchanges goes to nobody.
+ *
+ * A pack that is silent costs the others the time that its session waits for a reply. Then its
+ * session calls done(), and asks ever more rarely; closing its tap leaves those of the others open.
+ */
+struct pb_multidrop;
+
+/**
+ * @type, @setup: the real link; its handler and userdata are the line's own. It must not be
+ * self-timed.
+ * @gap_ms: silence between an exchange and the next request, of whichever tap.
+ * @return 0; -EINVAL with the reason in @why; -ENOMEM.
+ */
+int pb_multidrop_new(struct pb_multidrop **ret, const struct pb_link_type *type,
+		     const struct pb_link_setup *setup, uint32_t gap_ms, char *why, size_t why_cap);
+/** After all its taps. */
+struct pb_multidrop *pb_multidrop_free(struct pb_multidrop *line);
+PB_DEFINE_FREEP(struct pb_multidrop, pb_multidrop_free)
+
+/** A tap of pb_link_setup.multidrop; its address is not looked at. */
+extern const struct pb_link_type pb_link_tap;
 
 /* ---- Bluetooth: what the `ble:` links of a program share ---- */
 

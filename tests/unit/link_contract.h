@@ -33,6 +33,8 @@ struct link_kind {
 	void (*teardown)(void *far);
 	/* What the links share; NULL: they need none. */
 	struct pb_bluez *(*bluez)(void *far);
+	/* The line to a far end, of taps; NULL: they need none. */
+	struct pb_multidrop *(*multidrop)(void *far, const char *address);
 	/* Writes the address of a far end, as create() takes it. */
 	void (*address)(void *far, enum far_end end, char *out, size_t cap);
 	/* A line has no connections: what was on its way when it was closed comes all the same. */
@@ -103,7 +105,7 @@ static int watch_send(struct watch *w)
 	w->in_call = true;
 	r = w->link->type->send(w->link, contract_request, sizeof(contract_request));
 	w->in_call = false;
-	return r;
+	return r > 0 ? 0 : r; /* it waits for its turn, and comes later */
 }
 
 static void watch_act(struct watch *w, enum contract_act act)
@@ -207,6 +209,8 @@ static struct watch *watch_new(size_t index, enum far_end end)
 	memset(w, 0, sizeof(*w));
 	w->deaf = true;
 	contract_kind->address(contract_far, end, address, sizeof(address));
+	if (contract_kind->multidrop)
+		setup.multidrop = contract_kind->multidrop(contract_far, address);
 	r = contract_kind->type->create(&w->link, &setup, why, sizeof(why));
 	ck_assert_msg(r == 0, "%s: %s", address, why);
 	ck_assert_ptr_eq(w->link->type, contract_kind->type);

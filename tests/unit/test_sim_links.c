@@ -409,6 +409,47 @@ static const char *const ble_bad[][2] = {
 	{"nam=x", "name=PATTERN"},
 };
 
+/* ---- taps: lines to simulated packs, with one user each ---- */
+
+enum { TAPS_MAX = 64 };
+
+struct far_multidrop {
+	sd_event *event;
+	size_t count;
+	struct pb_multidrop *lines[TAPS_MAX];
+};
+
+static void *tap_setup(sd_event *event)
+{
+	struct far_multidrop *far = calloc(1, sizeof(*far));
+
+	ck_assert_ptr_nonnull(far);
+	far->event = event;
+	return far;
+}
+
+static void tap_teardown(void *userdata)
+{
+	struct far_multidrop *far = userdata;
+
+	while (far->count > 0)
+		pb_multidrop_free(far->lines[--far->count]);
+	free(far);
+}
+
+static struct pb_multidrop *tap_line(void *userdata, const char *address)
+{
+	struct far_multidrop *far = userdata;
+	struct pb_link_setup real = {.address = address, .event = far->event};
+	char why[256];
+
+	ck_assert_uint_lt(far->count, TAPS_MAX);
+	ck_assert_int_eq(
+		pb_multidrop_new(&far->lines[far->count], &pb_link_sim, &real, 1, why, sizeof(why)),
+		0);
+	return far->lines[far->count++];
+}
+
 static const struct pb_pipe jbd_module[] = {{"ff00", "ff01", "ff02"}, {0}};
 static const struct pb_pipe *const jbd_modules[] = {jbd_module, NULL};
 
@@ -432,6 +473,11 @@ static const struct link_kind kinds[] = {
 	 .address = sim_address,
 	 .bad = sim_bad,
 	 .bad_count = PB_ARRAY_SIZE(sim_bad)},
+	{.type = &pb_link_tap,
+	 .setup = tap_setup,
+	 .teardown = tap_teardown,
+	 .multidrop = tap_line,
+	 .address = sim_address},
 	{.type = &pb_link_tcp,
 	 .setup = tcp_setup,
 	 .teardown = tcp_teardown,

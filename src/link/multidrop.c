@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One line, several packs: see packbridge/link.h.
+ *
+ *	tap_send() --> queue of its tap --turn--> multidrop_begin() --> the real link
+ *	                                              | data
+ *	     handler->data() <-- multidrop_on_data() <----------'
+ *	tap_done() --> the gap --> the next turn
+ *
+ * Whose turn it is says turns.c, with the line as a place that has one slot; how long the line must
+ * be silent before says quiet.c. Handlers are called from the loop only: multidrop_on_data() and
+ *its like by the real link, the rest by one timer, which does one thing a turn of the loop.
+ */
+#include "quiet.h"
+#include "turns.h"
+
+#include "packbridge/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+enum {
+	SEND_MAX = 1024, /* as the contract says */
+	OUT_MAX = 2048, /* what may wait for a turn, with two bytes of length before each request */
+};
+
+/*
+ *	CLOSED --open()--> OPENING --the line is up--> UP
+ *	  ^                   |                        |
+ *	  '--down()-- FAILED <'------ the line ended --'
+ */
+enum tap_state {
+	TAP_CLOSED,
+	TAP_OPENING,
+	TAP_UP,
+	TAP_FAILED, /* the loop will tell it */
+};
+
+struct tap {
+	struct pb_link head;
+	struct pb_multidrop *line;
+	struct tap *next;
+	enum tap_state state;
+	struct turn turn;  /* STARTING: its exchange is on the line */
+	uint64_t since_ms; /* WAITING: since when */
+	int error;	   /* FAILED: what to tell */
+	const char *why;
+	size_t out_len;
+	uint8_t out[OUT_MAX];
+};
+
+enum multidrop_state { MULTIDROP_CLOSED, MULTIDROP_OPENING, MULTIDROP_UP };
+
+struct pb_multidrop {
+	struct pb_link *real;
+	enum multidrop_state state;
+	struct tap *taps;
+	struct turns turns;
+	struct quiet quiet;
+	sd_event_source *timer;
+	char why[256]; /* of the last end, for taps that were not told yet */
+};
+
+static struct tap *tap_of(struct pb_link *link)
+{
+	assert(link->type == &pb_link_tap);
+	return (struct tap *)link;
+}
+
+/* @return the tap whose exchange is on the line; NULL: it is free. */
+static struct tap *multidrop_asking(const struct pb_multidrop *line)
+{
+	for (struct tap *tap = line->taps; tap; tap = tap->next)
+		if (turn_is_granted(&tap->turn))
+			return tap;
+	return NULL;
+}
+
+static struct tap *multidrop_find(const struct pb_multidrop *line, enum tap_state state)
+{
+	for (struct tap *tap = line->taps; tap; tap = tap->next)
+		if (tap->state == state)
+			return tap;
+	return NULL;
+}
+
+/* ---- what the loop does next ---- */
+
+static void multidrop_wake(struct pb_multidrop *line, uint64_t at_ms)
+{
+	sd_event_source_set_time(line->timer, at_ms * 1000);
+	sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
+}
+
+/* Closes the real link when nobody needs it any more; else arms the timer for what comes next. */
+static void multidrop_plan(struct pb_multidrop *line)
+{
+	struct turns_view view = turns_view(&line->turns, line);
+	bool used = multidrop_find(line, TAP_OPENING) || multidrop_find(line, TAP_UP);
+
+	if (!used && line->state != MULTIDROP_CLOSED) {
+		line->state = MULTIDROP_CLOSED;
+		line->real->type->close(line->real);
+	}
+
+	if (multidrop_find(line, TAP_FAILED) ||
+	    (line->state == MULTIDROP_UP && multidrop_find(line, TAP_OPENING))) {
+		multidrop_wake(line, 0);
+	} else if (line->state == MULTIDROP_UP && view.held == 0 && view.next) {
+		const struct tap *tap = view.next->owner;
+
+		multidrop_wake(line, quiet_due_ms(&line->quiet, tap->since_ms));
+	}
+}
+
+static void tap_end_turn(struct tap *tap)
+{
+	struct pb_multidrop *line = tap->line;
+
+	if (turn_is_granted(&tap->turn))
+		line->quiet.ended_ms = pb_now_ms();
+	turn_end(&tap->turn);
+	tap->out_len = 0;
+	multidrop_plan(line);
+}
+
+/* ---- exchanges ---- */
+
+static void tap_queue(struct tap *tap, const uint8_t *bytes, size_t len)
+{
+	pb_put_be16(tap->out + tap->out_len, (uint16_t)len);
+	memcpy(tap->out + tap->out_len + 2, bytes, len);
+	tap->out_len += len + 2;
+}
+
+/* Its turn has come: what waits leaves. A real link that does not take it is about to go down. */
+static void multidrop_begin(struct pb_multidrop *line, struct tap *tap)
+{
+	size_t len;
+
+	turn_begin(&tap->turn, pb_now_ms());
+	if (tap->head.handler->sent)
+		tap->head.handler->sent(tap->head.userdata);
+	/* it may have been closed in there */
+	for (size_t at = 0; at < tap->out_len; at += len + 2) {
+		len = pb_get_be16(tap->out + at);
+		line->real->type->send(line->real, tap->out + at + 2, len);
+	}
+	tap->out_len = 0;
+}
+
+static void multidrop_tell(struct pb_multidrop *line)
+{
+	struct tap *tap = multidrop_find(line, TAP_FAILED);
+
+	if (tap) {
+		tap->state = TAP_CLOSED;
+		tap->head.handler->down(tap->head.userdata, tap->error, tap->why);
+		return;
+	}
+	tap = line->state == MULTIDROP_UP ? multidrop_find(line, TAP_OPENING) : NULL;
+	if (tap) {
+		tap->state = TAP_UP;
+		tap->head.handler->up(tap->head.userdata);
+	}
+}
+
+static int multidrop_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct pb_multidrop *line = userdata;
+	struct turns_view view = turns_view(&line->turns, line);
+	const struct tap *first = view.next ? view.next->owner : NULL;
+
+	(void)source;
+	(void)usec;
+	if (multidrop_find(line, TAP_FAILED) || multidrop_find(line, TAP_OPENING))
+		multidrop_tell(line);
+	else if (line->state == MULTIDROP_UP && view.held == 0 && first &&
+		 quiet_due_ms(&line->quiet, first->since_ms) <= pb_now_ms())
+		multidrop_begin(line, view.next->owner);
+	multidrop_plan(line);
+	return 0;
+}
+
+/* ---- the real link ---- */
+
+/* The tap ends; the loop will tell it. */
+static void tap_fail(struct tap *tap, int error, const char *why)
+{
+	tap->state = TAP_FAILED;
+	tap->error = error;
+	tap->why = why;
+	tap_end_turn(tap);
+}
+
+static void multidrop_on_up(void *userdata)
+{
+	struct pb_multidrop *line = userdata;
+
+	line->state = MULTIDROP_UP;
+	multidrop_plan(line);
+}
+
+static void multidrop_on_down(void *userdata, int error, const char *why)
+{
+	struct pb_multidrop *line = userdata;
+
+	line->state = MULTIDROP_CLOSED;
+	snprintf(line->why, sizeof(line->why), "%s", why);
+	for (struct tap *tap = line->taps; tap; tap = tap->next)
+		if (tap->state == TAP_OPENING || tap->state == TAP_UP)
+			tap_fail(tap, error, line->why);
+}
+
+static void multidrop_on_data(void *userdata, const uint8_t *bytes, size_t len)
+{
+	struct pb_multidrop *line = userdata;
+	struct tap *tap = multidrop_asking(line);
+
+	if (tap) {
+		tap->head.handler->data(tap->head.userdata, bytes, len);
+		return;
+	}
+	line->quiet.heard_ms = pb_now_ms();
+	multidrop_plan(line);
+}
+
+static const struct pb_link_handler multidrop_handler = {
+	.up = multidrop_on_up, .down = multidrop_on_down, .data = multidrop_on_data};
+
+int pb_multidrop_new(struct pb_multidrop **ret, const struct pb_link_type *type,
+		     const struct pb_link_setup *setup, uint32_t gap_ms, char *why, size_t why_cap)
+{
+	PB_CLEANUP(pb_multidrop_freep) struct pb_multidrop *line = calloc(1, sizeof(*line));
+	struct pb_link_setup real = *setup;
+	int r;
+
+	assert(!type->self_timed);
+	if (!line)
+		return -ENOMEM;
+	line->quiet.gap_ms = gap_ms;
+	real.handler = &multidrop_handler;
+	real.userdata = line;
+	r = type->create(&line->real, &real, why, why_cap);
+	if (r < 0)
+		return r;
+	/* 1 ms of accuracy: the default of 250 ms would be many gaps */
+	r = sd_event_add_time(setup->event, &line->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000,
+			      multidrop_on_timer, line);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(line->timer, SD_EVENT_OFF);
+	if (r < 0) {
+		snprintf(why, why_cap, "%s", strerrordesc_np(-r));
+		return r;
+	}
+	*ret = line;
+	line = NULL;
+	return 0;
+}
+
+struct pb_multidrop *pb_multidrop_free(struct pb_multidrop *line)
+{
+	if (!line)
+		return NULL;
+	assert(!line->taps);
+	pb_link_free(line->real);
+	sd_event_source_disable_unref(line->timer);
+	free(line);
+	return NULL;
+}
+
+/* ---- the taps ---- */
+
+static int tap_open(struct pb_link *link)
+{
+	struct tap *tap = tap_of(link);
+	struct pb_multidrop *line = tap->line;
+	int r = 0;
+
+	if (tap->state != TAP_CLOSED)
+		return -EALREADY;
+	if (line->state == MULTIDROP_CLOSED)
+		r = line->real->type->open(line->real);
+	if (r < 0)
+		return r;
+	if (line->state == MULTIDROP_CLOSED)
+		line->state = MULTIDROP_OPENING;
+	tap->state = TAP_OPENING;
+	multidrop_plan(line);
+	return 0;
+}
+
+static void tap_close(struct pb_link *link)
+{
+	struct tap *tap = tap_of(link);
+
+	tap->state = TAP_CLOSED;
+	tap_end_turn(tap);
+}
+
+static int tap_send(struct pb_link *link, const uint8_t *bytes, size_t len)
+{
+	struct tap *tap = tap_of(link);
+
+	if (tap->state != TAP_UP)
+		return -ENOTCONN;
+	if (len > SEND_MAX)
+		return -EMSGSIZE;
+	if (turn_is_granted(&tap->turn))
+		return tap->line->real->type->send(tap->line->real, bytes, len);
+	if (tap->out_len + len + 2 > sizeof(tap->out)) {
+		tap_fail(tap, -ENOBUFS, "the line takes no more bytes");
+		return 0;
+	}
+	tap_queue(tap, bytes, len);
+	if (tap->turn.state == TURN_NONE) {
+		turn_wait(&tap->line->turns, &tap->turn, tap->line);
+		tap->since_ms = pb_now_ms();
+	}
+	multidrop_plan(tap->line);
+	return 1;
+}
+
+static void tap_done(struct pb_link *link)
+{
+	struct tap *tap = tap_of(link);
+
+	if (tap->turn.state != TURN_NONE)
+		tap_end_turn(tap);
+}
+
+static void tap_free(struct pb_link *link)
+{
+	struct tap *tap = tap_of(link);
+	struct tap **at = &tap->line->taps;
+
+	tap_close(link);
+	turns_remove(&tap->line->turns, &tap->turn);
+	while (*at != tap)
+		at = &(*at)->next;
+	*at = tap->next;
+	free(tap);
+}
+
+static int tap_create(struct pb_link **ret, const struct pb_link_setup *setup, char *why,
+		      size_t why_cap)
+{
+	struct tap *tap;
+
+	(void)why;
+	(void)why_cap;
+	if (!ret)
+		return 0;
+	assert(setup->multidrop);
+	tap = calloc(1, sizeof(*tap));
+	if (!tap)
+		return -ENOMEM;
+	tap->head = (struct pb_link){&pb_link_tap, setup->handler, setup->userdata};
+	tap->line = setup->multidrop;
+	tap->next = tap->line->taps;
+	tap->line->taps = tap;
+	turns_add(&tap->line->turns, &tap->turn, tap);
+	*ret = &tap->head;
+	return 0;
+}
+
+const struct pb_link_type pb_link_tap = {
+	.name = "tap",
+	.usage = "",
+	.doc = "one pack's part of a line that several share",
+	.create = tap_create,
+	.open = tap_open,
+	.close = tap_close,
+	.send = tap_send,
+	.done = tap_done,
+	.free = tap_free,
+};
