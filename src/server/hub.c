@@ -5,6 +5,10 @@
  * epoll_wait() and not also sd-event's. At other times it is the other way round, the set is a
  * source of the event loop.
  *
+ * Timers that are set in a client's turn, by us or by whoever answers it, begin when sd-event is
+ * prepared again. That costs a system call, so it is done once in LOOK_MS: at once behind a client
+ * that asks now and then, at the end of a burst, and under load so often that it costs nothing.
+ *
  * sd-event may have something ready without end: packs that flood, people who ask. So a turn is at
  * most one thing of its, and then the sockets. The watchdog is fed behind that, and only there: a
  * daemon that does not come to its sockets any more is restarted.
@@ -24,14 +28,17 @@
 
 enum {
 	BATCH = 64, /* ready sockets a turn of the loop */
-	PINGS = 3,  /* in the time that the watchdog waits for one */
+	LOOK_MS = 4,
+	PINGS = 3, /* in the time that the watchdog waits for one */
 };
 
 struct pb_hub {
 	sd_event *event;
 	sd_event_source *source; /* the set, for the event loop */
 	int fd;
-	bool stirred; /* sd-event has to be looked at before we wait */
+	bool stirred;	    /* sd-event has to be looked at before we wait */
+	bool asked;	    /* clients have had turns since it was */
+	uint64_t looked_ms; /* when that was */
 	struct pb_server *servers;
 	int reserve; /* a descriptor to be given up when there is no other */
 	sd_event_source *ping;
@@ -49,11 +56,6 @@ struct pb_server **hub_servers(struct pb_hub *hub)
 	return &hub->servers;
 }
 
-void hub_stir(struct pb_hub *hub)
-{
-	hub->stirred = true;
-}
-
 int hub_watch(struct pb_hub *hub, struct socket *socket, uint32_t events, bool again)
 {
 	struct epoll_event event = {.events = events, .data.ptr = socket};
@@ -62,19 +64,18 @@ int hub_watch(struct pb_hub *hub, struct socket *socket, uint32_t events, bool a
 	return epoll_ctl(hub->fd, operation, socket->fd, &event) < 0 ? -errno : 0;
 }
 
-/* @return whether sd-event's descriptor, which has no socket, is among them */
-static bool take_turns(const struct epoll_event *events, int count)
+/* Serves what is ready, and notes whether sd-event has to be looked at. */
+static void take_turns(struct pb_hub *hub, const struct epoll_event *events, int count)
 {
 	uint64_t now_ms = pb_now_ms();
 	struct socket *knocked[BATCH];
 	size_t knocks = 0;
-	bool other = false;
 
 	for (int i = 0; i < count; i++) {
 		struct socket *socket = events[i].data.ptr; /* cppcheck-suppress uninitvar */
 
-		if (!socket)
-			other = true;
+		if (!socket) /* sd-event's descriptor */
+			hub->stirred = true;
 		else if (socket->listens)
 			knocked[knocks++] = socket;
 		else
@@ -83,7 +84,9 @@ static bool take_turns(const struct epoll_event *events, int count)
 	/* last, because it may close a client that has its turn in this batch */
 	for (size_t i = 0; i < knocks; i++)
 		tcp_accept(knocked[i]->server, knocked[i]->fd, now_ms);
-	return other;
+	hub->asked = hub->asked || count > 0;
+	if (hub->asked && now_ms - hub->looked_ms >= LOOK_MS)
+		hub->stirred = true;
 }
 
 static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -92,8 +95,7 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 
 	(void)source;
 	(void)revents;
-	(void)userdata;
-	take_turns(events, epoll_wait(fd, events, BATCH, 0));
+	take_turns(userdata, events, epoll_wait(fd, events, BATCH, 0));
 	return 0;
 }
 
@@ -159,6 +161,8 @@ static int dispatch_one(struct pb_hub *hub)
 
 	if (!hub->stirred)
 		return 0;
+	hub->asked = false;
+	hub->looked_ms = pb_now_ms();
 	/* armed, it has to be waited for before it can be prepared anew: timers are set there */
 	if (sd_event_get_state(hub->event) == SD_EVENT_ARMED)
 		r = sd_event_wait(hub->event, 0);
@@ -180,11 +184,10 @@ static int turn(struct pb_hub *hub)
 	if (busy < 0)
 		return busy;
 	hub->stirred = busy;
-	count = epoll_wait(hub->fd, events, BATCH, busy ? 0 : -1);
+	count = epoll_wait(hub->fd, events, BATCH, busy ? 0 : hub->asked ? LOOK_MS : -1);
 	if (count < 0 && errno != EINTR)
 		return -errno;
-	if (take_turns(events, count))
-		hub->stirred = true;
+	take_turns(hub, events, count);
 	ping(hub);
 	return 0;
 }

@@ -16,8 +16,6 @@ struct socket {
 /** Adds a socket, or (@again) waits for other @events. @return 0, negative errno. */
 int hub_watch(struct pb_hub *hub, struct socket *socket, uint32_t events, bool again);
 sd_event *hub_event(const struct pb_hub *hub);
-/** To be called by whoever sets a timer in a socket's turn. */
-void hub_stir(struct pb_hub *hub);
 /** The servers of this hub, one after the other by pb_server.next. */
 struct pb_server **hub_servers(struct pb_hub *hub);
 /**

@@ -41,7 +41,6 @@ void tcp_sweep_later(struct pb_server *server)
 	/* by the clock: what the event loop takes for now may be long ago in a client's turn */
 	sd_event_source_set_time(server->sweep, (pb_now_ms() + sweep_ms(server)) * 1000);
 	sd_event_source_set_enabled(server->sweep, SD_EVENT_ONESHOT);
-	hub_stir(server->hub);
 	server->sweeping = true;
 }
 
@@ -191,7 +190,6 @@ static void say_full(struct pb_server *server, int error, const char *what, uint
 static void pause_accepting(struct pb_server *server, int error, uint64_t now_ms)
 {
 	say_full(server, error, "trying again in 1 s", now_ms);
-	hub_stir(server->hub);
 	if (sd_event_source_set_time(server->pause, (pb_now_ms() + DOOR_PAUSE_MS) * 1000) >= 0 &&
 	    sd_event_source_set_enabled(server->pause, SD_EVENT_ONESHOT) >= 0)
 		watch_listeners(server, 0, true);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -23,6 +24,8 @@
 enum {
 	PATIENCE_MS = 10000, /* for what must come; a test that waits so long has failed */
 	TURN_US = 5000,
+	ALARM_US = 30000,
+	LATE_MS = 1000,
 	REQUEST_LEN = 12,
 	REPLY_LEN = 9 + 2 * PB_READ_REGISTERS_MAX,
 };
@@ -50,10 +53,17 @@ static const struct pb_image image = {
 	.blocks = blocks, .block_count = PB_ARRAY_SIZE(blocks), .write = take_write};
 static const struct pb_image short_image = {.blocks = blocks + 1, .block_count = 1};
 
+/* What whoever answers requests may do: set a timer, when unit 2 is asked. */
+static sd_event_source *alarm_clock;
+
 static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
 {
 	(void)userdata;
 	ck_assert_uint_le(now_ms, pb_now_ms());
+	if (alarm_clock && id == 2) {
+		sd_event_source_set_time_relative(alarm_clock, ALARM_US);
+		sd_event_source_set_enabled(alarm_clock, SD_EVENT_ONESHOT);
+	}
 	return id == 1 ? &image : id == 2 ? &short_image : NULL;
 }
 
@@ -737,6 +747,55 @@ START_TEST(served_whatever_else_is_ready)
 }
 END_TEST
 
+/* Asks unit 1 @count times without a pause, then unit 2, and keeps quiet until it is killed. */
+static void ask_in_a_row(int fd, int count)
+{
+	uint8_t request[] = {0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1}, reply[64];
+
+	fcntl(fd, F_SETFL, 0);
+	for (int i = 0; i <= count; i++) {
+		request[6] = i < count ? 1 : 2;
+		if (send(fd, request, sizeof(request), MSG_NOSIGNAL) != sizeof(request) ||
+		    recv(fd, reply, sizeof(reply), 0) <= 0)
+			_exit(1);
+	}
+	for (;;)
+		pause();
+}
+
+/* Nothing but the hub looks whether one was set in a client's turn: no other thing is ready. */
+START_TEST(timer_set_by_whoever_answers)
+{
+	sd_event_source *late;
+	int fd = connect_client(), status;
+	uint64_t begin;
+	pid_t pid;
+
+	settle();
+	/* without a handler they end the loop */
+	ck_assert_int_ge(sd_event_add_time_relative(event, &late, CLOCK_BOOTTIME, 1000 * LATE_MS, 0,
+						    NULL, NULL),
+			 0);
+	ck_assert_int_ge(
+		sd_event_add_time(event, &alarm_clock, CLOCK_BOOTTIME, UINT64_MAX, 1, NULL, NULL),
+		0);
+	sd_event_source_set_enabled(alarm_clock, SD_EVENT_OFF);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		ask_in_a_row(fd, _i);
+	begin = pb_now_ms();
+	ck_assert_int_ge(pb_hub_run(hub), 0);
+	ck_assert_uint_lt(pb_now_ms() - begin, LATE_MS);
+	alarm_clock = sd_event_source_disable_unref(alarm_clock);
+	sd_event_source_disable_unref(late);
+	close(fd);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+}
+END_TEST
+
 START_TEST(longest_idle_is_evicted)
 {
 	int a, b, c, d;
@@ -1359,6 +1418,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, many_clients_one_turn);
 	tcase_add_test(tcase, fair);
 	tcase_add_loop_test(tcase, served_whatever_else_is_ready, 1, 5);
+	tcase_add_loop_test(tcase, timer_set_by_whoever_answers, 0, 8);
 	tcase_add_test(tcase, longest_idle_is_evicted);
 	tcase_add_test(tcase, a_storm_pushes_itself_out);
 	tcase_add_test(tcase, many_of_one_address);
