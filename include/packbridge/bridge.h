@@ -89,7 +89,8 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *con
 /**
  * Goes over to another configuration, wholly or not at all: packs that have not changed stay
  * connected, clients of listeners whose address has not changed stay on their sockets.
- * Takes @config and @maps and frees the earlier ones, but not after an error.
+ * Takes @config and @maps, which pb_bridge_check() has let pass, and frees the earlier ones; but
+ * not after an error.
  * @return 0; negative with the errors in @report, and nothing has changed.
  */
 int pb_bridge_reload(struct pb_bridge *bridge, struct pb_config *config, struct pb_maps *maps,

@@ -362,6 +362,8 @@ static int reload(struct made *made, const char *text)
 	int r = load(&next, text, &report);
 
 	if (r >= 0)
+		r = pb_bridge_check(next.config, next.maps, &report);
+	if (r >= 0)
 		r = pb_bridge_reload(made->bridge, next.config, next.maps, &report);
 	assert(r >= 0 || report.count > 0);
 	pb_report_clear(&report);

@@ -50,6 +50,7 @@ static int load(const char *text)
 	ck_assert_int_eq(pb_maps_new(&maps, dirs), 0);
 	r = pb_config_parse(&config, "f", text, strlen(text), &report);
 	ck_assert_msg(r == 0, "%s", report.count ? report.lines[0] : "");
+	ck_assert_int_eq(pb_bridge_check(config, maps, &report), 0);
 	r = bridge ? pb_bridge_reload(bridge, config, maps, &report)
 		   : pb_bridge_new(&bridge, event, config, maps, "0", &report);
 	if (r < 0) {
