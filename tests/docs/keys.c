@@ -60,7 +60,7 @@ static void print_section(const char *name, const struct pb_yaml_row *rows)
 	}
 }
 
-/* The keys of each section that a reload takes so: "`link`, `tries` of `packs:`". */
+/* The keys of a section that have this effect: "`link`, `tries` of `packs:`". */
 static bool print_keys(const char *section, const struct pb_yaml_row *rows, unsigned int change,
 		       bool more)
 {
@@ -93,13 +93,13 @@ static void print_change(unsigned int change, const char *does)
 
 static void print_reload(void)
 {
-	fputs("@reload\n| a change of | does |\n| --- | --- |\n", stdout);
-	print_change(PB_CHANGE_REPLACES, "makes it another one: the old one goes with its "
-					 "connections, a new one comes");
-	print_change(PB_CHANGE_RECONNECTS, "connects the pack anew");
-	print_change(PB_CHANGE_REOPENS, "opens a serial line anew; a socket stays open");
-	print_change(PB_CHANGE_APPLIES, "takes effect at once and interrupts nobody but clients "
-					"that `allow` no longer names");
+	fputs("@reload\n| a change of | effect |\n| --- | --- |\n", stdout);
+	print_change(PB_CHANGE_REPLACES, "makes it another one: the old one is closed with its "
+					 "connections, a new one is opened");
+	print_change(PB_CHANGE_RECONNECTS, "reconnects the pack");
+	print_change(PB_CHANGE_REOPENS, "reopens a serial line; a socket stays open");
+	print_change(PB_CHANGE_APPLIES, "takes effect at once; only clients that `allow` no longer "
+					"includes are disconnected");
 }
 
 int main(void)
