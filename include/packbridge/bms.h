@@ -6,6 +6,7 @@
 #pragma once
 
 #include "packbridge/base.h"
+#include "packbridge/model/command.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,8 @@ enum pb_when {
 	PB_ONCE_AFTER,	/**< after the first reading, then again after a while: it can wait */
 };
 
+enum { PB_REQUEST_MAX = 64 }; /**< bytes */
+
 /**
  * One read request of a codec's poll plan. One that is not required and was never answered in a
  * connection is sent once in ten minutes only: boards leave out what they do not have.
@@ -78,8 +81,10 @@ struct pb_query {
 	 */
 	uint64_t brings;
 	bool live;
+	/** Asked by pb_codec.dialogue(), in as many requests as it takes; @bytes are not sent. */
+	bool dialogue;
 	uint8_t len;
-	uint8_t bytes[20];
+	uint8_t bytes[PB_REQUEST_MAX];
 };
 
 /** A parameter register of the BMS, as far as its meaning is known. */
@@ -98,20 +103,34 @@ struct pb_meters {
 	uint32_t through_mah;
 };
 
-/** What a login to a radio module has come to. */
-enum pb_login_result {
-	PB_LOGIN_SEND,	  /**< send @request and bring its reply */
-	PB_LOGIN_DONE,	  /**< logged in */
-	PB_LOGIN_NONE,	  /**< the module knows no login: go on without */
-	PB_LOGIN_REFUSED, /**< wrong password */
+/**
+ * Exchanges of several requests, of which each may depend on the reply before: on a random number,
+ * a length, a refusal.
+ */
+enum pb_dialogue_kind {
+	PB_DIALOGUE_LOGIN,   /**< to the radio module in front of the BMS, after connecting */
+	PB_DIALOGUE_COMMAND, /**< switches, between two polls */
+	PB_DIALOGUE_READ,    /**< a query of the plan with @dialogue set */
 };
 
-/** A login in the making. The caller fills the first two; zero the rest. */
-struct pb_login {
-	char password[PB_PASSWORD_MAX];
-	uint8_t mac[6]; /**< of the module, in display order */
-	int step;
-	struct pb_query request; /**< to be sent next */
+/** What a dialogue has come to. */
+enum pb_dialogue_result {
+	PB_DIALOGUE_SEND,    /**< send @request and bring its reply */
+	PB_DIALOGUE_DONE,    /**< logged in; the command was taken; all parts were read */
+	PB_DIALOGUE_NONE,    /**< there is no such dialogue, or no answer: go on without */
+	PB_DIALOGUE_REFUSED, /**< wrong password; the pack refused */
+};
+
+/** A dialogue in the making. The caller sets what @kind needs, and @step to 0. */
+struct pb_dialogue {
+	enum pb_dialogue_kind kind;
+	uint8_t address;		/**< as of pb_codec.request() */
+	char password[PB_PASSWORD_MAX]; /**< LOGIN */
+	uint8_t mac[6];			/**< LOGIN: of the module, in display order */
+	struct pb_command command;	/**< COMMAND */
+	const struct pb_query *query;	/**< READ */
+	int step;			/**< the codec's own: how far it is; 0 at first */
+	struct pb_query request;	/**< the codec's: to be sent next */
 };
 
 /** Place in a stream of received bytes, for pb_codec.conceal(); zero it when the stream begins. */
@@ -196,10 +215,21 @@ struct pb_codec {
 	bool (*parameter)(const struct pb_frame *frame, struct pb_parameter *ret);
 
 	/**
-	 * The next step of the login to the radio module in front of the BMS. NULL: there is none.
-	 * @reply: the frame that answers login->request; NULL at the start, and when none came.
+	 * Makes the request of a query at run time, e.g. with an address and a checksum. NULL:
+	 * queries are sent as they are.
+	 * @address: of the pack on a line that several share.
+	 * @out: a copy of @query; its bytes and length are to be set.
 	 */
-	enum pb_login_result (*login)(struct pb_login *login, const struct pb_frame *reply);
+	void (*request)(const struct pb_query *query, uint8_t address, struct pb_query *out);
+
+	/**
+	 * The next step of a dialogue. A kind that the protocol lacks is PB_DIALOGUE_NONE at the
+	 * start. NULL: it lacks all of them.
+	 * @reply: the frame that answers dialogue->request, of PB_DIALOGUE_READ decoded already;
+	 * NULL at the start, and when none came.
+	 */
+	enum pb_dialogue_result (*dialogue)(struct pb_dialogue *dialogue,
+					    const struct pb_frame *reply);
 
 	/**
 	 * Blanks the secrets (passcodes) that a BMS tells everyone, before received bytes are shown

@@ -26,7 +26,8 @@ struct pb_session_config {
 	uint32_t stale_after_s;
 	bool stale_fixed;		/**< not to be lengthened when packs take turns */
 	char password[PB_PASSWORD_MAX]; /**< of the radio module; "": none */
-	uint64_t seed;			/**< of the back-off's jitter */
+	uint8_t address; /**< of the pack, on a line that several share; as pb_codec.request() */
+	uint64_t seed;	 /**< of the back-off's jitter */
 };
 
 /*
@@ -54,6 +55,12 @@ struct pb_reader_type {
 	int (*start)(struct pb_reader *reader);
 	/** Lets go of the pack for @ms, so that another program can have it; 0: takes it back. */
 	void (*release)(struct pb_reader *reader, uint32_t ms);
+	/**
+	 * Switches the pack, between two polls; what becomes of it is in pb_reading.command.
+	 * @return 0: taken; -EBUSY: another one is under way; -ENOTCONN: there is no connection to
+	 *         the pack; -ENODATA: its reading is stale.
+	 */
+	int (*command)(struct pb_reader *reader, const struct pb_command *command);
 	/** Shows what was found at the far end, line by line; for `probe`. */
 	void (*describe)(struct pb_reader *reader, void (*line)(void *userdata, const char *text),
 			 void *userdata);

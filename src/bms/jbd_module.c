@@ -44,8 +44,8 @@ enum step {
 static const uint8_t root[ROOT_LEN] = {0x4A, 0x42, 0x44, 0x62, 0x74, 0x70, 0x77, 0x64,
 				       0x21, 0x40, 0x23, 0x32, 0x30, 0x32, 0x33};
 
-static enum pb_login_result request(struct pb_login *login, enum step step, uint8_t command,
-				    const uint8_t *data, size_t len)
+static enum pb_dialogue_result request(struct pb_dialogue *login, enum step step, uint8_t command,
+				       const uint8_t *data, size_t len)
 {
 	struct pb_query *query = &login->request;
 	unsigned int sum = command + (unsigned int)len;
@@ -62,11 +62,12 @@ static enum pb_login_result request(struct pb_login *login, enum step step, uint
 	query->bytes[HEAD + len] = (uint8_t)sum;
 	query->len = (uint8_t)(HEAD + len + 1);
 	login->step = (int)step;
-	return PB_LOGIN_SEND;
+	return PB_DIALOGUE_SEND;
 }
 
-static enum pb_login_result send_hidden(struct pb_login *login, enum step step, uint8_t command,
-					const uint8_t *password, size_t len, uint8_t random)
+static enum pb_dialogue_result send_hidden(struct pb_dialogue *login, enum step step,
+					   uint8_t command, const uint8_t *password, size_t len,
+					   uint8_t random)
 {
 	uint8_t hidden[ROOT_LEN];
 
@@ -75,8 +76,8 @@ static enum pb_login_result send_hidden(struct pb_login *login, enum step step, 
 	return request(login, step, command, hidden, len);
 }
 
-static enum pb_login_result send_key(struct pb_login *login, enum step step, uint8_t command,
-				     uint8_t random)
+static enum pb_dialogue_result send_key(struct pb_dialogue *login, enum step step, uint8_t command,
+					uint8_t random)
 {
 	uint8_t key[KEY] = {0};
 
@@ -85,7 +86,7 @@ static enum pb_login_result send_key(struct pb_login *login, enum step step, uin
 				   : request(login, step, command, key, KEY);
 }
 
-enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *reply)
+enum pb_dialogue_result jbd_dialogue(struct pb_dialogue *login, const struct pb_frame *reply)
 {
 	enum step step = (enum step)login->step;
 	/* every reply has one byte; an echo of the request has more, or none */
@@ -93,32 +94,34 @@ enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *re
 		      reply->command == login->request.command;
 	uint8_t value = answer ? reply->payload[0] : 0;
 
+	if (login->kind != PB_DIALOGUE_LOGIN)
+		return PB_DIALOGUE_NONE;
 	switch (step) {
 	case STEP_START:
 		return request(login, STEP_APP_KEY, CMD_APP_KEY, (const uint8_t *)"000000", KEY);
 	case STEP_APP_KEY:
 		if (!answer)
-			return PB_LOGIN_NONE;
+			return PB_DIALOGUE_NONE;
 		if (value == 2)
-			return PB_LOGIN_DONE;
+			return PB_DIALOGUE_DONE;
 		return value == 0 ? request(login, STEP_RANDOM, CMD_RANDOM, NULL, 0)
 				  : send_key(login, STEP_SHORT, CMD_APP_KEY, 0);
 	case STEP_RANDOM:
-		return answer ? send_key(login, STEP_USER, CMD_USER, value) : PB_LOGIN_NONE;
+		return answer ? send_key(login, STEP_USER, CMD_USER, value) : PB_DIALOGUE_NONE;
 	case STEP_USER:
 		if (!answer)
-			return PB_LOGIN_NONE;
+			return PB_DIALOGUE_NONE;
 		return value == 0 ? request(login, STEP_RANDOM_2, CMD_RANDOM, NULL, 0)
 				  : send_key(login, STEP_SHORT, CMD_APP_KEY, 0);
 	case STEP_RANDOM_2:
 		return answer ? send_hidden(login, STEP_ROOT, CMD_ROOT, root, ROOT_LEN, value)
-			      : PB_LOGIN_DONE;
+			      : PB_DIALOGUE_DONE;
 	case STEP_ROOT:
-		return PB_LOGIN_DONE;
+		return PB_DIALOGUE_DONE;
 	case STEP_SHORT:
-		return answer && value != 1 ? PB_LOGIN_DONE : PB_LOGIN_REFUSED;
+		return answer && value != 1 ? PB_DIALOGUE_DONE : PB_DIALOGUE_REFUSED;
 	}
-	return PB_LOGIN_NONE;
+	return PB_DIALOGUE_NONE;
 }
 
 /* ---- advertisements: docs/protocols/jbd.md, "How packs are found" ---- */

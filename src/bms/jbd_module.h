@@ -4,5 +4,5 @@
 
 #include "packbridge/bms.h"
 
-enum pb_login_result jbd_login(struct pb_login *login, const struct pb_frame *reply);
+enum pb_dialogue_result jbd_dialogue(struct pb_dialogue *login, const struct pb_frame *reply);
 extern const struct pb_sign jbd_signs[];

@@ -19,7 +19,7 @@ const char *pb_session_state_text(enum pb_session_state state)
 	case PB_STATE_CONNECTING:
 		return "connecting";
 	case PB_STATE_SETTLING:
-	case PB_STATE_LOGIN:
+	case PB_STATE_DIALOGUE:
 	case PB_STATE_WAITING:
 	case PB_STATE_GAP:
 	case PB_STATE_RESTING:

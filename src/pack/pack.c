@@ -46,6 +46,7 @@ static void hand_up(struct pb_pack *pack, unsigned int todo)
 		.link_error = pack->link_error,
 		.note = &session->note,
 		.refusals = &session->refusals,
+		.command = &session->command,
 	};
 
 	reading.has_rssi = type->rssi && type->rssi(pack->link, &reading.rssi_dbm);
@@ -68,7 +69,7 @@ static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, si
 {
 	char hex[3 * 320];
 
-	if (pack->session->state == PB_STATE_LOGIN)
+	if (pack->session->secret)
 		bytes = NULL;
 	if (pack->reader.handler->bytes)
 		pack->reader.handler->bytes(pack->reader.userdata, sent, bytes, len);
@@ -133,8 +134,8 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 	if (has_changed(pack, todo))
 		hand_up(pack, todo);
 	if (todo & PB_DO_SEND) {
-		show(pack, true, session->query->bytes, session->query->len);
-		r = type->send(pack->link, session->query->bytes, session->query->len);
+		show(pack, true, session->request->bytes, session->request->len);
+		r = type->send(pack->link, session->request->bytes, session->request->len);
 	}
 	return r;
 }
@@ -236,6 +237,17 @@ static void pack_release(struct pb_reader *reader, uint32_t ms)
 				       .ms = ms});
 }
 
+static int pack_command(struct pb_reader *reader, const struct pb_command *command)
+{
+	struct pb_pack *pack = (struct pb_pack *)reader;
+	int r = pb_session_may_command(pack->session, pb_now_ms());
+
+	if (r < 0)
+		return r;
+	feed(pack, (struct pb_session_event){.type = PB_SESSION_COMMAND, .command = command});
+	return 0;
+}
+
 static void pack_describe(struct pb_reader *reader, void (*line)(void *userdata, const char *text),
 			  void *userdata)
 {
@@ -258,6 +270,7 @@ static void pack_free(struct pb_reader *reader)
 static const struct pb_reader_type pack_type = {
 	.start = pack_start,
 	.release = pack_release,
+	.command = pack_command,
 	.describe = pack_describe,
 	.free = pack_free,
 };

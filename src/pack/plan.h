@@ -137,8 +137,8 @@ bool proof_is_hopeless(const struct plan *plan);
 void proof_begin(struct plan *plan, uint64_t now);
 /** The same in the middle of a poll, which begins anew. */
 void proof_set_first_marker(struct plan *plan, uint64_t now);
-/** plan->query is sent. */
-void proof_sent(struct plan *plan, uint64_t now);
+/** A request of plan->query is sent, whose reply has @command. */
+void proof_sent(struct plan *plan, uint16_t command, uint64_t now);
 /** @return how often a board that sends by itself must be asked for its frames to count as new. */
 uint64_t proof_interval_ms(const struct plan *plan);
 /**

@@ -46,7 +46,7 @@ static unsigned int send_query(struct session *s, uint64_t now)
 	s->in_parts = false;
 	/* what is left of earlier replies can't belong to this one */
 	pb_stream_flush(&s->stream);
-	proof_sent(&s->plan, now);
+	proof_sent(&s->plan, s->request.command, now);
 	s->bad_before = s->stream.bad_frames;
 	s->garbage_before = s->stream.garbage_bytes;
 	return PB_DO_SEND | session_enter(s, PB_STATE_WAITING, now + limit_ms);
@@ -65,7 +65,8 @@ static unsigned int listen_on(struct session *s, uint64_t now)
 unsigned int poll_ask(struct session *s, uint64_t now)
 {
 	const struct plan *plan = &s->plan;
-	bool flows = plan->query->streams && now - s->streamed_ms < STREAM_LOST_MS;
+	bool flows = plan->query->streams && now - s->streamed_ms < STREAM_LOST_MS &&
+		     plan->proof_ms >= s->head.command.sent_ms;
 
 	/* half a poll early rather than half a poll late */
 	if (flows && now - plan->proof_ms + s->config.poll_ms / 2 < proof_interval_ms(plan))
@@ -129,6 +130,8 @@ unsigned int poll_fail(struct session *s, uint64_t now)
 
 /* ---- on to the next ---- */
 
+static unsigned int refused(struct session *s, uint64_t now);
+
 /* Nobody spoke this codec: on to the next, until all were tried in this poll. */
 static unsigned int next_codec(struct session *s, uint64_t now)
 {
@@ -163,10 +166,12 @@ unsigned int poll_go_on(struct session *s, bool gap, uint64_t now)
 	if (next == PLAN_END)
 		return todo | session_rest(s, s->config.poll_ms, now);
 	s->tries_left = plan_tries(&s->plan, s->config.tries);
+	if (!dialogue_prepare(s))
+		return todo | refused(s, now);
 	return todo | (gap ? send_after_gap(s, now) : poll_ask(s, now));
 }
 
-unsigned int poll_begin(struct session *s, uint64_t now)
+unsigned int poll_begin(struct session *s, bool gap, uint64_t now)
 {
 	/* from when it was due, so that late wake-ups don't add up */
 	bool late = s->head.state == PB_STATE_RESTING && now - s->deadline_ms < s->config.poll_ms;
@@ -178,7 +183,7 @@ unsigned int poll_begin(struct session *s, uint64_t now)
 	plan_begin(&s->plan, now);
 	if (s->reply_ms && now - s->reply_ms > SLEEPS_AFTER_MS)
 		s->wakes_left = SESSION_WAKES;
-	return poll_go_on(s, false, now);
+	return poll_go_on(s, gap, now);
 }
 
 /* The query is answered, refused or given up. */
@@ -257,6 +262,22 @@ static int decode(struct session *s, const struct pb_frame *frame)
 	return r;
 }
 
+/* A reply is there as a whole. Of a query that is a dialogue, more may be to ask. */
+static unsigned int finish_part(struct session *s, const struct pb_frame *frame, uint64_t now)
+{
+	switch (dialogue_next_part(s, frame)) {
+	case PB_DIALOGUE_SEND:
+		s->tries_left = s->config.tries;
+		return send_after_gap(s, now);
+	case PB_DIALOGUE_DONE:
+		return finish_query(s, now);
+	case PB_DIALOGUE_NONE:
+	case PB_DIALOGUE_REFUSED:
+		break;
+	}
+	return refused(s, now);
+}
+
 /* @asked_ms: when it was asked for at the earliest; 0: it belongs to the part before. */
 static unsigned int take_reply(struct session *s, const struct pb_frame *frame, uint64_t asked_ms,
 			       uint64_t now)
@@ -287,7 +308,7 @@ static unsigned int take_reply(struct session *s, const struct pb_frame *frame, 
 		return send_after_gap(s, now);
 	if (asked_ms && proof_begins_anew(plan, asked_ms, now))
 		return poll_go_on(s, true, now);
-	return finish_query(s, now);
+	return finish_part(s, frame, now);
 }
 
 static unsigned int take_streamed(struct session *s, const struct pb_frame *frame, bool awaited,
@@ -329,6 +350,8 @@ unsigned int poll_take_frame(struct session *s, const struct pb_frame *frame, ui
 	bool expected = query && frame->command == query->command;
 	bool awaited = s->head.state == PB_STATE_WAITING && expected;
 
+	if (dialogue_awaits(s, frame))
+		return dialogue_step(s, frame, now);
 	if (proof_is_strange(&s->plan, frame))
 		return session_await_others(s, now);
 	switch (frame->kind) {
@@ -339,8 +362,7 @@ unsigned int poll_take_frame(struct session *s, const struct pb_frame *frame, ui
 		return proof_is_streamed(&s->plan, frame) ? take_streamed(s, frame, awaited, now)
 							  : take_bms_reply(s, frame, awaited, now);
 	case PB_FRAME_MODULE:
-		return s->head.state == PB_STATE_LOGIN && expected ? session_login(s, frame, now)
-								   : 0;
+		return 0;
 	case PB_FRAME_SHARED:
 		s->plan.shared_ms = now;
 		return 0;

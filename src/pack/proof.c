@@ -104,7 +104,7 @@ static uint32_t marker_cost(const struct plan *plan, size_t index)
 	bool unknown = plan->done & bit && !(plan->answered & bit);
 	uint32_t open = open_requests(plan, query);
 
-	if (query->streams || plan->mute & bit || unknown || open >= MARKERS_MAX)
+	if (query->streams || query->dialogue || plan->mute & bit || unknown || open >= MARKERS_MAX)
 		return UINT32_MAX;
 	/* what is not part of each poll is better; the first query itself is the last resort */
 	return open * 4 + (query->when == PB_EACH_POLL) + (query == first_query(plan));
@@ -208,11 +208,11 @@ bool proof_is_hopeless(const struct plan *plan)
 
 /* ---- times ---- */
 
-void proof_sent(struct plan *plan, uint64_t now)
+void proof_sent(struct plan *plan, uint16_t command, uint64_t now)
 {
 	if (plan_in_poll(plan) && plan->first_ms == 0)
 		plan->first_ms = now;
-	requests_sent(&plan->requests, plan->codec, plan->query->command, now);
+	requests_sent(&plan->requests, plan->codec, command, now);
 }
 
 uint64_t proof_interval_ms(const struct plan *plan)

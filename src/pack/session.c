@@ -64,7 +64,7 @@ struct pb_session *pb_session_free(struct pb_session *head)
 
 const struct pb_query *session_query(const struct session *s)
 {
-	return s->head.state == PB_STATE_LOGIN ? &s->login.request : s->plan.query;
+	return s->head.state == PB_STATE_DIALOGUE || s->plan.query ? &s->request : NULL;
 }
 
 unsigned int session_enter(struct session *s, enum pb_session_state state, uint64_t deadline_ms)
@@ -75,16 +75,17 @@ unsigned int session_enter(struct session *s, enum pb_session_state state, uint6
 	switch (state) {
 	case PB_STATE_CONNECTING:
 		return PB_DO_OPEN;
+	case PB_STATE_SETTLING:
+		return dialogue_abort(s);
 	case PB_STATE_BACKOFF:
 		s->head.status.connected = false;
-		return PB_DO_STATUS;
+		return PB_DO_STATUS | dialogue_abort(s);
 	case PB_STATE_PARKED:
 	case PB_STATE_RELEASED:
 		s->head.status.connected = false;
-		return PB_DO_CLOSE | PB_DO_STATUS;
+		return PB_DO_CLOSE | PB_DO_STATUS | dialogue_abort(s);
 	case PB_STATE_OFF:
-	case PB_STATE_SETTLING:
-	case PB_STATE_LOGIN:
+	case PB_STATE_DIALOGUE:
 	case PB_STATE_WAITING:
 	case PB_STATE_GAP:
 	case PB_STATE_RESTING:
@@ -184,35 +185,15 @@ static unsigned int park(struct session *s, uint64_t due_ms)
 unsigned int session_rest(struct session *s, uint32_t interval_ms, uint64_t now)
 {
 	uint64_t next = s->cycle_ms + interval_ms;
+	unsigned int todo;
 
 	s->plan.query = NULL;
 	session_copy_counters(s);
 	/* a poll that took longer than the interval is not made up for by a burst */
 	if (next < now + s->config.gap_ms)
 		next = now + s->config.gap_ms;
-	if (s->wanted)
-		return park(s, next);
-	return session_enter(s, PB_STATE_RESTING, next);
-}
-
-/* One step of the login: @reply is the module's answer, NULL for none. */
-unsigned int session_login(struct session *s, const struct pb_frame *reply, uint64_t now)
-{
-	switch (s->plan.codec->login(&s->login, reply)) {
-	case PB_LOGIN_SEND:
-		pb_stream_flush(&s->stream);
-		return PB_DO_SEND |
-		       session_enter(s, PB_STATE_LOGIN, now + s->config.reply_timeout_ms);
-	case PB_LOGIN_REFUSED:
-		return PB_DO_CLOSE | session_back_off(s, PB_ERROR_PASSWORD,
-						      "the radio module did not take it", now);
-	case PB_LOGIN_DONE:
-		s->head.logged_in = true;
-		break;
-	case PB_LOGIN_NONE:
-		break;
-	}
-	return poll_begin(s, now);
+	todo = session_enter(s, PB_STATE_RESTING, next) | dialogue_command(s, now);
+	return s->wanted && s->head.state == PB_STATE_RESTING ? todo | park(s, next) : todo;
 }
 
 /*
@@ -222,7 +203,8 @@ unsigned int session_login(struct session *s, const struct pb_frame *reply, uint
  */
 unsigned int session_await_others(struct session *s, uint64_t now)
 {
-	bool polls = s->head.state == PB_STATE_WAITING || s->head.state == PB_STATE_GAP;
+	bool polls = s->plan.query &&
+		     (s->head.state == PB_STATE_WAITING || s->head.state == PB_STATE_GAP);
 	unsigned int todo = note_write(s, PB_LOG_INFO, "replies to an earlier program come");
 
 	proof_forget(&s->plan);
@@ -249,11 +231,7 @@ static unsigned int settled(struct session *s, uint64_t now)
 		s->plan.strangers = 0;
 	}
 	s->drain = false;
-	if (!s->config.password[0] || !s->has_radio || !s->plan.codec->login)
-		return poll_begin(s, now);
-	s->login.step = 0;
-	memcpy(s->login.password, s->config.password, sizeof(s->login.password));
-	return session_login(s, NULL, now);
+	return dialogue_login(s, now);
 }
 
 /* No board sends so much of nothing: it would only cost us time. */
@@ -294,7 +272,7 @@ static unsigned int link_up(struct session *s, const struct pb_advert *advert, u
 
 	s->has_radio = advert;
 	if (advert)
-		memcpy(s->login.mac, advert->mac, sizeof(s->login.mac));
+		memcpy(s->dialogue.mac, advert->mac, sizeof(s->dialogue.mac));
 	plan_connect(&s->plan, advert, now);
 	s->wanted = s->heard = s->echoed = s->head.logged_in = s->read_here = false;
 	s->head.status.connected = true;
@@ -321,14 +299,14 @@ static unsigned int state_timeout(struct session *s, uint64_t now)
 		return PB_DO_CLOSE | session_back_off(s, PB_ERROR_CONNECT, why, now);
 	case PB_STATE_SETTLING:
 		return settled(s, now);
-	case PB_STATE_LOGIN:
-		return session_login(s, NULL, now);
+	case PB_STATE_DIALOGUE:
+		return dialogue_step(s, NULL, now);
 	case PB_STATE_RESTING:
-		return poll_begin(s, now);
+		return poll_begin(s, false, now);
 	case PB_STATE_WAITING:
 		return poll_time_out(s, now);
 	case PB_STATE_GAP:
-		return poll_ask(s, now);
+		return s->plan.query ? poll_ask(s, now) : dialogue_send(s, now);
 	case PB_STATE_BACKOFF:
 	case PB_STATE_PARKED:
 		return connect_link(s, now);
@@ -393,6 +371,8 @@ static unsigned int take_event(struct session *s, const struct pb_session_event 
 		return release(s, event->ms, now);
 	case PB_SESSION_TAKE:
 		return s->head.state == PB_STATE_RELEASED ? state_timeout(s, now) : 0;
+	case PB_SESSION_COMMAND:
+		return dialogue_take_command(s, event->command, now);
 	case PB_SESSION_DOWN:
 		if (s->head.state == PB_STATE_OFF || s->head.state == PB_STATE_BACKOFF ||
 		    s->head.state == PB_STATE_PARKED || s->head.state == PB_STATE_RELEASED)
@@ -430,7 +410,8 @@ unsigned int pb_session_step(struct pb_session *head, const struct pb_session_ev
 	todo = take_event(s, event, now_ms);
 	head->codec = s->plan.codec;
 	head->searching = plan_searching(&s->plan);
-	head->query = session_query(s);
+	head->request = session_query(s);
+	head->secret = s->head.state == PB_STATE_DIALOGUE && s->dialogue.kind == PB_DIALOGUE_LOGIN;
 	head->status.quality = pb_status_quality(&head->status, now_ms);
 	*ret_deadline_ms = s->deadline_ms < s->stale_ms ? s->deadline_ms : s->stale_ms;
 	return todo;

@@ -4,15 +4,16 @@
  * Events go in, orders come out; what there is to know of the pack stands in the head. The session
  * opens no link, reads no clock and prints nothing.
  *
- *	 OFF --start--> CONNECTING --up--> SETTLING (--> LOGIN) --> WAITING <--> GAP
- *	                  ^  ^   |                                    |  ^        |
- *	                  |  |   | down, timeout                      |  | poll   | all asked
- *	                  |  |   v                                    |  |        v
- *	                  |  BACKOFF <------ 3 failed polls, down ----'  '---- RESTING
- *	                  |                                                       |
- *	                  '---- PARKED <------ others wait for the place ---------'
+ *	 OFF --start--> CONNECTING --up--> SETTLING (--> DIALOGUE) --> WAITING <--> GAP
+ *	                  ^  ^   |                                       |  ^        |
+ *	                  |  |   | down, timeout                         |  | poll   | all asked
+ *	                  |  |   v                                       |  |        v
+ *	                  |  BACKOFF <------ 3 failed polls, down -------'  '---- RESTING
+ *	                  |                                                          |
+ *	                  '---- PARKED <------ others wait for the place ------------'
  *
- *	 RELEASED is entered from any state, and left to CONNECTING.
+ *	 RELEASED is entered from any state, and left to CONNECTING. A command goes from RESTING to
+ *	 DIALOGUE, and from there to the next poll.
  */
 #pragma once
 
@@ -28,14 +29,16 @@ enum pb_session_event_type {
 	PB_SESSION_WANTED,  /**< others wait for the link's place */
 	PB_SESSION_RELEASE, /**< let go of the pack for a while: somebody asked for it */
 	PB_SESSION_TAKE,    /**< the end of that, early */
+	PB_SESSION_COMMAND, /**< switch; ignored unless pb_session_may_command() */
 };
 
 struct pb_session_event {
 	enum pb_session_event_type type;
-	const uint8_t *bytes;		/**< DATA */
-	size_t len;			/**< DATA */
-	const char *why;		/**< DOWN: a few words, may be NULL */
-	const struct pb_advert *advert; /**< UP: who is there; NULL: not known */
+	const uint8_t *bytes;		  /**< DATA */
+	size_t len;			  /**< DATA */
+	const char *why;		  /**< DOWN: a few words, may be NULL */
+	const struct pb_advert *advert;	  /**< UP: who is there; NULL: not known */
+	const struct pb_command *command; /**< COMMAND */
 	uint32_t ms; /**< RELEASE: for how long; WANTED: until the turn comes round again */
 };
 
@@ -45,7 +48,7 @@ enum pb_session_todo {
 	PB_DO_OPEN = 1 << 1,	/**< open the link */
 	PB_DO_PUBLISH = 1 << 2, /**< @sample is new */
 	PB_DO_STATUS = 1 << 3,	/**< @status changed otherwise */
-	PB_DO_SEND = 1 << 4,	/**< send @query */
+	PB_DO_SEND = 1 << 4,	/**< send @request */
 	PB_DO_LOG = 1 << 5,	/**< log @note */
 };
 
@@ -53,10 +56,10 @@ enum pb_session_state {
 	PB_STATE_OFF,
 	PB_STATE_CONNECTING,
 	PB_STATE_SETTLING,
-	PB_STATE_LOGIN,	  /**< a request to the radio module is out */
-	PB_STATE_WAITING, /**< a request is out, or the BMS sends by itself */
-	PB_STATE_GAP,	  /**< silence before the next request or try */
-	PB_STATE_RESTING, /**< until the next poll */
+	PB_STATE_DIALOGUE, /**< a request of a login or of a command is out */
+	PB_STATE_WAITING,  /**< a request is out, or the BMS sends by itself */
+	PB_STATE_GAP,	   /**< silence before the next request or try */
+	PB_STATE_RESTING,  /**< until the next poll */
 	PB_STATE_BACKOFF,
 	PB_STATE_PARKED,   /**< another pack has its turn; until the next poll */
 	PB_STATE_RELEASED, /**< left to somebody else, until the time is over */
@@ -68,7 +71,10 @@ struct pb_session {
 	const struct pb_codec *codec; /**< in use, or being tried */
 	bool searching;		      /**< it is open which codec or dialect is the right one */
 	bool logged_in;		      /**< the radio module took the password, in this connection */
-	const struct pb_query *query; /**< the request that is out, or goes out next; NULL: none */
+	bool secret; /**< what goes over the link belongs to a password's dialogue */
+	struct pb_command_status command;
+	/** The request that is out, or goes out next, as it is sent; NULL: none. */
+	const struct pb_query *request;
 	struct pb_status status;
 	struct pb_sample sample; /**< the last whole reading */
 	struct pb_note note;	 /**< the last message */
@@ -87,6 +93,12 @@ struct pb_session *pb_session_free(struct pb_session *session);
  */
 unsigned int pb_session_step(struct pb_session *session, const struct pb_session_event *event,
 			     uint64_t now_ms, uint64_t *ret_deadline_ms);
+
+/**
+ * @return 0: a command would be taken; -EBUSY: one is under way; -ENOTCONN: no connection that has
+ *         brought a reading; -ENODATA: the reading is stale.
+ */
+int pb_session_may_command(const struct pb_session *session, uint64_t now_ms);
 
 /** @return a word or two for a person, static storage. */
 const char *pb_session_state_text(enum pb_session_state state);

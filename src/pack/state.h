@@ -9,7 +9,7 @@
  *	     |   ^
  *	     v   |
  *	  poll.c      sends requests, takes replies --------> publish.c   a reading is whole
- *	     |   ^
+ *	     |   ^    dialogue.c: several that depend on each other
  *	     v   |
  *	  plan.c, proof.c   which query is next, and how old its answer is (plan.h)
  *
@@ -32,7 +32,8 @@ struct session {
 	struct plan plan;
 	struct pb_stream stream;
 	struct pb_random random;
-	struct pb_login login;
+	struct pb_dialogue dialogue;
+	struct pb_query request; /**< that is out, or goes out next, as it is sent */
 
 	/* times */
 	uint64_t deadline_ms; /**< of the state */
@@ -49,9 +50,9 @@ struct session {
 	bool heard;		 /**< bytes came in this connection */
 	bool echoed;		 /**< and they were the request itself */
 	bool read_here;		 /**< and a reading */
-	bool has_radio;		 /**< the far end is a radio module, with an address in login.mac */
-	bool drain;		 /**< let the line fall silent before the first request */
-	uint64_t drain_ms;	 /**< since when it waits for a silence */
+	bool has_radio;	   /**< the far end is a radio module, with an address in dialogue.mac */
+	bool drain;	   /**< let the line fall silent before the first request */
+	uint64_t drain_ms; /**< since when it waits for a silence */
 
 	/* turns with other packs */
 	bool wanted;	   /**< others wait for the link's place */
@@ -97,14 +98,13 @@ unsigned int session_back_off(struct session *session, enum pb_error error, cons
 unsigned int session_rest(struct session *session, uint32_t interval_ms, uint64_t now);
 /** Replies to an earlier program come: nothing is known of what they answer. */
 unsigned int session_await_others(struct session *session, uint64_t now);
-/** One step of the login: @reply is the module's answer, NULL for none. */
-unsigned int session_login(struct session *session, const struct pb_frame *reply, uint64_t now);
 void session_copy_counters(struct session *session);
 
 /* ---- poll.c ---- */
 
-unsigned int poll_begin(struct session *session, uint64_t now);
-/** Goes on with what the plan has next. @gap: leave the silence before it that boards need. */
+/** @gap: leave the silence before it that boards need. */
+unsigned int poll_begin(struct session *session, bool gap, uint64_t now);
+/** Goes on with what the plan has next. @gap: likewise. */
 unsigned int poll_go_on(struct session *session, bool gap, uint64_t now);
 /** The silence before the next request is over. */
 unsigned int poll_ask(struct session *session, uint64_t now);
@@ -114,6 +114,28 @@ unsigned int poll_time_out(struct session *session, uint64_t now);
 unsigned int poll_take_frame(struct session *session, const struct pb_frame *frame, uint64_t now);
 /** No reading in this poll. */
 unsigned int poll_fail(struct session *session, uint64_t now);
+
+/* ---- dialogue.c ---- */
+
+/** The login, if there is one, and then the first poll. */
+unsigned int dialogue_login(struct session *session, uint64_t now);
+/** A new command: runs it, or has it wait for the end of the poll. */
+unsigned int dialogue_take_command(struct session *session, const struct pb_command *command,
+				   uint64_t now);
+/** RESTING is entered: runs the command that waits, if there is one. */
+unsigned int dialogue_command(struct session *session, uint64_t now);
+/** The connection is lost or given up, or the reading is stale: ends a command. */
+unsigned int dialogue_abort(struct session *session);
+/** Sends the request of a login or of a command. */
+unsigned int dialogue_send(struct session *session, uint64_t now);
+/** @return whether the frame answers that. */
+bool dialogue_awaits(const struct session *session, const struct pb_frame *frame);
+/** The next step. @reply: NULL: none came in time. */
+unsigned int dialogue_step(struct session *session, const struct pb_frame *reply, uint64_t now);
+/** Makes the request of plan.query. @return false: the codec has none after all. */
+bool dialogue_prepare(struct session *session);
+/** plan.query was answered. @return SEND: with one more request to go; DONE: as a whole. */
+enum pb_dialogue_result dialogue_next_part(struct session *session, const struct pb_frame *reply);
 
 /* ---- publish.c ---- */
 

@@ -180,7 +180,7 @@ static void check_reading(void)
 
 static void obey(unsigned int todo)
 {
-	const struct pb_query *query = w.session.head.query;
+	const struct pb_query *query = w.session.head.request;
 
 	if (todo & PB_DO_LOG)
 		SAY("note: %s", w.session.head.note.text);

@@ -57,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		todo = pb_session_step(&session.head, &event, now_ms, &deadline_ms);
 		assert(memchr(session.head.note.text, 0, sizeof(session.head.note.text)));
-		assert(!(todo & PB_DO_SEND) || (session.head.query && session.head.query->len > 0));
+		assert(!(todo & PB_DO_SEND) ||
+		       (session.head.request && session.head.request->len > 0));
 		if (todo & PB_DO_PUBLISH) {
 			/* the last request of the plan may be one that is given up */
 			assert(event.type == PB_SESSION_DATA || event.type == PB_SESSION_TIME);

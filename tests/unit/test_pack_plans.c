@@ -152,7 +152,7 @@ static void event(struct pb_session_event what)
 	unsigned int todo = pb_session_step(&session.head, &what, now, &deadline);
 
 	if (todo & PB_DO_SEND)
-		sent[sends++ % sizeof(sent)] = session.head.query->bytes[0];
+		sent[sends++ % sizeof(sent)] = session.head.request->bytes[0];
 	publishes += (todo & PB_DO_PUBLISH) != 0;
 	closes += (todo & PB_DO_CLOSE) != 0;
 }

@@ -69,7 +69,7 @@ static void event(struct pb_session_event event)
 	do {
 		unsigned int todo = pb_session_step(&session.head, &event, now, &deadline);
 		static uint8_t reply[2] = {START};
-		uint8_t answer = todo & PB_DO_SEND ? said[session.head.query->command] : 0;
+		uint8_t answer = todo & PB_DO_SEND ? said[session.head.request->command] : 0;
 
 		steps++;
 		sends += !!(todo & PB_DO_SEND);

@@ -115,9 +115,9 @@ static void answer(struct world *w, uint16_t command)
 		break;
 	case BOARD_ECHO:
 		queue(w, w->reply_ms, PB_SESSION_DATA, NULL);
-		memcpy(w->queue[w->queued - 1].bytes, w->session.head.query->bytes,
-		       w->session.head.query->len);
-		w->queue[w->queued - 1].len = w->session.head.query->len;
+		memcpy(w->queue[w->queued - 1].bytes, w->session.head.request->bytes,
+		       w->session.head.request->len);
+		w->queue[w->queued - 1].len = w->session.head.request->len;
 		break;
 	case BOARD_TWO: /* the reply of the other request comes first */
 		queue(w, w->reply_ms, PB_SESSION_DATA, command == 4 ? reply_basic : reply_cells);
@@ -131,7 +131,7 @@ static bool module_answer(struct world *w)
 {
 	static const char *const good[] = {"FFAA15010016", "FFAA1701247C", "FFAA18010019",
 					   "FFAA1D01001E"};
-	const uint8_t *request = w->session.head.query->bytes;
+	const uint8_t *request = w->session.head.request->bytes;
 	char reply[16];
 
 	if (request[0] != 0xFF)
@@ -160,10 +160,10 @@ static void do_send(struct world *w)
 	if (w->last_reply_at && w->now - w->last_reply_at < w->least_gap)
 		w->least_gap = w->now - w->last_reply_at;
 	w->sent_at[w->sends % 64] = w->now;
-	w->sent[w->sends % 64] = (uint8_t)w->session.head.query->command;
+	w->sent[w->sends % 64] = (uint8_t)w->session.head.request->command;
 	w->sends++;
 	if (!module_answer(w))
-		answer(w, w->session.head.query->command);
+		answer(w, w->session.head.request->command);
 }
 
 static void step(struct world *w, struct pb_session_event event)
@@ -649,7 +649,7 @@ static void event(struct world *w, enum pb_session_event_type type, uint32_t ms)
 /* Takes up what was on its way while this program stood still for @ms. */
 static void stand_still(struct world *w, uint64_t ms)
 {
-	while (w->session.head.state != PB_STATE_WAITING || w->session.head.query->command != 4)
+	while (w->session.head.state != PB_STATE_WAITING || w->session.head.request->command != 4)
 		ck_assert(happen(w, w->now + 60000));
 	w->now += ms;
 	ck_assert_uint_eq(w->queued, 1);

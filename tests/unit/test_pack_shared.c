@@ -55,7 +55,7 @@ static uint32_t clock_of(const struct line *line, int index)
 
 static void do_send(struct line *line)
 {
-	const struct pb_query *query = line->session.head.query;
+	const struct pb_query *query = line->session.head.request;
 
 	for (int i = 0; line->board && i < line->boards; i++) {
 		line->delay_ms = 50 + 20 * (uint64_t)i;

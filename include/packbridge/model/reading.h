@@ -6,6 +6,7 @@
 #pragma once
 
 #include "packbridge/base.h"
+#include "packbridge/model/command.h"
 #include "packbridge/model/plausible.h"
 
 enum { PB_NOTE_MAX = 256 };
@@ -39,4 +40,5 @@ struct pb_reading {
 	int link_error;		    /**< negative errno of the link's last end; 0: it never ended */
 	const struct pb_note *note; /**< the last one, as the handler's note() had it */
 	const struct pb_refusals *refusals; /**< what the pack reported that cannot be */
+	const struct pb_command_status *command;
 };
