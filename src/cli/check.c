@@ -126,6 +126,12 @@ static void print_limits(const struct pb_pack_config *pack)
 	print_curve("discharge, state of charge", &s->discharge_by_soc, 10, "%");
 }
 
+static bool same_limits(const struct pb_pack_config *a, const struct pb_pack_config *b)
+{
+	return a->chemistry == b->chemistry &&
+	       !pb_yaml_differs(pb_config_limit_rows(), &a->limits, &b->limits);
+}
+
 /* Packs with the same limits are told together. */
 static void print_all_limits(const struct pb_config *config)
 {
@@ -134,10 +140,7 @@ static void print_all_limits(const struct pb_config *config)
 		const struct pb_pack_config *pack = &config->packs[i];
 		size_t same = 0;
 
-		/* presets and copies of them: equal ones are equal in every byte */
-		while (memcmp(/* NOLINT(bugprone-suspicious-memory-comparison) */
-			      &config->packs[same].limits, &pack->limits, sizeof(pack->limits)) !=
-		       0)
+		while (!same_limits(&config->packs[same], pack))
 			same++;
 		if (same == i)
 			print_limits(pack);
