@@ -39,7 +39,7 @@ static void count_clients(void *userdata, struct pb_gateway *gateway)
 }
 
 /* @userdata: a unit table. */
-static const struct pb_image *unit_image(void *userdata, uint8_t unit, uint64_t now_ms)
+static const struct pb_image *bridge_image(void *userdata, uint8_t unit, uint64_t now_ms)
 {
 	return pb_plant_image(userdata, unit, now_ms);
 }
@@ -155,7 +155,7 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *con
 		.product_name = "packbridge, battery packs as Modbus units",
 	};
 	bridge->backend =
-		(struct pb_server_backend){.identity = &bridge->identity, .unit = unit_image};
+		(struct pb_server_backend){.identity = &bridge->identity, .unit = bridge_image};
 	r = make_all(bridge, config, maps, report);
 	if (r < 0)
 		return r;

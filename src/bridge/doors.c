@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who asks the daemon itself, beside Modbus: the control socket takes orders, the status socket and
- * the page tell what there is to see. Texts that take long are made by a teller, piece by piece.
+ * the page show the state of all batteries. Long texts are written piece by piece (documents.c).
  *
  *   control socket --> order() --> command.c, or the reloader
- *   status socket --> tell() --> teller
- *   page --> get_page() --> web.c --> a text that is there, or the page's own teller
+ *   status socket --> tell() --> documents
+ *   page --> get_page() --> web.c --> a text that is there, or the page's own documents
  */
 #include "parts.h"
 #include "web.h"
@@ -17,19 +17,20 @@
 
 /* ---- what there is to see ---- */
 
-static struct shown doors_shown(const void *userdata)
+static struct snapshot doors_snapshot(const void *userdata)
 {
 	const struct pb_bridge *bridge = userdata;
 
-	return (struct shown){bridge->site->config, bridge->site, &bridge->listeners, pb_now_ms()};
+	return (struct snapshot){bridge->site->config, bridge->site, &bridge->listeners,
+				 pb_now_ms()};
 }
 
 /* @return NULL: that is no question */
-static const struct telling_kind *kind_of_text(const char *line)
+static const struct document_kind *kind_of_text(const char *line)
 {
 	if (!*line || strcmp(line, "status") == 0)
-		return &telling_status;
-	return strcmp(line, "metrics") == 0 ? &telling_metrics : NULL;
+		return &document_status;
+	return strcmp(line, "metrics") == 0 ? &document_metrics : NULL;
 }
 
 static const char no_question[] = "error: expected 'status' or 'metrics'\n";
@@ -51,11 +52,11 @@ static const char *refusal(const char *line)
 
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer)
 {
-	const struct telling_kind *kind = kind_of_text(line);
-	struct shown all = doors_shown(bridge);
+	const struct document_kind *kind = kind_of_text(line);
+	struct snapshot all = doors_snapshot(bridge);
 
 	if (kind)
-		telling_all(kind, 0, &all, answer);
+		document_write(kind, 0, &all, answer);
 	else
 		fputs(refusal(line), answer);
 }
@@ -107,10 +108,10 @@ static void forget_order(void *userdata, struct pb_asker *asker)
 static void tell(void *userdata, struct pb_asker *asker, const char *line)
 {
 	struct pb_bridge *bridge = userdata;
-	const struct telling_kind *kind = kind_of_text(line);
+	const struct document_kind *kind = kind_of_text(line);
 
 	if (kind)
-		teller_ask(bridge->teller, kind, 0, asker);
+		documents_ask(bridge->documents, kind, 0, asker);
 	else
 		answer_at_once(asker, 200, "", refusal(line), strlen(refusal(line)));
 }
@@ -119,7 +120,7 @@ static void forget(void *userdata, struct pb_asker *asker)
 {
 	const struct pb_bridge *bridge = userdata;
 
-	teller_forget(bridge->teller, asker);
+	documents_forget(bridge->documents, asker);
 }
 
 static const struct {
@@ -177,14 +178,14 @@ unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
 			    const char *(*argument)(void *query, const char *name), void *query,
 			    FILE *out, const char **ret_type)
 {
-	struct shown all = doors_shown(bridge);
+	struct snapshot all = doors_snapshot(bridge);
 	struct web_page page;
 	unsigned int status = web_find(path, argument, query, &page);
 
 	if (status == 200 && page.text)
 		fwrite(page.text, 1, page.len, out);
 	else if (status == 200)
-		status = telling_all(page.kind, page.unit, &all, out);
+		status = document_write(page.kind, page.unit, &all, out);
 	if (status == 200)
 		*ret_type = page.text ? page.type : page.kind->type;
 	return status;
@@ -204,7 +205,7 @@ static void get_page(void *userdata, struct pb_asker *asker, const char *path,
 	} else if (page.text) {
 		answer_at_once(asker, status, page.type, page.text, page.len);
 	} else {
-		teller_ask(bridge->page_teller, page.kind, page.unit, asker);
+		documents_ask(bridge->page_documents, page.kind, page.unit, asker);
 	}
 }
 
@@ -212,7 +213,7 @@ static void forget_page(void *userdata, struct pb_asker *asker)
 {
 	const struct pb_bridge *bridge = userdata;
 
-	teller_forget(bridge->page_teller, asker);
+	documents_forget(bridge->page_documents, asker);
 }
 
 static const struct pb_http_backend http_backend = {.get = get_page, .forget = forget_page};
@@ -280,8 +281,8 @@ void doors_replace_socket(struct pb_bridge *bridge, enum pb_socket which, struct
 
 void doors_restart(struct pb_bridge *bridge)
 {
-	teller_restart(bridge->teller);
-	teller_restart(bridge->page_teller);
+	documents_restart(bridge->documents);
+	documents_restart(bridge->page_documents);
 }
 
 void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *reloader,
@@ -293,10 +294,10 @@ void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *rel
 
 int doors_init(struct pb_bridge *bridge)
 {
-	int r = teller_new(&bridge->teller, bridge->event, doors_shown, bridge);
+	int r = documents_new(&bridge->documents, bridge->event, doors_snapshot, bridge);
 
 	if (r >= 0)
-		r = teller_new(&bridge->page_teller, bridge->event, doors_shown, bridge);
+		r = documents_new(&bridge->page_documents, bridge->event, doors_snapshot, bridge);
 	if (r >= 0)
 		r = sd_event_add_defer(bridge->event, &bridge->bury, bury_sockets, bridge);
 	return r < 0 ? r : sd_event_source_set_enabled(bridge->bury, SD_EVENT_OFF);
@@ -310,6 +311,6 @@ void doors_clear(struct pb_bridge *bridge)
 	}
 	sd_event_source_disable_unref(bridge->bury);
 	pb_http_free(bridge->http);
-	teller_free(bridge->teller);
-	teller_free(bridge->page_teller);
+	documents_free(bridge->documents);
+	documents_free(bridge->page_documents);
 }

@@ -3,7 +3,7 @@
  * The fields of all batteries as metrics, in base units as Prometheus wants them. What is absent,
  * or old, has no line.
  */
-#include "status.h"
+#include "document.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 
 enum { UNAVAILABLE = 503 };
 
-/* The base unit of each unit of the catalogue, and what is shown of a value: @times of it, with so
- * many @digits as a decimal fraction. */
+/* The base unit of each unit of the catalogue, and what is snapshot of a value: @times of it, with
+ * so many @digits as a decimal fraction. */
 static const struct {
 	const char *suffix;
 	int times, digits;
@@ -24,13 +24,13 @@ static const struct {
 	[PB_UOM_S] = {"_seconds", 1, 0},      [PB_UOM_DBM] = {"_dbm", 1, 0},
 };
 
-static bool is_counter(const struct pb_field *field)
+static bool metrics_is_counter(const struct pb_field *field)
 {
 	return !field->data && field->max == UINT32_MAX && field->uom == PB_UOM_NONE;
 }
 
 /* "cell_count" -> "cells": _count is Prometheus's own, for histograms. */
-static size_t plural(const struct pb_field *field, const char **ret_end)
+static size_t metrics_plural(const struct pb_field *field, const char **ret_end)
 {
 	static const char count[] = "_count";
 	size_t len = strlen(field->name), tail = sizeof(count) - 1;
@@ -46,25 +46,25 @@ static size_t plural(const struct pb_field *field, const char **ret_end)
 static void metric_name(const struct pb_field *field, const char *prefix, char *out, size_t cap)
 {
 	const char *end, *last = strrchr(field->name, '_');
-	size_t len = plural(field, &end);
+	size_t len = metrics_plural(field, &end);
 
 	/* the name ends with its unit, where it has one */
 	if (field->uom != PB_UOM_NONE && last)
 		len = (size_t)(last - field->name);
 	snprintf(out, cap, "%s%.*s%s%s%s", prefix, (int)len, field->name, end,
-		 units[field->uom].suffix, is_counter(field) ? "_total" : "");
+		 units[field->uom].suffix, metrics_is_counter(field) ? "_total" : "");
 	for (char *c = out; *c; c++)
 		if (*c == '.')
 			*c = '_';
 }
 
-static void print_head(const struct pb_field *field, const char *name, FILE *out)
+static void metrics_print_head(const struct pb_field *field, const char *name, FILE *out)
 {
 	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, field->description, name,
-		is_counter(field) ? "counter" : "gauge");
+		metrics_is_counter(field) ? "counter" : "gauge");
 }
 
-static void print_value(const struct pb_field *field, int64_t value, FILE *out)
+static void metrics_print_value(const struct pb_field *field, int64_t value, FILE *out)
 {
 	static const uint64_t powers[] = {1, 10, 100, 1000};
 	int digits = units[field->uom].digits;
@@ -87,9 +87,9 @@ struct readings {
 	} all[];
 };
 
-static struct readings *take_readings(const struct shown *shown)
+static struct readings *take_readings(const struct snapshot *snapshot)
 {
-	size_t packs = shown->config->pack_count, count = packs + shown->config->bank_count;
+	size_t packs = snapshot->config->pack_count, count = packs + snapshot->config->bank_count;
 	struct readings *readings = malloc(sizeof(*readings) + count * sizeof(readings->all[0]));
 
 	if (!readings)
@@ -99,13 +99,13 @@ static struct readings *take_readings(const struct shown *shown)
 		struct reading *reading = &readings->all[i];
 
 		reading->bank = i >= packs;
-		reading->data = *pb_plant_battery(shown->site->plant, i, shown->now_ms);
+		reading->data = *pb_plant_battery(snapshot->site->plant, i, snapshot->now_ms);
 	}
 	return readings;
 }
 
 /* Which element it is: by its name, where it has one. */
-static void print_part(const struct pb_field *field, unsigned int part, FILE *out)
+static void metrics_print_part(const struct pb_field *field, unsigned int part, FILE *out)
 {
 	const char *name = pb_field_part(field, part);
 
@@ -118,8 +118,8 @@ static void print_part(const struct pb_field *field, unsigned int part, FILE *ou
 }
 
 /* @return whether the head of the field has been printed */
-static bool print_reading(const struct reading *reading, const struct pb_field *field, bool begun,
-			  FILE *out)
+static bool metrics_print_reading(const struct reading *reading, const struct pb_field *field,
+				  bool begun, FILE *out)
 {
 	bool stale = reading->data.quality != PB_QUALITY_GOOD;
 	char name[96];
@@ -131,20 +131,21 @@ static bool print_reading(const struct reading *reading, const struct pb_field *
 		if ((stale && field->data) || !pb_field_get(field, &reading->data, n, &value))
 			continue;
 		if (!begun)
-			print_head(field, name, out);
+			metrics_print_head(field, name, out);
 		begun = true;
 		fprintf(out, "%s{%s=\"%s\"", name, reading->bank ? "bank" : "pack",
 			reading->data.name);
-		print_part(field, n, out);
+		metrics_print_part(field, n, out);
 		fputc('}', out);
-		print_value(field, value, out);
+		metrics_print_value(field, value, out);
 	}
 	return begun;
 }
 
-static void print_gateway(const struct shown *shown, FILE *out)
+static void print_gateway(const struct snapshot *snapshot, FILE *out)
 {
-	const struct pb_gateway *gateway = pb_plant_gateway(shown->site->plant, shown->now_ms);
+	const struct pb_gateway *gateway =
+		pb_plant_gateway(snapshot->site->plant, snapshot->now_ms);
 	size_t count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_GATEWAY, &count);
 
@@ -156,9 +157,9 @@ static void print_gateway(const struct shown *shown, FILE *out)
 		    !pb_field_get(&fields[i], gateway, 0, &value))
 			continue;
 		metric_name(&fields[i], "packbridge_gateway_", name, sizeof(name));
-		print_head(&fields[i], name, out);
+		metrics_print_head(&fields[i], name, out);
 		fputs(name, out);
-		print_value(&fields[i], value, out);
+		metrics_print_value(&fields[i], value, out);
 	}
 	fprintf(out,
 		"# HELP packbridge_info version\n# TYPE packbridge_info gauge\n"
@@ -194,21 +195,21 @@ static const struct {
 	ROW(timeouts, "clients closed because their time was over", false),
 };
 
-static void print_listeners(const struct shown *shown, size_t r, FILE *out)
+static void metrics_print_listeners(const struct snapshot *snapshot, size_t r, FILE *out)
 {
 	const char *end = listener_rows[r].gauge ? "" : "_total";
 
 	fprintf(out, "# HELP packbridge_listener_%s%s %s\n# TYPE packbridge_listener_%s%s %s\n",
 		listener_rows[r].name, end, listener_rows[r].help, listener_rows[r].name, end,
 		listener_rows[r].gauge ? "gauge" : "counter");
-	for (size_t i = 0; i < shown->config->listen_count; i++) {
+	for (size_t i = 0; i < snapshot->config->listen_count; i++) {
 		struct pb_server_stats stats;
 		char name[PB_LISTEN_NAME];
 		uint32_t value;
 
-		listener_stats(&shown->listeners->all[i], &stats);
+		listener_stats(&snapshot->listeners->all[i], &stats);
 		memcpy(&value, (const char *)&stats + listener_rows[r].offset, sizeof(value));
-		pb_listen_name(&shown->config->listens[i], name, sizeof(name));
+		pb_listen_name(&snapshot->config->listens[i], name, sizeof(name));
 		fprintf(out, "packbridge_listener_%s%s{listener=\"", listener_rows[r].name, end);
 		print_quoted(name, out);
 		fprintf(out, "\"} %u\n", value);
@@ -219,50 +220,50 @@ static void print_listeners(const struct shown *shown, size_t r, FILE *out)
 
 enum part { PART_BEGIN, PART_FIELDS, PART_GATEWAY, PART_LISTENERS };
 
-/* telling->at: the place of a field and a reading; telling->sub: its head has been printed */
-static bool tell_field(struct telling *telling)
+/* document->at: the place of a field and a reading; document->sub: its head has been printed */
+static bool metrics_field(struct document *document)
 {
-	const struct readings *readings = telling->kept;
-	size_t count, f = telling->at / readings->count, i = telling->at % readings->count;
+	const struct readings *readings = document->kept;
+	size_t count, f = document->at / readings->count, i = document->at % readings->count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_BATTERY, &count);
 
 	if (f == count) {
-		telling->part = PART_GATEWAY;
+		document->part = PART_GATEWAY;
 		return true;
 	}
 	if (i == 0)
-		telling->sub = false;
+		document->sub = false;
 	if (fields[f].kind == PB_KIND_TEXT || fields[f].kind == PB_KIND_DATE) {
-		telling->at += readings->count;
+		document->at += readings->count;
 		return true;
 	}
-	telling->sub =
-		print_reading(&readings->all[i], &fields[f], telling->sub != 0, telling->out);
-	telling->at++;
+	document->sub = metrics_print_reading(&readings->all[i], &fields[f], document->sub != 0,
+					      document->out);
+	document->at++;
 	return true;
 }
 
-static bool metrics_step(struct telling *telling)
+static bool metrics_step(struct document *document)
 {
-	switch ((enum part)telling->part) {
+	switch ((enum part)document->part) {
 	case PART_BEGIN:
-		telling->kept = take_readings(&telling->shown);
-		telling->part = PART_FIELDS;
-		telling->status = telling->kept ? telling->status : UNAVAILABLE;
-		return telling->kept != NULL;
+		document->kept = take_readings(&document->snapshot);
+		document->part = PART_FIELDS;
+		document->status = document->kept ? document->status : UNAVAILABLE;
+		return document->kept != NULL;
 	case PART_FIELDS:
-		return tell_field(telling);
+		return metrics_field(document);
 	case PART_GATEWAY:
-		print_gateway(&telling->shown, telling->out);
-		telling->part = PART_LISTENERS;
-		telling->at = 0;
+		print_gateway(&document->snapshot, document->out);
+		document->part = PART_LISTENERS;
+		document->at = 0;
 		return true;
 	case PART_LISTENERS:
-		print_listeners(&telling->shown, telling->at, telling->out);
-		return ++telling->at < PB_ARRAY_SIZE(listener_rows);
+		metrics_print_listeners(&document->snapshot, document->at, document->out);
+		return ++document->at < PB_ARRAY_SIZE(listener_rows);
 	}
 	return false;
 }
 
-const struct telling_kind telling_metrics = {"text/plain; version=0.0.4; charset=utf-8",
-					     metrics_step};
+const struct document_kind document_metrics = {"text/plain; version=0.0.4; charset=utf-8",
+					       metrics_step};

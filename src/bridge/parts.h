@@ -5,8 +5,8 @@
  */
 #pragma once
 
+#include "documents.h"
 #include "listeners.h"
-#include "teller.h"
 
 struct pb_bridge {
 	sd_event *event;
@@ -24,10 +24,10 @@ struct pb_bridge {
 	struct pb_control *sockets[PB_SOCKETS];
 	struct pb_control *old_sockets[PB_SOCKETS]; /* going: one may be what asked for that */
 	sd_event_source *bury;
-	struct pb_http *http;  /* NULL: no status page */
-	struct teller *teller; /* for those at the sockets */
-	struct teller
-		*page_teller; /* apart: who does not take the page's texts holds up no other */
+	struct pb_http *http;	     /* NULL: no status page */
+	struct documents *documents; /* for those at the sockets */
+	struct documents
+		*page_documents; /* apart: who does not take the page's texts holds up no other */
 	const struct pb_reloader *reloader; /* NULL: there is nothing to be loaded anew */
 	void *userdata;
 };

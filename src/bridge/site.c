@@ -48,7 +48,7 @@ static void tell_summary(struct site *site)
 }
 
 /* A timer that rings too early does no harm, so it is not put off by each reading. */
-static void arm(struct site *site, uint64_t deadline_ms)
+static void site_arm(struct site *site, uint64_t deadline_ms)
 {
 	if (deadline_ms >= site->timer_ms)
 		return;
@@ -59,11 +59,11 @@ static void arm(struct site *site, uint64_t deadline_ms)
 
 static void site_step(struct site *site, const struct pb_plant_event *event)
 {
-	arm(site, pb_plant_step(site->plant, event, pb_now_ms()));
+	site_arm(site, pb_plant_step(site->plant, event, pb_now_ms()));
 	tell_summary(site);
 }
 
-static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
+static int site_on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 {
 	struct site *site = userdata;
 
@@ -115,7 +115,7 @@ static bool same_pack(const struct pb_pack_config *a, const struct pb_pack_confi
 		 (PB_CHANGE_REPLACES | PB_CHANGE_RECONNECTS));
 }
 
-static struct site_pack *find_same(const struct site *site, const struct pb_pack_config *pack)
+static struct site_pack *site_find_same(const struct site *site, const struct pb_pack_config *pack)
 {
 	for (size_t i = 0; site && i < site->config->pack_count; i++)
 		if (same_pack(&site->config->packs[i], pack))
@@ -133,7 +133,7 @@ static int make_readers(struct site *site, const struct site_setup *setup,
 		struct site_pack *pack = &site->packs[i];
 
 		*pack = (struct site_pack){.site = site, .index = i};
-		site->batteries[i].keep = find_same(before, &config->packs[i]) != NULL;
+		site->batteries[i].keep = site_find_same(before, &config->packs[i]) != NULL;
 		if (!site->batteries[i].keep)
 			r = pb_bridge_pack(&pack->reader, &config->packs[i], setup->event,
 					   setup->bluez, &pack_handler, pack);
@@ -211,8 +211,8 @@ static int make_plant(struct site *site, const struct site_setup *setup, struct 
 	return r < 0 ? r : pb_plant_new(&site->plant, &plant);
 }
 
-static int add_unit(struct site *site, size_t table, int32_t id, size_t battery,
-		    const char *map_name, struct pb_maps *maps, struct pb_report *report)
+static int site_add_unit(struct site *site, size_t table, int32_t id, size_t battery,
+			 const char *map_name, struct pb_maps *maps, struct pb_report *report)
 {
 	const struct pb_map *map;
 	int r = pb_maps_get(maps, map_name, &map, report);
@@ -221,26 +221,27 @@ static int add_unit(struct site *site, size_t table, int32_t id, size_t battery,
 }
 
 /* The first table has each battery as its own unit; then there is one for each listener. */
-static int add_units(struct site *site, struct pb_maps *maps, struct pb_report *report)
+static int site_add_units(struct site *site, struct pb_maps *maps, struct pb_report *report)
 {
 	const struct pb_config *config = site->config;
 	size_t banks = config->pack_count; /* index of the first */
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++)
-		r = add_unit(site, 0, config->packs[i].unit, i, config->packs[i].map, maps, report);
+		r = site_add_unit(site, 0, config->packs[i].unit, i, config->packs[i].map, maps,
+				  report);
 	for (size_t i = 0; r >= 0 && i < config->bank_count; i++)
-		r = add_unit(site, 0, config->banks[i].unit, banks + i, config->banks[i].map, maps,
-			     report);
+		r = site_add_unit(site, 0, config->banks[i].unit, banks + i, config->banks[i].map,
+				  maps, report);
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 
 		for (size_t n = 0; r >= 0 && n < listen->unit_count; n++) {
 			const struct pb_show_config *unit = &listen->units[n];
 
-			r = add_unit(site, i + 1, unit->unit,
-				     unit->pack[0] ? unit->index : banks + unit->index, unit->map,
-				     maps, report);
+			r = site_add_unit(site, i + 1, unit->unit,
+					  unit->pack[0] ? unit->index : banks + unit->index,
+					  unit->map, maps, report);
 		}
 	}
 	return r;
@@ -267,7 +268,8 @@ static int init_site(struct site *site, const struct site_setup *setup)
 	site->batteries = calloc(config->pack_count + config->bank_count, sizeof(*site->batteries));
 	if (!site->packs || !site->batteries)
 		return -ENOMEM;
-	r = sd_event_add_time(setup->event, &site->timer, CLOCK_BOOTTIME, 0, 1000, on_timer, site);
+	r = sd_event_add_time(setup->event, &site->timer, CLOCK_BOOTTIME, 0, 1000, site_on_timer,
+			      site);
 	return r < 0 ? r : sd_event_source_set_enabled(site->timer, SD_EVENT_OFF);
 }
 
@@ -285,7 +287,7 @@ int site_new(struct site **ret, const struct site_setup *setup, const struct sit
 	if (r >= 0)
 		r = make_readers(site, setup, before);
 	if (r >= 0)
-		r = add_units(site, setup->maps, report);
+		r = site_add_units(site, setup->maps, report);
 	if (r < 0)
 		return r;
 	*ret = site;
@@ -311,7 +313,7 @@ static void take_readers(struct site *site, const struct site *before)
 {
 	for (size_t i = 0; i < site->config->pack_count; i++) {
 		struct site_pack *pack = &site->packs[i];
-		struct site_pack *old = find_same(before, &site->config->packs[i]);
+		struct site_pack *old = site_find_same(before, &site->config->packs[i]);
 
 		if (!old)
 			continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "status.h"
+#include "document.h"
 
 #include "packbridge/json.h"
 
@@ -12,7 +12,7 @@ enum { CLIENTS_A_PIECE = 8 };
 static const char *const level_names[] = {"none", "warning", "alarm"};
 
 /* "2026-11-28T21:14:03Z", by the clock as it is set now. */
-static void say_time(uint64_t passed_s, char *out, size_t cap)
+static void status_time(uint64_t passed_s, char *out, size_t cap)
 {
 	time_t at = time(NULL) - (time_t)passed_s;
 	struct tm utc;
@@ -29,46 +29,49 @@ static json_t *json_alarm(enum pb_alarm kind, const struct pb_plant_alarm *alarm
 
 	snprintf(text, sizeof(text), "%s%s%s", alarm->pack ? alarm->pack : "",
 		 alarm->pack ? ": " : "", alarm->text);
-	say_time(passed_s, since, sizeof(since));
+	status_time(passed_s, since, sizeof(since));
 	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "alarm", pb_alarm_name(kind), "level",
 			 level_names[alarm->level], "text", text, "since", since, "since_s",
 			 (json_int_t)passed_s);
 }
 
-static json_t *json_alarms(const struct shown *shown, size_t battery)
+static json_t *json_alarms(const struct snapshot *snapshot, size_t battery)
 {
 	json_t *alarms = json_array();
 	struct pb_plant_alarm alarm;
 
 	for (int i = 0; i < PB_ALARM_COUNT; i++)
-		if (pb_plant_alarm(shown->site->plant, battery, (enum pb_alarm)i, &alarm))
-			json_array_append_new(alarms,
-					      json_alarm((enum pb_alarm)i, &alarm, shown->now_ms));
+		if (pb_plant_alarm(snapshot->site->plant, battery, (enum pb_alarm)i, &alarm))
+			json_array_append_new(
+				alarms, json_alarm((enum pb_alarm)i, &alarm, snapshot->now_ms));
 	return alarms;
 }
 
 /* What packs and banks have alike. */
-static json_t *json_battery(const struct shown *shown, size_t index, int32_t unit, const char *map)
+static json_t *json_battery(const struct snapshot *snapshot, size_t index, int32_t unit,
+			    const char *map)
 {
-	const struct pb_battery *data = pb_plant_battery(shown->site->plant, index, shown->now_ms);
+	const struct pb_battery *data =
+		pb_plant_battery(snapshot->site->plant, index, snapshot->now_ms);
 	bool stale = data->quality != PB_QUALITY_GOOD;
 
 	return json_pack("{s:s, s:i, s:s, s:s, s:o?, s:o, s:o}", "name", data->name, "unit", unit,
 			 "map", map, "quality", pb_quality_text(data->quality), "age_s",
 			 data->status.sequence ? json_integer(data->age_s) : NULL, "alarms",
-			 json_alarms(shown, index), "fields", pb_json_battery(data, stale));
+			 json_alarms(snapshot, index), "fields", pb_json_battery(data, stale));
 }
 
-static json_t *json_pack_of(const struct shown *shown, size_t index)
+static json_t *json_pack_of(const struct snapshot *snapshot, size_t index)
 {
-	const struct pb_pack_config *config = &shown->config->packs[index];
-	const struct pb_plant_pack *reader = pb_plant_pack(shown->site->plant, index);
-	json_t *pack = json_battery(shown, index, config->unit, config->map);
-	const struct pb_battery *data = pb_plant_battery(shown->site->plant, index, shown->now_ms);
+	const struct pb_pack_config *config = &snapshot->config->packs[index];
+	const struct pb_plant_pack *reader = pb_plant_pack(snapshot->site->plant, index);
+	json_t *pack = json_battery(snapshot, index, config->unit, config->map);
+	const struct pb_battery *data =
+		pb_plant_battery(snapshot->site->plant, index, snapshot->now_ms);
 	enum pb_error error = data->status.last_error;
 	char text[64 + PB_REFUSAL_TEXT_MAX], message[PB_NOTE_MAX];
 
-	pb_note_text(&reader->note, shown->now_ms, message, sizeof(message));
+	pb_note_text(&reader->note, snapshot->now_ms, message, sizeof(message));
 	pb_refusals_error_text(&reader->refusals, error, text, sizeof(text));
 	json_object_set_new(pack, "link", json_string(config->link));
 	json_object_set_new(pack, "protocol", json_string(data->protocol));
@@ -80,16 +83,16 @@ static json_t *json_pack_of(const struct shown *shown, size_t index)
 	return pack;
 }
 
-static json_t *json_bank(const struct shown *shown, size_t index)
+static json_t *json_bank(const struct snapshot *snapshot, size_t index)
 {
-	const struct pb_bank_config *config = &shown->config->banks[index];
-	json_t *bank =
-		json_battery(shown, shown->config->pack_count + index, config->unit, config->map);
+	const struct pb_bank_config *config = &snapshot->config->banks[index];
+	json_t *bank = json_battery(snapshot, snapshot->config->pack_count + index, config->unit,
+				    config->map);
 	json_t *packs = json_array();
 
 	for (size_t i = 0; i < config->pack_count; i++)
 		json_array_append_new(packs,
-				      json_string(shown->config->packs[config->packs[i]].name));
+				      json_string(snapshot->config->packs[config->packs[i]].name));
 	json_object_set_new(bank, "packs", packs);
 	json_object_set_new(
 		bank, "topology",
@@ -113,10 +116,10 @@ static json_t *json_units(const struct pb_listen_config *listen)
 }
 
 /* Without its connections and units, which come behind it. */
-static json_t *json_listener(const struct shown *shown, size_t index)
+static json_t *json_listener(const struct snapshot *snapshot, size_t index)
 {
-	const struct pb_listen_config *listen = &shown->config->listens[index];
-	const struct listener *listener = &shown->listeners->all[index];
+	const struct pb_listen_config *listen = &snapshot->config->listens[index];
+	const struct listener *listener = &snapshot->listeners->all[index];
 	struct pb_server_stats stats;
 	json_t *object;
 
@@ -133,9 +136,10 @@ static json_t *json_listener(const struct shown *shown, size_t index)
 	return object;
 }
 
-static json_t *json_head(const struct shown *shown)
+static json_t *json_head(const struct snapshot *snapshot)
 {
-	const struct pb_gateway *gateway = pb_plant_gateway(shown->site->plant, shown->now_ms);
+	const struct pb_gateway *gateway =
+		pb_plant_gateway(snapshot->site->plant, snapshot->now_ms);
 
 	return json_pack("{s:s, s:I, s:o}", "version", gateway->version, "uptime_s",
 			 (json_int_t)gateway->uptime_s, "gateway", pb_json_gateway(gateway));
@@ -148,125 +152,125 @@ enum part {
 	PART_PACKS,
 	PART_BANKS,
 	PART_LISTENERS,
-	PART_CONNECTIONS, /* of the listener at telling->at */
+	PART_CONNECTIONS, /* of the listener at document->at */
 	PART_END,
 };
 
 /* Takes @value, which is an object that is @closed, or one to which more members come. */
-static void write_value(struct telling *telling, json_t *value, bool closed)
+static void status_value(struct document *document, json_t *value, bool closed)
 {
 	char *text = json_dumps(value, JSON_COMPACT);
 
 	if (text)
-		fwrite(text, 1, strlen(text) - !closed, telling->out);
+		fwrite(text, 1, strlen(text) - !closed, document->out);
 	free(text);
 	json_decref(value);
 }
 
-static bool go_to(struct telling *telling, enum part part, const char *text)
+static bool go_to(struct document *document, enum part part, const char *text)
 {
-	fputs(text, telling->out);
-	telling->part = part;
-	telling->at = 0;
+	fputs(text, document->out);
+	document->part = part;
+	document->at = 0;
 	return true;
 }
 
-static void begin_element(struct telling *telling)
+static void begin_element(struct document *document)
 {
-	if (telling->at++ > 0)
-		fputc(',', telling->out);
+	if (document->at++ > 0)
+		fputc(',', document->out);
 }
 
-static bool tell_packs(struct telling *telling)
+static bool status_packs(struct document *document)
 {
-	size_t index = telling->at;
+	size_t index = document->at;
 
-	if (index == telling->shown.config->pack_count)
-		return go_to(telling, PART_BANKS, "],\"banks\":[");
-	begin_element(telling);
-	write_value(telling, json_pack_of(&telling->shown, index), true);
+	if (index == document->snapshot.config->pack_count)
+		return go_to(document, PART_BANKS, "],\"banks\":[");
+	begin_element(document);
+	status_value(document, json_pack_of(&document->snapshot, index), true);
 	return true;
 }
 
-static bool tell_banks(struct telling *telling)
+static bool status_banks(struct document *document)
 {
-	size_t index = telling->at;
+	size_t index = document->at;
 
-	if (index == telling->shown.config->bank_count)
-		return go_to(telling, PART_LISTENERS, "],\"listeners\":[");
-	begin_element(telling);
-	write_value(telling, json_bank(&telling->shown, index), true);
+	if (index == document->snapshot.config->bank_count)
+		return go_to(document, PART_LISTENERS, "],\"listeners\":[");
+	begin_element(document);
+	status_value(document, json_bank(&document->snapshot, index), true);
 	return true;
 }
 
-static bool tell_listeners(struct telling *telling)
+static bool status_listeners(struct document *document)
 {
-	size_t index = telling->at;
+	size_t index = document->at;
 
-	if (index == telling->shown.config->listen_count)
-		return go_to(telling, PART_END, "]}\n");
-	begin_element(telling);
-	write_value(telling, json_listener(&telling->shown, index), false);
-	fputs(",\"connections\":[", telling->out);
-	telling->part = PART_CONNECTIONS;
-	telling->sub = 0;
+	if (index == document->snapshot.config->listen_count)
+		return go_to(document, PART_END, "]}\n");
+	begin_element(document);
+	status_value(document, json_listener(&document->snapshot, index), false);
+	fputs(",\"connections\":[", document->out);
+	document->part = PART_CONNECTIONS;
+	document->sub = 0;
 	return true;
 }
 
-static void tell_client(void *userdata, const struct pb_client_info *info)
+static void status_client(void *userdata, const struct pb_client_info *info)
 {
-	struct telling *telling = userdata;
+	struct document *document = userdata;
 
-	if (telling->sub++ > 1)
-		fputc(',', telling->out);
-	write_value(telling,
-		    json_pack("{s:s, s:I, s:I, s:I, s:I}", "peer", info->peer, "connected_s",
-			      (json_int_t)info->connected_s, "idle_s", (json_int_t)info->idle_s,
-			      "requests", (json_int_t)info->requests, "exceptions",
-			      (json_int_t)info->exceptions),
-		    true);
+	if (document->sub++ > 1)
+		fputc(',', document->out);
+	status_value(document,
+		     json_pack("{s:s, s:I, s:I, s:I, s:I}", "peer", info->peer, "connected_s",
+			       (json_int_t)info->connected_s, "idle_s", (json_int_t)info->idle_s,
+			       "requests", (json_int_t)info->requests, "exceptions",
+			       (json_int_t)info->exceptions),
+		     true);
 }
 
-/* telling->sub: 0 before the first, then 1 + how many were told */
-static bool tell_connections(struct telling *telling)
+/* document->sub: 0 before the first, then 1 + how many were told */
+static bool status_connections(struct document *document)
 {
-	const struct shown *shown = &telling->shown;
-	size_t index = telling->at - 1;
-	struct pb_server *server = shown->listeners->all[index].server;
-	bool first = telling->sub == 0;
+	const struct snapshot *snapshot = &document->snapshot;
+	size_t index = document->at - 1;
+	struct pb_server *server = snapshot->listeners->all[index].server;
+	bool first = document->sub == 0;
 
-	telling->sub += first;
-	if (server &&
-	    pb_server_clients(server, first, CLIENTS_A_PIECE, shown->now_ms, tell_client, telling))
+	document->sub += first;
+	if (server && pb_server_clients(server, first, CLIENTS_A_PIECE, snapshot->now_ms,
+					status_client, document))
 		return true;
-	fputc(']', telling->out);
-	if (shown->config->listens[index].unit_count) {
-		fputs(",\"units\":", telling->out);
-		write_value(telling, json_units(&shown->config->listens[index]), true);
+	fputc(']', document->out);
+	if (snapshot->config->listens[index].unit_count) {
+		fputs(",\"units\":", document->out);
+		status_value(document, json_units(&snapshot->config->listens[index]), true);
 	}
-	fputc('}', telling->out);
-	telling->part = PART_LISTENERS;
+	fputc('}', document->out);
+	document->part = PART_LISTENERS;
 	return true;
 }
 
-static bool status_step(struct telling *telling)
+static bool status_step(struct document *document)
 {
-	switch ((enum part)telling->part) {
+	switch ((enum part)document->part) {
 	case PART_HEAD:
-		write_value(telling, json_head(&telling->shown), false);
-		return go_to(telling, PART_PACKS, ",\"packs\":[");
+		status_value(document, json_head(&document->snapshot), false);
+		return go_to(document, PART_PACKS, ",\"packs\":[");
 	case PART_PACKS:
-		return tell_packs(telling);
+		return status_packs(document);
 	case PART_BANKS:
-		return tell_banks(telling);
+		return status_banks(document);
 	case PART_LISTENERS:
-		return tell_listeners(telling);
+		return status_listeners(document);
 	case PART_CONNECTIONS:
-		return tell_connections(telling);
+		return status_connections(document);
 	case PART_END:
 		break;
 	}
 	return false;
 }
 
-const struct telling_kind telling_status = {"application/json", status_step};
+const struct document_kind document_status = {"application/json", status_step};

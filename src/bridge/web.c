@@ -18,7 +18,8 @@ enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404, UNAVAILABLE = 503 };
 
 /* ---- registers ---- */
 
-static const struct pb_block *block_of(const struct pb_image *image, const struct pb_row_info *row)
+static const struct pb_block *web_block_of(const struct pb_image *image,
+					   const struct pb_row_info *row)
 {
 	for (size_t i = 0; i < image->block_count; i++) {
 		const struct pb_block *block = &image->blocks[i];
@@ -30,7 +31,7 @@ static const struct pb_block *block_of(const struct pb_image *image, const struc
 	return NULL;
 }
 
-static json_t *json_tables(uint8_t tables)
+static json_t *web_json_tables(uint8_t tables)
 {
 	json_t *array = json_array();
 
@@ -47,7 +48,7 @@ static void set_value(json_t *object, const struct pb_map *map, size_t index,
 	bool bits = block->tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE);
 	uint32_t at = (uint32_t)row->addr - block->addr;
 	struct pb_row_value value;
-	json_t *raw = json_array(), *shown = NULL;
+	json_t *raw = json_array(), *meaning = NULL;
 	uint8_t bit;
 
 	if (bits) {
@@ -61,16 +62,16 @@ static void set_value(json_t *object, const struct pb_map *map, size_t index,
 									    2 * (size_t)(at + i))));
 	}
 	if (value.available && row->type == PB_ROW_STRING)
-		shown = json_string(value.text);
+		meaning = json_string(value.text);
 	else if (value.available && row->field && row->field->kind == PB_KIND_DATE)
-		shown = pb_json_value(row->field, value.value);
+		meaning = pb_json_value(row->field, value.value);
 	else if (value.available)
-		shown = json_real(value.number);
+		meaning = json_real(value.number);
 	json_object_set_new(object, "raw", raw);
-	json_object_set_new(object, "value", shown ? shown : json_null());
+	json_object_set_new(object, "value", meaning ? meaning : json_null());
 }
 
-static json_t *json_row(const struct pb_map *map, size_t index, const struct pb_image *image)
+static json_t *web_json_row(const struct pb_map *map, size_t index, const struct pb_image *image)
 {
 	struct pb_row_info row;
 	const struct pb_block *block;
@@ -78,7 +79,7 @@ static json_t *json_row(const struct pb_map *map, size_t index, const struct pb_
 	char name[96] = "";
 
 	pb_map_row(map, index, &row);
-	block = block_of(image, &row);
+	block = web_block_of(image, &row);
 	if (row.type == PB_ROW_RESERVED || !block)
 		return NULL;
 	if (row.field && row.index >= 0)
@@ -86,7 +87,7 @@ static json_t *json_row(const struct pb_map *map, size_t index, const struct pb_
 	else if (row.field)
 		snprintf(name, sizeof(name), "%s", row.field->name);
 	object = json_pack("{s:i, s:o, s:s, s:s, s:s, s:s}", "address", row.addr, "tables",
-			   json_tables(row.tables), "type", pb_row_type_name(row.type), "name",
+			   web_json_tables(row.tables), "type", pb_row_type_name(row.type), "name",
 			   name, "unit", row.unit, "description", row.description);
 	if (block->fault == PB_FAULT_NONE)
 		set_value(object, map, index, &row, block);
@@ -100,7 +101,7 @@ struct registers {
 	struct pb_block blocks[];
 };
 
-static size_t block_bytes(const struct pb_block *block)
+static size_t web_block_bytes(const struct pb_block *block)
 {
 	bool bits = block->tables & (PB_TABLE_COIL | PB_TABLE_DISCRETE);
 
@@ -114,7 +115,7 @@ static struct registers *copy_image(const struct pb_image *image, const struct p
 	uint8_t *bytes;
 
 	for (size_t i = 0; i < image->block_count; i++)
-		size += block_bytes(&image->blocks[i]);
+		size += web_block_bytes(&image->blocks[i]);
 	copy = malloc(sizeof(*copy) + image->block_count * sizeof(copy->blocks[0]) + size);
 	if (!copy)
 		return NULL;
@@ -125,73 +126,73 @@ static struct registers *copy_image(const struct pb_image *image, const struct p
 	for (size_t i = 0; i < image->block_count; i++) {
 		copy->blocks[i] = image->blocks[i];
 		copy->blocks[i].bytes =
-			memcpy(bytes, image->blocks[i].bytes, block_bytes(&image->blocks[i]));
-		bytes += block_bytes(&image->blocks[i]);
+			memcpy(bytes, image->blocks[i].bytes, web_block_bytes(&image->blocks[i]));
+		bytes += web_block_bytes(&image->blocks[i]);
 	}
 	return copy;
 }
 
-static void write_head(struct telling *telling, const struct registers *registers)
+static void write_head(struct document *document, const struct registers *registers)
 {
 	json_t *head =
-		json_pack("{s:I, s:s, s:s, s:s}", "unit", (json_int_t)telling->unit, "name",
+		json_pack("{s:I, s:s, s:s, s:s}", "unit", (json_int_t)document->unit, "name",
 			  registers->image.name ? registers->image.name : "", "map",
 			  pb_map_name(registers->map), "title", pb_map_title(registers->map));
 	char *text = json_dumps(head, JSON_COMPACT);
 
 	if (text)
-		fprintf(telling->out, "%.*s,\"rows\":[", (int)strlen(text) - 1, text);
+		fprintf(document->out, "%.*s,\"rows\":[", (int)strlen(text) - 1, text);
 	free(text);
 	json_decref(head);
 }
 
 /* @return false: there is nothing of it */
-static bool begin_registers(struct telling *telling)
+static bool begin_registers(struct document *document)
 {
-	struct pb_unit_table *table = pb_plant_table(telling->shown.site->plant, 0);
-	uint8_t unit = (uint8_t)telling->unit;
-	const struct pb_image *image = pb_plant_image(table, unit, telling->shown.now_ms);
+	struct pb_unit_table *table = pb_plant_table(document->snapshot.site->plant, 0);
+	uint8_t unit = (uint8_t)document->unit;
+	const struct pb_image *image = pb_plant_image(table, unit, document->snapshot.now_ms);
 
-	telling->status = NOT_FOUND;
+	document->status = NOT_FOUND;
 	if (!image)
 		return false;
-	telling->status = UNAVAILABLE;
-	telling->kept = copy_image(image, pb_plant_map(table, unit));
-	if (!telling->kept)
+	document->status = UNAVAILABLE;
+	document->kept = copy_image(image, pb_plant_map(table, unit));
+	if (!document->kept)
 		return false;
-	telling->status = OK;
-	write_head(telling, telling->kept);
+	document->status = OK;
+	write_head(document, document->kept);
 	return true;
 }
 
-static void tell_row(struct telling *telling, const struct registers *registers)
+static void web_row(struct document *document, const struct registers *registers)
 {
-	json_t *row = json_row(registers->map, telling->at, &registers->image);
+	json_t *row = web_json_row(registers->map, document->at, &registers->image);
 
 	if (!row)
 		return;
-	if (telling->sub++ > 0)
-		fputc(',', telling->out);
-	json_dumpf(row, telling->out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	if (document->sub++ > 0)
+		fputc(',', document->out);
+	json_dumpf(row, document->out, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(row);
 }
 
-static bool registers_step(struct telling *telling)
+static bool registers_step(struct document *document)
 {
-	const struct registers *registers = telling->kept;
+	const struct registers *registers = document->kept;
 
 	if (!registers)
-		return begin_registers(telling);
-	if (telling->at == pb_map_row_count(registers->map)) {
-		fputs("]}", telling->out);
+		return begin_registers(document);
+	if (document->at == pb_map_row_count(registers->map)) {
+		fputs("]}", document->out);
 		return false;
 	}
-	tell_row(telling, registers);
-	telling->at++;
+	web_row(document, registers);
+	document->at++;
 	return true;
 }
 
-const struct telling_kind telling_registers = {"application/json", registers_step};
+const struct document_kind document_registers = {"application/json", registers_step};
 
 /* ---- pages ---- */
 
@@ -206,14 +207,14 @@ unsigned int web_find(const char *path, const char *(*argument)(void *query, con
 		return OK;
 	}
 	if (strcmp(path, "/metrics") == 0)
-		ret->kind = &telling_metrics;
+		ret->kind = &document_metrics;
 	else if (strcmp(path, "/status.json") == 0)
-		ret->kind = &telling_status;
+		ret->kind = &document_status;
 	else if (strcmp(path, "/registers.json") == 0)
-		ret->kind = &telling_registers;
+		ret->kind = &document_registers;
 	else
 		return NOT_FOUND;
-	if (ret->kind == &telling_registers) {
+	if (ret->kind == &document_registers) {
 		const char *unit = argument(query, "unit");
 
 		if (!unit || pb_int_parse(unit, 0, PB_UNITS_MAX, &ret->unit) < 0)

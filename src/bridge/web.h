@@ -2,15 +2,15 @@
 /* The status page: what stands where. */
 #pragma once
 
-#include "status.h"
+#include "document.h"
 
 /** What stands at a path: a text that is there already, or a kind that is made when asked for. */
 struct web_page {
 	const char *text; /**< static storage; NULL: see @kind */
 	size_t len;
 	const char *type; /**< of @text */
-	const struct telling_kind *kind;
-	int64_t unit; /**< for telling_registers */
+	const struct document_kind *kind;
+	int64_t unit; /**< for document_registers */
 };
 
 /** @return 200; 400 and 404, with nothing in @ret. See struct pb_http_backend. */

@@ -116,7 +116,7 @@ void battery_update_bank(struct battery *bank, bool new_reading, uint64_t now_ms
 
 /* ---- packs ---- */
 
-static void sum_up(struct battery *pack, bool stale)
+static void battery_sum_up(struct battery *pack, bool stale)
 {
 	struct pb_plant_summary *summary = &pack->plant->summary;
 	bool alarmed = pack->data.alarms.severity == PB_LEVEL_ALARM;
@@ -139,7 +139,7 @@ void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms
 		notes_limits(pack, now_ms);
 	}
 	step_alarms(pack, stale, now_ms);
-	sum_up(pack, stale);
+	battery_sum_up(pack, stale);
 	schedule(pack);
 }
 

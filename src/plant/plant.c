@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t battery_count(const struct pb_plant *plant)
+static size_t plant_battery_count(const struct pb_plant *plant)
 {
 	return plant->pack_count + plant->bank_count;
 }
@@ -98,7 +98,7 @@ struct pb_plant *pb_plant_free(struct pb_plant *plant)
 
 void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before)
 {
-	for (size_t i = 0; i < battery_count(plant); i++) {
+	for (size_t i = 0; i < plant_battery_count(plant); i++) {
 		struct battery *battery = &plant->batteries[i];
 		int place = pb_plant_find(before, battery->setup->name);
 
@@ -112,16 +112,16 @@ void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before)
 /* ---- the step ---- */
 
 /* Readings of the plant before are as new to this one's alarms and limits. */
-static void start(struct pb_plant *plant, uint64_t now_ms)
+static void plant_start(struct pb_plant *plant, uint64_t now_ms)
 {
 	for (size_t i = 0; i < plant->pack_count; i++)
 		battery_update_pack(&plant->batteries[i],
 				    plant->batteries[i].data.status.sequence != 0, now_ms);
-	for (size_t i = plant->pack_count; i < battery_count(plant); i++)
+	for (size_t i = plant->pack_count; i < plant_battery_count(plant); i++)
 		battery_update_bank(&plant->batteries[i], false, now_ms);
 }
 
-static void update(struct pb_plant *plant, size_t index, uint64_t now_ms)
+static void plant_update(struct pb_plant *plant, size_t index, uint64_t now_ms)
 {
 	if (index < plant->pack_count)
 		battery_update_with_banks(&plant->batteries[index], false, now_ms);
@@ -130,20 +130,20 @@ static void update(struct pb_plant *plant, size_t index, uint64_t now_ms)
 }
 
 /* Packs come first, and a pack updates its banks, which are not due any more then. */
-static void take_time(struct pb_plant *plant, uint64_t now_ms)
+static void plant_take_time(struct pb_plant *plant, uint64_t now_ms)
 {
-	for (size_t i = 0; i < battery_count(plant); i++)
+	for (size_t i = 0; i < plant_battery_count(plant); i++)
 		if (plant->due_ms[i] <= now_ms)
-			update(plant, i, now_ms);
+			plant_update(plant, i, now_ms);
 }
 
-static void reset(struct pb_plant *plant, int battery, uint64_t now_ms)
+static void plant_reset(struct pb_plant *plant, int battery, uint64_t now_ms)
 {
-	for (int i = 0; i < (int)battery_count(plant); i++) {
+	for (int i = 0; i < (int)plant_battery_count(plant); i++) {
 		if (battery != PB_PLANT_ALL && battery != i)
 			continue;
 		pb_alarm_reset(&plant->batteries[i].alarm_state);
-		update(plant, (size_t)i, now_ms);
+		plant_update(plant, (size_t)i, now_ms);
 	}
 }
 
@@ -151,7 +151,7 @@ static uint64_t first_due_ms(const struct pb_plant *plant)
 {
 	uint64_t first_ms = UINT64_MAX;
 
-	for (size_t i = 0; i < battery_count(plant); i++)
+	for (size_t i = 0; i < plant_battery_count(plant); i++)
 		if (plant->due_ms[i] < first_ms)
 			first_ms = plant->due_ms[i];
 	return first_ms;
@@ -161,16 +161,16 @@ uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *even
 {
 	switch (event->type) {
 	case PB_PLANT_START:
-		start(plant, now_ms);
+		plant_start(plant, now_ms);
 		break;
 	case PB_PLANT_READING:
 		battery_read(&plant->batteries[event->battery], event->reading, now_ms);
 		break;
 	case PB_PLANT_TIME:
-		take_time(plant, now_ms);
+		plant_take_time(plant, now_ms);
 		break;
 	case PB_PLANT_RESET:
-		reset(plant, event->battery, now_ms);
+		plant_reset(plant, event->battery, now_ms);
 		break;
 	}
 	return first_due_ms(plant);
@@ -180,7 +180,7 @@ uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *even
 
 int pb_plant_find(const struct pb_plant *plant, const char *name)
 {
-	for (size_t i = 0; i < battery_count(plant); i++)
+	for (size_t i = 0; i < plant_battery_count(plant); i++)
 		if (strcmp(plant->batteries[i].setup->name, name) == 0)
 			return (int)i;
 	return -ENOENT;

@@ -14,7 +14,7 @@
 
 /* The eight bits of function 7: stale, protection, warning, charging blocked, discharging blocked;
  * and whether packbridge itself warns, and has an alarm. */
-static uint8_t exception_status(const struct pb_battery *data, bool stale)
+static uint8_t unit_exception_status(const struct pb_battery *data, bool stale)
 {
 	const struct pb_sample *sample = &data->sample;
 	unsigned int bits = 0;
@@ -70,7 +70,7 @@ static const struct pb_image *unit_image(struct unit *unit, uint64_t now_ms)
 		pb_unit_image_encode(unit->image, data, stale);
 	else
 		pb_unit_image_refresh(unit->image, data);
-	pb_unit_image_describe(unit->image, exception_status(data, stale), data->name,
+	pb_unit_image_describe(unit->image, unit_exception_status(data, stale), data->name,
 			       data->protocol);
 	unit->version = battery->version;
 	unit->stale = stale;
@@ -210,14 +210,14 @@ static const struct pb_image *gateway_image(const struct pb_unit_table *table, u
 /* ---- unit tables ---- */
 
 /* Clients without a unit id send 0 or 255; both mean the gateway itself. */
-static bool is_gateway(uint8_t id)
+static bool unit_is_gateway(uint8_t id)
 {
 	return id == 0 || id == 255;
 }
 
 const struct pb_image *pb_plant_image(struct pb_unit_table *table, uint8_t id, uint64_t now_ms)
 {
-	if (is_gateway(id))
+	if (unit_is_gateway(id))
 		return gateway_image(table, now_ms);
 	if (id > PB_UNITS_MAX || !table->by_id[id])
 		return NULL;
@@ -226,8 +226,8 @@ const struct pb_image *pb_plant_image(struct pb_unit_table *table, uint8_t id, u
 
 const struct pb_map *pb_plant_map(const struct pb_unit_table *table, uint8_t id)
 {
-	return pb_unit_image_map(is_gateway(id) ? table->plant->gateway_image
-						: table->by_id[id]->image);
+	return pb_unit_image_map(unit_is_gateway(id) ? table->plant->gateway_image
+						     : table->by_id[id]->image);
 }
 
 struct pb_unit_table *pb_plant_table(struct pb_plant *plant, size_t table)

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Documents about a site and its listeners: status.c writes JSON, metrics.c the text format of
+ * Prometheus, web.c the registers of one unit. Each is written in pieces, so that clients can be
+ * served between them.
+ */
+#pragma once
+
+#include "listeners.h"
+
+/** What documents are written from, at one moment. */
+struct snapshot {
+	const struct pb_config *config;
+	struct site *site;
+	const struct listeners *listeners;
+	uint64_t now_ms;
+};
+
+/** A document that is being written. */
+struct document {
+	struct snapshot snapshot; /**< of this piece; the site is the same for all pieces */
+	FILE *out;
+	int64_t unit;	      /**< whose registers */
+	unsigned int status;  /**< as HTTP has it; 200 unless a step sets it */
+	size_t part, at, sub; /**< the step's own: where it goes on; 0 at first */
+	void *kept; /**< the step's own: what must not change between pieces; free() frees it */
+};
+
+/** A kind of document. */
+struct document_kind {
+	const char *type; /**< Content-Type */
+	/** Writes a piece, what one pack or one client takes. @return whether there is more. */
+	bool (*step)(struct document *document);
+};
+
+extern const struct document_kind document_status, document_metrics, document_registers;
