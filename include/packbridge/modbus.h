@@ -73,6 +73,12 @@ struct pb_block {
 	const uint8_t *writable; /**< a bit for each address, lowest first; NULL: none */
 };
 
+/** Who asks, at the other end of a connection or line. */
+struct pb_peer {
+	char name[48];	     /**< for messages: "192.168.1.7", "fe80::1%eth0", "/dev/ttyUSB0" */
+	uint8_t address[16]; /**< IPv6, or IPv4 as ::ffff:a.b.c.d; of a line all are 0 */
+};
+
 /** What one unit shows. Blocks of one table do not overlap and are sorted by address. Borrowed
  * memory. */
 struct pb_image {
@@ -85,11 +91,12 @@ struct pb_image {
 	const char *model, *name, *protocol;
 	/**
 	 * Carries out a write of @count addresses of @table (coils or holding) from @addr on, all
-	 * of them writable; @bytes as on the wire. All or nothing.
+	 * of them writable; @bytes as on the wire. All or nothing. @peer: who writes; NULL: not
+	 * known.
 	 * @return PB_EXCEPTION_NONE; ILLEGAL_VALUE, DEVICE_FAILURE or DEVICE_BUSY.
 	 */
-	enum pb_exception (*write)(void *userdata, enum pb_table table, uint16_t addr,
-				   uint16_t count, const uint8_t *bytes);
+	enum pb_exception (*write)(void *userdata, const struct pb_peer *peer, enum pb_table table,
+				   uint16_t addr, uint16_t count, const uint8_t *bytes);
 	void *userdata;
 };
 
@@ -112,15 +119,16 @@ struct pb_identity {
 	const char *vendor, *product, *revision, *url, *product_name;
 };
 
-/** Where a request came from. */
-struct pb_host {
+/** Where a request came from, beside its bytes. */
+struct pb_origin {
+	const struct pb_peer *peer;	    /**< who asks; NULL: not known */
 	const struct pb_identity *identity; /**< NULL: functions 17 and 43/14 are unknown */
-	struct pb_diagnostics *diagnostics; /**< NULL: function 8 is unknown */
+	struct pb_diagnostics *diagnostics; /**< of the listener; NULL: function 8 is unknown */
 };
 
 /**
  * Answers one request from the image.
- * @host: NULL when there is none: functions 8, 17 and 43 are unknown.
+ * @origin: NULL: functions 8, 17 and 43 are unknown.
  * @image: NULL when the unit does not exist: exception 0A for every request.
  * @pdu, @len: function code and data, len may be 0 (no reply).
  * @reply: room for PB_PDU_MAX bytes.
@@ -132,62 +140,102 @@ struct pb_host {
  * server's.
  * @return length of the reply PDU; 0 = stay silent.
  */
-size_t pb_modbus_reply(const struct pb_host *host, const struct pb_image *image, const uint8_t *pdu,
-		       size_t len, uint8_t *reply);
+size_t pb_modbus_reply(const struct pb_origin *origin, const struct pb_image *image,
+		       const uint8_t *pdu, size_t len, uint8_t *reply);
 
-/** One MBAP frame; @pdu is borrowed from the buffer. */
-struct pb_mbap {
-	uint16_t transaction;
+/* ---- framings: how requests and replies stand in a stream of bytes ---- */
+
+/** A request or reply, without what its framing puts around it. */
+struct pb_adu {
+	uint16_t transaction; /**< of MBAP: the reply repeats it */
 	uint8_t unit;
-	const uint8_t *pdu;
-	size_t pdu_len; /**< 1..PB_PDU_MAX */
+	const uint8_t *pdu; /**< borrowed from where it was found */
+	size_t pdu_len;	    /**< 1..PB_PDU_MAX */
 };
+
+/** What a framing remembers of one stream; its own members may follow. */
+struct pb_framer {
+	/** Whether a unit is ours: on a line that has other servers, too. */
+	bool (*ours)(void *userdata, uint8_t unit);
+	/** Told of a request for another server; NULL: nobody wants to know. */
+	void (*other)(void *userdata, const struct pb_adu *request);
+	void *userdata;
+	/* what it has seen; whoever takes these over sets them to 0 */
+	uint32_t frames;   /**< without an error, requests and what other servers reply */
+	uint32_t errors;   /**< ends by silence without a right CRC */
+	uint32_t overruns; /**< more bytes than a frame can have */
+};
+
+/** One way to frame. Pure; no allocation. */
+struct pb_framing {
+	const char *over_tcp; /**< what it is called over TCP: "TCP", "RTU over TCP" */
+	size_t framer_size;   /**< of what begins with a struct pb_framer; all else starts as 0 */
+	uint8_t head, tail;   /**< bytes of an ADU in front of its PDU and behind */
+	/**
+	 * As on a serial line: units are 1 to 247, 0 is the broadcast, and who is not meant is
+	 * silent. Else every request is answered.
+	 */
+	bool line;
+	bool by_silence; /**< a frame may have to wait for a gap behind it: next() by @silence */
+	/**
+	 * Takes the next request.
+	 * @silence: nothing has come for the gap behind the last byte; @len is 0 then.
+	 * @ret_taken: how many of the @len bytes it took, whatever it returns. What it left is to
+	 *             be given again.
+	 * @return 1 and @ret, good until the next call; 0: there is none yet; -EPROTO: the stream
+	 *         cannot be trusted any more, close it.
+	 */
+	int (*next)(struct pb_framer *framer, const uint8_t *bytes, size_t len, bool silence,
+		    size_t *ret_taken, struct pb_adu *ret);
+	/** @return whether the framer holds a part of a request. */
+	bool (*pending)(const struct pb_framer *framer);
+	/**
+	 * Completes a reply whose PDU already stands at @adu + head.
+	 * @return length of the ADU, at most head + PB_PDU_MAX + tail.
+	 */
+	size_t (*wrap)(uint8_t *adu, const struct pb_adu *request, size_t pdu_len);
+};
+
+/** Modbus TCP (TCP 3.1). Its framer is a bare struct pb_framer. */
+extern const struct pb_framing pb_framing_mbap;
+/** A serial line, or its bytes over TCP. Its framer is a struct pb_rtu. */
+extern const struct pb_framing pb_framing_rtu;
+
+/* ---- MBAP ---- */
 
 /**
  * Takes the frame at the head of a TCP stream, by the length field alone.
+ * @ret: its pdu is borrowed from the buffer.
  * @return bytes that it took; 0 more are needed; -EPROTO protocol id not 0, or length outside
  *         2..254: the stream cannot be trusted any more, close it (decided as soon as these bytes
  *         are there).
  */
-int pb_mbap_next(const uint8_t *buf, size_t len, struct pb_mbap *ret);
+int pb_mbap_next(const uint8_t *buf, size_t len, struct pb_adu *ret);
 
 /** Writes the header for a reply PDU that already stands at @adu + PB_MBAP_LEN. @return ADU length.
  */
-size_t pb_mbap_wrap(uint8_t *adu, const struct pb_mbap *request, size_t pdu_len);
+size_t pb_mbap_wrap(uint8_t *adu, const struct pb_adu *request, size_t pdu_len);
 
 /* ---- RTU: bytes of a serial line (Serial Line V1.02, SER) ---- */
 
 enum {
 	PB_RTU_ADU_MAX = 256, /**< SER 2.3: address, PDU, CRC */
 	PB_RTU_ADU_MIN = 4,
-};
-
-/** One frame; @pdu is borrowed from the framer, good until its next call. */
-struct pb_rtu_frame {
-	uint8_t unit; /**< 0: broadcast */
-	const uint8_t *pdu;
-	size_t pdu_len; /**< 1..PB_PDU_MAX */
+	PB_RTU_UNIT_MAX = 247, /**< SER 2.2 */
 };
 
 /**
  * Finds requests on a line that may have other servers. A frame ends where its function says, if
  * the CRC is right there, else with the line's silence. What another server answers is known as
- * that: it follows a request for it. Pure; no allocation.
+ * that: it follows a request for it.
  */
 struct pb_rtu {
-	/** Whether a unit is ours. */
-	bool (*ours)(void *userdata, uint8_t unit);
-	/** Told of a request for another server; NULL: nobody wants to know. */
-	void (*other)(void *userdata, const struct pb_rtu_frame *request);
-	void *userdata;
+	struct pb_framer framer;
 	uint8_t bytes[PB_RTU_ADU_MAX];
 	size_t len, taken; /**< taken: of the frame that was given last */
 	bool lost;	   /**< more than a frame's bytes came: nothing counts until the silence */
 	bool foreign;	   /**< the last request was for another server, which may answer */
 	uint8_t foreign_unit, foreign_function;
-	uint32_t frames;   /**< with a right CRC, requests and foreign replies; wraps */
-	uint32_t errors;   /**< ends by silence without a right CRC; wraps */
-	uint32_t overruns; /**< more bytes than a frame can have; wraps */
 };
 
 /** @return how many of @len bytes it took (all, or as many as fit: take frames, then go on). */
@@ -195,9 +243,12 @@ size_t pb_rtu_push(struct pb_rtu *rtu, const uint8_t *bytes, size_t len);
 /**
  * The next request for one of our units, or a broadcast.
  * @silence: the line has been silent for the gap behind the last byte.
+ * @ret: its pdu is borrowed from @rtu, good until its next call.
  * @return true and @ret; false: none (yet). Call until false.
  */
-bool pb_rtu_next(struct pb_rtu *rtu, bool silence, struct pb_rtu_frame *ret);
+bool pb_rtu_next(struct pb_rtu *rtu, bool silence, struct pb_adu *ret);
+/** Forgets what has come so far, not what was counted: the line was closed. */
+void pb_rtu_reset(struct pb_rtu *rtu);
 /** Puts address and CRC around a reply PDU that already stands at @adu + 1. @return ADU length. */
 size_t pb_rtu_wrap(uint8_t *adu, uint8_t unit, size_t pdu_len);
 /** The frame gap of 3.5 characters of 11 bits in us; 1750 above 19200 baud (SER 2.5.1.1). */

@@ -112,6 +112,8 @@ uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *even
 
 /** @return the table, good for the plant's life. */
 struct pb_unit_table *pb_plant_table(struct pb_plant *plant, size_t table);
+/** @return whether there is a unit @id (0..255); makes no image. */
+bool pb_plant_owns(const struct pb_unit_table *table, uint8_t id);
 /**
  * The registers of unit @id (0..255) at @now_ms; 0 and 255 are the gateway itself. Whether a
  * reading is stale is decided here, by @now_ms, whether PB_PLANT_TIME is late or not.

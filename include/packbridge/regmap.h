@@ -196,10 +196,12 @@ struct pb_write {
 
 /**
  * Asked before rows are stored: @count of them, whole and within their limits, of one request.
+ * @peer: who writes; NULL: not known.
  * @return PB_EXCEPTION_NONE to store all of them; another: none is, and the client gets that.
  */
-typedef enum pb_exception pb_written(void *userdata, const struct pb_map *map,
-				     const struct pb_write *writes, size_t count);
+typedef enum pb_exception pb_written(void *userdata, const struct pb_peer *peer,
+				     const struct pb_map *map, const struct pb_write *writes,
+				     size_t count);
 void pb_unit_image_on_write(struct pb_unit_image *image, pb_written *written, void *userdata);
 
 /** What the image shows now is decoded by: the map it was made with, or that map's coarse scales.

@@ -16,11 +16,15 @@ typedef struct sd_event sd_event;
 /** Where a server gets the units from. */
 struct pb_server_backend {
 	const struct pb_identity *identity; /**< for functions 17 and 43/14; NULL: unknown */
+	/** @return whether there is @unit (0..255), without a look at what it shows. */
+	bool (*owns)(void *userdata, uint8_t unit);
 	/**
-	 * The image that @unit (0..255) shows now, brought up to date for @now_ms.
+	 * The image that @unit (0..255) shows now to @peer, brought up to date for @now_ms. It may
+	 * set timers of the event loop.
 	 * @return borrowed, good until the call returns to the event loop; NULL: no such unit.
 	 */
-	const struct pb_image *(*unit)(void *userdata, uint8_t unit, uint64_t now_ms);
+	const struct pb_image *(*unit)(void *userdata, const struct pb_peer *peer, uint8_t unit,
+				       uint64_t now_ms);
 };
 
 /** Counters of one server; they wrap at 2^32 (clients is a gauge). */

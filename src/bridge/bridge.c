@@ -39,8 +39,15 @@ static void count_clients(void *userdata, struct pb_gateway *gateway)
 }
 
 /* @userdata: a unit table. */
-static const struct pb_image *bridge_image(void *userdata, uint8_t unit, uint64_t now_ms)
+static bool bridge_owns(void *userdata, uint8_t unit)
 {
+	return pb_plant_owns(userdata, unit);
+}
+
+static const struct pb_image *bridge_image(void *userdata, const struct pb_peer *peer, uint8_t unit,
+					   uint64_t now_ms)
+{
+	(void)peer; /* everybody may read all units */
 	return pb_plant_image(userdata, unit, now_ms);
 }
 
@@ -154,8 +161,8 @@ int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *con
 		.revision = version,
 		.product_name = "packbridge, battery packs as Modbus units",
 	};
-	bridge->backend =
-		(struct pb_server_backend){.identity = &bridge->identity, .unit = bridge_image};
+	bridge->backend = (struct pb_server_backend){
+		.identity = &bridge->identity, .owns = bridge_owns, .unit = bridge_image};
 	r = make_all(bridge, config, maps, report);
 	if (r < 0)
 		return r;

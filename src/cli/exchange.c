@@ -57,7 +57,7 @@ static int put(int fd, const uint8_t *bytes, size_t len)
 int exchange_tcp(int fd, uint8_t unit, const uint8_t *pdu, size_t len, uint32_t timeout_ms,
 		 uint8_t *reply)
 {
-	const struct pb_mbap request = {.transaction = TRANSACTION, .unit = unit};
+	const struct pb_adu request = {.transaction = TRANSACTION, .unit = unit};
 	uint8_t adu[PB_TCP_ADU_MAX];
 	uint64_t due_ms = pb_now_ms() + timeout_ms;
 	size_t have = 0;
@@ -66,7 +66,7 @@ int exchange_tcp(int fd, uint8_t unit, const uint8_t *pdu, size_t len, uint32_t 
 	memcpy(adu + PB_MBAP_LEN, pdu, len);
 	r = put(fd, adu, pb_mbap_wrap(adu, &request, len));
 	while (r >= 0) {
-		struct pb_mbap frame;
+		struct pb_adu frame;
 		int taken = pb_mbap_next(adu, have, &frame);
 
 		if (taken < 0)

@@ -36,8 +36,9 @@ enum pb_exception modbus_take(const struct pb_image *image, const struct modbus_
 /** The block of @table that holds @addr, or NULL. */
 const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr);
 
-/* write.c: 5, 6, 15, 16, 22, 23 */
-size_t modbus_write(const struct pb_image *image, const uint8_t *pdu, size_t len, uint8_t *reply);
+/* write.c: 5, 6, 15, 16, 22, 23; @peer: who writes, or NULL */
+size_t modbus_write(const struct pb_image *image, const struct pb_peer *peer, const uint8_t *pdu,
+		    size_t len, uint8_t *reply);
 /* device.c: 8, 17, 43/14 */
 size_t modbus_diagnostics(struct pb_diagnostics *diagnostics, const uint8_t *pdu, size_t len,
 			  uint8_t *reply);

@@ -52,20 +52,20 @@ static size_t exception_status(const struct pb_image *image, const uint8_t *pdu,
 }
 
 /* Functions that speak of the device rather than of a unit's registers. */
-static size_t device(const struct pb_host *host, const struct pb_image *image, const uint8_t *pdu,
-		     size_t len, uint8_t *reply)
+static size_t responder_device(const struct pb_origin *origin, const struct pb_image *image,
+			       const uint8_t *pdu, size_t len, uint8_t *reply)
 {
-	if (host && host->diagnostics && pdu[0] == PB_FC_DIAGNOSTICS)
-		return modbus_diagnostics(host->diagnostics, pdu, len, reply);
-	if (host && host->identity && pdu[0] == PB_FC_REPORT_SERVER_ID)
-		return modbus_report_id(host->identity, image, pdu, len, reply);
-	if (host && host->identity && pdu[0] == PB_FC_ENCAPSULATED)
-		return modbus_identify(host->identity, image, pdu, len, reply);
+	if (origin && origin->diagnostics && pdu[0] == PB_FC_DIAGNOSTICS)
+		return modbus_diagnostics(origin->diagnostics, pdu, len, reply);
+	if (origin && origin->identity && pdu[0] == PB_FC_REPORT_SERVER_ID)
+		return modbus_report_id(origin->identity, image, pdu, len, reply);
+	if (origin && origin->identity && pdu[0] == PB_FC_ENCAPSULATED)
+		return modbus_identify(origin->identity, image, pdu, len, reply);
 	return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_FUNCTION, reply);
 }
 
-size_t pb_modbus_reply(const struct pb_host *host, const struct pb_image *image, const uint8_t *pdu,
-		       size_t len, uint8_t *reply)
+size_t pb_modbus_reply(const struct pb_origin *origin, const struct pb_image *image,
+		       const uint8_t *pdu, size_t len, uint8_t *reply)
 {
 	if (len == 0)
 		return 0;
@@ -86,10 +86,10 @@ size_t pb_modbus_reply(const struct pb_host *host, const struct pb_image *image,
 	case PB_FC_WRITE_REGISTERS:
 	case PB_FC_MASK_WRITE_REGISTER:
 	case PB_FC_READ_WRITE_REGISTERS:
-		return modbus_write(image, pdu, len, reply);
+		return modbus_write(image, origin ? origin->peer : NULL, pdu, len, reply);
 	case PB_FC_READ_EXCEPTION_STATUS:
 		return exception_status(image, pdu, len, reply);
 	default:
-		return device(host, image, pdu, len, reply);
+		return responder_device(origin, image, pdu, len, reply);
 	}
 }

@@ -30,7 +30,7 @@ uint32_t pb_rtu_gap_us(uint32_t baud)
 	return baud > 19200 || baud == 0 ? 1750 : (uint32_t)(UINT64_C(38500000) / baud);
 }
 
-static bool sound(const uint8_t *bytes, size_t len)
+static bool rtu_sound(const uint8_t *bytes, size_t len)
 {
 	/* a whole frame with its CRC behind it leaves 0 */
 	return len >= PB_RTU_ADU_MIN && len <= PB_RTU_ADU_MAX && pb_crc16(bytes, len) == 0;
@@ -114,7 +114,7 @@ size_t pb_rtu_push(struct pb_rtu *rtu, const uint8_t *bytes, size_t len)
 	rtu->taken = 0;
 	room = sizeof(rtu->bytes) - rtu->len;
 	if (room == 0 && len > 0 && !rtu->lost) { /* no frame is that long */
-		rtu->overruns++;
+		rtu->framer.overruns++;
 		rtu->lost = true;
 		rtu->len = 0;
 	}
@@ -127,21 +127,22 @@ size_t pb_rtu_push(struct pb_rtu *rtu, const uint8_t *bytes, size_t len)
 	return len;
 }
 
-static void drop(struct pb_rtu *rtu, size_t count)
+static void rtu_drop(struct pb_rtu *rtu, size_t count)
 {
 	rtu->len -= count;
 	memmove(rtu->bytes, rtu->bytes + count, rtu->len);
 }
 
 /* A sound frame of @len bytes stands at the head. @return whether it is a request for us */
-static bool take(struct pb_rtu *rtu, size_t len, bool reply, struct pb_rtu_frame *ret)
+static bool rtu_take(struct pb_rtu *rtu, size_t len, bool reply, struct pb_adu *ret)
 {
 	uint8_t unit = rtu->bytes[0];
-	const struct pb_rtu_frame frame = {unit, rtu->bytes + 1, len - 1 - CRC_LEN};
+	const struct pb_adu frame = {
+		.unit = unit, .pdu = rtu->bytes + 1, .pdu_len = len - 1 - CRC_LEN};
 
-	rtu->frames++;
+	rtu->framer.frames++;
 	rtu->foreign = false;
-	if (!reply && (unit == 0 || rtu->ours(rtu->userdata, unit))) {
+	if (!reply && (unit == 0 || rtu->framer.ours(rtu->framer.userdata, unit))) {
 		*ret = frame;
 		rtu->taken = len;
 		return true;
@@ -150,15 +151,15 @@ static bool take(struct pb_rtu *rtu, size_t len, bool reply, struct pb_rtu_frame
 		rtu->foreign = true;
 		rtu->foreign_unit = unit;
 		rtu->foreign_function = rtu->bytes[1];
-		if (rtu->other)
-			rtu->other(rtu->userdata, &frame);
+		if (rtu->framer.other)
+			rtu->framer.other(rtu->framer.userdata, &frame);
 	}
-	drop(rtu, len);
+	rtu_drop(rtu, len);
 	return false;
 }
 
 /* The length of the sound frame at the head; 0: none is there yet. */
-static size_t find(const struct pb_rtu *rtu, bool silence, bool *ret_reply)
+static size_t rtu_find(const struct pb_rtu *rtu, bool silence, bool *ret_reply)
 {
 	const uint8_t *b = rtu->bytes;
 	size_t len;
@@ -170,9 +171,9 @@ static size_t find(const struct pb_rtu *rtu, bool silence, bool *ret_reply)
 	    (b[1] & 0x7F) == (rtu->foreign_function & 0x7F)) {
 		len = reply_len(b, rtu->len);
 		*ret_reply = true;
-		if (len != UNKNOWN && len <= rtu->len && sound(b, len))
+		if (len != UNKNOWN && len <= rtu->len && rtu_sound(b, len))
 			return len;
-		if (silence && sound(b, rtu->len) && request_len(b, rtu->len) != rtu->len)
+		if (silence && rtu_sound(b, rtu->len) && request_len(b, rtu->len) != rtu->len)
 			return rtu->len;
 		*ret_reply = false;
 	}
@@ -180,47 +181,93 @@ static size_t find(const struct pb_rtu *rtu, bool silence, bool *ret_reply)
 	 * some functions' replies repeat the request and a master may have asked again */
 	*ret_reply = (b[1] & 0x80) != 0;
 	len = *ret_reply ? reply_len(b, rtu->len) : request_len(b, rtu->len);
-	if (len != UNKNOWN && len <= rtu->len && sound(b, len))
+	if (len != UNKNOWN && len <= rtu->len && rtu_sound(b, len))
 		return len;
 	*ret_reply = false;
-	return silence && sound(b, rtu->len) ? rtu->len : 0;
+	return silence && rtu_sound(b, rtu->len) ? rtu->len : 0;
 }
 
 /* Noise in front of a request that ends with the bytes that are there. */
-static size_t noise(const struct pb_rtu *rtu)
+static size_t rtu_noise(const struct pb_rtu *rtu)
 {
 	for (size_t skip = 1;
 	     !rtu->foreign && skip <= NOISE_MAX && skip + PB_RTU_ADU_MIN <= rtu->len; skip++) {
 		const uint8_t *b = rtu->bytes + skip;
 		size_t len = rtu->len - skip;
 
-		if (request_len(b, len) == len && sound(b, len) &&
-		    (b[0] == 0 || rtu->ours(rtu->userdata, b[0])))
+		if (request_len(b, len) == len && rtu_sound(b, len) &&
+		    (b[0] == 0 || rtu->framer.ours(rtu->framer.userdata, b[0])))
 			return skip;
 	}
 	return 0;
 }
 
-bool pb_rtu_next(struct pb_rtu *rtu, bool silence, struct pb_rtu_frame *ret)
+bool pb_rtu_next(struct pb_rtu *rtu, bool silence, struct pb_adu *ret)
 {
 	bool reply;
 	size_t len;
 
-	drop(rtu, rtu->taken);
+	rtu_drop(rtu, rtu->taken);
 	rtu->taken = 0;
-	while ((len = find(rtu, silence, &reply)) > 0)
-		if (take(rtu, len, reply, ret))
+	while ((len = rtu_find(rtu, silence, &reply)) > 0)
+		if (rtu_take(rtu, len, reply, ret))
 			return true;
-	len = noise(rtu);
+	len = rtu_noise(rtu);
 	if (len > 0) {
-		rtu->errors++;
-		drop(rtu, len);
+		rtu->framer.errors++;
+		rtu_drop(rtu, len);
 		return pb_rtu_next(rtu, silence, ret);
 	}
 	if (silence) {
-		rtu->errors += rtu->len > 0;
+		rtu->framer.errors += rtu->len > 0;
 		rtu->len = 0;
 		rtu->lost = false;
 	}
 	return false;
 }
+
+void pb_rtu_reset(struct pb_rtu *rtu)
+{
+	rtu->len = rtu->taken = 0;
+	rtu->lost = rtu->foreign = false;
+}
+
+/* ---- the framing ---- */
+
+/* @framer is the first member of a struct pb_rtu. */
+static int rtu_framing_next(struct pb_framer *framer, const uint8_t *bytes, size_t len,
+			    bool silence, size_t *ret_taken, struct pb_adu *ret)
+{
+	struct pb_rtu *rtu = (struct pb_rtu *)framer;
+
+	for (*ret_taken = 0; !pb_rtu_next(rtu, silence, ret);) {
+		if (*ret_taken == len)
+			return 0;
+		*ret_taken += pb_rtu_push(rtu, bytes + *ret_taken, len - *ret_taken);
+	}
+	return 1;
+}
+
+static bool rtu_framing_pending(const struct pb_framer *framer)
+{
+	const struct pb_rtu *rtu = (const struct pb_rtu *)framer;
+
+	return rtu->len > rtu->taken || rtu->lost;
+}
+
+static size_t rtu_framing_wrap(uint8_t *adu, const struct pb_adu *request, size_t pdu_len)
+{
+	return pb_rtu_wrap(adu, request->unit, pdu_len);
+}
+
+const struct pb_framing pb_framing_rtu = {
+	.over_tcp = "RTU over TCP",
+	.framer_size = sizeof(struct pb_rtu),
+	.head = 1,
+	.tail = CRC_LEN,
+	.line = true,
+	.by_silence = true,
+	.next = rtu_framing_next,
+	.pending = rtu_framing_pending,
+	.wrap = rtu_framing_wrap,
+};

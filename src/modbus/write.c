@@ -19,6 +19,7 @@ enum {
 
 /* One request's write. */
 struct write_job {
+	const struct pb_peer *peer;
 	struct modbus_range range;
 	const uint8_t *bytes; /* as on the wire */
 };
@@ -53,7 +54,7 @@ static enum pb_exception allowed(const struct pb_image *image, const struct modb
 
 static enum pb_exception carry_out(const struct pb_image *image, const struct write_job *job)
 {
-	return image->write(image->userdata, (enum pb_table)job->range.table,
+	return image->write(image->userdata, job->peer, (enum pb_table)job->range.table,
 			    (uint16_t)job->range.addr, (uint16_t)job->range.count, job->bytes);
 }
 
@@ -74,12 +75,12 @@ static size_t finish(const struct pb_image *image, const struct write_job *job, 
 	return echo;
 }
 
-static size_t write_single(const struct pb_image *image, const uint8_t *pdu, size_t len,
-			   uint8_t *reply)
+static size_t write_single(const struct pb_image *image, const struct pb_peer *peer,
+			   const uint8_t *pdu, size_t len, uint8_t *reply)
 {
 	bool coil = pdu[0] == PB_FC_WRITE_COIL;
 	uint8_t bit;
-	struct write_job job = {.range = {.count = 1}};
+	struct write_job job = {.peer = peer, .range = {.count = 1}};
 
 	if (len != SINGLE_LEN)
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
@@ -92,12 +93,13 @@ static size_t write_single(const struct pb_image *image, const uint8_t *pdu, siz
 	return finish(image, &job, pdu, SINGLE_LEN, reply);
 }
 
-static size_t write_multiple(const struct pb_image *image, const uint8_t *pdu, size_t len,
-			     uint8_t *reply)
+static size_t write_multiple(const struct pb_image *image, const struct pb_peer *peer,
+			     const uint8_t *pdu, size_t len, uint8_t *reply)
 {
 	bool coils = pdu[0] == PB_FC_WRITE_COILS;
 	uint32_t most = coils ? PB_WRITE_BITS_MAX : PB_WRITE_REGISTERS_MAX;
-	struct write_job job = {.range = {.table = coils ? PB_TABLE_COIL : PB_TABLE_HOLDING}};
+	struct write_job job = {.peer = peer,
+				.range = {.table = coils ? PB_TABLE_COIL : PB_TABLE_HOLDING}};
 	uint32_t count;
 
 	if (len < MULTI_HEAD)
@@ -112,10 +114,10 @@ static size_t write_multiple(const struct pb_image *image, const uint8_t *pdu, s
 	return finish(image, &job, pdu, MULTI_HEAD - 1, reply);
 }
 
-static size_t write_mask(const struct pb_image *image, const uint8_t *pdu, size_t len,
-			 uint8_t *reply)
+static size_t write_mask(const struct pb_image *image, const struct pb_peer *peer,
+			 const uint8_t *pdu, size_t len, uint8_t *reply)
 {
-	struct write_job job = {.range = {.table = PB_TABLE_HOLDING, .count = 1}};
+	struct write_job job = {.peer = peer, .range = {.table = PB_TABLE_HOLDING, .count = 1}};
 	uint8_t now[2], next[2], fault;
 	bool silent;
 
@@ -132,11 +134,11 @@ static size_t write_mask(const struct pb_image *image, const uint8_t *pdu, size_
 }
 
 /* The write comes first; what is read shows it (APP 6.17). */
-static size_t read_write(const struct pb_image *image, const uint8_t *pdu, size_t len,
-			 uint8_t *reply)
+static size_t read_write(const struct pb_image *image, const struct pb_peer *peer,
+			 const uint8_t *pdu, size_t len, uint8_t *reply)
 {
 	struct modbus_range read = {.table = PB_TABLE_HOLDING};
-	struct write_job job = {.range = {.table = PB_TABLE_HOLDING}};
+	struct write_job job = {.peer = peer, .range = {.table = PB_TABLE_HOLDING}};
 	enum pb_exception code;
 	bool no_read, no_write;
 	uint8_t fault;
@@ -167,17 +169,18 @@ static size_t read_write(const struct pb_image *image, const uint8_t *pdu, size_
 	return 2 + (size_t)reply[1];
 }
 
-size_t modbus_write(const struct pb_image *image, const uint8_t *pdu, size_t len, uint8_t *reply)
+size_t modbus_write(const struct pb_image *image, const struct pb_peer *peer, const uint8_t *pdu,
+		    size_t len, uint8_t *reply)
 {
 	switch (pdu[0]) {
 	case PB_FC_WRITE_COILS:
 	case PB_FC_WRITE_REGISTERS:
-		return write_multiple(image, pdu, len, reply);
+		return write_multiple(image, peer, pdu, len, reply);
 	case PB_FC_MASK_WRITE_REGISTER:
-		return write_mask(image, pdu, len, reply);
+		return write_mask(image, peer, pdu, len, reply);
 	case PB_FC_READ_WRITE_REGISTERS:
-		return read_write(image, pdu, len, reply);
+		return read_write(image, peer, pdu, len, reply);
 	default:
-		return write_single(image, pdu, len, reply);
+		return write_single(image, peer, pdu, len, reply);
 	}
 }

@@ -79,11 +79,13 @@ static const struct pb_image *unit_image(struct unit *unit, uint64_t now_ms)
 }
 
 /* Nothing that can be written changes anything but itself, so it is only noted. */
-static enum pb_exception on_write(void *userdata, const struct pb_map *map,
-				  const struct pb_write *writes, size_t count)
+static enum pb_exception on_write(void *userdata, const struct pb_peer *peer,
+				  const struct pb_map *map, const struct pb_write *writes,
+				  size_t count)
 {
 	const struct unit *unit = userdata;
 
+	(void)peer;
 	for (size_t i = 0; i < count && pb_log_enabled(PB_LOG_DEBUG); i++)
 		notes_line(unit->battery, PB_LOG_DEBUG, NULL,
 			   "%s: %s %u of map %s is written: %lld", unit->battery->data.name,
@@ -215,13 +217,16 @@ static bool unit_is_gateway(uint8_t id)
 	return id == 0 || id == 255;
 }
 
+bool pb_plant_owns(const struct pb_unit_table *table, uint8_t id)
+{
+	return unit_is_gateway(id) || (id <= PB_UNITS_MAX && table->by_id[id]);
+}
+
 const struct pb_image *pb_plant_image(struct pb_unit_table *table, uint8_t id, uint64_t now_ms)
 {
 	if (unit_is_gateway(id))
 		return gateway_image(table, now_ms);
-	if (id > PB_UNITS_MAX || !table->by_id[id])
-		return NULL;
-	return unit_image(table->by_id[id], now_ms);
+	return pb_plant_owns(table, id) ? unit_image(table->by_id[id], now_ms) : NULL;
 }
 
 const struct pb_map *pb_plant_map(const struct pb_unit_table *table, uint8_t id)

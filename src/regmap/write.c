@@ -100,8 +100,9 @@ static void store_block(const struct job *job, size_t index)
 }
 
 /* The responder has made sure that every address can be written. */
-static enum pb_exception write_image(void *userdata, enum pb_table table, uint16_t addr,
-				     uint16_t count, const uint8_t *bytes)
+static enum pb_exception write_image(void *userdata, const struct pb_peer *peer,
+				     enum pb_table table, uint16_t addr, uint16_t count,
+				     const uint8_t *bytes)
 {
 	static struct job job; /* too large for the stack of some; there is one thread */
 	struct pb_unit_image *image = userdata;
@@ -118,7 +119,7 @@ static enum pb_exception write_image(void *userdata, enum pb_table table, uint16
 		if (map->blocks[b].tables & table && !take_block(&job, &map->blocks[b]))
 			return PB_EXCEPTION_ILLEGAL_VALUE;
 	if (image->written)
-		code = image->written(image->userdata, map, job.writes, job.count);
+		code = image->written(image->userdata, peer, map, job.writes, job.count);
 	for (size_t b = 0; code == PB_EXCEPTION_NONE && b < map->block_count; b++)
 		if (map->blocks[b].tables & table)
 			store_block(&job, b);

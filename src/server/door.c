@@ -22,9 +22,11 @@ bool notice_is_due(struct notice *notice, uint64_t now_ms)
 	return true;
 }
 
-int door_take(int listener)
+int door_take(int listener, union pb_address *ret_peer)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	socklen_t len = sizeof(*ret_peer);
+	int fd = accept4(listener, ret_peer ? &ret_peer->any : NULL, ret_peer ? &len : NULL,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -58,7 +60,7 @@ static void no_room(struct door *door, int error)
 static int on_knock(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct door *door = userdata;
-	int peer = door_take(fd);
+	int peer = door_take(fd, NULL);
 
 	(void)source;
 	(void)revents;

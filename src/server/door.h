@@ -6,6 +6,8 @@
 
 #include "hub.h"
 
+#include "packbridge/net.h"
+
 typedef struct sd_event_source sd_event_source;
 
 /** A message that clients can cause at will is logged once a minute, with the number left out. */
@@ -22,9 +24,10 @@ enum { DOOR_PAUSE_MS = 1000 /* while not even the descriptor in reserve helps */
 
 /**
  * Takes the next connection of a listener, without blocking.
+ * @ret_peer: who it is; NULL: that does not matter. Unix sockets have none.
  * @return its descriptor, close-on-exec and non-blocking; negative errno.
  */
-int door_take(int listener);
+int door_take(int listener, union pb_address *ret_peer);
 /** @return whether door_take() failed for want of room, so that the connection still waits. */
 bool door_lacks_room(int error);
 

@@ -79,7 +79,7 @@ static void take_turns(struct pb_hub *hub, const struct epoll_event *events, int
 		else if (socket->listens)
 			knocked[knocks++] = socket;
 		else
-			tcp_client_turn((struct client *)socket, events[i].events, now_ms);
+			client_turn((struct client *)socket, events[i].events, now_ms);
 	}
 	/* last, because it may close a client that has its turn in this batch */
 	for (size_t i = 0; i < knocks; i++)
@@ -107,7 +107,7 @@ int hub_turn_away(struct pb_hub *hub, int listener)
 
 	if (hub->reserve >= 0)
 		close(hub->reserve);
-	fd = door_take(listener);
+	fd = door_take(listener, NULL);
 	if (fd >= 0)
 		close(fd);
 	hub->reserve = eventfd(0, EFD_CLOEXEC);

@@ -36,14 +36,14 @@ struct pb_line {
 	uint32_t char_us;
 	int error; /* why it is closed, as said last */
 	struct pb_rtu rtu;
-	struct rtu_seen seen;
+	struct pb_peer peer;	/* the line */
 	size_t out_at, out_len; /* the reply; out_len 0: none */
 	uint8_t out[PB_RTU_ADU_MAX];
 	size_t echo_at, echo_len; /* what the adapter has repeated of it; echo_len 0: nothing due */
 	uint64_t echo_until_ms;
 };
 
-static void arm(sd_event_source *timer, uint64_t us)
+static void line_arm(sd_event_source *timer, uint64_t us)
 {
 	sd_event_source_set_time_relative(timer, us);
 	sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
@@ -51,7 +51,7 @@ static void arm(sd_event_source *timer, uint64_t us)
 
 /* ---- open and closed ---- */
 
-static void lost(struct pb_line *line, int error, const char *why)
+static void line_lost(struct pb_line *line, int error, const char *why)
 {
 	if (error != line->error)
 		pb_log(PB_LOG_WARNING, "Modbus RTU on %s: %s, looking for it each second",
@@ -60,10 +60,10 @@ static void lost(struct pb_line *line, int error, const char *why)
 	line->io = sd_event_source_disable_unref(line->io);
 	line->serial = pb_serial_free(line->serial);
 	line->service.stats.clients = 0;
-	line->out_len = line->echo_len = line->echo_at = line->rtu.len = line->rtu.taken = 0;
-	line->rtu.lost = line->rtu.foreign = false;
+	line->out_len = line->echo_len = line->echo_at = 0;
+	pb_rtu_reset(&line->rtu);
 	sd_event_source_set_enabled(line->send, SD_EVENT_OFF);
-	arm(line->silence, REOPEN_US);
+	line_arm(line->silence, REOPEN_US);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata);
@@ -80,7 +80,7 @@ static void open_line(struct pb_line *line)
 			snprintf(why, sizeof(why), "%s", strerrordesc_np(-r));
 	}
 	if (r < 0) {
-		lost(line, r, why);
+		line_lost(line, r, why);
 		return;
 	}
 	pb_log(PB_LOG_INFO, "Modbus RTU on %s, %u baud, %u%c%u", line->config.serial.device,
@@ -104,7 +104,7 @@ static void write_reply(struct pb_line *line)
 			    line->out_len - line->out_at);
 
 	if (len < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-		lost(line, -errno, "writing failed");
+		line_lost(line, -errno, "writing failed");
 		return;
 	}
 	line->out_at += len > 0 ? (size_t)len : 0;
@@ -130,52 +130,39 @@ static int on_send(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void traced(struct pb_line *line, const struct pb_rtu_frame *request)
+static void line_answer(struct pb_line *line, const struct pb_adu *request)
 {
-	if (line->service.trace)
-		trace_add(&line->service.trace,
-			  &(struct trace_exchange){
-				  .peer = "line",
-				  .unit = request->unit,
-				  .request = request->pdu,
-				  .request_len = request->pdu_len,
-				  .reply = line->out + 1,
-				  .reply_len = line->out_len > 3 ? line->out_len - 3 : 0,
-			  },
-			  pb_now_ms());
-}
+	struct service *service = &line->service;
 
-static void answer(struct pb_line *line, const struct pb_rtu_frame *request)
-{
 	line->echo_len = line->echo_at = 0; /* the reply that it was of goes now */
 	line->out_at = 0;
-	line->out_len = service_reply_rtu(&line->service, request, pb_now_ms(), line->out);
-	traced(line, request);
+	line->out_len = service_reply(service, &pb_framing_rtu, &line->peer, request, pb_now_ms(),
+				      line->out);
+	if (service->trace)
+		service_trace(service, &pb_framing_rtu, "line", request, line->out, line->out_len);
 	if (line->out_len > 0)
-		arm(line->send, pb_rtu_gap_us(line->config.serial.baud) +
-					1000ULL * line->config.reply_delay_ms);
+		line_arm(line->send, pb_rtu_gap_us(line->config.serial.baud) +
+					     1000ULL * line->config.reply_delay_ms);
 	else
 		sd_event_source_set_enabled(line->send, SD_EVENT_OFF);
 }
 
 /* ---- requests ---- */
 
-static void count(struct pb_line *line)
+static void line_take(struct pb_line *line, const uint8_t *bytes, size_t len, bool silence)
 {
-	service_count_frames(&line->service, &line->rtu, &line->seen);
-}
+	struct pb_framer *framer = &line->rtu.framer;
+	struct pb_adu request;
+	size_t at = 0, taken;
 
-static void take(struct pb_line *line, bool silence)
-{
-	struct pb_rtu_frame frame;
-
-	/* partly written, a reply can't be replaced any more */
-	while (pb_rtu_next(&line->rtu, silence, &frame)) {
-		count(line);
+	while (pb_framing_rtu.next(framer, bytes + at, len - at, silence, &taken, &request) > 0) {
+		at += taken;
+		service_count_frames(&line->service, framer);
+		/* partly written, a reply can't be replaced any more */
 		if (line->out_len == 0 || line->out_at == 0)
-			answer(line, &frame);
+			line_answer(line, &request);
 	}
-	count(line);
+	service_count_frames(&line->service, framer);
 }
 
 /* What looked like our reply was somebody's request: it is one all the same. */
@@ -216,19 +203,16 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 		got = read(fd, bytes, sizeof(bytes));
 		if (got == 0 ||
 		    (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-			lost(line, -ENODEV, "the adapter is gone");
+			line_lost(line, -ENODEV, "the adapter is gone");
 			return 0;
 		}
 	}
 	if (got > 0) {
-		size_t len = (size_t)got, at = take_echo(line, bytes, len);
+		size_t at = take_echo(line, bytes, (size_t)got);
 
-		while (at < len) {
-			at += pb_rtu_push(&line->rtu, bytes + at, len - at);
-			take(line, false);
-		}
-		if (line->rtu.len > line->rtu.taken || line->rtu.lost)
-			arm(line->silence, 1000ULL * line->config.gap_ms);
+		line_take(line, bytes + at, (size_t)got - at, false);
+		if (pb_framing_rtu.pending(&line->rtu.framer))
+			line_arm(line->silence, 1000ULL * line->config.gap_ms);
 		else
 			sd_event_source_set_enabled(line->silence, SD_EVENT_OFF);
 	}
@@ -244,7 +228,7 @@ static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source;
 	(void)usec;
 	if (line->serial)
-		take(line, true);
+		line_take(line, NULL, 0, true);
 	else
 		open_line(line);
 	return 0;
@@ -279,9 +263,9 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 	line->service.userdata = userdata;
 	line->event = sd_event_ref(event);
 	line->char_us = 11 * 1000000 / config->serial.baud;
-	line->rtu.ours = service_owns;
-	line->rtu.other = service_saw;
-	line->rtu.userdata = &line->service;
+	service_frames(&line->service, &line->rtu.framer);
+	snprintf(line->peer.name, sizeof(line->peer.name), "%.*s", (int)sizeof(line->peer.name) - 1,
+		 config->serial.device);
 	if (add_timer(line, &line->silence, on_silence) < 0 ||
 	    add_timer(line, &line->send, on_send) < 0)
 		return -ENOMEM;

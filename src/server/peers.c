@@ -1,44 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "peers.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-enum { NETWORK_BYTES = 8 };
+enum { NETWORK_BYTES = 8, MAPPED_BYTES = 12 /* in front of an IPv4 address */ };
 
-/* One that is gone already has no address: zeros. */
-static void read_address(int fd, uint8_t address[16])
+/* What one machine may have all of: one IPv4 address, an IPv6 network. */
+static void find_network(const uint8_t address[16], uint8_t ret[16])
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} from = {0};
-	socklen_t len = sizeof(from);
+	static const uint8_t mapped[MAPPED_BYTES] = {[10] = 0xFF, [11] = 0xFF};
+	bool v4 = memcmp(address, mapped, sizeof(mapped)) == 0;
 
-	memset(address, 0, 16);
-	if (getpeername(fd, &from.any, &len) < 0)
-		return;
-	if (from.any.sa_family == AF_INET) {
-		address[10] = address[11] = 0xFF;
-		memcpy(address + 12, &from.in.sin_addr, 4);
-	} else if (from.any.sa_family == AF_INET6) {
-		bool mapped = IN6_IS_ADDR_V4MAPPED(&from.in6.sin6_addr);
-
-		memcpy(address, &from.in6.sin6_addr, mapped ? 16 : NETWORK_BYTES);
-	}
+	memset(ret, 0, 16);
+	memcpy(ret, address, v4 ? 16 : NETWORK_BYTES);
 }
 
-struct peer *peers_join(struct peer **peers, int fd)
+struct peer_count *peers_join(struct peer_count **peers, const uint8_t address[16])
 {
-	uint8_t address[16];
-	struct peer *peer;
+	uint8_t network[16];
+	struct peer_count *peer;
 
-	read_address(fd, address);
+	find_network(address, network);
 	for (peer = *peers; peer; peer = peer->next) {
-		if (memcmp(peer->address, address, sizeof(address)) == 0) {
+		if (memcmp(peer->network, network, sizeof(network)) == 0) {
 			peer->clients++;
 			return peer;
 		}
@@ -46,16 +31,16 @@ struct peer *peers_join(struct peer **peers, int fd)
 	peer = calloc(1, sizeof(*peer));
 	if (!peer)
 		return NULL;
-	memcpy(peer->address, address, sizeof(address));
+	memcpy(peer->network, network, sizeof(network));
 	peer->clients = 1;
 	peer->next = *peers;
 	*peers = peer;
 	return peer;
 }
 
-void peers_leave(struct peer **peers, struct peer *peer)
+void peers_leave(struct peer_count **peers, struct peer_count *peer)
 {
-	struct peer **at = peers;
+	struct peer_count **at = peers;
 
 	if (!peer || --peer->clients > 0)
 		return;
@@ -65,7 +50,7 @@ void peers_leave(struct peer **peers, struct peer *peer)
 	free(peer);
 }
 
-uint32_t peers_most(const struct peer *peers)
+uint32_t peers_most(const struct peer_count *peers)
 {
 	uint32_t most = 0;
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "service.h"
 
-enum { UNIT_MAX = 247 /* on serial lines, SER 2.2 */ };
-
 /* What function 8 tells; the counters are 16 bits and start again. */
-static void count(struct service *service, bool known, const uint8_t *reply, size_t len)
+static void service_count(struct service *service, bool known, const uint8_t *reply, size_t len)
 {
 	struct pb_diagnostics *d = &service->diagnostics;
 
@@ -32,69 +30,86 @@ static size_t instead_of_silence(uint8_t function, uint8_t *pdu)
 	return 2;
 }
 
-size_t service_reply_tcp(struct service *service, const struct pb_mbap *request, uint64_t now_ms,
-			 uint8_t *adu)
+static bool is_line_unit(uint8_t unit)
 {
-	const struct pb_host host = {service->backend->identity, &service->diagnostics};
-	const struct pb_image *image =
-		service->backend->unit(service->userdata, request->unit, now_ms);
-	size_t len =
-		pb_modbus_reply(&host, image, request->pdu, request->pdu_len, adu + PB_MBAP_LEN);
-
-	if (len == 0)
-		len = instead_of_silence(request->pdu[0], adu + PB_MBAP_LEN);
-	service->diagnostics.bus_messages++;
-	count(service, image != NULL, adu + PB_MBAP_LEN, len);
-	return pb_mbap_wrap(adu, request, len);
+	return unit >= 1 && unit <= PB_RTU_UNIT_MAX;
 }
 
-static const struct pb_image *line_unit(struct service *service, uint8_t unit, uint64_t now_ms)
+/* On a line a function code that no request has is noise, and who is not there does not answer. */
+static bool service_answers(const struct pb_framing *framing, const struct pb_image *image,
+			    uint8_t function)
 {
-	return unit >= 1 && unit <= UNIT_MAX
-		       ? service->backend->unit(service->userdata, unit, now_ms)
-		       : NULL;
+	return !framing->line || (image && function != 0 && !(function & 0x80));
 }
 
-bool service_owns(void *userdata, uint8_t unit)
+size_t service_reply(struct service *service, const struct pb_framing *framing,
+		     const struct pb_peer *peer, const struct pb_adu *request, uint64_t now_ms,
+		     uint8_t *adu)
 {
-	return line_unit(userdata, unit, pb_now_ms()) != NULL;
+	const struct pb_server_backend *backend = service->backend;
+	const struct pb_origin origin = {peer, backend->identity, &service->diagnostics};
+	const struct pb_image *image = NULL;
+	uint8_t *pdu = adu + framing->head;
+	size_t len = 0;
+
+	if (!framing->line || is_line_unit(request->unit))
+		image = backend->unit(service->userdata, peer, request->unit, now_ms);
+	if (service_answers(framing, image, request->pdu[0]))
+		len = pb_modbus_reply(&origin, image, request->pdu, request->pdu_len, pdu);
+	if (len == 0 && !framing->line)
+		len = instead_of_silence(request->pdu[0], pdu);
+	/* a broadcast is for us, too, but never answered, and nothing here is written by it */
+	service_count(service, image || (framing->line && request->unit == 0), pdu, len);
+	return len ? framing->wrap(adu, request, len) : 0;
 }
 
-void service_saw(void *userdata, const struct pb_rtu_frame *request)
+void service_trace(struct service *service, const struct pb_framing *framing, const char *peer,
+		   const struct pb_adu *request, const uint8_t *adu, size_t len)
+{
+	struct trace_exchange exchange = {.peer = peer,
+					  .unit = request->unit,
+					  .request = request->pdu,
+					  .request_len = request->pdu_len};
+
+	if (len > 0) {
+		exchange.reply = adu + framing->head;
+		exchange.reply_len = len - framing->head - framing->tail;
+	}
+	trace_add(&service->trace, &exchange, pb_now_ms());
+}
+
+/* ---- framers ---- */
+
+static bool service_owns(void *userdata, uint8_t unit)
+{
+	const struct service *service = userdata;
+
+	return is_line_unit(unit) && service->backend->owns(service->userdata, unit);
+}
+
+/* A request for another server is seen in a trace. */
+static void service_saw(void *userdata, const struct pb_adu *request)
 {
 	struct service *service = userdata;
 
 	if (service->trace)
-		trace_add(&service->trace,
-			  &(struct trace_exchange){.peer = "line",
-						   .unit = request->unit,
-						   .request = request->pdu,
-						   .request_len = request->pdu_len},
-			  pb_now_ms());
+		service_trace(service, &pb_framing_rtu, "line", request, NULL, 0);
 }
 
-size_t service_reply_rtu(struct service *service, const struct pb_rtu_frame *request,
-			 uint64_t now_ms, uint8_t *adu)
+void service_frames(struct service *service, struct pb_framer *framer)
 {
-	const struct pb_host host = {service->backend->identity, &service->diagnostics};
-	const struct pb_image *image = line_unit(service, request->unit, now_ms);
-	size_t len = 0;
-
-	/* a function code that no request has is noise to a serial line */
-	if (image && request->pdu[0] != 0 && !(request->pdu[0] & 0x80))
-		len = pb_modbus_reply(&host, image, request->pdu, request->pdu_len, adu + 1);
-	/* a broadcast is for us, too, but never answered, and nothing here is written by it */
-	count(service, image || request->unit == 0, adu + 1, len);
-	return len ? pb_rtu_wrap(adu, request->unit, len) : 0;
+	framer->ours = service_owns;
+	framer->other = service_saw;
+	framer->userdata = service;
 }
 
-void service_count_frames(struct service *service, const struct pb_rtu *rtu, struct rtu_seen *seen)
+void service_count_frames(struct service *service, struct pb_framer *framer)
 {
 	struct pb_diagnostics *d = &service->diagnostics;
 
-	d->bus_messages = (uint16_t)(d->bus_messages + rtu->frames - seen->frames);
-	d->bus_errors = (uint16_t)(d->bus_errors + rtu->errors - seen->errors);
-	d->overruns = (uint16_t)(d->overruns + rtu->overruns - seen->overruns);
-	service->stats.malformed += rtu->errors - seen->errors + rtu->overruns - seen->overruns;
-	*seen = (struct rtu_seen){rtu->frames, rtu->errors, rtu->overruns};
+	d->bus_messages = (uint16_t)(d->bus_messages + framer->frames);
+	d->bus_errors = (uint16_t)(d->bus_errors + framer->errors);
+	d->overruns = (uint16_t)(d->overruns + framer->overruns);
+	service->stats.malformed += framer->errors + framer->overruns;
+	framer->frames = framer->errors = framer->overruns = 0;
 }

@@ -19,27 +19,20 @@ struct service {
 };
 
 /**
- * Answers one request of Modbus TCP into @adu, room for PB_TCP_ADU_MAX bytes. A unit that is silent
- * on a line answers exception 0B here.
- * @return length of the reply.
- */
-size_t service_reply_tcp(struct service *service, const struct pb_mbap *request, uint64_t now_ms,
-			 uint8_t *adu);
-/**
- * The same for an RTU frame, room for PB_RTU_ADU_MAX bytes. Broadcasts and units that are not ours
- * get no reply, since another server of the line may be meant; nor do units that are silent.
+ * Answers one request of @peer into @adu, which has room for the framing's largest ADU.
+ *
+ * On a line, broadcasts and units that are not ours get no reply, since another server may be
+ * meant; nor does a unit that is silent because its data is old. Elsewhere each request has a
+ * reply: exception 0A and 0B.
  * @return length of the reply; 0: none.
  */
-size_t service_reply_rtu(struct service *service, const struct pb_rtu_frame *request,
-			 uint64_t now_ms, uint8_t *adu);
-/** For struct pb_rtu: @userdata is the service. */
-bool service_owns(void *userdata, uint8_t unit);
-/** For struct pb_rtu likewise: a request for another server is seen in a trace. */
-void service_saw(void *userdata, const struct pb_rtu_frame *request);
-/** What a framer had counted when it was looked at last. */
-struct rtu_seen {
-	uint32_t frames, errors, overruns;
-};
-
-/** Takes over what @rtu has counted since. */
-void service_count_frames(struct service *service, const struct pb_rtu *rtu, struct rtu_seen *seen);
+size_t service_reply(struct service *service, const struct pb_framing *framing,
+		     const struct pb_peer *peer, const struct pb_adu *request, uint64_t now_ms,
+		     uint8_t *adu);
+/** Somebody looks on: keeps the exchange. @adu, @len: the reply of service_reply(). */
+void service_trace(struct service *service, const struct pb_framing *framing, const char *peer,
+		   const struct pb_adu *request, const uint8_t *adu, size_t len);
+/** Makes @framer one of this service. */
+void service_frames(struct service *service, struct pb_framer *framer);
+/** Takes over what @framer has counted. */
+void service_count_frames(struct service *service, struct pb_framer *framer);

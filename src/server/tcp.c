@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Modbus over TCP: the listeners of a server, and which clients it has. When there are too many,
- * one of the address with the most of them makes way.
+ * Modbus over TCP: a server's settings, its listening sockets, and who comes by them.
  */
 #include "tcp.h"
 
@@ -18,132 +17,29 @@ enum {
 	MAX_CLIENTS = 4096,
 	FRAME_TIMEOUT_MS = 5000,
 	GAP_MS = 100,
-	SWEEPS = 4, /* in the shortest timeout */
 };
-
-/* ---- clients whose time is over ---- */
-
-static uint32_t sweep_ms(const struct pb_server *server)
-{
-	uint32_t least = server->frame_timeout_ms;
-
-	if (server->idle_timeout_ms && server->idle_timeout_ms < least)
-		least = server->idle_timeout_ms;
-	if (server->rtu && server->gap_ms < least)
-		least = server->gap_ms;
-	return least / SWEEPS + 1;
-}
-
-void tcp_sweep_later(struct pb_server *server)
-{
-	if (server->sweeping)
-		return;
-	/* by the clock: what the event loop takes for now may be long ago in a client's turn */
-	sd_event_source_set_time(server->sweep, (pb_now_ms() + sweep_ms(server)) * 1000);
-	sd_event_source_set_enabled(server->sweep, SD_EVENT_ONESHOT);
-	server->sweeping = true;
-}
-
-static int sweep(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct pb_server *server = userdata;
-	uint64_t now_ms = pb_now_ms();
-	bool again = server->idle_timeout_ms && server->oldest;
-
-	(void)source;
-	(void)usec;
-	server->sweeping = false;
-	for (struct client *client = server->oldest, *newer; client; client = newer) {
-		newer = client->newer;
-		if ((client->stuck_ms && now_ms - client->stuck_ms >= server->frame_timeout_ms) ||
-		    (server->idle_timeout_ms &&
-		     now_ms - client->active_ms >= server->idle_timeout_ms)) {
-			server->service.stats.timeouts++;
-			tcp_client_close(client);
-		} else if (client->stuck_ms) {
-			again = true;
-			if (server->rtu)
-				tcp_client_silence(client, now_ms);
-		}
-	}
-	if (again)
-		tcp_sweep_later(server);
-	return 0;
-}
 
 /* ---- new clients ---- */
 
-static bool is_allowed(const struct pb_server *server, int fd)
+static bool is_allowed(const struct pb_server *server, const struct pb_peer *peer)
 {
-	uint8_t bytes[PB_ADDRESS_BYTES];
-	union pb_address address = {0};
-	socklen_t len = sizeof(address);
-
-	if (server->allow_count == 0)
-		return true;
-	if (getpeername(fd, &address.any, &len) < 0)
-		return false;
-	pb_address_bytes(&address, bytes);
-	return pb_networks_have(server->allow, server->allow_count, bytes);
+	return pb_networks_have(server->allow, server->allow_count, peer->address);
 }
 
-static bool may_connect(struct pb_server *server, int fd, uint64_t now_ms)
+static bool may_connect(struct pb_server *server, const struct pb_peer *peer, uint64_t now_ms)
 {
-	struct client nobody = {.socket = {.fd = fd}};
-	char host[64];
-
-	if (is_allowed(server, fd))
+	if (is_allowed(server, peer))
 		return true;
 	server->service.stats.refused++;
 	if (notice_is_due(&server->refused, now_ms)) {
-		const char *peer = tcp_client_peer(&nobody, host, sizeof(host));
-
 		pb_log_about(
 			PB_LOG_WARNING,
-			&(struct pb_log_about){.listener = server->name, .client = peer},
+			&(struct pb_log_about){.listener = server->name, .client = peer->name},
 			"%s: %s is not among `allow`, refused (%u more since the last such line)",
-			server->name, peer, server->refused.left_out);
+			server->name, peer->name, server->refused.left_out);
 		server->refused.left_out = 0;
 	}
 	return false;
-}
-
-/*
- * One that never asked, or the longest idle of the address that has the most: so a machine with
- * many busy clients takes nobody's place but its own.
- * @newcomer: not that one; NULL: there is none
- */
-static struct client *who_makes_way(const struct pb_server *server, const struct client *newcomer)
-{
-	uint32_t most = peers_most(server->peers);
-
-	for (struct client *client = server->oldest; client; client = client->newer)
-		if (client != newcomer && (client->requests == 0 || client->peer->clients >= most))
-			return client;
-	return NULL; /* there is only the newcomer */
-}
-
-static void evict(struct pb_server *server, const struct client *newcomer, const char *cause,
-		  uint64_t now_ms)
-{
-	struct client *client = who_makes_way(server, newcomer);
-	struct notice *notice = &server->evicted;
-	char host[64];
-
-	if (!client)
-		return;
-	if (notice_is_due(notice, now_ms)) {
-		pb_log(PB_LOG_WARNING,
-		       "%s: %s: client %s, one of %u, %s for %.1f s, closed for a new one (%u more "
-		       "since the last such line)",
-		       server->name, cause, tcp_client_peer(client, host, sizeof(host)),
-		       server->service.stats.clients - (newcomer != NULL),
-		       client->requests ? "idle" : "connected without a request",
-		       (double)(now_ms - client->active_ms) / 1000, notice->left_out);
-		notice->left_out = 0;
-	}
-	server->service.stats.evicted++;
-	tcp_client_close(client);
 }
 
 /* Descriptors are of all servers alike: the one that has the most clients gives one. */
@@ -204,39 +100,61 @@ static void turn_away(struct pb_server *server, int listener, int error, uint64_
 		say_full(server, error, "closed", now_ms);
 }
 
+/* Takes a connection, of which it may have to close another one for the descriptor. */
+static int take_connection(struct pb_server *server, int listener, union pb_address *ret,
+			   uint64_t now_ms)
+{
+	struct pb_server *full = fullest(server->hub);
+	int fd = door_take(listener, ret);
+
+	if ((fd == -EMFILE || fd == -ENFILE) && full->oldest) {
+		clients_evict(full, NULL, "no file descriptor left", now_ms);
+		fd = door_take(listener, ret);
+	}
+	return fd;
+}
+
+/* @return 0; -EACCES: it may not connect; another negative errno */
+static int add_client(struct pb_server *server, int fd, const union pb_address *address,
+		      uint64_t now_ms)
+{
+	struct pb_peer peer;
+	struct client *client;
+	int r;
+
+	pb_address_bytes(address, peer.address);
+	pb_address_print(address, peer.name, sizeof(peer.name));
+	if (!may_connect(server, &peer, now_ms))
+		return -EACCES;
+	r = client_new(&client, server, fd, &peer, now_ms);
+	if (r < 0)
+		return r;
+	if (server->service.stats.clients > server->max_clients)
+		clients_evict(server, client, "max_clients reached", now_ms);
+	if (server->idle_timeout_ms)
+		clients_sweep_later(server);
+	return 0;
+}
+
 /*
  * Takes one client; for the next one the listener is ready again. Without another look at an empty
  * queue: accept() wants a descriptor before it looks, and a client would be evicted for nothing.
  */
 void tcp_accept(struct pb_server *server, int listener, uint64_t now_ms)
 {
-	struct client *client;
-	struct pb_server *full = fullest(server->hub);
-	int fd = door_take(listener), r;
+	union pb_address address;
+	int fd = take_connection(server, listener, &address, now_ms), r;
 
-	if ((fd == -EMFILE || fd == -ENFILE) && full->oldest) {
-		evict(full, NULL, "no file descriptor left", now_ms);
-		fd = door_take(listener);
-	}
 	if (fd < 0) {
 		if (door_lacks_room(fd))
 			turn_away(server, listener, fd, now_ms);
 		return; /* else the client has given up already */
 	}
-	if (!may_connect(server, fd, now_ms)) {
+	r = add_client(server, fd, &address, now_ms);
+	if (r < 0)
 		close(fd);
-		return;
-	}
-	r = tcp_client_new(&client, server, fd, now_ms);
-	if (r < 0) {
-		close(fd);
+	if (r < 0 && r != -EACCES)
 		pause_accepting(server, r, now_ms);
-		return;
-	}
-	if (server->service.stats.clients > server->max_clients)
-		evict(server, client, "max_clients reached", now_ms);
-	if (server->idle_timeout_ms)
-		tcp_sweep_later(server);
 }
 
 /* ---- opening ---- */
@@ -253,10 +171,7 @@ static int make_sources(struct pb_server *server)
 			      server);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(server->pause, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &server->sweep, CLOCK_BOOTTIME, UINT64_MAX, 0, sweep,
-				      server);
-	return r < 0 ? r : sd_event_source_set_enabled(server->sweep, SD_EVENT_OFF);
+	return r < 0 ? r : clients_start(server);
 }
 
 static int make_listeners(struct pb_server *server, const struct listen_address *address,
@@ -286,8 +201,9 @@ static int make_server(struct pb_server **ret, struct pb_hub *hub,
 	server->hub = hub;
 	server->next = *hub_servers(hub);
 	*hub_servers(hub) = server;
-	snprintf(server->name, sizeof(server->name), "Modbus %s %s",
-		 config->rtu ? "RTU over TCP" : "TCP", config->address);
+	server->framing = config->rtu ? &pb_framing_rtu : &pb_framing_mbap;
+	snprintf(server->name, sizeof(server->name), "Modbus %s %s", server->framing->over_tcp,
+		 config->address);
 	r = make_listeners(server, address, config->address, why, why_cap);
 	if (r == 0)
 		r = make_sources(server);
@@ -323,11 +239,11 @@ int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_con
 	server->gap_ms = config->gap_ms ? config->gap_ms : GAP_MS;
 	for (struct client *client = server->oldest, *newer; client; client = newer) {
 		newer = client->newer;
-		if (!is_allowed(server, client->socket.fd))
-			tcp_client_close(client);
+		if (!is_allowed(server, &client->peer))
+			client_close(client);
 	}
 	if (server->idle_timeout_ms && server->oldest)
-		tcp_sweep_later(server);
+		clients_sweep_later(server);
 	return 0;
 }
 
@@ -347,7 +263,6 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 	r = make_server(&server, hub, &parsed, config, why, why_cap);
 	if (r < 0)
 		return r;
-	server->rtu = config->rtu;
 	r = pb_server_tcp_configure(server, config, why, why_cap);
 	if (r < 0)
 		return r;
@@ -391,7 +306,7 @@ struct pb_server *pb_server_free(struct pb_server *server)
 		;
 	*at = server->next;
 	while (server->oldest)
-		tcp_client_close(server->oldest);
+		client_close(server->oldest);
 	sd_event_source_disable_unref(server->pause);
 	sd_event_source_disable_unref(server->sweep);
 	free(server->allow);
@@ -410,42 +325,6 @@ void pb_server_set_userdata(struct pb_server *server, void *userdata)
 void pb_server_stats(const struct pb_server *server, struct pb_server_stats *ret)
 {
 	*ret = server->service.stats;
-}
-
-static void tell_client(const struct client *client, uint64_t now_ms,
-			void (*each)(void *userdata, const struct pb_client_info *info),
-			void *userdata)
-{
-	struct pb_client_info info = {
-		.connected_s = (uint32_t)((now_ms - client->since_ms) / 1000),
-		.idle_s = (uint32_t)((now_ms - client->active_ms) / 1000),
-		.requests = client->requests,
-		.exceptions = client->exceptions,
-	};
-	char host[sizeof(info.peer)];
-
-	snprintf(info.peer, sizeof(info.peer), "%s", tcp_client_peer(client, host, sizeof(host)));
-	each(userdata, &info);
-}
-
-bool pb_server_clients(struct pb_server *server, bool first, size_t count, uint64_t now_ms,
-		       void (*each)(void *userdata, const struct pb_client_info *info),
-		       void *userdata)
-{
-	if (first) {
-		server->told_round++;
-		server->next_told = server->oldest;
-	}
-	while (count-- > 0 && server->next_told) {
-		struct client *client = server->next_told;
-
-		server->next_told = client->newer;
-		/* those who asked meanwhile have moved to the end, and come by again */
-		if (client->told != server->told_round)
-			tell_client(client, now_ms, each, userdata);
-		client->told = server->told_round;
-	}
-	return server->next_told != NULL;
 }
 
 uint16_t pb_server_port(const struct pb_server *server)

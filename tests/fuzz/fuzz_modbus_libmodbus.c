@@ -34,10 +34,11 @@ static const struct pb_block blocks[] = {
 	{PB_TABLE_DISCRETE, 0, BITS_AT, BITS, discretes, NULL},
 };
 
-static enum pb_exception store(void *userdata, enum pb_table table, uint16_t addr, uint16_t count,
-			       const uint8_t *bytes)
+static enum pb_exception store(void *userdata, const struct pb_peer *peer, enum pb_table table,
+			       uint16_t addr, uint16_t count, const uint8_t *bytes)
 {
 	(void)userdata;
+	(void)peer;
 	if (table == PB_TABLE_HOLDING) {
 		memcpy(holdings + 2 * (size_t)(addr - WORDS_AT), bytes, 2 * (size_t)count);
 		return PB_EXCEPTION_NONE;
@@ -159,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t request[PB_TCP_ADU_MAX] = {0x12, 0x34}, theirs[PB_TCP_ADU_MAX + 8];
 	uint8_t ours[PB_TCP_ADU_MAX];
-	struct pb_mbap frame;
+	struct pb_adu frame;
 	size_t len;
 	ssize_t got;
 

@@ -19,7 +19,7 @@ static bool ours(void *userdata, uint8_t unit)
 
 static void take(struct pb_rtu *rtu, bool silence)
 {
-	struct pb_rtu_frame frame;
+	struct pb_adu frame;
 
 	for (int i = 0; pb_rtu_next(rtu, silence, &frame); i++) {
 		uint8_t adu[PB_RTU_ADU_MAX];
@@ -37,7 +37,7 @@ static void take(struct pb_rtu *rtu, bool silence)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pb_rtu rtu = {.ours = ours};
+	struct pb_rtu rtu = {.framer.ours = ours};
 
 	while (size > 0) {
 		bool silence = data[0] & 0x80;

@@ -27,13 +27,13 @@ static const struct pb_block blocks[] = {
 	{PB_TABLE_COIL | PB_TABLE_DISCRETE, 0, 12, 150, bits, NULL},
 };
 
-static enum pb_exception store(void *userdata, enum pb_table table, uint16_t addr, uint16_t count,
-			       const uint8_t *bytes)
+static enum pb_exception store(void *userdata, const struct pb_peer *peer, enum pb_table table,
+			       uint16_t addr, uint16_t count, const uint8_t *bytes)
 {
 	uint32_t first = table == PB_TABLE_COIL ? 3 + 4 : 4,
 		 past = table == PB_TABLE_COIL ? 12 : 16;
 
-	assert(userdata == words && count > 0);
+	assert(userdata == words && count > 0 && !peer);
 	assert(table == PB_TABLE_COIL || table == PB_TABLE_HOLDING);
 	assert(addr >= first && addr + (uint32_t)count <= past);
 	if (table == PB_TABLE_HOLDING)
@@ -50,9 +50,9 @@ static const struct pb_image image = {
 };
 static const struct pb_identity identity = {"v", "p", "r", "u", "n"};
 static struct pb_diagnostics diagnostics;
-static const struct pb_host host = {&identity, &diagnostics};
+static const struct pb_origin origin = {NULL, &identity, &diagnostics};
 
-static void check_read(const struct pb_mbap *request, const uint8_t *reply, size_t len)
+static void check_read(const struct pb_adu *request, const uint8_t *reply, size_t len)
 {
 	assert(request->pdu_len == 5 || request->pdu[0] == PB_FC_READ_WRITE_REGISTERS);
 	assert(len == 2 + (size_t)reply[1]);
@@ -62,7 +62,7 @@ static void check_read(const struct pb_mbap *request, const uint8_t *reply, size
 		assert(reply[1] == (pb_get_be16(request->pdu + 3) + 7) / 8);
 }
 
-static void check(const struct pb_mbap *request, const uint8_t *reply, size_t len)
+static void check(const struct pb_adu *request, const uint8_t *reply, size_t len)
 {
 	uint8_t function = request->pdu[0];
 
@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(bits, 0xA5, sizeof(bits));
 	while (at < size) {
 		uint8_t adu[PB_TCP_ADU_MAX];
-		struct pb_mbap request, again;
+		struct pb_adu request, again;
 		int r = pb_mbap_next(data + at, size - at, &request);
 		size_t len;
 
@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		assert((size_t)r <= size - at && request.pdu_len >= 1);
 		assert(request.pdu_len <= PB_PDU_MAX);
-		len = pb_modbus_reply(&host, request.unit == 9 ? NULL : &image, request.pdu,
+		len = pb_modbus_reply(&origin, request.unit == 9 ? NULL : &image, request.pdu,
 				      request.pdu_len, adu + PB_MBAP_LEN);
 		check(&request, adu + PB_MBAP_LEN, len);
 		if (len > 0) {

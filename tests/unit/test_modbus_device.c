@@ -14,7 +14,7 @@ static const struct pb_identity identity = {
 	.product_name = "gateway",
 };
 static struct pb_diagnostics diagnostics;
-static const struct pb_host host = {&identity, &diagnostics};
+static const struct pb_origin origin = {NULL, &identity, &diagnostics};
 static const struct pb_image image = {
 	.exception_status = 0x81, .model = "packbridge 1", .name = "house", .protocol = "jbd"};
 
@@ -23,7 +23,7 @@ static void expect_of(const struct pb_image *of, const char *request_hex, const 
 	uint8_t request[PB_PDU_MAX], expected[PB_PDU_MAX], reply[PB_PDU_MAX];
 	int request_len = pb_hex_parse(request_hex, request, sizeof(request));
 	int expected_len = pb_hex_parse(reply_hex, expected, sizeof(expected));
-	size_t len = pb_modbus_reply(&host, of, request, (size_t)request_len, reply);
+	size_t len = pb_modbus_reply(&origin, of, request, (size_t)request_len, reply);
 	char text[3 * PB_PDU_MAX + 1];
 
 	pb_hex_print(text, sizeof(text), reply, len, ' ');
@@ -128,7 +128,7 @@ START_TEST(more_follows)
 {
 	static char text[251], longer[301];
 	struct pb_identity wordy = {text, text, "r", text, longer};
-	struct pb_host far = {&wordy, NULL};
+	struct pb_origin far = {.identity = &wordy};
 	uint8_t request[] = {0x2B, 0x0E, 0x02, 0}, reply[PB_PDU_MAX];
 	unsigned int seen = 0;
 

@@ -139,7 +139,7 @@ static size_t theirs(const uint8_t *request, size_t len, uint8_t *reply)
 
 static size_t ours(const struct pb_image *image, const uint8_t *request, size_t len, uint8_t *reply)
 {
-	struct pb_mbap frame;
+	struct pb_adu frame;
 	size_t pdu_len;
 
 	ck_assert_int_eq(pb_mbap_next(request, len, &frame), (int)len);

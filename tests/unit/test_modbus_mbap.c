@@ -41,7 +41,7 @@ START_TEST(next)
 {
 	uint8_t bytes[64];
 	int len = pb_hex_parse(cases[_i].bytes, bytes, sizeof(bytes));
-	struct pb_mbap frame = {.pdu_len = 999};
+	struct pb_adu frame = {.pdu_len = 999};
 	int r;
 
 	ck_assert_int_ge(len, 0);
@@ -61,7 +61,7 @@ END_TEST
 START_TEST(largest)
 {
 	uint8_t adu[PB_TCP_ADU_MAX] = {0, 1, 0, 0, 0, 254, 9, 3};
-	struct pb_mbap frame;
+	struct pb_adu frame;
 
 	for (size_t len = 0; len < sizeof(adu); len++)
 		ck_assert_int_eq(pb_mbap_next(adu, len, &frame), 0);
@@ -73,7 +73,7 @@ END_TEST
 START_TEST(wrap)
 {
 	static const uint8_t expected[] = {0xAB, 0xCD, 0, 0, 0, 3, 17, 0x83, 2};
-	struct pb_mbap request = {.transaction = 0xABCD, .unit = 17};
+	struct pb_adu request = {.transaction = 0xABCD, .unit = 17};
 	uint8_t adu[PB_TCP_ADU_MAX];
 
 	memset(adu, 0xEE, sizeof(adu));

@@ -17,7 +17,7 @@ static bool ours(void *userdata, uint8_t unit)
 
 static void setup(void)
 {
-	rtu = (struct pb_rtu){.ours = ours, .userdata = &rtu};
+	rtu = (struct pb_rtu){.framer = {.ours = ours, .userdata = &rtu}};
 }
 
 /* @adu gets the bytes of @hex and their CRC. */
@@ -35,7 +35,7 @@ static size_t found_len;
 
 static void take(bool silence)
 {
-	struct pb_rtu_frame f;
+	struct pb_adu f;
 
 	while (pb_rtu_next(&rtu, silence, &f)) {
 		char hex[2 * PB_PDU_MAX + 1];
@@ -162,7 +162,7 @@ START_TEST(finds_requests)
 		take(true);
 		ck_assert_msg(strcmp(found, lines[_i].found) == 0, "'%s' by %zu gives '%s'",
 			      lines[_i].line, chunk, found);
-		ck_assert_uint_eq(rtu.errors, lines[_i].errors);
+		ck_assert_uint_eq(rtu.framer.errors, lines[_i].errors);
 	}
 }
 END_TEST
@@ -202,7 +202,7 @@ START_TEST(endless_noise)
 		memset(bytes, 0xA0 + i, 100);
 		feed(bytes, 100, 100);
 	}
-	ck_assert_uint_ge(rtu.overruns, 1);
+	ck_assert_uint_ge(rtu.framer.overruns, 1);
 	take(true);
 	ck_assert_str_eq(found, "");
 	len = frame(bytes, "010300000001");
@@ -268,8 +268,8 @@ START_TEST(busy_line)
 		at += part;
 	}
 	ck_assert_str_eq(found, expected);
-	ck_assert_uint_eq(rtu.errors, 0);
-	ck_assert_uint_eq(rtu.overruns, 0);
+	ck_assert_uint_eq(rtu.framer.errors, 0);
+	ck_assert_uint_eq(rtu.framer.overruns, 0);
 }
 END_TEST
 

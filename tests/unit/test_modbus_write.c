@@ -40,10 +40,14 @@ static void put_bit(uint8_t *bytes, uint32_t at, bool on)
 	bytes[at / 8] = (uint8_t)((bytes[at / 8] & ~(1U << at % 8)) | (unsigned int)on << at % 8);
 }
 
-static enum pb_exception store(void *userdata, enum pb_table table, uint16_t addr, uint16_t count,
-			       const uint8_t *bytes)
+static const struct pb_peer somebody = {.name = "10.0.0.7"};
+static const struct pb_origin origin = {.peer = &somebody};
+
+static enum pb_exception store(void *userdata, const struct pb_peer *peer, enum pb_table table,
+			       uint16_t addr, uint16_t count, const uint8_t *bytes)
 {
 	ck_assert_ptr_eq(userdata, &writes);
+	ck_assert_ptr_eq(peer, &somebody);
 	writes++;
 	if (refusal != PB_EXCEPTION_NONE)
 		return refusal;
@@ -88,7 +92,7 @@ static void expect(const char *request_hex, const char *reply_hex)
 	size_t len;
 
 	ck_assert_int_gt(request_len, 0);
-	len = pb_modbus_reply(NULL, &image, request, (size_t)request_len, reply);
+	len = pb_modbus_reply(&origin, &image, request, (size_t)request_len, reply);
 	ck_assert_msg(len == (size_t)expected_len && memcmp(reply, expected, len) == 0,
 		      "%s is not answered by %s", request_hex, reply_hex);
 }
@@ -245,7 +249,7 @@ static void compare(const uint8_t *pdu, size_t len)
 	adu[6] = 1;
 	memcpy(adu + PB_MBAP_LEN, pdu, len);
 	expected_len = theirs(adu, PB_MBAP_LEN + len, expected) - PB_MBAP_LEN;
-	reply_len = pb_modbus_reply(NULL, &image, pdu, len, reply);
+	reply_len = pb_modbus_reply(&origin, &image, pdu, len, reply);
 	ck_assert_uint_eq(reply_len, expected_len);
 	ck_assert_mem_eq(reply, expected + PB_MBAP_LEN, reply_len);
 	for (size_t i = 0; i < COUNT; i++)

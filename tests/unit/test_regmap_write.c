@@ -16,11 +16,14 @@ static struct pb_write asked[8];
 static size_t asked_count, asked_times;
 static char asked_text[8];
 static enum pb_exception verdict;
+static const struct pb_peer technician = {.name = "10.0.0.7"};
 
-static enum pb_exception written(void *userdata, const struct pb_map *of,
-				 const struct pb_write *writes, size_t count)
+static enum pb_exception written(void *userdata, const struct pb_peer *peer,
+				 const struct pb_map *of, const struct pb_write *writes,
+				 size_t count)
 {
 	ck_assert_ptr_eq(userdata, &asked);
+	ck_assert_ptr_eq(peer, &technician);
 	ck_assert_ptr_eq(of, map);
 	ck_assert_uint_le(count, PB_ARRAY_SIZE(asked));
 	memcpy(asked, writes, count * sizeof(*writes));
@@ -101,7 +104,8 @@ static void expect(const char *request, const char *reply)
 	int len = pb_hex_parse(request, pdu, sizeof(pdu));
 
 	ck_assert_int_gt(len, 0);
-	len = (int)pb_modbus_reply(NULL, pb_unit_image_get(image), pdu, (size_t)len, got);
+	len = (int)pb_modbus_reply(&(struct pb_origin){.peer = &technician},
+				   pb_unit_image_get(image), pdu, (size_t)len, got);
 	pb_hex_print(shown, sizeof(shown), got, (size_t)len, ' ');
 	ck_assert_msg(strcasecmp(shown, reply) == 0, "%s: %s, expected %s", request, shown, reply);
 }

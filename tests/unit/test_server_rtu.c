@@ -34,16 +34,23 @@ static const struct pb_block blocks[] = {
 };
 static const struct pb_image image = {.blocks = blocks, .block_count = 2};
 
-static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
+static bool owns(void *userdata, uint8_t id)
 {
 	(void)userdata;
+	return id == 1 || id == 7 || id == 255;
+}
+
+static const struct pb_image *unit(void *userdata, const struct pb_peer *peer, uint8_t id,
+				   uint64_t now_ms)
+{
+	ck_assert_uint_gt(strlen(peer->name), 0);
 	(void)now_ms;
-	return id == 1 || id == 7 || id == 255 ? &image : NULL;
+	return owns(userdata, id) ? &image : NULL;
 }
 
 static const struct pb_identity identity = {
 	.vendor = "v", .product = "p", .revision = "1", .product_name = "n"};
-static const struct pb_server_backend backend = {.identity = &identity, .unit = unit};
+static const struct pb_server_backend backend = {.identity = &identity, .owns = owns, .unit = unit};
 
 static sd_event *event;
 static struct pb_hub *hub;

@@ -40,10 +40,11 @@ static const struct pb_block blocks[] = {
 };
 
 /* never asked: the unit is old */
-static enum pb_exception take_write(void *userdata, enum pb_table table, uint16_t addr,
-				    uint16_t count, const uint8_t *bytes)
+static enum pb_exception take_write(void *userdata, const struct pb_peer *peer, enum pb_table table,
+				    uint16_t addr, uint16_t count, const uint8_t *bytes)
 {
 	(void)userdata;
+	(void)peer;
 	(void)bytes;
 	ck_abort_msg("a write of %u from %u on in table %d", count, addr, table);
 	return PB_EXCEPTION_NONE;
@@ -56,8 +57,16 @@ static const struct pb_image short_image = {.blocks = blocks + 1, .block_count =
 /* What whoever answers requests may do: set a timer, when unit 2 is asked. */
 static sd_event_source *alarm_clock;
 
-static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
+static bool owns(void *userdata, uint8_t id)
 {
+	(void)userdata;
+	return id == 1 || id == 2;
+}
+
+static const struct pb_image *unit(void *userdata, const struct pb_peer *peer, uint8_t id,
+				   uint64_t now_ms)
+{
+	ck_assert(strncmp(peer->name, "127.0.0.", 8) == 0 || strcmp(peer->name, "::1") == 0);
 	(void)userdata;
 	ck_assert_uint_le(now_ms, pb_now_ms());
 	if (alarm_clock && id == 2) {
@@ -67,7 +76,7 @@ static const struct pb_image *unit(void *userdata, uint8_t id, uint64_t now_ms)
 	return id == 1 ? &image : id == 2 ? &short_image : NULL;
 }
 
-static const struct pb_server_backend backend = {.unit = unit};
+static const struct pb_server_backend backend = {.owns = owns, .unit = unit};
 
 static sd_event *event;
 static struct pb_hub *hub;
