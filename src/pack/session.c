@@ -412,7 +412,6 @@ unsigned int pb_session_step(struct pb_session *head, const struct pb_session_ev
 	head->searching = plan_searching(&s->plan);
 	head->request = session_query(s);
 	head->secret = s->head.state == PB_STATE_DIALOGUE && s->dialogue.kind == PB_DIALOGUE_LOGIN;
-	head->status.quality = pb_status_quality(&head->status, now_ms);
 	*ret_deadline_ms = s->deadline_ms < s->stale_ms ? s->deadline_ms : s->stale_ms;
 	return todo;
 }

@@ -497,7 +497,7 @@ START_TEST(stops_sending)
 	expect_sent(expected, sizeof(expected));
 	/* and it is old in time */
 	pass(7000);
-	ck_assert_int_ne(session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(pb_status_quality(&session.head.status, now), PB_QUALITY_GOOD);
 	pass(12000);
 	ck_assert_uint_eq(closes, 1);
 	/* what it has always answered it does not answer now, so nothing else is asked */
@@ -544,7 +544,7 @@ START_TEST(held_back)
 		pass(pace_ms[_i]);
 	}
 	ck_assert_uint_eq(publishes, 1);
-	ck_assert_int_ne(session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(pb_status_quality(&session.head.status, now), PB_QUALITY_GOOD);
 	give(NOTE, 9);
 	give(VOLTS, 44);
 	ck_assert_int_eq(session.head.sample.voltage_mv, publishes == 2 ? 44007 : 12007);
@@ -683,7 +683,7 @@ START_TEST(slow_board)
 			give(PARTS, i);
 		pass(2400);
 		give(EXTRA, 1);
-		ck_assert_int_eq(session.head.status.quality, PB_QUALITY_GOOD);
+		ck_assert_int_eq(pb_status_quality(&session.head.status, now), PB_QUALITY_GOOD);
 		pass(0);
 		if (poll == 0) {
 			pass(2400);

@@ -128,7 +128,7 @@ START_TEST(once)
 	ck_assert_uint_eq(sends, 1);
 	ck_assert_uint_eq(publishes, 1);
 	ck_assert_int_eq(session.head.sample.soc_permille, 500);
-	ck_assert_int_eq(session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&session.head.status, now), PB_QUALITY_GOOD);
 	ck_assert_int_eq(session.head.status.last_error, PB_ERROR_IMPOSSIBLE);
 	ck_assert_ptr_nonnull(
 		strstr(session.head.note.text, "soc_permille is 1010, expected 0 to 1000"));
@@ -149,7 +149,7 @@ START_TEST(for_ever)
 	said[2] = 250;
 	run(3 * POLL_MS - 1);
 	ck_assert_uint_eq(closes, 0);
-	ck_assert_int_eq(session.head.status.quality, PB_QUALITY_STALE);
+	ck_assert_int_eq(pb_status_quality(&session.head.status, now), PB_QUALITY_STALE);
 	run(1);
 	ck_assert_uint_eq(closes, 1);
 	ck_assert_ptr_nonnull(
@@ -159,7 +159,7 @@ START_TEST(for_ever)
 	ck_assert_uint_le(sends, 600000 / POLL_MS + 10);
 	ck_assert_uint_le(steps, 3 * sends + 500);
 	ck_assert_int_eq(session.head.sample.soc_permille, 500);
-	ck_assert_int_ne(session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(pb_status_quality(&session.head.status, now), PB_QUALITY_GOOD);
 	ck_assert_uint_eq(publishes, 1);
 }
 END_TEST

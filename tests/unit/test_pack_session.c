@@ -191,7 +191,8 @@ static void step(struct world *w, struct pb_session_event event)
 	if (todo & PB_DO_PUBLISH) {
 		w->publishes++;
 		w->published_at = w->now;
-		ck_assert_int_eq(w->session.head.status.quality, PB_QUALITY_GOOD);
+		ck_assert_int_eq(pb_status_quality(&w->session.head.status, w->now),
+				 PB_QUALITY_GOOD);
 	}
 	if (todo & PB_DO_SEND)
 		do_send(w);
@@ -418,14 +419,14 @@ START_TEST(three_failed_polls_reconnect)
 		ck_assert_uint_ge(waited, expected_s[i - 1] * 800);
 		ck_assert_uint_le(waited, expected_s[i - 1] * 1200);
 	}
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_LOST);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_LOST);
 	/* "no connection" once and "stale" once, not at every attempt: the rest is debug */
 	ck_assert_uint_ge(w.logs, logs);
 
 	w.connects = true;
 	w.board = BOARD_GOOD;
 	run(&w, 90000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert_uint_eq(w.session.attempt, 0);
 }
 END_TEST
@@ -445,13 +446,13 @@ START_TEST(goes_stale_in_time)
 	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 14);
 	run(&w, 1);
-	ck_assert_int_ne(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert(pb_status_is_old(&w.session.head.status, w.now));
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 15);
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now + 70000000), 65534);
 	w.board = BOARD_GOOD;
 	run(&w, 40000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -462,7 +463,7 @@ START_TEST(never_read)
 	w.connects = false;
 	start(&w);
 	run(&w, 100000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_NEVER);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_NEVER);
 	ck_assert(pb_status_is_old(&w.session.head.status, w.now));
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 65535);
 	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_CONNECT);
@@ -496,7 +497,7 @@ START_TEST(names_the_fault)
 		ck_assert_uint_gt(w.session.head.status.garbage_bytes, 0);
 	w.board = BOARD_GOOD;
 	run(&w, 30000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -528,7 +529,7 @@ START_TEST(unsolicited_replies_make_no_reading)
 	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
 	w.board = BOARD_GOOD;
 	run(&w, 30000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert_int_eq(w.session.head.sample.cell_mv[0], 3328);
 }
 END_TEST
@@ -673,7 +674,7 @@ START_TEST(stopped_in_a_poll)
 				 stops_ms[_i] > 14000);
 	}
 	run(&w, 60000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert_uint_eq(w.session.head.status.stale_after_s, 15);
 }
 END_TEST
@@ -689,7 +690,7 @@ START_TEST(stopped_in_a_round)
 	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
 	w.now += 300000;
 	run(&w, 3000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert_uint_le(w.session.head.status.stale_after_s, 3 * 9);
 }
 END_TEST
@@ -766,7 +767,7 @@ START_TEST(weeks)
 		w.reply_ms = 70;
 		/* the longest way back: a connect that hangs (20 s), back-off (36 s), a poll */
 		run(&w, 90000);
-		ck_assert_msg(w.session.head.status.quality == PB_QUALITY_GOOD,
+		ck_assert_msg(pb_status_quality(&w.session.head.status, w.now) == PB_QUALITY_GOOD,
 			      "state %d, attempt %u, failed %u, age %u s, poll %u ms: %s",
 			      w.session.head.state, w.session.attempt, w.session.failed_cycles,
 			      pb_status_age_s(&w.session.head.status, w.now),
@@ -851,7 +852,7 @@ START_TEST(retry_ends_the_back_off)
 	w.connects = true;
 	event(&w, PB_SESSION_RETRY, 0);
 	run(&w, 1000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	/* and does nothing in any other state */
 	event(&w, PB_SESSION_RETRY, 0);
 	ck_assert(w.session.head.status.connected);
@@ -871,7 +872,7 @@ START_TEST(links_with_own_limits_are_waited_for)
 	ck_assert_uint_eq(w.closes, 0);
 	queue(&w, 0, PB_SESSION_UP, NULL);
 	run(&w, 2000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -888,7 +889,7 @@ START_TEST(gives_its_place_away)
 	ck_assert_uint_eq(w.closes, 1);
 	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
 	ck_assert(!w.session.head.status.connected);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	/* back when the next poll is due */
 	run(&w, 4000);
 	ck_assert_uint_eq(w.opens, 2);
@@ -922,7 +923,8 @@ START_TEST(stale_time_follows_the_round)
 		w.session.config.connect_timeout_ms = 0;
 		run(&w, 60000); /* in the queue */
 		if (round > 0)
-			ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+			ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now),
+					 PB_QUALITY_GOOD);
 		queue(&w, 0, PB_SESSION_UP, NULL);
 		run(&w, 3000);
 		ck_assert_int_eq(w.session.head.state, PB_STATE_RESTING);
@@ -936,7 +938,7 @@ START_TEST(stale_time_follows_the_round)
 	w.session.config.stale_fixed = true;
 	event(&w, PB_SESSION_WANTED, 40000);
 	run(&w, 16000);
-	ck_assert_int_ne(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -951,7 +953,7 @@ START_TEST(released_and_taken_back)
 	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_RELEASED);
 	run(&w, 59000);
 	ck_assert_uint_eq(w.opens, 1);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_LOST);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_LOST);
 	/* what the link may still say does not end it */
 	event(&w, PB_SESSION_DOWN, 0);
 	event(&w, PB_SESSION_RETRY, 0);
@@ -959,13 +961,13 @@ START_TEST(released_and_taken_back)
 	ck_assert_int_eq(w.session.head.state, PB_STATE_RELEASED);
 	run(&w, 5000);
 	ck_assert_uint_eq(w.opens, 2);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 
 	event(&w, PB_SESSION_RELEASE, 600000);
 	run(&w, 1000);
 	event(&w, PB_SESSION_TAKE, 0);
 	run(&w, 4000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -982,7 +984,7 @@ START_TEST(logs_in)
 	ck_assert_uint_ge(w.sends, sizeof(expected));
 	ck_assert_mem_eq(w.sent, expected, sizeof(expected));
 	ck_assert(w.session.head.logged_in);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -1073,7 +1075,7 @@ START_TEST(finds_the_protocol)
 	run(&w, 12000);
 	ck_assert_uint_eq(w.sent[0], 0x90);
 	ck_assert_str_eq(w.session.head.codec->name, "jbd");
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert_uint_eq(w.opens, 1);
 	ck_assert_uint_eq(w.session.head.status.failures, 0);
 	/* it stays so */
@@ -1089,7 +1091,7 @@ START_TEST(finds_the_protocol)
 	start(&w);
 	run(&w, 2000);
 	ck_assert_uint_eq(w.sent[0], 3);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 
 	/* nobody answers: all are asked, again and again, and it counts as a failure */
 	w = world();
@@ -1186,7 +1188,7 @@ START_TEST(counters_get_old)
 	ck_assert_uint_le(w.now - w.session.head.status.details_ms, 12000);
 	w.no_counters = true;
 	run(&w, 30000);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	ck_assert(!(w.session.head.sample.has & PB_HAS(PB_HAS_COUNTERS)));
 	ck_assert(w.session.head.sample.has & PB_HAS(PB_HAS_DEVICE_NAME));
 	w.no_counters = false;
@@ -1216,7 +1218,7 @@ START_TEST(hangs_up_after_each_reading)
 	/* two lines a minute: that it is lost, and that it is back */
 	ck_assert_uint_le(w.warnings, 11);
 	ck_assert_uint_le(w.loud, 2 * 11 + 1);
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 	/* a connection that lasts ends it */
 	run(&w, 60000);
 	queue(&w, 0, PB_SESSION_DOWN, NULL);
@@ -1237,7 +1239,7 @@ START_TEST(looks_again)
 	start(&w);
 	run(&w, 60000);
 	ck_assert_str_eq(w.session.head.codec->name, "jbd");
-	ck_assert_int_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 

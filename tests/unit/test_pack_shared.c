@@ -161,13 +161,13 @@ START_TEST(a_second_board_joins)
 	run(line, 120000);
 	ck_assert_msg(line->readings[1] == 0, "%s: %d", board->name, line->readings[1]);
 	ck_assert_msg(line->readings[0] <= 2, "%s: %d", board->name, line->readings[0]);
-	ck_assert_int_gt(line->session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_gt(pb_status_quality(&line->session.head.status, line->now), PB_QUALITY_GOOD);
 	ck_assert_int_eq(line->session.head.status.last_error,
 			 board->stream ? PB_ERROR_SHARED_LINE : PB_ERROR_UNSOLICITED);
 	line->boards = 1;
 	run(line, 90000);
 	ck_assert_msg(line->readings[0] > 5, "%s", board->name);
-	ck_assert_int_eq(line->session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&line->session.head.status, line->now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -182,7 +182,7 @@ START_TEST(two_boards_from_the_start)
 	ck_assert_msg(line->readings[0] == 0 || line->readings[1] == 0, "%s: %d and %d",
 		      board->name, line->readings[0], line->readings[1]);
 	ck_assert_int_le(line->readings[0] + line->readings[1], 2);
-	ck_assert_int_ne(line->session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_ne(pb_status_quality(&line->session.head.status, line->now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -199,7 +199,7 @@ START_TEST(a_restarted_board)
 	line->readings[0] = 0;
 	run(line, 10000);
 	ck_assert_int_gt(line->readings[0], 0);
-	ck_assert_int_eq(line->session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_int_eq(pb_status_quality(&line->session.head.status, line->now), PB_QUALITY_GOOD);
 }
 END_TEST
 
@@ -255,7 +255,8 @@ START_TEST(parallel_boards_as_captured)
 	for (int round = 0; round < 40; round++)
 		play(line, json_object_get(root, "wire"), (size_t)_i);
 	ck_assert_int_eq(line->readings[0], 0);
-	ck_assert_int_eq(line->session.head.status.quality, PB_QUALITY_NEVER);
+	ck_assert_int_eq(pb_status_quality(&line->session.head.status, line->now),
+			 PB_QUALITY_NEVER);
 	ck_assert_int_eq(line->session.head.status.last_error, PB_ERROR_SHARED_LINE);
 	json_decref(root);
 }

@@ -41,7 +41,6 @@ const char *pb_quality_text(enum pb_quality quality);
 
 /** The connection of one pack; kept by its session. Counters wrap at 2^32, `sequence` at 65535. */
 struct pb_status {
-	enum pb_quality quality; /**< the session's, of its last step */
 	bool connected;
 	uint16_t sequence;   /**< 0: no reading yet; then 1..65535, one more for each reading */
 	uint64_t sampled_ms; /**< pb_now_ms() of the reading; undefined while sequence is 0 */
