@@ -118,7 +118,23 @@ static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len
 	}
 }
 
-/* Does what the session orders. @return 0, or the error of a link that failed at once. */
+/* @return as pb_link_type.send(). */
+static int send_query(struct pb_pack *pack)
+{
+	const struct pb_query *query = pack->session->request;
+	const struct pb_link_type *type = pack->link->type;
+
+	/* a request that is sent again waits for its turn as any other */
+	if (type->done)
+		type->done(pack->link);
+	show(pack, true, query->bytes, query->len);
+	return type->send(pack->link, query->bytes, query->len);
+}
+
+/*
+ * Does what the session orders. @return 0; 1 when the request waits for its turn; or the error of a
+ * link that failed at once.
+ */
 static int obey(struct pb_pack *pack, unsigned int todo)
 {
 	const struct pb_session *session = pack->session;
@@ -133,10 +149,8 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 		r = type->open(pack->link);
 	if (has_changed(pack, todo))
 		hand_up(pack, todo);
-	if (todo & PB_DO_SEND) {
-		show(pack, true, session->request->bytes, session->request->len);
-		r = type->send(pack->link, session->request->bytes, session->request->len);
-	}
+	if (todo & PB_DO_SEND)
+		r = send_query(pack);
 	return r;
 }
 
@@ -149,13 +163,25 @@ static void set_timer(struct pb_pack *pack, uint64_t deadline_ms)
 				 deadline_ms == UINT64_MAX ? UINT64_MAX : deadline_ms * 1000);
 }
 
+/* Others on the line may send, unless a reply is waited for. */
+static void give_turn(struct pb_pack *pack)
+{
+	enum pb_session_state state = pack->session->state;
+
+	if (pack->link->type->done && state != PB_STATE_WAITING && state != PB_STATE_DIALOGUE)
+		pack->link->type->done(pack->link);
+}
+
 static void feed(struct pb_pack *pack, struct pb_session_event event)
 {
+	static const struct pb_session_event queued = {.type = PB_SESSION_QUEUED};
 	uint64_t deadline_ms;
 	int r;
 
 	for (;;) {
 		r = obey(pack, pb_session_step(pack->session, &event, pb_now_ms(), &deadline_ms));
+		if (r > 0)
+			pb_session_step(pack->session, &queued, pb_now_ms(), &deadline_ms);
 		if (r >= 0)
 			break;
 		/* a link that refuses an order is down, whatever it believes itself */
@@ -163,6 +189,7 @@ static void feed(struct pb_pack *pack, struct pb_session_event event)
 		event = (struct pb_session_event){.type = PB_SESSION_DOWN,
 						  .why = strerrordesc_np(-r)};
 	}
+	give_turn(pack);
 	set_timer(pack, deadline_ms);
 }
 
@@ -181,6 +208,11 @@ static void on_up(void *userdata)
 static void on_retry(void *userdata)
 {
 	feed(userdata, (struct pb_session_event){.type = PB_SESSION_RETRY});
+}
+
+static void on_sent(void *userdata)
+{
+	feed(userdata, (struct pb_session_event){.type = PB_SESSION_SENT});
 }
 
 static void on_wanted(void *userdata, uint32_t round_ms)
@@ -209,6 +241,7 @@ static const struct pb_link_handler link_handler = {
 	.data = on_data,
 	.retry = on_retry,
 	.wanted = on_wanted,
+	.sent = on_sent,
 };
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)

@@ -52,6 +52,11 @@ static unsigned int send_query(struct session *s, uint64_t now)
 	return PB_DO_SEND | session_enter(s, PB_STATE_WAITING, now + limit_ms);
 }
 
+void poll_left(struct session *s, uint64_t now)
+{
+	requests_left(&s->plan.requests, s->plan.codec, s->request.command, now);
+}
+
 /* Waits for the next frame of those that the board sends by itself. */
 static unsigned int listen_on(struct session *s, uint64_t now)
 {

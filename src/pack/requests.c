@@ -82,6 +82,17 @@ void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, u
 	requests_expect(requests, codec, command, 1, now_ms);
 }
 
+void requests_left(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		   uint64_t now_ms)
+{
+	struct pb_request *last = requests->open + requests->count - 1;
+
+	if (requests->count == 0 || last->codec != codec || last->command != command ||
+	    last->count != 1)
+		return;
+	last->first_ms = last->last_ms = now_ms;
+}
+
 /* Of an entry that stands for several requests, those after @sent_ms stay. */
 static void requests_strike(struct pb_requests *requests, uint64_t sent_ms)
 {

@@ -37,6 +37,13 @@ void requests_sent(struct pb_requests *requests, const struct pb_codec *codec, u
 		   uint64_t now_ms);
 
 /**
+ * The request that was noted last leaves only at @now_ms: it waited for its turn on a line.
+ * Nothing was sent since. Where that is not clear, it stays as old as it was noted.
+ */
+void requests_left(struct pb_requests *requests, const struct pb_codec *codec, uint16_t command,
+		   uint64_t now_ms);
+
+/**
  * A reply to @command has come: strikes the request that it answers, and those before it.
  * @return when the oldest request was sent that it may answer; 0: none is open, it is unsolicited.
  */

@@ -71,6 +71,7 @@ unsigned int session_enter(struct session *s, enum pb_session_state state, uint6
 {
 	s->head.state = state;
 	s->deadline_ms = deadline_ms;
+	s->held_ms = 0;
 	s->head.note.next_ms = state == PB_STATE_BACKOFF ? deadline_ms : 0;
 	switch (state) {
 	case PB_STATE_CONNECTING:
@@ -355,6 +356,25 @@ static unsigned int take_time(struct session *s, uint64_t now)
 	return now >= s->deadline_ms ? state_timeout(s, now) : 0;
 }
 
+/* No reply is due while the request waits for its turn. */
+static void queued(struct session *s, uint64_t now)
+{
+	s->held_ms = s->deadline_ms - now;
+	s->deadline_ms = UINT64_MAX;
+}
+
+static void sent(struct session *s, uint64_t now)
+{
+	if (s->held_ms == 0)
+		return;
+	s->deadline_ms = now + s->held_ms;
+	s->held_ms = 0;
+	if (s->head.state == PB_STATE_WAITING)
+		poll_left(s, now);
+	else if (s->dialogue.kind == PB_DIALOGUE_COMMAND)
+		s->head.command.sent_ms = now;
+}
+
 static unsigned int take_event(struct session *s, const struct pb_session_event *event,
 			       uint64_t now)
 {
@@ -363,6 +383,12 @@ static unsigned int take_event(struct session *s, const struct pb_session_event 
 		return s->head.state == PB_STATE_OFF ? connect_link(s, now) : 0;
 	case PB_SESSION_UP:
 		return s->head.state == PB_STATE_CONNECTING ? link_up(s, event->advert, now) : 0;
+	case PB_SESSION_QUEUED:
+		queued(s, now);
+		return 0;
+	case PB_SESSION_SENT:
+		sent(s, now);
+		return 0;
 	case PB_SESSION_RETRY:
 		return s->head.state == PB_STATE_BACKOFF ? connect_link(s, now) : 0;
 	case PB_SESSION_WANTED:

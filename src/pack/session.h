@@ -25,6 +25,8 @@ enum pb_session_event_type {
 	PB_SESSION_DOWN,    /**< the link went down by itself */
 	PB_SESSION_DATA,    /**< bytes came */
 	PB_SESSION_TIME,    /**< the deadline passed (calling too early does no harm) */
+	PB_SESSION_QUEUED,  /**< the request waits for its turn on a line; SENT will follow */
+	PB_SESSION_SENT,    /**< it leaves now */
 	PB_SESSION_RETRY,   /**< the link says that connecting is worthwhile again */
 	PB_SESSION_WANTED,  /**< others wait for the link's place */
 	PB_SESSION_RELEASE, /**< let go of the pack for a while: somebody asked for it */

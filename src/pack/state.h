@@ -37,6 +37,7 @@ struct session {
 
 	/* times */
 	uint64_t deadline_ms; /**< of the state */
+	uint64_t held_ms;  /**< what was left of it when the request had to wait; 0: none waits */
 	uint64_t stale_ms; /**< when the reading turns stale; UINT64_MAX: it is, or there is none */
 	uint64_t step_ms;  /**< of the last event */
 	uint64_t late_ms;  /**< how much later than asked for we were called, summed up */
@@ -110,6 +111,8 @@ unsigned int poll_go_on(struct session *session, bool gap, uint64_t now);
 unsigned int poll_ask(struct session *session, uint64_t now);
 /** No reply in time. */
 unsigned int poll_time_out(struct session *session, uint64_t now);
+/** The request that had to wait for its turn on the line leaves. */
+void poll_left(struct session *session, uint64_t now);
 /** Frames that answer nothing we wait for are passed over. */
 unsigned int poll_take_frame(struct session *session, const struct pb_frame *frame, uint64_t now);
 /** No reading in this poll. */

@@ -142,11 +142,33 @@ START_TEST(more_kinds_than_places)
 }
 END_TEST
 
+/* A request that waited for its turn is as young as when it left; earlier ones stay. */
+START_TEST(left_later)
+{
+	begin();
+	requests_left(&list, jbd, 3, 1500);
+	ck_assert_uint_eq(list.count, 0);
+	requests_sent(&list, jbd, 3, 1000);
+	requests_sent(&list, jbd, 3, 2000);
+	requests_left(&list, jbd, 3, 2500);
+	ck_assert_uint_eq(requests_answered(&list, jbd, 3), 1000);
+	ck_assert_uint_eq(requests_answered(&list, jbd, 3), 2500);
+	/* not clear: another command was noted last, or two at one time */
+	requests_sent(&list, jbd, 3, 3000);
+	requests_left(&list, jbd, 4, 3500);
+	requests_left(&list, jk, 3, 3500);
+	requests_sent(&list, jbd, 3, 3000);
+	requests_left(&list, jbd, 3, 3500);
+	ck_assert_uint_eq(requests_answered(&list, jbd, 3), 3000);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("requests");
 
 	tcase_add_test(tcase, one_reply_a_request);
+	tcase_add_test(tcase, left_later);
 	tcase_add_test(tcase, dialects_share_replies);
 	tcase_add_test(tcase, long_ago);
 	tcase_add_test(tcase, oldest_first);

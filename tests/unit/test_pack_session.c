@@ -50,6 +50,7 @@ struct world {
 	bool link_open;
 	uint32_t wake; /* requests to swallow */
 	uint32_t reply_ms;
+	uint32_t turn_ms; /* a request waits so long for its turn on a line; 0: there is none */
 	const struct pb_advert *advert; /* of the radio module; NULL: a wire */
 	bool locked;			/* silent until the password was given */
 	bool wrong;			/* it does not like that */
@@ -58,6 +59,8 @@ struct world {
 	/* what was seen */
 	uint64_t sent_at[64], opened_at[64], published_at;
 	uint8_t sent[64];
+	uint64_t left_at[64]; /* behind their turns */
+	size_t lefts;
 	size_t sends, opens, closes, publishes, logs;
 	uint64_t last_reply_at;
 	uint64_t least_gap;
@@ -153,6 +156,8 @@ static bool module_answer(struct world *w)
 	return true;
 }
 
+static void step(struct world *w, struct pb_session_event event);
+
 static void do_send(struct world *w)
 {
 	ck_assert(w->link_open);
@@ -162,7 +167,10 @@ static void do_send(struct world *w)
 	w->sent_at[w->sends % 64] = w->now;
 	w->sent[w->sends % 64] = (uint8_t)w->session.head.request->command;
 	w->sends++;
-	if (!module_answer(w))
+	if (w->turn_ms) {
+		step(w, (struct pb_session_event){.type = PB_SESSION_QUEUED});
+		queue(w, w->turn_ms, PB_SESSION_SENT, NULL);
+	} else if (!module_answer(w))
 		answer(w, w->session.head.request->command);
 }
 
@@ -222,6 +230,10 @@ static bool happen(struct world *w, uint64_t until)
 						  .len = event.len,
 						  .advert = event.type == PB_SESSION_UP ? w->advert
 											: NULL});
+		if (event.type == PB_SESSION_SENT) {
+			w->left_at[w->lefts++ % 64] = w->now;
+			answer(w, w->session.head.request->command);
+		}
 		return true;
 	}
 	if (w->deadline > until)
@@ -271,6 +283,67 @@ static void start(struct world *w)
 {
 	step(w, (struct pb_session_event){.type = PB_SESSION_START});
 }
+
+/* ---- a line that several packs share ---- */
+
+/* However long a request waits for its turn, no reply is missed before it has left. */
+START_TEST(waits_for_its_turn)
+{
+	struct world w = world();
+
+	w.turn_ms = 3000;
+	start(&w);
+	run(&w, 9000);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
+	ck_assert_uint_eq(w.publishes, 1);
+	/* as old as the first request that its values answer, from when that really left */
+	ck_assert_uint_eq(w.session.head.status.sampled_ms, w.left_at[0]);
+	ck_assert_uint_eq(w.left_at[0], w.sent_at[0] + 3000);
+	run(&w, 600000);
+	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
+	ck_assert_uint_ge(w.publishes, 60);
+	ck_assert_uint_eq(w.closes, 0);
+	ck_assert_uint_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+}
+END_TEST
+
+START_TEST(reply_time_begins_in_its_turn)
+{
+	struct world w = world();
+
+	w.turn_ms = 3000;
+	w.board = BOARD_SILENT;
+	start(&w);
+	run(&w, 60000);
+	ck_assert_uint_ge(w.sends, 3);
+	for (size_t i = 1; i < 3; i++)
+		ck_assert_uint_ge(w.sent_at[i], w.left_at[i - 1] + 1000);
+	ck_assert_uint_le(w.sent_at[1], w.left_at[0] + 1000 + 500);
+	ck_assert_uint_ge(w.session.head.status.timeouts, 3);
+	ck_assert_uint_ge(w.closes, 1);
+}
+END_TEST
+
+/* A word that a request leaves, when none waits: a close came before it. */
+START_TEST(sent_without_waiting)
+{
+	struct world w = world();
+	uint64_t deadline;
+
+	start(&w);
+	run(&w, 400);
+	deadline = w.deadline;
+	step(&w, (struct pb_session_event){.type = PB_SESSION_SENT});
+	ck_assert_uint_eq(w.deadline, deadline);
+	/* released while its request waits */
+	w.turn_ms = 3000;
+	run(&w, 6000);
+	step(&w, (struct pb_session_event){.type = PB_SESSION_RELEASE, .ms = 60000});
+	deadline = w.deadline;
+	step(&w, (struct pb_session_event){.type = PB_SESSION_SENT});
+	ck_assert_uint_eq(w.deadline, deadline);
+}
+END_TEST
 
 START_TEST(plan)
 {
@@ -1248,6 +1321,9 @@ int main(void)
 	TCase *tcase = tcase_create("session");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, waits_for_its_turn);
+	tcase_add_test(tcase, reply_time_begins_in_its_turn);
+	tcase_add_test(tcase, sent_without_waiting);
 	tcase_add_test(tcase, plan);
 	tcase_add_test(tcase, late_timers_do_not_add_up);
 	tcase_add_test(tcase, no_gap);
