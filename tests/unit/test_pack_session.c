@@ -303,7 +303,7 @@ START_TEST(waits_for_its_turn)
 	ck_assert_uint_eq(w.session.head.status.timeouts, 0);
 	ck_assert_uint_ge(w.publishes, 60);
 	ck_assert_uint_eq(w.closes, 0);
-	ck_assert_uint_eq(w.session.head.status.quality, PB_QUALITY_GOOD);
+	ck_assert_uint_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
 }
 END_TEST
 
