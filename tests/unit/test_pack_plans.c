@@ -828,6 +828,62 @@ START_TEST(dialects_among_codecs)
 }
 END_TEST
 
+/* Pieces of a frame come soon after each other. What comes later begins a new one. */
+START_TEST(half_frames)
+{
+	static const uint8_t half[] = {START, VOLTS};
+	struct pb_session_event piece = {.type = PB_SESSION_DATA, .bytes = half, .len = 1};
+
+	begin(&fenced);
+	pass(100);
+	event(piece);
+	pass(400);
+	give(VOLTS, 12);
+	ck_assert_uint_eq(publishes, 1);
+	ck_assert_uint_eq(session.head.status.garbage_bytes, 1);
+}
+END_TEST
+
+START_TEST(frames_in_pieces)
+{
+	static const uint8_t frame[] = {START, VOLTS, 12};
+
+	begin(&fenced);
+	for (size_t i = 0; i < sizeof(frame); i++) {
+		pass(200);
+		event((struct pb_session_event){
+			.type = PB_SESSION_DATA, .bytes = &frame[i], .len = 1});
+	}
+	ck_assert_uint_eq(publishes, 1);
+}
+END_TEST
+
+/*
+ * A board that sends by itself is never silent. So replies to an earlier program are sorted out by
+ * the marker: it is sent once more than that program may have left open.
+ */
+START_TEST(streams_behind_an_earlier_program)
+{
+	size_t asked = 0;
+
+	begin(&streaming);
+	proof_expect_others(&session.plan, false);
+	ck_assert_uint_eq(sent[sends - 1], BEFORE);
+	give(NOTE, 9);
+	ck_assert_ptr_nonnull(strstr(session.head.note.text, "an earlier program"));
+	ck_assert_uint_eq(publishes, 0);
+	while (publishes == 0) {
+		ck_assert_uint_lt(++asked, 100);
+		pass(0);
+		if (sent[(sends - 1) % sizeof(sent)] == BEFORE)
+			answer(BEFORE, 7);
+		else
+			answer_stream(9, 12);
+	}
+	ck_assert_uint_gt(asked, 30);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("plans");
@@ -853,5 +909,8 @@ int main(void)
 	tcase_add_test(tcase, not_any_more);
 	tcase_add_test(tcase, dialects);
 	tcase_add_test(tcase, dialects_among_codecs);
+	tcase_add_test(tcase, half_frames);
+	tcase_add_test(tcase, frames_in_pieces);
+	tcase_add_test(tcase, streams_behind_an_earlier_program);
 	return pb_run_suite("pack/plans", tcase);
 }

@@ -1316,6 +1316,106 @@ START_TEST(looks_again)
 }
 END_TEST
 
+/* How long it waits for its sixth attempt, and all later ones: 30 s, give or take 20 %. */
+static uint64_t long_wait_ms(uint64_t seed)
+{
+	struct world w = world();
+	uint64_t began_ms;
+
+	pb_random_seed(&w.session.random, seed);
+	w.connects = false;
+	start(&w);
+	while (w.session.head.state != PB_STATE_BACKOFF || w.session.attempt < 6)
+		run(&w, 1000);
+	began_ms = w.opened_at[w.opens - 1] + 20000;
+	return w.session.head.note.next_ms - began_ms;
+}
+
+/* Packs that were lost together do not come back together. */
+START_TEST(attempts_are_spread)
+{
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		uint64_t ms = long_wait_ms(seed);
+
+		least = ms < least ? ms : least;
+		most = ms > most ? ms : most;
+	}
+	ck_assert_uint_ge(least, 24000);
+	ck_assert_uint_lt(least, 26000);
+	ck_assert_uint_gt(most, 34000);
+	ck_assert_uint_le(most, 36000);
+}
+END_TEST
+
+/* What was tried before it was released does not count. */
+START_TEST(a_released_pack_is_tried_as_at_the_start)
+{
+	struct world w = world();
+
+	w.connects = false;
+	start(&w);
+	while (w.session.attempt < 6)
+		run(&w, 1000);
+	event(&w, PB_SESSION_RELEASE, 60000);
+	ck_assert_uint_eq(w.session.attempt, 0);
+	w.opens = 0;
+	run(&w, 60000 + 20000 + 1000);
+	ck_assert_uint_eq(w.opens, 2);
+	ck_assert_uint_eq(w.opened_at[1] - w.opened_at[0], 20000);
+}
+END_TEST
+
+/* However long a round of turns takes; but what is configured holds at least. */
+START_TEST(stale_time_has_an_end)
+{
+	static const uint32_t configured_s[] = {15, 1000}, expected_s[] = {600, 1000};
+	struct world w = world();
+
+	w.session.config.stale_after_s = w.session.plan.stale_after_s = configured_s[_i];
+	start(&w);
+	run(&w, 4000);
+	event(&w, PB_SESSION_WANTED, 400000);
+	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
+	run(&w, 5000);
+	ck_assert_uint_eq(w.publishes, 2);
+	ck_assert_uint_eq(w.session.head.status.stale_after_s, expected_s[_i]);
+}
+END_TEST
+
+/* Of a device that says nothing of itself, the first codec is tried first. */
+START_TEST(an_advertisement_without_a_sign)
+{
+	static const struct pb_codec *const codecs[] = {&pb_codec_jbd, &other_codec, NULL};
+	static const struct pb_advert nothing = {.mac = {1}};
+	struct world w = world();
+
+	w.session.plan.others = codecs;
+	w.advert = &nothing;
+	start(&w);
+	run(&w, 100);
+	ck_assert(w.session.head.status.connected);
+	ck_assert_ptr_eq(w.session.head.codec, &pb_codec_jbd);
+	ck_assert(w.session.head.searching);
+}
+END_TEST
+
+START_TEST(each_state_has_a_text)
+{
+	for (int i = PB_STATE_OFF; i <= PB_STATE_RELEASED; i++) {
+		const char *text = pb_session_state_text((enum pb_session_state)i);
+
+		ck_assert_int_ge(text[0], 'a');
+		/* most are one for people: it is connected */
+		ck_assert_int_eq(strcmp(text, "connected") == 0,
+				 i >= PB_STATE_SETTLING && i <= PB_STATE_RESTING);
+	}
+	ck_assert_str_eq(pb_session_state_text((enum pb_session_state)(PB_STATE_RELEASED + 1)),
+			 "?");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("session");
@@ -1365,5 +1465,10 @@ int main(void)
 	tcase_add_test(tcase, counters_get_old);
 	tcase_add_test(tcase, hangs_up_after_each_reading);
 	tcase_add_test(tcase, looks_again);
+	tcase_add_test(tcase, attempts_are_spread);
+	tcase_add_test(tcase, a_released_pack_is_tried_as_at_the_start);
+	tcase_add_loop_test(tcase, stale_time_has_an_end, 0, 2);
+	tcase_add_test(tcase, an_advertisement_without_a_sign);
+	tcase_add_test(tcase, each_state_has_a_text);
 	return pb_run_suite("pack/session", tcase);
 }
