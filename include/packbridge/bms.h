@@ -22,6 +22,8 @@ enum pb_frame_kind {
 	PB_FRAME_MODULE, /**< of the radio module in front of it; carries no battery data */
 	PB_FRAME_SHARED, /**< of a line with several boards: a request of another master, or what
 			    answers it; no battery data. Frames near it may be of any board */
+	PB_FRAME_OTHER,	 /**< of a line with several boards: from another board than the one that
+			    was asked, or a request. Passed over: frames name their board */
 };
 
 enum { PB_COMMAND_UNKNOWN = 0xFFFF };
@@ -36,7 +38,7 @@ struct pb_frame {
 	size_t len;	  /**< the whole frame; what it would need, when bytes are missing */
 	uint16_t command; /**< register or command that this answers, or PB_COMMAND_UNKNOWN */
 	uint8_t status;	  /**< 0 done, else the maker's code: an answer, but a refusal */
-	uint8_t address;  /**< of PB_FRAME_SHARED: the board it goes to or comes from */
+	uint8_t address;  /**< of PB_FRAME_SHARED and PB_FRAME_OTHER: the board it goes to or comes from */
 	bool in_parts;	  /**< replies to this command may come in several frames */
 	const uint8_t *payload;
 	size_t payload_len;
@@ -213,6 +215,13 @@ struct pb_codec {
 	 * @return false: nothing.
 	 */
 	bool (*parameter)(const struct pb_frame *frame, struct pb_parameter *ret);
+
+	/**
+	 * The first dialect of the same protocol for a line that several packs share: its boards are
+	 * told apart by addresses, which requests and replies name. NULL: there is none.
+	 */
+	const struct pb_codec *multidrop;
+	uint8_t addresses; /**< of the first such dialect: boards have addresses 1 to this */
 
 	/**
 	 * Makes the request of a query at run time, e.g. with an address and a checksum. NULL:

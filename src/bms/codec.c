@@ -93,6 +93,13 @@ static uint8_t blank(const struct bms_secret *secret, struct pb_conceal *conceal
 	return (uint8_t)(byte - gone);
 }
 
+static bool is_head(const struct bms_secret *secret, size_t at, uint8_t byte)
+{
+	if (at > 0)
+		return byte == secret->head[at];
+	return byte >= secret->head[0] && byte - secret->head[0] <= secret->spread;
+}
+
 /* A head begins a frame wherever it stands: the one before may have been cut off. */
 void bms_conceal(const struct bms_secret *secret, struct pb_conceal *conceal, uint8_t *bytes,
 		 size_t len)
@@ -104,10 +111,10 @@ void bms_conceal(const struct bms_secret *secret, struct pb_conceal *conceal, ui
 			bytes[i] = blank(secret, conceal, byte);
 			conceal->at = conceal->at + 1 < secret->len ? conceal->at + 1 : 0;
 		}
-		if (byte == secret->head[conceal->head])
+		if (is_head(secret, conceal->head, byte))
 			conceal->head++;
 		else
-			conceal->head = byte == secret->head[0];
+			conceal->head = is_head(secret, 0, byte);
 		if (conceal->head == secret->head_len)
 			*conceal = (struct pb_conceal){.at = secret->head_len};
 	}

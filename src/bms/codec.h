@@ -25,6 +25,7 @@ bool bms_explain(size_t len, size_t least, int reason, const struct pb_frame *fr
 /** A kind of frame that holds secrets. */
 struct bms_secret {
 	uint8_t head[5];
+	uint8_t spread; /**< head[0] may be up to so much higher: the addresses of several boards */
 	size_t head_len, len;
 	bool crc; /**< Modbus's, at its end; else the sum of all bytes in the last one */
 	struct {

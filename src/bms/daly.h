@@ -14,6 +14,10 @@ enum {
 /** A5, the dialect that is tried when D2 and P81 are not answered. */
 extern const struct pb_codec daly_a5_codec;
 
+/** P81 and A5 on a line that several boards share, joined by `next`. */
+extern const struct pb_codec daly_p81_multidrop, daly_a5_multidrop;
+enum { DALY_BOARDS = 16 /**< on one line */ };
+
 extern const struct pb_sign daly_signs[];
 
 /** @return mA, positive while charging, of a raw current of D2 and P81; A5 has the other sign. */

@@ -20,7 +20,8 @@
 
 enum {
 	A5 = 0xA5,
-	A5_BMS = 0x01,
+	A5_BMS = 0x01,	/* board 1; others count on */
+	A5_WIRE = 0x40, /* the host that asks board 1 */
 	A5_DATA = 8,
 	A5_LEN = 4 + A5_DATA + 1,
 
@@ -28,6 +29,23 @@ enum {
 	PROBES_A_FRAME = 7,
 	FROM_ZERO = 1, /* pb_sample.carry.layout */
 };
+
+/* Behind the first two bytes. */
+static int a5_rest(const uint8_t *buf, size_t len, struct pb_frame *ret)
+{
+	if (len > 3 && buf[3] != A5_DATA)
+		return -EPROTO;
+	if (len < 4)
+		return PB_FRAME_MORE;
+	ret->len = A5_LEN;
+	if (len < A5_LEN)
+		return PB_FRAME_MORE;
+	ret->command = buf[2];
+	ret->in_parts = buf[2] == 0x95 || buf[2] == 0x96;
+	ret->payload = buf + 4;
+	ret->payload_len = A5_DATA;
+	return bms_checksum(ret, 2, buf[A5_LEN - 1], bms_sum(buf, A5_LEN - 1) & 0xFF);
+}
 
 static int a5_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		    struct pb_frame *ret)
@@ -40,19 +58,40 @@ static int a5_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 		return PB_FRAME_MORE;
 	if (buf[0] == DALY_GREETING)
 		return daly_greeting_frame(buf, len, ret);
-	if (memcmp(buf, head, len < sizeof(head) ? len : sizeof(head)) != 0 ||
-	    (len > 3 && buf[3] != A5_DATA))
+	if (memcmp(buf, head, len < sizeof(head) ? len : sizeof(head)) != 0)
 		return -EPROTO;
-	if (len < 4)
+	return a5_rest(buf, len, ret);
+}
+
+/*
+ * Board n of a line is asked with host 3F + n and answers with n. A line has requests and replies
+ * of all its boards on it.
+ */
+static int a5_multidrop_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
+			      struct pb_frame *ret)
+{
+	uint8_t own = pending ? (uint8_t)(pending->bytes[1] - A5_WIRE + 1) : 0;
+	bool reply;
+
+	*ret = (struct pb_frame){.bytes = buf, .kind = PB_FRAME_OTHER};
+	if (len > 0 && buf[0] != A5)
+		return -EPROTO;
+	if (len < 2)
 		return PB_FRAME_MORE;
-	ret->len = A5_LEN;
-	if (len < A5_LEN)
-		return PB_FRAME_MORE;
-	ret->command = buf[2];
-	ret->in_parts = buf[2] == 0x95 || buf[2] == 0x96;
-	ret->payload = buf + 4;
-	ret->payload_len = A5_DATA;
-	return bms_checksum(ret, 2, buf[A5_LEN - 1], bms_sum(buf, A5_LEN - 1) & 0xFF);
+	reply = buf[1] >= A5_BMS && buf[1] < A5_BMS + DALY_BOARDS;
+	if (!reply && (buf[1] < A5_WIRE || buf[1] >= A5_WIRE + DALY_BOARDS))
+		return -EPROTO;
+	ret->address = (uint8_t)(reply ? buf[1] : buf[1] - A5_WIRE + 1);
+	if (reply && ret->address == own)
+		ret->kind = PB_FRAME_REPLY;
+	return a5_rest(buf, len, ret);
+}
+
+static void a5_request(const struct pb_query *query, uint8_t address, struct pb_query *out)
+{
+	(void)query;
+	out->bytes[1] = (uint8_t)(A5_WIRE - 1 + address);
+	out->bytes[A5_LEN - 1] = (uint8_t)bms_sum(out->bytes, A5_LEN - 1);
 }
 
 static void a5_pack(const uint8_t *p, struct pb_sample *s)
@@ -220,6 +259,19 @@ static const struct pb_bound a5_bounds[] = {DALY_BOUNDS, {0}};
 
 static const struct pb_query a5_queries[] = A5_PLAN(0x80, 0x00);
 static const struct pb_query a5_wire_queries[] = A5_PLAN(0x40, 0xAA);
+
+const struct pb_codec daly_a5_multidrop = {
+	.name = "daly",
+	.dialect = "A5",
+	.addresses = DALY_BOARDS,
+	.queries = a5_wire_queries,
+	.query_count = PB_ARRAY_SIZE(a5_wire_queries),
+	.bounds = a5_bounds,
+	.frame = a5_multidrop_frame,
+	.decode = a5_decode,
+	.request = a5_request,
+	.explain = a5_explain,
+};
 
 static const struct pb_codec a5_wire_codec = {
 	.name = "daly",

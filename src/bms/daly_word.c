@@ -13,19 +13,21 @@
 #include "codec.h"
 #include "daly.h"
 #include "packbridge/base.h"
+#include "pipes.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 enum {
 	D2 = 0xD2,
-	P81_REPLY = 0x51,
+	P81_REPLY = 0x51, /* of board 1; others count on */
 	P81_REQUEST = 0x81,
 
 	FUNCTION_READ = 0x03,
 	FUNCTION_WRITE = 0x06,
 	FUNCTION_REFUSED = 0x83,
 	WRITE_LEN = 8,
+	REQUEST_LEN = 8,
 	REFUSED_LEN = 5,
 	UNKNOWN_REFUSAL = 0xFF,
 	WORD_HEAD = 3, /* address, function, bytes */
@@ -132,6 +134,52 @@ static int d2_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 		    struct pb_frame *ret)
 {
 	return word_frame(&d2, buf, len, pending, ret);
+}
+
+/* The request of a master, to whichever board. */
+static int request_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
+{
+	if (len > 1 && buf[1] != FUNCTION_READ && buf[1] != FUNCTION_WRITE)
+		return -EPROTO;
+	ret->len = REQUEST_LEN;
+	return len < REQUEST_LEN ? PB_FRAME_MORE : check_crc(buf, ret);
+}
+
+/* @return what @byte is above @first as the address of a board, from 1; 0: it is none. */
+static uint8_t board_of(uint8_t byte, uint8_t first)
+{
+	return byte >= first && byte - first < DALY_BOARDS ? (uint8_t)(byte - first + 1) : 0;
+}
+
+static int p81_multidrop_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
+			       struct pb_frame *ret)
+{
+	uint8_t own = pending ? board_of(pending->bytes[0], P81_REQUEST) : 0;
+	struct word_dialect board = p81;
+	uint8_t sender, asked;
+	int r;
+
+	*ret = (struct pb_frame){.bytes = buf};
+	if (len == 0)
+		return PB_FRAME_MORE;
+	sender = board_of(buf[0], P81_REPLY);
+	asked = board_of(buf[0], P81_REQUEST);
+	if (!sender && !asked)
+		return -EPROTO;
+	board.address = buf[0];
+	r = asked ? request_frame(buf, len, ret)
+		  : word_frame(&board, buf, len, sender == own ? pending : NULL, ret);
+	ret->address = sender ? sender : asked;
+	ret->kind = sender && sender == own ? PB_FRAME_REPLY : PB_FRAME_OTHER;
+	return r;
+}
+
+static void p81_request(const struct pb_query *query, uint8_t address, struct pb_query *out)
+{
+	(void)query;
+	out->bytes[0] = (uint8_t)(P81_REQUEST - 1 + address);
+	pb_put_le16(out->bytes + REQUEST_LEN - CRC_LEN,
+		    pb_crc16(out->bytes, REQUEST_LEN - CRC_LEN));
 }
 
 static int p81_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
@@ -327,6 +375,7 @@ static void p81_conceal(struct pb_conceal *conceal, uint8_t *bytes, size_t len)
 {
 	static const struct bms_secret settings = {
 		.head = {P81_REPLY, FUNCTION_READ, 2 * 81},
+		.spread = DALY_BOARDS - 1,
 		.head_len = 3,
 		.len = WORD_HEAD + 2 * 81 + CRC_LEN,
 		.crc = true,
@@ -413,6 +462,21 @@ static const struct pb_codec p81_codec = {
 	.explain = p81_explain,
 };
 
+const struct pb_codec daly_p81_multidrop = {
+	.name = "daly",
+	.dialect = "P81",
+	.next = &daly_a5_multidrop,
+	.addresses = DALY_BOARDS,
+	.queries = p81_queries,
+	.query_count = PB_ARRAY_SIZE(p81_queries),
+	.bounds = p81_bounds,
+	.frame = p81_multidrop_frame,
+	.decode = p81_decode,
+	.request = p81_request,
+	.conceal = p81_conceal,
+	.explain = p81_explain,
+};
+
 const struct pb_codec pb_codec_daly = {
 	.name = "daly",
 	.title = "Daly",
@@ -424,5 +488,7 @@ const struct pb_codec pb_codec_daly = {
 	.frame = d2_frame,
 	.decode = d2_decode,
 	.signs = daly_signs,
+	.pipes = bms_serial_pipes,
+	.multidrop = &daly_p81_multidrop,
 	.explain = d2_explain,
 };

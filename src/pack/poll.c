@@ -367,6 +367,7 @@ unsigned int poll_take_frame(struct session *s, const struct pb_frame *frame, ui
 		return proof_is_streamed(&s->plan, frame) ? take_streamed(s, frame, awaited, now)
 							  : take_bms_reply(s, frame, awaited, now);
 	case PB_FRAME_MODULE:
+	case PB_FRAME_OTHER:
 		return 0;
 	case PB_FRAME_SHARED:
 		s->plan.shared_ms = now;

@@ -761,6 +761,157 @@ START_TEST(greeting)
 }
 END_TEST
 
+/* ---- boards on a line that several share ---- */
+
+static struct pb_query asked(const struct pb_codec *codec, size_t query, uint8_t address)
+{
+	struct pb_query request = codec->queries[query];
+
+	codec->request(&codec->queries[query], address, &request);
+	return request;
+}
+
+static void assert_bytes(const struct pb_query *query, const char *hex)
+{
+	uint8_t bytes[PB_REQUEST_MAX];
+	int len = pb_hex_parse(hex, bytes, sizeof(bytes));
+
+	ck_assert_uint_eq(query->len, (unsigned int)len);
+	ck_assert_mem_eq(query->bytes, bytes, (size_t)len);
+}
+
+START_TEST(line_requests)
+{
+	const struct pb_codec *p81 = pb_codec_daly.multidrop, *a5 = p81->next;
+	struct pb_query first = asked(p81, 0, 1), other = asked(p81, 1, 5);
+
+	ck_assert_uint_eq(p81->addresses, 16);
+	ck_assert_ptr_null(a5->next);
+	/* board 1 is asked as a board with a line of its own */
+	ck_assert_mem_eq(first.bytes, p81->queries[0].bytes, first.len);
+	ck_assert_uint_eq(other.bytes[0], 0x85);
+	ck_assert_mem_eq(other.bytes + 1, p81->queries[1].bytes + 1, 5);
+	ck_assert_uint_eq(pb_crc16(other.bytes, other.len), 0);
+	other = asked(p81, 0, 16);
+	ck_assert_uint_eq(other.bytes[0], 0x90);
+	other = asked(a5, 0, 2);
+	assert_bytes(&other, "A5419008AAAAAAAAAAAAAAAACE");
+	other = asked(a5, 0, 1);
+	ck_assert_mem_eq(other.bytes, a5->queries[0].bytes, other.len);
+}
+END_TEST
+
+/* Who sent a frame, or is asked by it, as board @own of the line sees it. */
+static void assert_frame(const struct pb_codec *codec, uint8_t own, const char *hex,
+			 enum pb_frame_kind kind, uint8_t address)
+{
+	struct pb_query pending = asked(codec, 0, own);
+	uint8_t bytes[200];
+	int len = pb_hex_parse(hex, bytes, sizeof(bytes));
+	struct pb_frame frame;
+
+	for (int cut = 0; cut < len; cut++)
+		ck_assert_int_eq(codec->frame(bytes, (size_t)cut, &pending, &frame), PB_FRAME_MORE);
+	ck_assert_int_eq(codec->frame(bytes, (size_t)len, &pending, &frame), len);
+	ck_assert_int_eq(frame.kind, kind);
+	ck_assert_uint_eq(frame.address, address);
+	bytes[len - 1] ^= 1;
+	ck_assert_int_eq(codec->frame(bytes, (size_t)len, &pending, &frame), -EBADMSG);
+}
+
+/* esphome/esphome issue 12445: board 2 is asked with host 41 and answers with 02. */
+static const char board2_request[] = "A541900800000000000000007E";
+static const char board2_reply[] = "A502900800820000753001F45B";
+
+START_TEST(line_a5)
+{
+	const struct pb_codec *a5 = pb_codec_daly.multidrop->next;
+	struct pb_query pending = asked(a5, 0, 2);
+	struct pb_sample s = {0};
+	struct pb_frame frame;
+	uint8_t bytes[13];
+
+	assert_frame(a5, 2, board2_reply, PB_FRAME_REPLY, 2);
+	assert_frame(a5, 1, board2_reply, PB_FRAME_OTHER, 2);
+	assert_frame(a5, 2, board2_request, PB_FRAME_OTHER, 2);
+	assert_frame(a5, 2, "A5019008008200007530000065", PB_FRAME_OTHER, 1);
+	pb_hex_parse(board2_reply, bytes, sizeof(bytes));
+	/* nobody was asked */
+	ck_assert_int_eq(a5->frame(bytes, sizeof(bytes), NULL, &frame), 13);
+	ck_assert_int_eq(frame.kind, PB_FRAME_OTHER);
+	ck_assert_int_eq(a5->decode(&frame, &s), 0);
+	ck_assert_uint_eq(s.has, 0);
+	a5->frame(bytes, sizeof(bytes), &pending, &frame);
+	ck_assert_int_eq(a5->decode(&frame, &s), 0);
+	ck_assert_int_eq(s.voltage_mv, 13000);
+	ck_assert_int_eq(s.current_ma, 0);
+	ck_assert_int_eq(s.soc_permille, 500);
+	/* no board and no master has these numbers */
+	for (size_t i = 0; i < 4; i++) {
+		static const uint8_t heads[] = {0x00, 0x11, 0x50, 0x80};
+
+		bytes[1] = heads[i];
+		ck_assert_int_eq(a5->frame(bytes, sizeof(bytes), &pending, &frame), -EPROTO);
+	}
+}
+END_TEST
+
+/* A frame of words with its CRC, as text. */
+static const char *word_text(uint8_t address, const char *rest)
+{
+	static char text[400];
+	uint8_t bytes[200];
+	int len;
+
+	snprintf(text, sizeof(text), "%02X%s", address, rest);
+	len = pb_hex_parse(text, bytes, sizeof(bytes));
+	pb_put_le16(bytes + len, pb_crc16(bytes, (size_t)len));
+	pb_hex_print(text, sizeof(text), bytes, (size_t)len + 2, 0);
+	return text;
+}
+
+START_TEST(line_p81)
+{
+	const struct pb_codec *p81 = pb_codec_daly.multidrop;
+	struct pb_query pending = asked(p81, 0, 3);
+	static const uint8_t d2[] = {0xD2, 0x03, 0x02};
+	struct pb_frame frame;
+	char alarms[64] = "0314";
+
+	for (int i = 0; i < 20; i++)
+		snprintf(alarms + 4 + 2 * i, sizeof(alarms) - 4 - 2 * (size_t)i, "00");
+	assert_frame(p81, 3, word_text(0x53, alarms), PB_FRAME_REPLY, 3);
+	assert_frame(p81, 2, word_text(0x53, alarms), PB_FRAME_OTHER, 3);
+	/* of a length that we never ask for: another master's */
+	assert_frame(p81, 3, word_text(0x60, "03020001"), PB_FRAME_OTHER, 16);
+	assert_frame(p81, 3, word_text(0x81, "0300000040"), PB_FRAME_OTHER, 1);
+	assert_frame(p81, 3, word_text(0x83, "0601210001"), PB_FRAME_OTHER, 3);
+	assert_frame(p81, 3, word_text(0x53, "8302"), PB_FRAME_REPLY, 3);
+	ck_assert_int_eq(p81->frame(d2, sizeof(d2), &pending, &frame), -EPROTO);
+	ck_assert_int_eq(p81->frame((const uint8_t[]){0x61, 3}, 2, &pending, &frame), -EPROTO);
+	ck_assert_int_eq(p81->frame((const uint8_t[]){0x83, 5}, 2, &pending, &frame), -EPROTO);
+}
+END_TEST
+
+/* The settings of every board have the password of its app. */
+START_TEST(line_concealed)
+{
+	const struct pb_codec *p81 = pb_codec_daly.multidrop;
+
+	for (unsigned int board = 1; board <= 17; board++) {
+		uint8_t bytes[3 + 2 * 81 + 2] = {(uint8_t)(0x50 + board), 3, 2 * 81};
+		size_t password = 3 + 2 * 0x26, len = sizeof(bytes);
+		struct pb_conceal conceal = {0};
+
+		memcpy(bytes + password, "123456", 6);
+		pb_put_le16(bytes + len - 2, pb_crc16(bytes, len - 2));
+		p81->conceal(&conceal, bytes, len);
+		ck_assert_int_eq(bytes[password], board <= 16 ? 0 : '1');
+		ck_assert_uint_eq(pb_crc16(bytes, len), 0);
+	}
+}
+END_TEST
+
 static void load(void)
 {
 	frames = captured_load("daly/frames.json");
@@ -797,5 +948,9 @@ int main(void)
 	tcase_add_test(tcase, refused_by_the_board);
 	tcase_add_test(tcase, echo_of_a_write);
 	tcase_add_test(tcase, greeting);
+	tcase_add_test(tcase, line_requests);
+	tcase_add_test(tcase, line_a5);
+	tcase_add_test(tcase, line_p81);
+	tcase_add_test(tcase, line_concealed);
 	return pb_run_suite("bms/daly", tcase);
 }
