@@ -26,14 +26,33 @@ int pb_protocol_check(const char *protocol, char *why, size_t why_cap);
 struct pb_session_config;
 /** Sets the codec, or those to be tried, by a name that pb_protocol_check() let pass. */
 void pb_session_protocol(struct pb_session_config *config, const char *protocol);
+
+/** The lines that several packs share, each found by its address. */
+struct pb_lines;
+/**
+ * Those of a configuration that has passed pb_bridge_check().
+ * @before: the same of another configuration: what is there goes on. NULL: nothing is.
+ * @return 0; negative errno.
+ */
+int pb_lines_new(struct pb_lines **ret, const struct pb_config *config, sd_event *event,
+		 const struct pb_lines *before);
+struct pb_lines *pb_lines_free(struct pb_lines *lines);
+PB_DEFINE_FREEP(struct pb_lines, pb_lines_free)
+/** @return the line of @pack, borrowed; NULL: it has its link for itself. */
+struct pb_multidrop *pb_lines_of(const struct pb_lines *lines, const struct pb_pack_config *pack);
+
 struct pb_reader;
 struct pb_reader_handler;
 /**
  * Creates the reader of the pack described by @config, which must have passed pb_bridge_check().
+ * @line: its pb_lines_of().
  * @return 0; negative errno.
  */
 int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, sd_event *event,
-		   struct pb_bluez *bluez, const struct pb_reader_handler *handler, void *userdata);
+		   struct pb_bluez *bluez, struct pb_multidrop *line,
+		   const struct pb_reader_handler *handler, void *userdata);
+/** @return the protocol's dialect for lines that several packs share; NULL: it has none. */
+const struct pb_codec *pb_codec_multidrop(const char *protocol);
 /**
  * Splits "TYPE:ADDRESS".
  * @return the kind, with @ret_address behind the ':'; NULL with the reason in @why.

@@ -43,10 +43,11 @@ struct pb_pack_config {
 	bool stale_fixed;	/**< the file names it; compared together with stale_after_s */
 	char password[PB_CONFIG_PASSWORD];  /**< of the radio module; "": none */
 	char password_file[PB_CONFIG_LINK]; /**< where it stands instead; read when loaded */
-	int32_t passkey;		    /**< for pairing, 0..999999; -1: none */
-	int chemistry;			    /**< enum pb_chemistry */
-	struct pb_limit_setup limits;	    /**< of the chemistry, the file's `limits:`, its own */
-	struct pb_alarm_setup alarms;	    /**< the same with `alarms:` */
+	uint32_t address; /**< on a line that several packs share, from 1; 0: it has its own */
+	int32_t passkey;  /**< for pairing, 0..999999; -1: none */
+	int chemistry;	  /**< enum pb_chemistry */
+	struct pb_limit_setup limits; /**< of the chemistry, the file's `limits:`, its own */
+	struct pb_alarm_setup alarms; /**< the same with `alarms:` */
 	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
 };
 

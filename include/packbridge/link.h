@@ -173,9 +173,13 @@ struct pb_multidrop;
  */
 int pb_multidrop_new(struct pb_multidrop **ret, const struct pb_link_type *type,
 		     const struct pb_link_setup *setup, uint32_t gap_ms, char *why, size_t why_cap);
-/** After all its taps. */
-struct pb_multidrop *pb_multidrop_free(struct pb_multidrop *line);
-PB_DEFINE_FREEP(struct pb_multidrop, pb_multidrop_free)
+/** Another owner of the same line. Taps are owners, too. @return @line. */
+struct pb_multidrop *pb_multidrop_ref(struct pb_multidrop *line);
+/** One owner less: the last one frees it. */
+struct pb_multidrop *pb_multidrop_unref(struct pb_multidrop *line);
+PB_DEFINE_FREEP(struct pb_multidrop, pb_multidrop_unref)
+/** The gap from now on. */
+void pb_multidrop_set_gap(struct pb_multidrop *line, uint32_t gap_ms);
 
 /** A tap of pb_link_setup.multidrop; its address is not looked at. */
 extern const struct pb_link_type pb_link_tap;

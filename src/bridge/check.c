@@ -128,6 +128,44 @@ static void check_link(const struct pb_config *config, const struct pb_pack_conf
 	pb_report_at(report, config->file, pack->protocol_mark, why);
 }
 
+/* Which protocols have boards that can share a line. */
+static void multidrop_protocols(char *out, size_t cap)
+{
+	int at = 0;
+
+	*out = '\0';
+	for (const struct pb_codec *const *codec = pb_codecs; *codec; codec++)
+		if ((*codec)->multidrop && at >= 0 && (size_t)at < cap)
+			at += snprintf(out + at, cap - (size_t)at, "%s%s", at ? " or " : "",
+				       (*codec)->name);
+}
+
+/* @return false with the reason in @why. */
+static bool good_address(const struct pb_pack_config *pack, char *why, size_t cap)
+{
+	const struct pb_codec *codec = pb_codec_multidrop(pack->protocol);
+	char address[16], names[64], other[200];
+	const char *rest;
+	const struct pb_link_type *type = pb_link_find(pack->link, &rest, other, sizeof(other));
+
+	snprintf(address, sizeof(address), "address %u", pack->address);
+	multidrop_protocols(names, sizeof(names));
+	if (type && type != &pb_link_serial && type != &pb_link_tcp)
+		snprintf(why, cap, "%s on %s, expected a serial: or tcp: link, which packs share",
+			 address, pack->link);
+	else if (!codec)
+		snprintf(why, cap,
+			 "%s with protocol '%s', expected protocol: %s, whose boards can "
+			 "share a line",
+			 address, pack->protocol, names);
+	else if (pack->address > codec->addresses)
+		snprintf(why, cap, "%s, expected 1 to %u, which %s boards have", address,
+			 codec->addresses, codec->name);
+	else
+		return true;
+	return false;
+}
+
 static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
 		       struct pb_maps *maps, struct pb_report *report)
 {
@@ -137,6 +175,8 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 		check_link(config, pack, report);
 	if (*pack->protocol && pb_protocol_check(pack->protocol, why, sizeof(why)) < 0)
 		pb_report_at(report, config->file, pack->protocol_mark, why);
+	if (pack->address && !good_address(pack, why, sizeof(why)))
+		pb_report_at(report, config->file, pack->link_mark, why);
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
 }
 

@@ -39,27 +39,47 @@ static bool same_place(const struct pack_place *a, const struct pack_place *b)
 	       strcmp(a->identity, b->identity) == 0;
 }
 
+/* Several packs share one line when each has an address of its own. */
+static bool shares_line(const struct pb_pack_config *a, const struct pb_pack_config *b)
+{
+	return a->address && b->address && a->address != b->address &&
+	       strcmp(a->link, b->link) == 0;
+}
+
+static void tell_same_place(const struct pb_pack_config *pack, const struct pb_pack_config *other,
+			    char *text, size_t cap)
+{
+	if (strcmp(other->link, pack->link) != 0)
+		snprintf(text, cap,
+			 "link '%s' leads to the same device as '%s' of pack '%s', expected %s",
+			 pack->link, other->link, other->name,
+			 pack->address && other->address ? "the same text" : "another");
+	else if (pack->address && pack->address == other->address)
+		snprintf(text, cap, "address %u on '%s' is that of pack '%s', expected another",
+			 pack->address, pack->link, other->name);
+	else if (pack->address || other->address)
+		snprintf(text, cap,
+			 "link '%s' already leads to pack '%s', and only one of the two has an "
+			 "address, expected one for each",
+			 pack->link, other->name);
+	else
+		snprintf(text, cap, "link '%s' already leads to pack '%s', expected another",
+			 pack->link, other->name);
+}
+
 static void check_pack(const struct pb_config *config, const struct pack_place *places,
 		       size_t index, struct pb_report *report)
 {
-	const struct pb_pack_config *pack = &config->packs[index], *other;
+	const struct pb_pack_config *pack = &config->packs[index];
 	char text[3 * PB_CONFIG_LINK];
 	size_t i = 0;
 
-	while (i < index && !same_place(&places[i], &places[index]))
+	while (i < index &&
+	       (!same_place(&places[i], &places[index]) || shares_line(&config->packs[i], pack)))
 		i++;
 	if (i == index)
 		return;
-	other = &config->packs[i];
-	if (strcmp(other->link, pack->link) == 0)
-		snprintf(text, sizeof(text),
-			 "link '%s' already leads to pack '%s', expected another", pack->link,
-			 other->name);
-	else
-		snprintf(
-			text, sizeof(text),
-			"link '%s' leads to the same device as '%s' of pack '%s', expected another",
-			pack->link, other->link, other->name);
+	tell_same_place(pack, &config->packs[i], text, sizeof(text));
 	pb_report_at(report, config->file, pack->link_mark, text);
 }
 

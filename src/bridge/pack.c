@@ -15,7 +15,8 @@ static uint64_t seed_of(const char *name)
 }
 
 int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, sd_event *event,
-		   struct pb_bluez *bluez, const struct pb_reader_handler *handler, void *userdata)
+		   struct pb_bluez *bluez, struct pb_multidrop *line,
+		   const struct pb_reader_handler *handler, void *userdata)
 {
 	struct pb_session_config session = {
 		.poll_ms = config->poll_ms,
@@ -26,11 +27,13 @@ int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, 
 		.connect_timeout_ms = config->connect_timeout_ms,
 		.stale_after_s = config->stale_after_s,
 		.stale_fixed = config->stale_fixed,
+		.address = (uint8_t)config->address,
 		.seed = seed_of(config->name),
 	};
 	struct pb_link_setup link = {
 		.event = event,
 		.bluez = bluez,
+		.multidrop = line,
 		.name = config->name,
 		.limit_ms = config->connect_timeout_ms,
 		.passkey = config->passkey,
@@ -39,7 +42,9 @@ int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, 
 	char why[512];
 
 	pb_session_protocol(&session, config->protocol);
+	if (line)
+		session.codec = session.codec->multidrop;
 	snprintf(session.password, sizeof(session.password), "%s", config->password);
 	type = pb_link_find(config->link, &link.address, why, sizeof(why));
-	return pb_pack_new(ret, &session, type, &link, handler, userdata);
+	return pb_pack_new(ret, &session, line ? &pb_link_tap : type, &link, handler, userdata);
 }

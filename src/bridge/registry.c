@@ -29,6 +29,13 @@ const struct pb_codec *pb_codec_find(const char *name)
 	return NULL;
 }
 
+const struct pb_codec *pb_codec_multidrop(const char *protocol)
+{
+	const struct pb_codec *codec = pb_codec_find(protocol);
+
+	return codec ? codec->multidrop : NULL;
+}
+
 int pb_protocol_check(const char *protocol, char *why, size_t why_cap)
 {
 	int at;

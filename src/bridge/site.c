@@ -127,7 +127,7 @@ static int make_readers(struct site *site, const struct site_setup *setup,
 			const struct site *before)
 {
 	const struct pb_config *config = site->config;
-	int r = 0;
+	int r = pb_lines_new(&site->lines, config, setup->event, before ? before->lines : NULL);
 
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++) {
 		struct site_pack *pack = &site->packs[i];
@@ -135,8 +135,9 @@ static int make_readers(struct site *site, const struct site_setup *setup,
 		*pack = (struct site_pack){.site = site, .index = i};
 		site->batteries[i].keep = site_find_same(before, &config->packs[i]) != NULL;
 		if (!site->batteries[i].keep)
-			r = pb_bridge_pack(&pack->reader, &config->packs[i], setup->event,
-					   setup->bluez, &pack_handler, pack);
+			r = pb_bridge_pack(
+				&pack->reader, &config->packs[i], setup->event, setup->bluez,
+				pb_lines_of(site->lines, &config->packs[i]), &pack_handler, pack);
 	}
 	return r;
 }
@@ -303,6 +304,7 @@ struct site *site_free(struct site *site)
 		pb_reader_free(site->packs[i].reader);
 	sd_event_source_disable_unref(site->timer);
 	pb_plant_free(site->plant);
+	pb_lines_free(site->lines);
 	free(site->packs);
 	free(site->batteries);
 	free(site);

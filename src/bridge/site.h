@@ -26,6 +26,7 @@ struct site {
 	struct pb_battery_setup *batteries; /* the plant's: packs, then banks */
 	struct pb_plant *plant;
 	struct site_pack *packs;
+	struct pb_lines *lines;	      /* that several of them share */
 	sd_event_source *timer;	      /* of the plant's deadline */
 	uint64_t timer_ms;	      /* when it is due; UINT64_MAX: it is off */
 	struct pb_plant_summary told; /* to systemd */

@@ -34,6 +34,7 @@ struct probed {
 struct checker {
 	sd_event *event;
 	struct pb_bluez *bluez;
+	struct pb_lines *lines;
 	size_t count, left;
 	struct probed *packs;
 };
@@ -133,12 +134,14 @@ static int start(struct checker *checker, const struct pb_config *config)
 	};
 	int r = pb_bluez_new(&checker->bluez, checker->event, &bluez);
 
+	if (r >= 0)
+		r = pb_lines_new(&checker->lines, config, checker->event, NULL);
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++) {
 		struct probed *probed = &checker->packs[i];
 
 		*probed = (struct probed){.checker = checker, .config = &config->packs[i]};
 		r = pb_bridge_pack(&probed->reader, probed->config, checker->event, checker->bluez,
-				   &handler, probed);
+				   pb_lines_of(checker->lines, probed->config), &handler, probed);
 		if (r >= 0)
 			r = probed->reader->type->start(probed->reader);
 		checker->count += r >= 0;
@@ -166,6 +169,7 @@ int pb_cli_check_probe(const struct pb_config *config)
 		r = print_all(&checker);
 	for (size_t i = 0; i < checker.count; i++)
 		pb_reader_free(checker.packs[i].reader);
+	pb_lines_free(checker.lines);
 	pb_bluez_free(checker.bluez);
 	sd_event_source_disable_unref(timer);
 	sd_event_unref(checker.event);

@@ -51,6 +51,8 @@ const struct pb_yaml_row config_pack_rows[] = {
 	 .change = PB_CHANGE_RECONNECTS, .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
 	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
 	 .change = PB_CHANGE_RECONNECTS, .doc = "what the pack speaks: jbd, daly, jk, or auto to find out"},
+	{"address", PB_YAML_INT, PACK(address), .min = 1, .max = 247,
+	 .change = PB_CHANGE_RECONNECTS, .doc = "the board's address on a serial: or tcp: line that several packs share; when not given, the pack has the line for itself"},
 	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
 	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id that shows the pack, unique"},
 	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",

@@ -57,6 +57,7 @@ struct tap {
 enum multidrop_state { MULTIDROP_CLOSED, MULTIDROP_OPENING, MULTIDROP_UP };
 
 struct pb_multidrop {
+	unsigned int owners;
 	struct pb_link *real;
 	enum multidrop_state state;
 	struct tap *taps;
@@ -236,13 +237,14 @@ static const struct pb_link_handler multidrop_handler = {
 int pb_multidrop_new(struct pb_multidrop **ret, const struct pb_link_type *type,
 		     const struct pb_link_setup *setup, uint32_t gap_ms, char *why, size_t why_cap)
 {
-	PB_CLEANUP(pb_multidrop_freep) struct pb_multidrop *line = calloc(1, sizeof(*line));
+	PB_CLEANUP(pb_multidrop_unrefp) struct pb_multidrop *line = calloc(1, sizeof(*line));
 	struct pb_link_setup real = *setup;
 	int r;
 
 	assert(!type->self_timed);
 	if (!line)
 		return -ENOMEM;
+	line->owners = 1;
 	line->quiet.gap_ms = gap_ms;
 	real.handler = &multidrop_handler;
 	real.userdata = line;
@@ -263,15 +265,25 @@ int pb_multidrop_new(struct pb_multidrop **ret, const struct pb_link_type *type,
 	return 0;
 }
 
-struct pb_multidrop *pb_multidrop_free(struct pb_multidrop *line)
+struct pb_multidrop *pb_multidrop_ref(struct pb_multidrop *line)
 {
-	if (!line)
+	line->owners++;
+	return line;
+}
+
+struct pb_multidrop *pb_multidrop_unref(struct pb_multidrop *line)
+{
+	if (!line || --line->owners > 0)
 		return NULL;
-	assert(!line->taps);
 	pb_link_free(line->real);
 	sd_event_source_disable_unref(line->timer);
 	free(line);
 	return NULL;
+}
+
+void pb_multidrop_set_gap(struct pb_multidrop *line, uint32_t gap_ms)
+{
+	line->quiet.gap_ms = gap_ms;
 }
 
 /* ---- the taps ---- */
@@ -344,6 +356,7 @@ static void tap_free(struct pb_link *link)
 	while (*at != tap)
 		at = &(*at)->next;
 	*at = tap->next;
+	pb_multidrop_unref(tap->line);
 	free(tap);
 }
 
@@ -361,7 +374,7 @@ static int tap_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 	if (!tap)
 		return -ENOMEM;
 	tap->head = (struct pb_link){&pb_link_tap, setup->handler, setup->userdata};
-	tap->line = setup->multidrop;
+	tap->line = pb_multidrop_ref(setup->multidrop);
 	tap->next = tap->line->taps;
 	tap->line->taps = tap;
 	turns_add(&tap->line->turns, &tap->turn, tap);

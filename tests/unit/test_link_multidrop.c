@@ -252,7 +252,7 @@ static void end(void)
 {
 	for (int i = 0; i < PACKS; i++)
 		pb_link_free(users[i].link);
-	line = pb_multidrop_free(line);
+	line = pb_multidrop_unref(line);
 	ck_assert(!real.open);
 	event = sd_event_unref(event);
 }

@@ -433,7 +433,7 @@ static void tap_teardown(void *userdata)
 	struct far_multidrop *far = userdata;
 
 	while (far->count > 0)
-		pb_multidrop_free(far->lines[--far->count]);
+		pb_multidrop_unref(far->lines[--far->count]);
 	free(far);
 }
 
