@@ -17,7 +17,8 @@ static void reset_alarms(struct pb_bridge *bridge, const char *name, FILE *answe
 			*name ? name : "all packs and banks");
 }
 
-static void let_go(struct pb_bridge *bridge, const char *pack, unsigned int seconds, FILE *answer)
+static void command_let_go(struct pb_bridge *bridge, const char *pack, unsigned int seconds,
+			   FILE *answer)
 {
 	if (pb_bridge_release(bridge, pack, seconds * 1000) < 0)
 		fprintf(answer, "error: there is no pack '%s'\n", pack);
@@ -29,7 +30,7 @@ static void let_go(struct pb_bridge *bridge, const char *pack, unsigned int seco
 }
 
 /* By its address, its name in status, or its number there, from 1. @return NULL: there is none */
-static struct listener *find_listener(struct pb_bridge *bridge, const char *text)
+static struct listener *command_find_listener(struct pb_bridge *bridge, const char *text)
 {
 	const struct pb_config *config = bridge->site->config;
 	int64_t number;
@@ -59,7 +60,7 @@ static void trace(struct pb_bridge *bridge, const char *line, FILE *answer)
 		fputs("error: expected 'trace SINCE LISTENER'\n", answer);
 		return;
 	}
-	listener = find_listener(bridge, name + 1);
+	listener = command_find_listener(bridge, name + 1);
 	if (!listener) {
 		fprintf(answer,
 			"error: there is no listener '%s'; `packbridge status` lists them\n",
@@ -90,7 +91,7 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 	else if (strcmp(word, "reload") == 0 && count == 1)
 		fputs("error: there is no file to be loaded again\n", answer);
 	else if (strcmp(word, "take") == 0 && count == 2)
-		let_go(bridge, pack, 0, answer);
+		command_let_go(bridge, pack, 0, answer);
 	else if (strcmp(word, "release") != 0 || count != 3)
 		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]', 'trace "
 		      "SINCE LISTENER' or "
@@ -99,5 +100,5 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 	else if (pb_int_parse(number, 1, PB_RELEASE_MAX_S, &seconds) < 0)
 		fprintf(answer, "error: %s s, expected 1 to %d\n", number, PB_RELEASE_MAX_S);
 	else
-		let_go(bridge, pack, (unsigned int)seconds, answer);
+		command_let_go(bridge, pack, (unsigned int)seconds, answer);
 }

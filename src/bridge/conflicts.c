@@ -67,8 +67,8 @@ static void tell_same_place(const struct pb_pack_config *pack, const struct pb_p
 			 pack->link, other->name);
 }
 
-static void check_pack(const struct pb_config *config, const struct pack_place *places,
-		       size_t index, struct pb_report *report)
+static void conflicts_check_pack(const struct pb_config *config, const struct pack_place *places,
+				 size_t index, struct pb_report *report)
 {
 	const struct pb_pack_config *pack = &config->packs[index];
 	char text[3 * PB_CONFIG_LINK];
@@ -226,7 +226,7 @@ static void check_address(const struct pb_config *config, size_t count, const ch
 
 /* ---- Unix sockets ---- */
 
-static void check_sockets(const struct pb_config *config, struct pb_report *report)
+static void conflicts_check_sockets(const struct pb_config *config, struct pb_report *report)
 {
 	const struct pb_socket_config *control = &config->sockets[PB_SOCKET_CONTROL];
 	const struct pb_socket_config *status = &config->sockets[PB_SOCKET_STATUS];
@@ -248,7 +248,7 @@ int check_conflicts(const struct pb_config *config, struct pb_report *report)
 	for (size_t i = 0; i < config->pack_count; i++)
 		find_place(&config->packs[i], &places[i]);
 	for (size_t i = 0; i < config->pack_count; i++) {
-		check_pack(config, places, i, report);
+		conflicts_check_pack(config, places, i, report);
 		check_far_end(config, &config->packs[i], &places[i], report);
 	}
 	for (size_t i = 0; i < config->bank_count; i++)
@@ -265,7 +265,7 @@ int check_conflicts(const struct pb_config *config, struct pb_report *report)
 	if (*config->http.address)
 		check_address(config, config->listen_count, config->http.address, config->http.mark,
 			      report);
-	check_sockets(config, report);
+	conflicts_check_sockets(config, report);
 	free(places);
 	return 0;
 }

@@ -161,9 +161,9 @@ void listeners_return(const struct listeners *listeners, struct pb_report *repor
 }
 
 /* @return 0; negative with the reason in @why, and it goes on with its old settings */
-static int take(struct listener *listener, struct listener *before,
-		const struct pb_listen_config *listen, struct pb_unit_table *table, char *why,
-		size_t why_cap)
+static int listeners_take_one(struct listener *listener, struct listener *before,
+			      const struct pb_listen_config *listen, struct pb_unit_table *table,
+			      char *why, size_t why_cap)
 {
 	struct pb_server_config socket;
 	int r;
@@ -194,9 +194,9 @@ int listeners_take(struct listeners *listeners, const struct listeners_setup *se
 	for (size_t i = 0; i < config->listen_count; i++) {
 		struct listener *listener = &listeners->all[i];
 
-		if (listener->kept &&
-		    take(listener, &before->all[listener->kept - 1], &config->listens[i],
-			 site_table(site, i), why, sizeof(why)) < 0)
+		if (listener->kept && listeners_take_one(listener, &before->all[listener->kept - 1],
+							 &config->listens[i], site_table(site, i),
+							 why, sizeof(why)) < 0)
 			pb_report_at(report, config->file, config->listens[i].mark, why);
 	}
 	if (before)

@@ -23,7 +23,8 @@ static void add_key(struct keys *keys, const char *key)
 	snprintf(keys->text + len, sizeof(keys->text) - len, "%s%s", len ? ", " : "", key);
 }
 
-static void compare(struct keys *keys, const struct pb_yaml_row *rows, const void *a, const void *b)
+static void changes_compare(struct keys *keys, const struct pb_yaml_row *rows, const void *a,
+			    const void *b)
 {
 	for (; (rows = pb_yaml_differs(rows, a, b)); rows++)
 		add_key(keys, rows->key);
@@ -31,8 +32,8 @@ static void compare(struct keys *keys, const struct pb_yaml_row *rows, const voi
 
 /* ---- what is told ---- */
 
-static void say(struct changes *changes, const char *what, const char *name, const char *how,
-		const char *keys)
+static void changes_say(struct changes *changes, const char *what, const char *name,
+			const char *how, const char *keys)
 {
 	if (++changes->count > CHANGES_MAX)
 		return;
@@ -45,14 +46,15 @@ static void say_changed(struct changes *changes, const char *what, const char *n
 {
 	struct keys keys = {""};
 
-	compare(&keys, rows, a, b);
+	changes_compare(&keys, rows, a, b);
 	if (*keys.text)
-		say(changes, what, name, "changed", keys.text);
+		changes_say(changes, what, name, "changed", keys.text);
 }
 
 /* ---- packs ---- */
 
-static const struct pb_pack_config *find_pack(const struct pb_config *config, const char *name)
+static const struct pb_pack_config *changes_find_pack(const struct pb_config *config,
+						      const char *name)
 {
 	for (size_t i = 0; i < config->pack_count; i++)
 		if (strcmp(config->packs[i].name, name) == 0)
@@ -65,21 +67,22 @@ static void compare_packs(struct changes *changes, const struct pb_config *befor
 {
 	for (size_t i = 0; i < after->pack_count; i++) {
 		const struct pb_pack_config *pack = &after->packs[i],
-					    *old = find_pack(before, pack->name);
+					    *old = changes_find_pack(before, pack->name);
 
 		if (old)
 			say_changed(changes, "pack", pack->name, pb_config_pack_rows(), old, pack);
 		else
-			say(changes, "pack", pack->name, "added", "");
+			changes_say(changes, "pack", pack->name, "added", "");
 	}
 	for (size_t i = 0; i < before->pack_count; i++)
-		if (!find_pack(after, before->packs[i].name))
-			say(changes, "pack", before->packs[i].name, "removed", "");
+		if (!changes_find_pack(after, before->packs[i].name))
+			changes_say(changes, "pack", before->packs[i].name, "removed", "");
 }
 
 /* ---- banks ---- */
 
-static const struct pb_bank_config *find_bank(const struct pb_config *config, const char *name)
+static const struct pb_bank_config *changes_find_bank(const struct pb_config *config,
+						      const char *name)
 {
 	for (size_t i = 0; i < config->bank_count; i++)
 		if (strcmp(config->banks[i].name, name) == 0)
@@ -92,16 +95,16 @@ static void compare_banks(struct changes *changes, const struct pb_config *befor
 {
 	for (size_t i = 0; i < after->bank_count; i++) {
 		const struct pb_bank_config *bank = &after->banks[i],
-					    *old = find_bank(before, bank->name);
+					    *old = changes_find_bank(before, bank->name);
 
 		if (old)
 			say_changed(changes, "bank", bank->name, pb_config_bank_rows(), old, bank);
 		else
-			say(changes, "bank", bank->name, "added", "");
+			changes_say(changes, "bank", bank->name, "added", "");
 	}
 	for (size_t i = 0; i < before->bank_count; i++)
-		if (!find_bank(after, before->banks[i].name))
-			say(changes, "bank", before->banks[i].name, "removed", "");
+		if (!changes_find_bank(after, before->banks[i].name))
+			changes_say(changes, "bank", before->banks[i].name, "removed", "");
 }
 
 /* ---- listeners ---- */
@@ -118,7 +121,7 @@ static const struct pb_listen_config *find_listen(const struct pb_config *config
 }
 
 /* How many like listener @index stand before it. */
-static size_t place_of(const struct pb_config *config, size_t index)
+static size_t changes_place_of(const struct pb_config *config, size_t index)
 {
 	size_t count = 0;
 
@@ -136,19 +139,19 @@ static void compare_listens(struct changes *changes, const struct pb_config *bef
 	for (size_t i = 0; i < after->listen_count; i++) {
 		const struct pb_listen_config *listen = &after->listens[i];
 		const struct pb_listen_config *old =
-			find_listen(before, listen, place_of(after, i));
+			find_listen(before, listen, changes_place_of(after, i));
 
 		pb_listen_name(listen, name, sizeof(name));
 		if (old)
 			say_changed(changes, "listener", name, pb_config_listen_rows(), old,
 				    listen);
 		else
-			say(changes, "listener", name, "added", "");
+			changes_say(changes, "listener", name, "added", "");
 	}
 	for (size_t i = 0; i < before->listen_count; i++) {
 		pb_listen_name(&before->listens[i], name, sizeof(name));
-		if (!find_listen(after, &before->listens[i], place_of(before, i)))
-			say(changes, "listener", name, "removed", "");
+		if (!find_listen(after, &before->listens[i], changes_place_of(before, i)))
+			changes_say(changes, "listener", name, "removed", "");
 	}
 }
 
@@ -164,7 +167,7 @@ void changes_print(const struct pb_config *before, const struct pb_config *after
 		    &after->bluetooth);
 	for (int i = 0; i < PB_SOCKETS; i++)
 		if (strcmp(before->sockets[i].path, after->sockets[i].path) != 0)
-			say(&changes, pb_socket_name((enum pb_socket)i), "", "changed", "");
+			changes_say(&changes, pb_socket_name((enum pb_socket)i), "", "changed", "");
 	if (changes.count == 0)
 		fputs("nothing in it has changed", out);
 	else if (changes.count > CHANGES_MAX)

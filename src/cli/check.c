@@ -194,7 +194,7 @@ static void print_list(const char *before, char *const *texts, size_t count)
 		printf("%s%s", i ? ", " : before, texts[i]);
 }
 
-static void print_page(const struct pb_http_section *http)
+static void check_print_page(const struct pb_http_section *http)
 {
 	printf("page    http://%s", http->address);
 	print_list(", from ", http->allow, http->allow_count);
@@ -237,7 +237,7 @@ int pb_cli_check(int argc, char **argv)
 	for (size_t i = 0; i < config->listen_count; i++)
 		print_listen(&config->listens[i]);
 	if (config->http.address[0])
-		print_page(&config->http);
+		check_print_page(&config->http);
 	print_all_limits(config);
 	warnings_each(config, print_warning);
 	if (config->http.address[0] && !pb_http_available(text, sizeof(text)))

@@ -53,7 +53,7 @@ static void *read_config(void *userdata)
 	return NULL;
 }
 
-static int start_thread(struct job *job)
+static int reload_start_thread(struct job *job)
 {
 	sigset_t all, before;
 	pthread_t thread;
@@ -71,7 +71,7 @@ static int start_thread(struct job *job)
 
 /* ---- what is told ---- */
 
-static void tell(struct pb_asker **askers, const char *text, size_t len)
+static void reload_tell(struct pb_asker **askers, const char *text, size_t len)
 {
 	char *bytes = malloc(len + 1);
 	struct pb_answer *answer;
@@ -88,7 +88,7 @@ static void tell(struct pb_asker **askers, const char *text, size_t len)
 	pb_answer_unref(answer);
 }
 
-static const char *plural(size_t count)
+static const char *reload_plural(size_t count)
 {
 	return count == 1 ? "" : "s";
 }
@@ -97,13 +97,13 @@ static void print_loaded(const struct job *job, const struct pb_config *config, 
 			 size_t cap)
 {
 	snprintf(out, cap, "%s is loaded: %zu pack%s, %zu bank%s, %zu listener%s; %s", job->file,
-		 config->pack_count, plural(config->pack_count), config->bank_count,
-		 plural(config->bank_count), config->listen_count, plural(config->listen_count),
-		 job->changes ? job->changes : "");
+		 config->pack_count, reload_plural(config->pack_count), config->bank_count,
+		 reload_plural(config->bank_count), config->listen_count,
+		 reload_plural(config->listen_count), job->changes ? job->changes : "");
 }
 
 /* Whoever asked is told what the log is told. */
-static void say(struct reload *reload, const struct job *job)
+static void reload_say(struct reload *reload, const struct job *job)
 {
 	char line[PATH_MAX + CHANGES_TEXT], *text = NULL;
 	size_t len = 0;
@@ -122,13 +122,13 @@ static void say(struct reload *reload, const struct job *job)
 	}
 	for (size_t i = 0; i < job->report.told; i++)
 		pb_log(PB_LOG_ERR, "%s", job->report.lines[i]);
-	tell(&reload->now, text ? text : "", len);
+	reload_tell(&reload->now, text ? text : "", len);
 	free(text);
 }
 
 /* ---- the loop's part ---- */
 
-static uint64_t monotonic_us(void)
+static uint64_t reload_clock_us(void)
 {
 	struct timespec now;
 
@@ -136,7 +136,7 @@ static uint64_t monotonic_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static void begin(struct reload *reload)
+static void reload_begin(struct reload *reload)
 {
 	struct job *job = calloc(1, sizeof(*job));
 	int r = -ENOMEM;
@@ -146,16 +146,17 @@ static void begin(struct reload *reload)
 	reload->next = NULL;
 	if (job) {
 		*job = (struct job){.file = reload->daemon->file, .done = reload->fd};
-		r = start_thread(job);
+		r = reload_start_thread(job);
 	}
 	if (r >= 0) {
 		reload->job = job;
-		pb_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)monotonic_us());
+		pb_notify("RELOADING=1\nMONOTONIC_USEC=%llu",
+			  (unsigned long long)reload_clock_us());
 		return;
 	}
 	free(job);
 	pb_log(PB_LOG_ERR, "can't load: %s", strerror(-r));
-	tell(&reload->now, "error: no thread\n", strlen("error: no thread\n"));
+	reload_tell(&reload->now, "error: no thread\n", strlen("error: no thread\n"));
 }
 
 /* @return a text to be freed; NULL without memory */
@@ -173,7 +174,7 @@ static char *find_changes(const struct pb_config *before, const struct pb_config
 }
 
 /* Takes what the thread has made, wholly or not at all. */
-static void go_over(struct pb_bridge *bridge, struct job *job)
+static void reload_go_over(struct pb_bridge *bridge, struct job *job)
 {
 	if (job->r >= 0) {
 		/* before the earlier one is gone */
@@ -196,8 +197,8 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user
 	(void)revents;
 	eventfd_read(fd, &count);
 	reload->job = NULL;
-	go_over(reload->daemon->bridge, job);
-	say(reload, job);
+	reload_go_over(reload->daemon->bridge, job);
+	reload_say(reload, job);
 	if (job->r >= 0)
 		reload->done(reload->daemon);
 	pb_report_clear(&job->report);
@@ -206,7 +207,7 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *user
 	malloc_trim(0);
 	pb_notify("READY=1");
 	if (reload->again)
-		begin(reload);
+		reload_begin(reload);
 	return 0;
 }
 
@@ -218,10 +219,10 @@ void reload_ask(struct reload *reload, struct pb_asker *asker)
 	}
 	reload->again = true;
 	if (!reload->job)
-		begin(reload);
+		reload_begin(reload);
 }
 
-static void remove_asker(struct pb_asker **at, const struct pb_asker *asker)
+static void reload_remove_asker(struct pb_asker **at, const struct pb_asker *asker)
 {
 	while (*at && *at != asker)
 		at = &(*at)->next;
@@ -231,8 +232,8 @@ static void remove_asker(struct pb_asker **at, const struct pb_asker *asker)
 
 void reload_forget(struct reload *reload, const struct pb_asker *asker)
 {
-	remove_asker(&reload->now, asker);
-	remove_asker(&reload->next, asker);
+	reload_remove_asker(&reload->now, asker);
+	reload_remove_asker(&reload->next, asker);
 }
 
 /* ---- life ---- */

@@ -72,21 +72,21 @@ static void loaded(struct daemon *daemon)
 	warnings_each(pb_bridge_config(daemon->bridge), warn);
 }
 
-static void reload(void *userdata, struct pb_asker *asker)
+static void serve_reload(void *userdata, struct pb_asker *asker)
 {
 	const struct daemon *daemon = userdata;
 
 	reload_ask(daemon->reload, asker);
 }
 
-static void forget(void *userdata, struct pb_asker *asker)
+static void serve_forget(void *userdata, struct pb_asker *asker)
 {
 	const struct daemon *daemon = userdata;
 
 	reload_forget(daemon->reload, asker);
 }
 
-static const struct pb_reloader reloader = {.reload = reload, .forget = forget};
+static const struct pb_reloader reloader = {.reload = serve_reload, .forget = serve_forget};
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
@@ -112,7 +112,7 @@ static int on_any(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-static int serve(sd_event *event, struct daemon *daemon)
+static int serve_loop(sd_event *event, struct daemon *daemon)
 {
 	struct pb_report report = {0};
 	int r = sd_event_add_signal(event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK, on_hangup,
@@ -167,7 +167,7 @@ int pb_cli_serve(struct daemon *daemon)
 	if (r < 0)
 		pb_log(PB_LOG_ERR, "no event loop: %s", strerror(-r));
 	else
-		r = serve(event, daemon);
+		r = serve_loop(event, daemon);
 	daemon->bridge = pb_bridge_free(daemon->bridge);
 	daemon->reload = reload_free(daemon->reload);
 	daemon->config = pb_config_free(daemon->config);

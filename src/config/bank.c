@@ -68,8 +68,8 @@ static void taken(const struct pb_yaml *node, const char *key, const char *of, c
 		      member->text, of, name);
 }
 
-static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
-			 struct pb_report *report)
+static void bank_check_unique(const struct pb_config *config, size_t count,
+			      const struct pb_yaml *node, struct pb_report *report)
 {
 	const struct pb_bank_config *bank = &config->banks[count];
 
@@ -93,8 +93,8 @@ static void check_unique(const struct pb_config *config, size_t count, const str
 }
 
 /* @return its place, or the number of packs: there is no such pack */
-static size_t find_pack(const struct pb_config *config, const struct pb_yaml *item,
-			struct pb_report *report)
+static size_t bank_find_pack(const struct pb_config *config, const struct pb_yaml *item,
+			     struct pb_report *report)
 {
 	const char *name = item->type == PB_YAML_SCALAR ? item->text : "...";
 	const char **names;
@@ -124,7 +124,7 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 		return;
 	}
 	for (const struct pb_yaml *item = node->child; item; item = item->next) {
-		size_t place = find_pack(config, item, report);
+		size_t place = bank_find_pack(config, item, report);
 
 		if (place == config->pack_count) /* which is told */
 			continue;
@@ -195,7 +195,7 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 	if (*bank->name && !config_good_name(bank->name))
 		pb_yaml_error(report, pb_yaml_at(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", bank->name);
-	check_unique(config, index, node, report);
+	bank_check_unique(config, index, node, report);
 	if (source.packs)
 		read_members(config, bank, source.packs, report);
 	if (source.packs && bank->setup.topology == PB_TOPOLOGY_PARALLEL)

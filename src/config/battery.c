@@ -173,8 +173,8 @@ static const struct pb_yaml *given(const struct pb_yaml *own, const struct pb_ya
 }
 
 /* Whether a value of @keys was refused: then what is there instead says nothing of the file. */
-static bool refused(const struct pb_yaml *own, const struct pb_yaml *all, const char *const *keys,
-		    const struct pb_report *report)
+static bool battery_refused(const struct pb_yaml *own, const struct pb_yaml *all,
+			    const char *const *keys, const struct pb_report *report)
 {
 	for (const char *const *key = keys; *key; key++) {
 		const struct pb_yaml *of_own = pb_yaml_get(own, *key),
@@ -192,7 +192,7 @@ static bool refused(const struct pb_yaml *own, const struct pb_yaml *all, const 
 static const struct pb_yaml *compared(const struct pb_yaml *own, const struct pb_yaml *all,
 				      const char *const *keys, const struct pb_report *report)
 {
-	return refused(own, all, keys, report) ? NULL : given(own, all, keys);
+	return battery_refused(own, all, keys, report) ? NULL : given(own, all, keys);
 }
 
 void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml *own,

@@ -77,8 +77,8 @@ const char *pb_socket_name(enum pb_socket socket)
 	return socket == PB_SOCKET_CONTROL ? "control" : "status";
 }
 
-static void read_socket(struct pb_socket_config *ret, enum pb_socket socket, const char *path,
-			const struct pb_yaml *root)
+static void config_read_socket(struct pb_socket_config *ret, enum pb_socket socket,
+			       const char *path, const struct pb_yaml *root)
 {
 	static const char *const usual[PB_SOCKETS] = {
 		[PB_SOCKET_CONTROL] = PB_CONFIG_CONTROL,
@@ -118,7 +118,8 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 	if (r == 0)
 		r = config_read_http(config, sections.http, report);
 	for (int i = 0; i < PB_SOCKETS; i++)
-		read_socket(&config->sockets[i], (enum pb_socket)i, sections.sockets.path[i], root);
+		config_read_socket(&config->sockets[i], (enum pb_socket)i, sections.sockets.path[i],
+				   root);
 	if (r < 0)
 		return r;
 	*ret = config;

@@ -149,8 +149,8 @@ static int set_kind(struct listen *listen, const struct pb_yaml *item)
 	return found;
 }
 
-static void check_keys(const struct pb_listen_config *listen, const struct pb_yaml *item,
-		       struct pb_report *report)
+static void listen_check_keys(const struct pb_listen_config *listen, const struct pb_yaml *item,
+			      struct pb_report *report)
 {
 	for (size_t i = 0; i < PB_ARRAY_SIZE(only); i++) {
 		const struct pb_yaml *key = pb_yaml_get(item, only[i].key);
@@ -164,8 +164,8 @@ static void check_keys(const struct pb_listen_config *listen, const struct pb_ya
 
 /* ---- what it shows ---- */
 
-static void find_pack(const struct pb_config *config, struct pb_show_config *show,
-		      const struct pb_yaml *item, struct pb_report *report)
+static void listen_find_pack(const struct pb_config *config, struct pb_show_config *show,
+			     const struct pb_yaml *item, struct pb_report *report)
 {
 	const char **names;
 
@@ -182,8 +182,8 @@ static void find_pack(const struct pb_config *config, struct pb_show_config *sho
 	free(names);
 }
 
-static void find_bank(const struct pb_config *config, struct pb_show_config *show,
-		      const struct pb_yaml *item, struct pb_report *report)
+static void listen_find_bank(const struct pb_config *config, struct pb_show_config *show,
+			     const struct pb_yaml *item, struct pb_report *report)
 {
 	const char **names = calloc(config->bank_count + 1, sizeof(*names));
 
@@ -209,9 +209,9 @@ static void find_battery(const struct pb_config *config, struct pb_show_config *
 		pb_yaml_error(report, item, "a unit with %s, expected one of pack and bank",
 			      show->pack[0] ? "a pack and a bank" : "neither a pack nor a bank");
 	else if (show->pack[0])
-		find_pack(config, show, item, report);
+		listen_find_pack(config, show, item, report);
 	else
-		find_bank(config, show, item, report);
+		listen_find_bank(config, show, item, report);
 }
 
 static int read_units(const struct pb_config *config, struct pb_listen_config *listen,
@@ -264,7 +264,7 @@ static int read_listen(struct pb_config *config, size_t index, const struct pb_y
 	*config_listen = listen.config;
 	config_listen->baud_mark = config_mark(item, "baud");
 	if (found == 1)
-		check_keys(config_listen, item, report);
+		listen_check_keys(config_listen, item, report);
 	if (listen.allow)
 		r = config_texts(&config_listen->allow, &config_listen->allow_marks,
 				 &config_listen->allow_count, listen.allow, "allow",

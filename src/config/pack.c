@@ -101,7 +101,7 @@ static uint32_t default_stale_s(uint32_t poll_ms)
 }
 
 /* @return the pack before @count that has the same name or unit; @count: none has. */
-static size_t find_same(const struct pb_config *config, size_t count, bool name)
+static size_t pack_find_same(const struct pb_config *config, size_t count, bool name)
 {
 	const struct pb_pack_config *pack = &config->packs[count];
 	size_t i = 0;
@@ -118,11 +118,12 @@ static size_t find_same(const struct pb_config *config, size_t count, bool name)
 }
 
 /* Each is told of the first that it collides with. */
-static void check_unique(const struct pb_config *config, size_t count, const struct pb_yaml *node,
-			 struct pb_report *report)
+static void pack_check_unique(const struct pb_config *config, size_t count,
+			      const struct pb_yaml *node, struct pb_report *report)
 {
 	const struct pb_pack_config *pack = &config->packs[count];
-	size_t name = find_same(config, count, true), unit = find_same(config, count, false);
+	size_t name = pack_find_same(config, count, true),
+	       unit = pack_find_same(config, count, false);
 
 	if (name < count)
 		pb_yaml_error(report, pb_yaml_at(node, "name"),
@@ -288,7 +289,7 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	read_password(pack, node, report);
 	read_times(pack, node, report);
 	read_settings(pack, &source, all, report);
-	check_unique(config, index, node, report);
+	pack_check_unique(config, index, node, report);
 }
 
 void config_check_defaults(struct config_common *all, struct pb_report *report)

@@ -54,7 +54,7 @@ static bool same_list(const struct pb_yaml_kept *kept, const void *a, const void
 	return same;
 }
 
-static bool same_row(const struct pb_yaml_row *row, const void *a, const void *b)
+static bool compare_same_row(const struct pb_yaml_row *row, const void *a, const void *b)
 {
 	const struct pb_yaml_kept *kept = row->kept;
 
@@ -72,7 +72,7 @@ const struct pb_yaml_row *pb_yaml_differs(const struct pb_yaml_row *rows, const 
 					  const void *b)
 {
 	for (; rows->key; rows++)
-		if (!same_row(rows, a, b))
+		if (!compare_same_row(rows, a, b))
 			return rows;
 	return NULL;
 }

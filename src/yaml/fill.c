@@ -246,8 +246,9 @@ static void print_decimal(int64_t value, int64_t factor, char *out, size_t cap)
 }
 
 /* @note: what the number is of, for the error; "" */
-static int decimal(const struct pb_yaml *node, const char *what, const char *note, int64_t factor,
-		   int64_t min, int64_t max, int64_t *ret, struct pb_report *report)
+static int fill_decimal(const struct pb_yaml *node, const char *what, const char *note,
+			int64_t factor, int64_t min, int64_t max, int64_t *ret,
+			struct pb_report *report)
 {
 	int64_t num, den, value;
 	const char *text = node->type == PB_YAML_SCALAR ? node->text : "...";
@@ -273,7 +274,7 @@ static int decimal(const struct pb_yaml *node, const char *what, const char *not
 int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
 		    int64_t max, int64_t *ret, struct pb_report *report)
 {
-	return decimal(node, what, "", factor, min, max, ret, report);
+	return fill_decimal(node, what, "", factor, min, max, ret, report);
 }
 
 static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, void *p)
@@ -333,8 +334,8 @@ static void fill_member(const struct pb_yaml_row *row, const struct pb_yaml *mem
 	if (row->type == PB_YAML_DECIMAL) {
 		int64_t value;
 
-		if (decimal(member, row->key, row->note ? row->note : "", row->factor, row->min,
-			    row->max, &value, report) == 0)
+		if (fill_decimal(member, row->key, row->note ? row->note : "", row->factor,
+				 row->min, row->max, &value, report) == 0)
 			store_int(p, row->size, value);
 		return;
 	}

@@ -20,7 +20,7 @@ struct said {
 	char what[240];
 };
 
-static void say(struct said *said, size_t line, size_t col, const char *what)
+static void syntax_say(struct said *said, size_t line, size_t col, const char *what)
 {
 	said->line = line;
 	said->col = col;
@@ -53,7 +53,7 @@ static size_t bytes_to(const struct line *line, size_t col)
 	return i;
 }
 
-static void measure(const struct syntax *s, const char *from, size_t at, struct line *ret)
+static void syntax_measure(const struct syntax *s, const char *from, size_t at, struct line *ret)
 {
 	const char *end = s->text + s->len, *stop = memchr(from, '\n', (size_t)(end - from));
 
@@ -80,7 +80,7 @@ static bool find_line(const struct syntax *s, size_t at, struct line *ret)
 	const char *from = skip_lines(s, s->text, at);
 
 	if (from)
-		measure(s, from, at, ret);
+		syntax_measure(s, from, at, ret);
 	return from;
 }
 
@@ -99,7 +99,7 @@ static bool line_above(const struct syntax *s, const struct line *line, struct l
 
 		while (from > s->text && from[-1] != '\n')
 			from--;
-		measure(s, from, at.at - 1, &at);
+		syntax_measure(s, from, at.at - 1, &at);
 		if (is_empty(&at))
 			continue;
 		*ret = at;
@@ -108,7 +108,7 @@ static bool line_above(const struct syntax *s, const struct line *line, struct l
 	return false;
 }
 
-static bool begins(const struct line *line, size_t at, const char *with)
+static bool syntax_begins(const struct line *line, size_t at, const char *with)
 {
 	size_t len = strlen(with);
 
@@ -117,7 +117,7 @@ static bool begins(const struct line *line, size_t at, const char *with)
 
 static bool is_item(const struct line *line)
 {
-	return begins(line, line->indent, "- ");
+	return syntax_begins(line, line->indent, "- ");
 }
 
 /* Where the first word stands, behind the '-' of a list. */
@@ -125,7 +125,7 @@ static size_t content(const struct line *line)
 {
 	size_t at = line->indent;
 
-	while (begins(line, at, "- "))
+	while (syntax_begins(line, at, "- "))
 		for (at++; at < line->len && line->text[at] == ' ';)
 			at++;
 	return at;
@@ -143,7 +143,7 @@ static size_t word_end(const struct line *line, size_t at)
 
 static size_t find_text(const struct line *line, const char *what, size_t from)
 {
-	while (from < line->len && !begins(line, from, what))
+	while (from < line->len && !syntax_begins(line, from, what))
 		from++;
 	return from;
 }
@@ -200,21 +200,21 @@ static bool foreign_in(const struct line *line, struct said *said)
 		size_t at = find_text(line, blanks[i].bytes, 0);
 
 		if (at < line->len) {
-			say(said, line->at, column(line, at), blanks[i].what);
+			syntax_say(said, line->at, column(line, at), blanks[i].what);
 			return true;
 		}
 	}
 	for (size_t i = 0; i < PB_ARRAY_SIZE(dashes); i++) {
-		if (begins(line, line->indent, dashes[i].bytes)) {
-			say(said, line->at, line->indent, dashes[i].what);
+		if (syntax_begins(line, line->indent, dashes[i].bytes)) {
+			syntax_say(said, line->at, line->indent, dashes[i].what);
 			return true;
 		}
 	}
 	for (size_t i = 0; i < PB_ARRAY_SIZE(colons); i++) {
 		size_t at = word_end(line, content(line));
 
-		if (at > content(line) && begins(line, at, colons[i].bytes)) {
-			say(said, line->at, at, colons[i].what);
+		if (at > content(line) && syntax_begins(line, at, colons[i].bytes)) {
+			syntax_say(said, line->at, at, colons[i].what);
 			return true;
 		}
 	}
@@ -227,8 +227,8 @@ static bool tab_in(const struct line *line, struct said *said)
 
 	if (!tab || is_empty(line))
 		return false;
-	say(said, line->at, (size_t)(tab - line->text),
-	    "a tab, expected blanks in front of a line");
+	syntax_say(said, line->at, (size_t)(tab - line->text),
+		   "a tab, expected blanks in front of a line");
 	return true;
 }
 
@@ -238,8 +238,8 @@ static bool no_blank_in(const struct line *line, struct said *said)
 	size_t from = content(line), at = word_end(line, from);
 	char text[100];
 
-	if (begins(line, from, "-") && word_end(line, from + 1) > from + 1) {
-		say(said, line->at, from + 1, "no blank behind the '-', expected '- '");
+	if (syntax_begins(line, from, "-") && word_end(line, from + 1) > from + 1) {
+		syntax_say(said, line->at, from + 1, "no blank behind the '-', expected '- '");
 		return true;
 	}
 	if (at == from || at + 1 >= line->len || line->text[at] != ':' ||
@@ -247,7 +247,7 @@ static bool no_blank_in(const struct line *line, struct said *said)
 		return false;
 	snprintf(text, sizeof(text), "no blank behind '%.*s:', expected 'key: value'",
 		 (int)(at - from < 60 ? at - from : 60), line->text + from);
-	say(said, line->at, at + 1, text);
+	syntax_say(said, line->at, at + 1, text);
 	return true;
 }
 
@@ -264,7 +264,7 @@ bool syntax_is_comment(struct syntax *syntax, yaml_mark_t mark)
 	syntax->cursor_line = mark.line;
 	if (!syntax->cursor)
 		return false;
-	measure(syntax, syntax->cursor, mark.line, &line);
+	syntax_measure(syntax, syntax->cursor, mark.line, &line);
 	at = bytes_to(&line, mark.column);
 	while (at < line.len && line.text[at] == ' ')
 		at++;
@@ -318,8 +318,8 @@ static bool rule_quote(const struct place *at, struct said *said)
 	char text[100];
 
 	if (says(at, "scanning a quoted scalar")) {
-		say(said, context->line, context->column,
-		    "this quote is never closed, expected another one");
+		syntax_say(said, context->line, context->column,
+			   "this quote is never closed, expected another one");
 		return true;
 	}
 	if (!s->quoted || s->end.line != problem->line)
@@ -328,13 +328,13 @@ static bool rule_quote(const struct place *at, struct said *said)
 		snprintf(text, sizeof(text),
 			 "this quote is closed in line %zu only, expected its end in this line",
 			 s->end.line + 1);
-		say(said, s->start.line, s->start.column, text);
+		syntax_say(said, s->start.line, s->start.column, text);
 		return true;
 	}
 	if (s->end.column != problem->column)
 		return false;
-	say(said, problem->line, problem->column,
-	    "text behind the closing quote, expected the line's end");
+	syntax_say(said, problem->line, problem->column,
+		   "text behind the closing quote, expected the line's end");
 	return true;
 }
 
@@ -355,24 +355,24 @@ static bool rule_sign(const struct place *at, struct said *said)
 		snprintf(text, sizeof(text), "'%c' begins %s, expected the value in quotes",
 			 says(at, "alias") ? '*' : '&',
 			 says(at, "alias") ? "an alias" : "an anchor");
-		say(said, context->line, context->column, text);
+		syntax_say(said, context->line, context->column, text);
 		return true;
 	}
 	if (says(at, "block scalar")) {
-		say(said, context->line, context->column,
-		    "'|' and '>' begin a text of many lines, expected the value in quotes");
+		syntax_say(said, context->line, context->column,
+			   "'|' and '>' begin a text of many lines, expected the value in quotes");
 		return true;
 	}
 	if (says(at, "escape character")) {
-		say(said, problem->line, problem->column,
-		    "'\\' within double quotes, expected single ones around the value");
+		syntax_say(said, problem->line, problem->column,
+			   "'\\' within double quotes, expected single ones around the value");
 		return true;
 	}
 	if (!says(at, "cannot start any token") || !mark_char(at))
 		return false;
 	snprintf(text, sizeof(text), "a value can't begin with '%c', expected it in quotes",
 		 mark_char(at));
-	say(said, problem->line, problem->column, text);
+	syntax_say(said, problem->line, problem->column, text);
 	return true;
 }
 
@@ -387,10 +387,10 @@ static bool rule_brackets(const struct place *at, struct said *said)
 		return false;
 	for (; end < at->p.len && at->p.text[end] && !strchr("[]{},\"' ", at->p.text[end]); end++)
 		colon = colon || at->p.text[end] == ':';
-	if (!colon || !begins(&at->p, end, "]"))
+	if (!colon || !syntax_begins(&at->p, end, "]"))
 		return false;
-	say(said, at->p.at, column(&at->p, open),
-	    "'[' begins a list, expected an address with brackets in quotes");
+	syntax_say(said, at->p.at, column(&at->p, open),
+		   "'[' begins a list, expected an address with brackets in quotes");
 	return true;
 }
 
@@ -406,7 +406,7 @@ static bool rule_closed(const struct place *at, struct said *said)
 		snprintf(text, sizeof(text),
 			 "this '%c' closes nothing, expected as many '%c' before it", c,
 			 c == '}' ? '{' : '[');
-		say(said, at->p.at, at->s->yaml->problem_mark.column, text);
+		syntax_say(said, at->p.at, at->s->yaml->problem_mark.column, text);
 		return true;
 	}
 	while (at->has_above && end > 0 && strchr(" \r", at->above.text[end - 1]))
@@ -416,7 +416,7 @@ static bool rule_closed(const struct place *at, struct said *said)
 		return false;
 	snprintf(text, sizeof(text), "the entry above ends with its '%c', expected this before it",
 		 at->above.text[end - 1]);
-	say(said, at->p.at, at->p.indent, text);
+	syntax_say(said, at->p.at, at->p.indent, text);
 	return true;
 }
 
@@ -434,7 +434,7 @@ static bool rule_flow(const struct place *at, struct said *said)
 		"that begins so stands in quotes",
 		list ? '[' : '{', list ? ']' : '}', at->s->yaml->problem_mark.line + 1,
 		at->s->yaml->problem_mark.column + 1);
-	say(said, context->line, context->column, text);
+	syntax_say(said, context->line, context->column, text);
 	return true;
 }
 
@@ -445,8 +445,9 @@ static bool rule_two_colons(const struct place *at, struct said *said)
 
 	if (!says(at, "mapping values are not allowed") || first >= stop)
 		return false;
-	say(said, at->p.at, at->s->yaml->problem_mark.column,
-	    "a second ': ' in the line, expected a line for each key, or the value in quotes");
+	syntax_say(
+		said, at->p.at, at->s->yaml->problem_mark.column,
+		"a second ': ' in the line, expected a line for each key, or the value in quotes");
 	return true;
 }
 
@@ -461,14 +462,14 @@ static bool rule_no_colon(const struct place *at, struct said *said)
 		   memchr(line.text, ':', line.len)) {
 		return false;
 	}
-	say(said, line.at, content(&line),
-	    find_text(&line, "=", 0) < line.len
-		    ? "'=' in the line, expected 'key: value'"
-		    : "no ': ' in the line, expected 'key: value', or '#' before a comment");
+	syntax_say(said, line.at, content(&line),
+		   find_text(&line, "=", 0) < line.len
+			   ? "'=' in the line, expected 'key: value'"
+			   : "no ': ' in the line, expected 'key: value', or '#' before a comment");
 	return true;
 }
 
-static size_t distance(size_t a, size_t b)
+static size_t syntax_distance(size_t a, size_t b)
 {
 	return a > b ? a - b : b - a;
 }
@@ -490,7 +491,8 @@ static bool nearest_block(const struct place *at, size_t *ret_line, size_t *ret_
 		if (indent >= open || (item && !is_item(&above)))
 			continue;
 		open = indent;
-		if (found && distance(indent, at->p.indent) >= distance(*ret_indent, at->p.indent))
+		if (found && syntax_distance(indent, at->p.indent) >=
+				     syntax_distance(*ret_indent, at->p.indent))
 			continue;
 		found = true;
 		*ret_line = above.at;
@@ -508,7 +510,7 @@ static bool rule_indent(const struct place *at, struct said *said)
 		return false;
 	snprintf(text, sizeof(text), "indented by %zu, expected %zu as in %zu:%zu", at->p.indent,
 		 indent, line + 1, indent + 1);
-	say(said, at->p.at, at->p.indent, text);
+	syntax_say(said, at->p.at, at->p.indent, text);
 	return true;
 }
 
