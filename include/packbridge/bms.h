@@ -38,7 +38,8 @@ struct pb_frame {
 	size_t len;	  /**< the whole frame; what it would need, when bytes are missing */
 	uint16_t command; /**< register or command that this answers, or PB_COMMAND_UNKNOWN */
 	uint8_t status;	  /**< 0 done, else the maker's code: an answer, but a refusal */
-	uint8_t address;  /**< of PB_FRAME_SHARED and PB_FRAME_OTHER: the board it goes to or comes from */
+	uint8_t address;  /**< of PB_FRAME_SHARED and PB_FRAME_OTHER: the board it goes to or comes
+			     from */
 	bool in_parts;	  /**< replies to this command may come in several frames */
 	const uint8_t *payload;
 	size_t payload_len;
@@ -217,8 +218,8 @@ struct pb_codec {
 	bool (*parameter)(const struct pb_frame *frame, struct pb_parameter *ret);
 
 	/**
-	 * The first dialect of the same protocol for a line that several packs share: its boards are
-	 * told apart by addresses, which requests and replies name. NULL: there is none.
+	 * The first dialect of the same protocol for a line that several packs share: its boards
+	 * are told apart by addresses, which requests and replies name. NULL: there is none.
 	 */
 	const struct pb_codec *multidrop;
 	uint8_t addresses; /**< of the first such dialect: boards have addresses 1 to this */

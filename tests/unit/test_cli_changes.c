@@ -65,6 +65,7 @@ static const struct pair {
 	{"packs.name", PACK, "name: c, link: 'sim:x', unit: 1", REPLACES},
 	{"packs.link", PACK, "name: a, link: 'sim:z', unit: 1", RECONNECTS},
 	{"packs.protocol", PACK, PACK "protocol: auto", RECONNECTS},
+	{"packs.address", PACK, PACK "address: 2", RECONNECTS},
 	{"packs.unit", PACK, "name: a, link: 'sim:x', unit: 3", APPLIES},
 	{"packs.map", PACK, PACK "map: pace", APPLIES},
 	{"packs.poll_ms", PACK, PACK "poll_ms: 5001", RECONNECTS},
