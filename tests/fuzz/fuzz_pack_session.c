@@ -7,14 +7,43 @@
 #include "../../src/pack/state.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A command of two requests, which is tried twice. No codec has one yet. */
+static enum pb_dialogue_result dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
+{
+	const struct pb_query request = {.name = "E1", .command = 0xE1, .len = 2, .bytes = {1, 2}};
+
+	if (d->kind != PB_DIALOGUE_COMMAND)
+		return pb_codec_jbd.dialogue(d, reply);
+	if (reply && reply->status != 0)
+		return PB_DIALOGUE_REFUSED;
+	if (d->step == 3)
+		return reply ? PB_DIALOGUE_DONE : PB_DIALOGUE_NONE;
+	d->step++;
+	d->request = request;
+	return PB_DIALOGUE_SEND;
+}
+
+static void check_command(const struct pb_session *head, uint64_t now_ms)
+{
+	const struct pb_command_status *command = &head->command;
+	bool under_way =
+		command->state == PB_COMMAND_WAITING || command->state == PB_COMMAND_RUNNING;
+
+	assert(!under_way || head->status.connected);
+	assert(command->sent_ms <= now_ms);
+	assert(command->state != PB_COMMAND_DONE || command->sent_ms > 0);
+	assert((pb_session_may_command(head, now_ms) == -EBUSY) == under_way);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct pb_codec *const codecs[] = {&pb_codec_jbd, &pb_codec_daly, &pb_codec_jk,
-							NULL};
+	static struct pb_codec jbd;
+	static const struct pb_codec *const codecs[] = {&jbd, &pb_codec_daly, &pb_codec_jk, NULL};
 	unsigned int which = size ? data[0] & 3 : 0;
 	const struct pb_session_config config = {
 		.codec = codecs[which % 3],
@@ -29,11 +58,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.password = "1234",
 		.seed = 1,
 	};
+	const struct pb_command command = {.inhibit_charge = true};
 	struct session session;
 	struct pb_session_event event = {.type = PB_SESSION_START};
 	uint64_t now_ms = 1000, deadline_ms = 0;
 	unsigned int todo;
 
+	jbd = pb_codec_jbd;
+	jbd.dialogue = dialogue;
 	session_init(&session, &config);
 	pb_session_step(&session.head, &event, now_ms, &deadline_ms);
 	for (size_t at = 1; at + 1 < size;) {
@@ -42,6 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		event = (struct pb_session_event){
 			.type = (enum pb_session_event_type)(1 + data[at] % PB_SESSION_TAKE),
 			.ms = 1000U * data[at + 1]};
+		if (data[at] >= 0xF0)
+			event = (struct pb_session_event){.type = PB_SESSION_COMMAND,
+							  .command = &command};
 		at += 2;
 		if (event.type == PB_SESSION_DATA) {
 			len = len > size - at ? size - at : len;
@@ -56,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					 : now_ms + 10 * len;
 		}
 		todo = pb_session_step(&session.head, &event, now_ms, &deadline_ms);
+		check_command(&session.head, now_ms);
 		assert(memchr(session.head.note.text, 0, sizeof(session.head.note.text)));
 		assert(!(todo & PB_DO_SEND) ||
 		       (session.head.request && session.head.request->len > 0));

@@ -1376,7 +1376,7 @@ START_TEST(stale_time_has_an_end)
 	w.session.config.stale_after_s = w.session.plan.stale_after_s = configured_s[_i];
 	start(&w);
 	run(&w, 4000);
-	event(&w, PB_SESSION_WANTED, 400000);
+	event(&w, PB_SESSION_WANTED, 800000);
 	ck_assert_int_eq(w.session.head.state, PB_STATE_PARKED);
 	run(&w, 5000);
 	ck_assert_uint_eq(w.publishes, 2);
