@@ -193,6 +193,7 @@ START_TEST(reset_all)
 	ck_assert_int_eq(bench_battery(PACK_B)->alarms.severity, PB_LEVEL_NONE);
 	ck_assert_int_eq(bench_battery(BANK_ALL)->alarms.severity, PB_LEVEL_NONE);
 	ck_assert_uint_eq(bench_lines("pack a: protection is over"), 1);
+	ck_assert_int_eq(bench_battery(BANK_ALL)->members.packs, 2);
 	ck_assert_int_eq(pb_plant_find(bench.plant, "c"), -ENOENT);
 }
 END_TEST

@@ -205,6 +205,10 @@ END_TEST
 
 START_TEST(no_such_unit)
 {
+	const struct pb_unit_table *table = pb_plant_table(bench.plant, 0);
+
+	for (int id = 0; id <= 255; id++)
+		ck_assert_int_eq(pb_plant_owns(table, (uint8_t)id), id <= BATTERIES || id == 255);
 	ck_assert_int_eq(get(5, QUALITY), -PB_EXCEPTION_GATEWAY_PATH);
 	ck_assert_int_eq(get(248, QUALITY), -PB_EXCEPTION_GATEWAY_PATH);
 	ck_assert_int_eq(get(254, QUALITY), -PB_EXCEPTION_GATEWAY_PATH);
