@@ -89,7 +89,7 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 			"`status:`) for '%s'\n",
 			word);
 	else if (strcmp(word, "reload") == 0 && count == 1)
-		fputs("error: there is no file to be loaded again\n", answer);
+		fputs("error: there is no file to reload\n", answer);
 	else if (strcmp(word, "take") == 0 && count == 2)
 		command_let_go(bridge, pack, 0, answer);
 	else if (strcmp(word, "release") != 0 || count != 3)

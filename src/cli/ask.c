@@ -73,7 +73,7 @@ void pb_cli_ask_failed(const char *command, const char *path, const char *key, i
 			   : error == -EPROTO  ? "an answer of another kind"
 					       : strerror(-error);
 	const char *advice =
-		error == -EACCES ? " (only members of its group may: see `ls -l`)"
+		error == -EACCES ? " (only members of its group may use it: see `ls -l`)"
 		: error == -EPROTO
 			? " (expected the status socket, key `status:`; is this another, "
 			  "such as the control socket?)"

@@ -169,7 +169,7 @@ void changes_print(const struct pb_config *before, const struct pb_config *after
 		if (strcmp(before->sockets[i].path, after->sockets[i].path) != 0)
 			changes_say(&changes, pb_socket_name((enum pb_socket)i), "", "changed", "");
 	if (changes.count == 0)
-		fputs("nothing in it has changed", out);
+		fputs("nothing has changed", out);
 	else if (changes.count > CHANGES_MAX)
 		fprintf(out, "; and %zu more", changes.count - CHANGES_MAX);
 }

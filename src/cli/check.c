@@ -15,15 +15,15 @@
 
 static const char help[] =
 	"Usage: packbridge check [FILE] [--probe]\n"
-	"Checks a configuration and the maps that it names. Prints every error as\n"
-	"file:line:col: what, expected what (behind a line that is no YAML, nothing can be read);\n"
-	"without errors, the units and listeners that result, and what limits each pack's charge\n"
-	"and discharge current. Maps that nothing shows are checked, too.\n"
-	"Nothing is opened or contacted, but with --probe: then each pack is connected to, for up "
-	"to\n"
-	"a minute, and what it speaks and says is shown, or what to do. A running daemon holds "
-	"its\n"
-	"packs, so stop it before. Packs without a reading give status 1.\n\n"
+	"Checks a configuration and all maps. Prints every error as file:line:col: what, expected\n"
+	"what. (A syntax error of YAML is printed alone, since nothing after it can be read.)\n"
+	"Without errors, prints the resulting units and listeners, and the limits of each pack's\n"
+	"charge and discharge current.\n"
+	"Without --probe, opens and contacts nothing. With --probe, connects to each pack for up "
+	"to a\n"
+	"minute, and shows its protocol and values, or what to do. Stop a running daemon first,\n"
+	"since it is connected to its packs. The exit status is 1 if a pack has no reading.\n"
+	"\n"
 	"  -c, --config FILE  the same as FILE (default " PB_CONFIG_FILE ")\n"
 	"  -p, --probe        connect to the packs\n"
 	"  -h, --help         this text\n";
@@ -161,7 +161,7 @@ static void print_listen(const struct pb_listen_config *listen)
 	for (size_t i = 0; i < listen->allow_count; i++)
 		printf(" %s%s", listen->allow[i], i + 1 < listen->allow_count ? "," : "\n");
 	if (listen->unit_count)
-		puts("        shows instead of the units above:");
+		puts("        serves instead of the units above:");
 	for (size_t i = 0; i < listen->unit_count; i++)
 		printf("%4d  %-16s  %s\n", listen->units[i].unit,
 		       listen->units[i].pack[0] ? listen->units[i].pack : listen->units[i].bank,

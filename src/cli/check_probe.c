@@ -114,7 +114,8 @@ static int print_all(const struct checker *checker)
 {
 	int failed = 0;
 
-	puts("\nunit  pack              what it speaks and says");
+	puts("\n"
+	     "unit  pack              protocol and values");
 	for (size_t i = 0; i < checker->count; i++) {
 		if (checker->packs[i].status.sequence > 0) {
 			print_reading(&checker->packs[i]);

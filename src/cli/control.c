@@ -20,12 +20,14 @@
 
 static const char help[] =
 	"Usage: packbridge release [--minutes N | --take] [--socket PATH] PACK\n"
-	"Lets a running daemon end its connection to a pack, so that the phone app can have it: a\n"
-	"pack speaks with one at a time. The daemon takes it back by itself when the time is "
-	"over.\n"
-	"Meanwhile its values turn stale, as always when there are no new ones.\n\n"
-	"  -m, --minutes N    for how long, 1 to 1440 (default 10)\n"
-	"  -t, --take         end it now\n"
+	"Disconnects a pack of the running daemon, so that the phone app can use it: a pack "
+	"accepts\n"
+	"one connection at a time. After the time the daemon connects to it again by itself. "
+	"Until\n"
+	"then the values of the pack become stale.\n"
+	"\n"
+	"  -m, --minutes N    duration, 1 to 1440 (default 10)\n"
+	"  -t, --take         end the release now\n"
 	"  -s, --socket PATH  the daemon's control socket\n"
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";
@@ -95,9 +97,10 @@ int pb_cli_release(int argc, char **argv)
 
 static const char reset_help[] =
 	"Usage: packbridge reset [--socket PATH] [NAME]\n"
-	"Lets a running daemon forget latched alarms that are over, of the pack or bank NAME, or "
-	"of\n"
-	"all. Alarms that are still there stay.\n\n"
+	"Resets latched alarms of the running daemon whose cause has gone: those of the pack or "
+	"bank\n"
+	"NAME, or all. Other alarms stay.\n"
+	"\n"
 	"  -s, --socket PATH  the daemon's control socket\n"
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";
@@ -128,9 +131,10 @@ int pb_cli_reset(int argc, char **argv)
 
 static const char reload_help[] =
 	"Usage: packbridge reload [--socket PATH]\n"
-	"Lets a running daemon load its configuration and its maps anew, wholly or not at all. "
-	"Packs\n"
-	"that have not changed stay connected, and clients stay on their sockets.\n\n"
+	"Loads the changed configuration and its maps into the running daemon. If there is an "
+	"error,\n"
+	"nothing changes. Packs whose settings did not change stay connected, and so do clients.\n"
+	"\n"
 	"  -s, --socket PATH  the daemon's control socket\n"
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";

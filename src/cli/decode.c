@@ -22,17 +22,18 @@
 
 static const char help[] =
 	"Usage: packbridge decode [--json] [--protocol NAME] [HEX...]\n"
-	"Decodes reply frames of a battery. Each HEX is a chunk of one byte stream (blanks and "
+	"Decodes reply frames of a battery. Each HEX is a piece of one byte stream; blanks and "
 	"colons\n"
-	"may stand between bytes). Without arguments, the lines of standard input are taken, of "
-	"any\n"
-	"number: plain hex, a file of `packbridge record`, or the log of another program, with "
+	"between bytes are allowed. Without arguments, reads any number of lines from standard\n"
+	"input: plain hex, a file of `packbridge record`, or the log of another program with "
 	"times\n"
-	"and words beside the hex; lines that were sent (>, TX) are left out.\n"
-	"Prints what each sound frame holds; without any, says why and ends with status 1.\n\n"
-	"  -j, --json           one JSON object a frame and line\n"
-	"  -p, --protocol NAME  what the battery speaks: jbd, daly, jk (default auto: any of "
-	"them)\n"
+	"and words beside the hex. Ignores lines that were sent (>, TX).\n"
+	"Prints the content of each valid frame. If there is none, prints the reason and ends "
+	"with\n"
+	"status 1.\n"
+	"\n"
+	"  -j, --json           one JSON object per frame and line\n"
+	"  -p, --protocol NAME  jbd, daly or jk (default auto: any of them)\n"
 	"  -h, --help           this text\n";
 
 /* ---- output ---- */
@@ -401,7 +402,7 @@ static int finish(struct decoder *d)
 		fputs("packbridge decode: no bytes\n", stderr);
 	else
 		fprintf(stderr,
-			"packbridge decode: no sound frame in %zu bytes; at offset %zu: %s\n",
+			"packbridge decode: no valid frame in %zu bytes; at offset %zu: %s\n",
 			d->begin, failure->offset, failure->why);
 	return 1;
 }

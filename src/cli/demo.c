@@ -16,13 +16,15 @@
 
 static const char help[] =
 	"Usage: packbridge demo [--listen HOST:PORT] [--http HOST:PORT] [-v]\n"
-	"Serves three simulated packs: a 200 Ah LiFePO4 house bank (unit 1), a 100 Ah starter\n"
-	"battery (unit 2) and a 150 Ah solar bank (unit 3), and house and solar together as one\n"
-	"battery, camper (unit 100). Needs no Bluetooth, no D-Bus, no root.\n"
-	"Prints commands that read them. Ends with Ctrl-C.\n\n"
+	"Serves three simulated packs: a 200 Ah LiFePO4 house battery (unit 1), a 100 Ah starter\n"
+	"battery (unit 2) and a 150 Ah solar battery (unit 3). The bank camper (unit 100) is "
+	"house\n"
+	"and solar together. Needs no Bluetooth, no D-Bus, no root.\n"
+	"Prints commands that read them. Ends with Ctrl-C.\n"
+	"\n"
 	"  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
 	"  -H, --http HOST:PORT    a status page for browsers, e.g. 127.0.0.1:8502\n"
-	"  -v, --verbose           say more: bytes to and from the packs\n"
+	"  -v, --verbose           also log the bytes to and from the packs\n"
 	"  -h, --help              this text\n";
 
 static const char packs[] = "packs:\n"

@@ -12,21 +12,19 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"run", pb_cli_run, "the daemon, in the foreground"},
-	{"demo", pb_cli_demo,
-	 "the daemon with three simulated packs: nothing needed but this program"},
-	{"check", pb_cli_check, "check a configuration and its maps, show the units that result"},
+	{"run", pb_cli_run, "run the daemon in the foreground"},
+	{"demo", pb_cli_demo, "run the daemon with three simulated packs; needs nothing else"},
+	{"check", pb_cli_check, "check a configuration and its maps, show the resulting units"},
 	{"scan", pb_cli_scan, "list the Bluetooth packs in range, with a configuration for them"},
-	{"probe", pb_cli_probe, "connect to one pack, show what it says or why it does not"},
-	{"record", pb_cli_record,
-	 "what one pack sends, to a file for a bug report or for sim:replay="},
+	{"probe", pb_cli_probe, "connect to one pack, show its values or the problem"},
+	{"record", pb_cli_record, "record the bytes of one pack, for a bug report or sim:replay="},
 	{"status", pb_cli_status,
-	 "what a running daemon sees: packs, alarms, clients; live with --watch"},
-	{"release", pb_cli_release, "let a running daemon free a pack for the phone app"},
-	{"reset", pb_cli_reset, "let a running daemon forget alarms that are over"},
-	{"reload", pb_cli_reload, "let a running daemon load its configuration anew"},
-	{"decode", pb_cli_decode, "bytes of a battery protocol, as hex, to fields"},
-	{"read", pb_cli_read, "a unit over Modbus, by the names of its map"},
+	 "show packs, alarms and clients of the daemon; live with --watch"},
+	{"release", pb_cli_release, "disconnect a pack of the daemon, for its phone app"},
+	{"reset", pb_cli_reset, "reset latched alarms of the daemon"},
+	{"reload", pb_cli_reload, "load the changed configuration into the daemon"},
+	{"decode", pb_cli_decode, "decode bytes of a battery protocol, given as hex"},
+	{"read", pb_cli_read, "read a unit over Modbus, show its values by name"},
 	{"map", pb_cli_map, "list, show and export register maps"},
 };
 
@@ -39,10 +37,10 @@ static void usage(FILE *stream)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
-	      "  packbridge COMMAND --help says more of one command.\n"
+	      "  packbridge COMMAND --help describes one command.\n"
 	      "  packbridge --version prints the version.\n"
 	      "\n"
-	      "Exit status: 0 good, 1 the answer is no or the work failed, 2 usage.\n",
+	      "Exit status: 0 success, 1 failure or a negative result, 2 wrong usage.\n",
 	      stream);
 }
 

@@ -21,16 +21,18 @@ static void usage(FILE *stream)
 	      "       packbridge map show NAME\n"
 	      "       packbridge map export NAME --format FORMAT [--host HOST:PORT] [--unit LIST]\n"
 	      "       packbridge map export --config FILE --format FORMAT [--host HOST:PORT]\n"
-	      "Lists, shows and exports register maps. NAME is a map's name, or the path of a "
-	      "map's\n"
-	      "file (NAME.yaml), which is checked at that. Options may follow it, as in\n"
-	      "packbridge+na+low-first; `list` shows which a map has:\n"
+	      "Lists, shows and exports register maps. NAME is the name of a map, or the path of "
+	      "a\n"
+	      "map file (NAME.yaml), which is then also checked. Options can follow the name, as "
+	      "in\n"
+	      "packbridge+na+low-first; `list` shows the options of each map:\n"
 	      "  +low-first, +high-first  word order of 32-bit values\n"
-	      "  +other-sign              other signs of currents and powers\n"
-	      "  +na                      old data: not-available values, no exception\n"
-	      "  +exception               old data: exception 0B\n"
+	      "  +other-sign              opposite sign of currents and powers\n"
+	      "  +na                      stale data: not-available values, no exception\n"
+	      "  +exception               stale data: exception 0B\n"
 	      "  +blanks                  texts padded with blanks, not with NULs\n"
-	      "  +coarse                  steps for a large battery\n\n",
+	      "  +coarse                  larger steps, for a large battery\n"
+	      "\n",
 	      stream);
 	map_export_help(stream);
 	fputs("  -j, --json           list as JSON\n"
@@ -163,7 +165,7 @@ static int export(struct map_work *work, char *const *words, int count,
 	if (!options->format)
 		return misused("expected --format");
 	if (count != (options->config ? 0 : 1))
-		return misused(options->config ? "expected no map beside --config"
+		return misused(options->config ? "expected no map name with --config"
 					       : "expected one map's name");
 	if (options->listener && !options->config)
 		return misused("--listener, expected --config, too");

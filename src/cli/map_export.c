@@ -18,30 +18,30 @@ static const struct {
 } groups[] = {
 	{"cells", "single cells and probes", PB_EXPORT_CELLS},
 	{"alarms", "alarms, warnings and protections one by one", PB_EXPORT_ALARMS},
-	{"diagnostics", "counters, words of bits, texts and the rest", PB_EXPORT_DIAGNOSTICS},
+	{"diagnostics", "counters, words of bits, texts and all others", PB_EXPORT_DIAGNOSTICS},
 	{"all", "all of them", PB_EXPORT_ALL},
 };
 
 void map_export_help(FILE *out)
 {
-	fputs("  -f, --format FORMAT  how to export:\n", out);
+	fputs("  -f, --format FORMAT  format of the export:\n", out);
 	for (const struct pb_export *export = pb_exports; export->name; export ++)
 		fprintf(out, "                         %-13s %s\n", export->name, export->doc);
 	fputs("  -H, --host HOST:PORT where client code finds packbridge (default 127.0.0.1:502): "
-	      "a "
-	      "name,\n"
+	      "a name,\n"
 	      "                       an address, [IPV6]:PORT; rtu-over-tcp:HOST:PORT; or\n"
 	      "                       rtu:DEVICE@BAUD,8N1 for a serial line\n"
-	      "  -u, --unit LIST      and its units: N, N=NAME, N=NAME:MAP, with commas between "
+	      "  -u, --unit LIST      units there: N, N=NAME or N=NAME:MAP, with commas between "
 	      "them\n"
-	      "                       (default 1; 100 of a bank, 0 of the gateway)\n"
+	      "                       (default 1; 100 for a bank, 0 for the gateway)\n"
 	      "  -c, --config FILE    take units, names, maps and the listener from a "
 	      "configuration;\n"
-	      "                       --unit picks some of them, and N=NAME names them\n"
-	      "  -l, --listener TEXT  with --config: the listener of this address, else the first\n"
-	      "  -w, --with GROUPS    homeassistant, iobroker and openhab have the main values; "
-	      "add,\n"
-	      "                       with commas between them:\n",
+	      "                       --unit selects some of them, N=NAME renames one\n"
+	      "  -l, --listener TEXT  with --config: the listener with this address (default: the "
+	      "first)\n"
+	      "  -w, --with GROUPS    homeassistant, iobroker and openhab have the main values. "
+	      "Add\n"
+	      "                       others, with commas between them:\n",
 	      out);
 	for (size_t i = 0; i < PB_ARRAY_SIZE(groups); i++)
 		fprintf(out, "                         %-13s %s\n", groups[i].name, groups[i].doc);
@@ -118,9 +118,9 @@ static int check_way(const struct map_export *work)
 	struct in_addr found;
 
 	if (!(work->format->ways & target->way))
-		return map_refuse("%s can't be told of %s", work->format->name, names[target->way]);
+		return map_refuse("%s does not support %s", work->format->name, names[target->way]);
 	if (work->format->ways & PB_EXPORT_NUMBERS && inet_pton(AF_INET, target->host, &found) != 1)
-		return map_refuse("%s knows IPv4 addresses alone, and no '%s'", work->format->name,
+		return map_refuse("%s supports only IPv4 addresses, not '%s'", work->format->name,
 				  target->host);
 	return 0;
 }

@@ -72,10 +72,10 @@ static int check_unit(const struct map_export *work, const struct pb_export_unit
 	bool gateway = pb_map_scope(unit->map) == PB_SCOPE_GATEWAY;
 
 	if (is_gateway(unit->unit) && !gateway)
-		return map_refuse("unit %u is the gateway, and %s shows no gateway", unit->unit,
-				  pb_map_name(unit->map));
+		return map_refuse("unit %u is the gateway, and %s is not a map of the gateway",
+				  unit->unit, pb_map_name(unit->map));
 	if (gateway && !is_gateway(unit->unit))
-		return map_refuse("%s shows the gateway, which is unit 0 or 255, not %u",
+		return map_refuse("%s is a map of the gateway, which is unit 0 or 255, not %u",
 				  pb_map_name(unit->map), unit->unit);
 	for (size_t i = 0; i < work->job.count; i++) {
 		const struct pb_export_unit *other = &work->units[i];
@@ -313,8 +313,8 @@ static int check_asked(const struct map_export *work)
 	while (r >= 0 && next) {
 		r = next_asked(&next, &asked);
 		if (r >= 0 && *asked.map)
-			return map_refuse("--unit, map '%s', expected none beside --config, which "
-					  "says what unit %u shows",
+			return map_refuse("--unit, map '%s', expected none with --config, which "
+					  "has the map of unit %u",
 					  asked.map, asked.unit);
 		if (r >= 0 && seen[asked.unit])
 			return map_refuse("unit %u stands twice, expected once", asked.unit);

@@ -58,7 +58,7 @@ static void say_nearest(struct map_work *work, const char *command, const char *
 	if (names && !names[0]) {
 		pb_maps_dirs(work->maps, dirs, sizeof(dirs));
 		fprintf(stderr,
-			"packbridge %s: no maps in %s: install the program wholly, or set "
+			"packbridge %s: no maps in %s: install the program completely, or set "
 			"PACKBRIDGE_MAPS to the folder of its maps\n",
 			command, dirs);
 		pb_maps_names_free(names);
@@ -66,7 +66,7 @@ static void say_nearest(struct map_work *work, const char *command, const char *
 	}
 	fprintf(stderr, "packbridge %s: no map '%s'%s%s%s\n", command, name,
 		near ? ", expected '" : "", near ? near : "",
-		near ? "' perhaps" : "; `packbridge map list` shows which there are");
+		near ? "' perhaps" : "; `packbridge map list` lists all maps");
 	pb_maps_names_free(names);
 }
 

@@ -26,19 +26,20 @@ enum { BLOCK_BYTES = 2000, MIXED_TRIES = 3, TIMEOUT_MS = 1000 };
 
 static const char help[] =
 	"Usage: packbridge read [OPTION...] ENDPOINT\n"
-	"Reads a unit over Modbus and shows it by the fields of its map. ENDPOINT is\n"
-	"tcp:HOST:PORT (port 502 when not given) or rtu:DEVICE@BAUD,8N1 (9600,8N1 when not "
-	"given).\n\n"
+	"Reads a unit over Modbus and shows its values by the names in its map. ENDPOINT is\n"
+	"tcp:HOST:PORT (default port 502) or rtu:DEVICE@BAUD,8N1 (default 9600,8N1).\n"
+	"\n"
 	"  -u, --unit N        Modbus unit id, 0 to 255 (default 1)\n"
-	"  -m, --map NAME      register map, or the path of a map's file; when not given, what "
-	"the\n"
-	"                      unit says of itself (43/14), else packbridge\n"
-	"  -w, --watch SECONDS read again and again, 0.1 to 3600\n"
-	"  -a, --all           also what the unit does not have, constants and reserved places\n"
+	"  -m, --map NAME      register map, or the path of a map file; default: the map that the\n"
+	"                      unit reports (43/14), or else packbridge\n"
+	"  -w, --watch SECONDS repeat at this interval, 0.1 to 3600\n"
+	"  -a, --all           also show missing values, constants and reserved addresses\n"
 	"  -T, --timeout MS    for each reply, 50 to 60000 (default 1000)\n"
-	"  -j, --json          one JSON object a reading, values in the catalogue's units\n"
-	"  -h, --help          this text\n\n"
-	"Exit status: 0 all was read, 1 something was not: its reason is on stderr, 2 wrong use.\n";
+	"  -j, --json          one JSON object per reading, in units of the field catalogue\n"
+	"  -h, --help          this text\n"
+	"\n"
+	"Exit status: 0 all was read, 1 something was not (the reason is on stderr), 2 wrong "
+	"usage.\n";
 
 struct options {
 	const char *endpoint, *map;
@@ -142,8 +143,8 @@ static const struct pb_map *choose_map(struct map_work *work, struct endpoint *e
 	map = pb_cli_find_map(work, "read", name);
 	if (!map)
 		fprintf(stderr,
-			"packbridge read: unit %d says that it shows the map '%s'; --map takes the "
-			"path of its file, or another map\n",
+			"packbridge read: unit %d reports the map '%s', which is not here; give "
+			"the path of its file, or another map, with --map\n",
 			(int)options->unit, name);
 	return map;
 }
@@ -301,7 +302,7 @@ static void explain(const struct look *look, size_t block_index, int64_t unit, F
 		explain_old(look, unit, out);
 		break;
 	default:
-		fputs("an exception that no document names", out);
+		fputs("an unknown exception", out);
 	}
 	fputc('\n', out);
 }
@@ -439,8 +440,8 @@ static void show_text(const struct look *look, const struct options *options)
 		putchar('\n');
 	}
 	if (left_out)
-		printf("\n%zu more: what the unit does not have, bits that are 0, constants; --all "
-		       "shows them\n",
+		printf("\n"
+		       "%zu more: missing values, bits that are 0, constants; --all shows them\n",
 		       left_out);
 }
 

@@ -18,16 +18,17 @@ enum { EVENT_MAX = 1024 }; /* bytes, as `sim:replay` takes them */
 
 static const char help[] =
 	"Usage: packbridge record [OPTION...] LINK FILE\n"
-	"Polls one pack and writes what is sent and received to FILE, as text with times, for a "
+	"Polls one pack and writes the sent and received bytes to FILE, as text with times, for a "
 	"bug\n"
-	"report or for `sim:replay=FILE`. The pack's address is left out, and so are passcodes "
-	"that\n"
-	"the BMS tells and what goes to and from its radio module while a password is told. Ends\n"
-	"after the time, or with Ctrl-C.\n\n"
-	"  -p, --protocol NAME  what the pack speaks (default auto: find out)\n"
-	"  -P, --password TEXT  of the radio module, when the maker's app asks for one\n"
-	"  -k, --passkey N      number for Bluetooth pairing, when the pack wants that\n"
-	"  -n, --seconds N      how long, 1 to 86400 (default 60)\n"
+	"report or for `sim:replay=FILE`. The file contains no secrets: no address of the pack, "
+	"no\n"
+	"passcodes that the BMS sends, and no password dialogue with the radio module. Ends after\n"
+	"the time, or with Ctrl-C.\n"
+	"\n"
+	"  -p, --protocol NAME  protocol of the pack (default auto: detect it)\n"
+	"  -P, --password TEXT  of the radio module, if the maker's app asks for one\n"
+	"  -k, --passkey N      number for Bluetooth pairing, if the pack needs it\n"
+	"  -n, --seconds N      duration in s, 1 to 86400 (default 60)\n"
 	"  -h, --help           this text\n";
 
 struct record {

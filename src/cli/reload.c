@@ -110,7 +110,8 @@ static void reload_say(struct reload *reload, const struct job *job)
 	FILE *out = open_memstream(&text, &len);
 
 	if (job->r < 0)
-		snprintf(line, sizeof(line), "%s is not loaded, what runs goes on:", job->file);
+		snprintf(line, sizeof(line),
+			 "%s is not loaded, the running configuration stays:", job->file);
 	else
 		print_loaded(job, pb_bridge_config(reload->daemon->bridge), line, sizeof(line));
 	pb_log(job->r < 0 ? PB_LOG_ERR : PB_LOG_INFO, "%s", line);

@@ -12,7 +12,7 @@ static const char help[] = "Usage: packbridge run [-c FILE] [-v]\n"
 			   "the file and its maps anew.\n"
 			   "Messages go to stderr.\n\n"
 			   "  -c, --config FILE  configuration (default " PB_CONFIG_FILE ")\n"
-			   "  -v, --verbose      say more: bytes to and from the packs\n"
+			   "  -v, --verbose      also log the bytes to and from the packs\n"
 			   "  -h, --help         this text\n";
 
 int pb_cli_run(int argc, char **argv)

@@ -23,12 +23,14 @@ enum { SECONDS = 10, TICK_MS = 500, TROUBLE_TICKS = 4 };
 
 static const char help[] =
 	"Usage: packbridge scan [--seconds N] [--adapter hciN] [--all] [--json]\n"
-	"Lists the Bluetooth packs in range, by which sign they were recognised, and a\n"
-	"configuration for them. A pack that is connected to a phone is not heard.\n\n"
-	"  -n, --seconds N     how long, 1 to 600 (default 10)\n"
-	"  -i, --adapter hciN  listen with this one (default: all)\n"
-	"  -a, --all           other devices, too\n"
-	"  -j, --json          one JSON object a device and line\n"
+	"Lists the Bluetooth packs in range, how each was recognised, and a configuration for "
+	"them.\n"
+	"A pack that is connected to a phone cannot be heard.\n"
+	"\n"
+	"  -n, --seconds N     duration in s, 1 to 600 (default 10)\n"
+	"  -i, --adapter hciN  use this adapter only (default: all)\n"
+	"  -a, --all           list other devices, too\n"
+	"  -j, --json          one JSON object per device and line\n"
 	"  -h, --help          this text\n";
 
 struct options {
@@ -184,7 +186,7 @@ static void print_line(const struct found *found)
 		snprintf(rssi, sizeof(rssi), "%d dBm", seen->rssi_dbm);
 	printf("%s  %-8s  %-5s  %-20s  %s%s%s%s\n", mac, rssi, seen->adapter,
 	       seen->advert.name[0] ? SHOWN(seen->advert.name) : "(no name)",
-	       found->codec ? found->codec->name : "no pack that is known", found->rule ? ": " : "",
+	       found->codec ? found->codec->name : "not a known pack", found->rule ? ": " : "",
 	       found->rule ? found->rule : "",
 	       seen->connected ? ", connected to this machine" : "");
 }
@@ -263,9 +265,8 @@ static int show(struct scan *scan)
 		return 0;
 	fprintf(stderr, "packbridge scan: no pack heard in %d s\n  %s\n",
 		(int)scan->options.seconds,
-		"end the phone app (a connected pack is silent), come nearer, or wake the pack "
-		"with "
-		"a load or a charger");
+		"end the phone app (a connected pack cannot be heard), come nearer, or wake the "
+		"pack with a load or a charger");
 	return 1;
 }
 

@@ -97,7 +97,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (daemon->reload)
 		reload_ask(daemon->reload, NULL);
 	else
-		pb_log(PB_LOG_INFO, "SIGHUP: there is no file to be loaded again");
+		pb_log(PB_LOG_INFO, "SIGHUP: there is no file to reload");
 	return 0;
 }
 

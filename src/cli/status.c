@@ -21,22 +21,25 @@
 static const char help[] =
 	"Usage: packbridge status [--watch | --json | --metrics] [--socket PATH]\n"
 	"       packbridge status --trace LISTENER [--seconds N] [--count N] [--socket PATH]\n"
-	"Tells what a running daemon sees: packs, banks, alarms, listeners and their clients.\n\n"
+	"Shows the state of the running daemon: packs, banks, alarms, listeners and their "
+	"clients.\n"
+	"\n"
 	"  -w, --watch        live, with the cells of one pack as bars; q ends it\n"
 	"  -j, --json         everything, as one JSON object\n"
 	"      --metrics      the same as metrics for Prometheus\n"
-	"  -t, --trace LISTENER what this listener is asked, and what it answers: its address as "
-	"in\n"
+	"  -t, --trace LISTENER requests to this listener, and its replies. LISTENER is its "
+	"address in\n"
 	"                     the configuration, or its number in status, from 1\n"
-	"      --seconds N    for how long, 1 to 3600 (default 30)\n"
-	"      --count N      at most so many requests\n"
+	"      --seconds N    duration, 1 to 3600 (default 30)\n"
+	"      --count N      at most N requests\n"
 	"  -s, --socket PATH  the daemon's status socket\n"
 	"                     (default " PB_CONFIG_STATUS ", key `status:` of its file);\n"
 	"                     with --trace the control socket (" PB_CONFIG_CONTROL ")\n"
-	"  -h, --help         this text\n\n"
-	"Exit status: 0 all packs have a good reading and there is no alarm, 1 otherwise, or when "
+	"  -h, --help         this text\n"
+	"\n"
+	"Exit status: 0 all packs have a good reading and there is no alarm; 1 otherwise, or if "
 	"the\n"
-	"daemon can't be asked (with --json and --metrics only then), 2 usage.\n";
+	"daemon does not answer (with --json and --metrics only in this case); 2 wrong usage.\n";
 
 /* ---- what the daemon tells ---- */
 

@@ -14,8 +14,8 @@ static void check_times(const struct pb_pack_config *pack, void (*say)(const cha
 
 	if (wait_ms > (uint64_t)pack->stale_after_s * 1000) {
 		snprintf(text, sizeof(text),
-			 "pack '%s': a reply is waited for up to %llu.%llu s (reply_timeout_ms x "
-			 "tries), but a reading is old after stale_after_s, %u s",
+			 "pack '%s': waiting for a reply takes up to %llu.%llu s (reply_timeout_ms "
+			 "x tries), but a reading is stale after stale_after_s, %u s",
 			 pack->name, (unsigned long long)(wait_ms / 1000),
 			 (unsigned long long)(wait_ms % 1000 / 100), pack->stale_after_s);
 		say(text);

@@ -74,7 +74,7 @@ const struct pb_yaml_row config_pack_rows[] = {
 	{"password_file", PB_YAML_TEXT, PACK(password_file),
 	 .change = PB_CHANGE_APPLIES, .doc = "a file with the password in its first line, instead of password"},
 	{"passkey", PB_YAML_INT, PACK(passkey), .secret = true, .min = 0, .max = 999999, .preset = "-1",
-	 .change = PB_CHANGE_RECONNECTS, .doc = "number for Bluetooth pairing, when the pack wants that"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "number for Bluetooth pairing, if the pack needs it"},
 	{"chemistry", PB_YAML_ENUM, PACK(chemistry), .words = pb_chemistry_names, .preset = "lifepo4",
 	 .change = PB_CHANGE_APPLIES, .doc = "what the presets of limits and alarms are for: lifepo4, nmc, lto or lead"},
 	{"limits", PB_YAML_NODE, offsetof(struct pack, limits), sizeof(const struct pb_yaml *),

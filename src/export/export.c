@@ -12,9 +12,9 @@ enum {
 
 /* clang-format off */
 const struct pb_export pb_exports[] = {
-	{"markdown", "a page for people", export_markdown, 1, ANY_WAY, ALL},
-	{"csv", "one line a value", export_csv, 1, ANY_WAY, ALL},
-	{"json", "one object a value", export_json, 1, ANY_WAY, ALL},
+	{"markdown", "a page of documentation", export_markdown, 1, ANY_WAY, ALL},
+	{"csv", "one line per value", export_csv, 1, ANY_WAY, ALL},
+	{"json", "one object per value", export_json, 1, ANY_WAY, ALL},
 	{"twincat", "TwinCAT: structures and blocks on FB_MBReadRegs, as PLCopen XML",
 	 export_twincat, MANY, TCP | PB_EXPORT_NUMBERS, ALL},
 	{"st", "the same without Beckhoff's library, as plain IEC 61131-3", export_st, MANY, ANY_WAY, ALL},

@@ -310,7 +310,7 @@ static void no_pipe(struct ble_link *ble)
 			at += snprintf(names + at, sizeof(names) - (size_t)at, "%s%s%s%s", before,
 				       pipe->notify, one ? "" : " with ", one ? "" : pipe->write);
 	}
-	ble_fail(ble, -ENOPROTOOPT, "it has none of %s: no pack that is known", names);
+	ble_fail(ble, -ENOPROTOOPT, "it has none of %s: not a known pack", names);
 }
 
 void ble_pipe_start(struct ble_link *ble)

@@ -871,7 +871,7 @@ static const struct {
 	{"passkey=123456", NULL, {"-k", "1"}, 1, {"pairing failed: wrong passkey?", "passkey:"}},
 	{"fail_ms=100", "fail " HOUSE " 9", {0}, 1, {"connected to another central", "phone app"}},
 	{"", "unplug hci0", {0}, 1, {"there is no Bluetooth adapter", "plug one in"}},
-	{"service=180f", NULL, {0}, 1, {"and ffe1: no pack that is known", "the right device"}},
+	{"service=180f", NULL, {0}, 1, {"and ffe1: not a known pack", "the right device"}},
 	{"service=ff06", NULL, {0}, 0, {"0000ff07 and 0000ff08", "protocol jbd"}},
 	{"service=ffe0 write=both", NULL, {0}, 0, {"0000ffe1 and 0000ffe1, write without", ""}},
 	{"service=all-refusing", NULL, {0}, 1, {"another program has them", "restart bluetooth"}},

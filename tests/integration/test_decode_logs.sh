@@ -39,7 +39,7 @@ EOF
 	echo
 } >"$folder/garbage"
 said=$("$program" decode <"$folder/garbage" 2>&1) && fail "garbage was decoded"
-grep -q 'no sound frame in 100000 bytes' <<<"$said" || fail "garbage: $said"
+grep -q 'no valid frame in 100000 bytes' <<<"$said" || fail "garbage: $said"
 said=$(printf 'nothing here\n' | "$program" decode 2>&1) && fail "words were decoded"
 grep -q 'no bytes' <<<"$said" || fail "words: $said"
 

@@ -292,9 +292,10 @@ START_TEST(what_is_wrong_changes_nothing)
 
 	write_config(wrong[_i].packs, wrong[_i].rest);
 	ck_assert_int_eq(ask_reload(messages, sizeof(messages)), 1);
-	ck_assert_msg(strstr(messages, "what runs goes on") && strstr(messages, wrong[_i].says),
+	ck_assert_msg(strstr(messages, "the running configuration stays") &&
+			      strstr(messages, wrong[_i].says),
 		      "%s", messages);
-	daemon_wait_for(&packbridge, "what runs goes on");
+	daemon_wait_for(&packbridge, "the running configuration stays");
 	ck_assert_int_eq(read_one(ctx, 1, SOC), 640);
 	ck_assert_int_eq(read_one(ctx, 17, SOC), 400);
 	ck_assert_int_eq(read_one(ctx, 0, 4), 2);
@@ -606,9 +607,9 @@ END_TEST
 static const struct {
 	const char *packs, *rest, *says;
 } changes[] = {
-	{HOUSE STORE, TCP, "2 packs, 0 banks, 1 listener; nothing in it has changed\n"},
-	{"# a comment moves all\n" HOUSE STORE, "\n" TCP, "; nothing in it has changed\n"},
-	{STORE HOUSE, TCP, "; nothing in it has changed\n"},
+	{HOUSE STORE, TCP, "2 packs, 0 banks, 1 listener; nothing has changed\n"},
+	{"# a comment moves all\n" HOUSE STORE, "\n" TCP, "; nothing has changed\n"},
+	{STORE HOUSE, TCP, "; nothing has changed\n"},
 	{HOUSE, TCP, "1 pack, 0 banks, 1 listener; pack store removed\n"},
 	{HOUSE STORE "  - {name: sun, link: 'sim:lfp-4s', unit: 3}\n", TCP, "; pack sun added\n"},
 	{HOUSE "    # no more\n"
@@ -676,7 +677,7 @@ START_TEST(banks_that_changed_are_said)
 		STORE HOUSE,
 		"banks: [{name: all, unit: 9, packs: [house, store], topology: series}]\n" TCP);
 	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);
-	ck_assert_msg(strstr(answer, "nothing in it has changed"), "%s", answer);
+	ck_assert_msg(strstr(answer, "nothing has changed"), "%s", answer);
 	write_config(HOUSE STORE, "banks: [{name: all, unit: 8, packs: [house], "
 				  "charge_max_a: 9}]\n" TCP);
 	ck_assert_int_eq(daemon_output(answer, sizeof(answer), args), 0);

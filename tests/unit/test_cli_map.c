@@ -220,7 +220,7 @@ static const struct {
 	{{"list", "--frobnicate"}, 2, NULL, "Usage: packbridge map"},
 	{{"show", "packbridge"}, 0, "voltage_mv", NULL},
 	{{"show", "packbrige"}, 1, NULL, "no map 'packbrige', expected 'packbridge' perhaps"},
-	{{"show", "growatt-and-more"}, 1, NULL, "`packbridge map list` shows which there are"},
+	{{"show", "growatt-and-more"}, 1, NULL, "`packbridge map list` lists all maps"},
 	{{"show", "../../etc/passwd"}, 1, NULL, "expected"},
 	{{"show", "nowhere.yaml"}, 1, NULL, "nowhere.yaml: No such file"},
 	/* options */

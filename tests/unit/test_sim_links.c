@@ -518,10 +518,10 @@ static const struct {
 	{"nordic", {serial_modules, nordic}, "using 6e400003 and 6e400002", true},
 	{"nordic",
 	 {serial_modules},
-	 "it has none of fff1 with fff2, ff01 with ff02, and ffe1: no pack that is known",
+	 "it has none of fff1 with fff2, ff01 with ff02, and ffe1: not a known pack",
 	 false},
-	{"ff00", {jk_module, jk_module}, "it has none of ffe1: no pack that is known", false},
-	{"ff00", {NULL}, "no pack that is known", false},
+	{"ff00", {jk_module, jk_module}, "it has none of ffe1: not a known pack", false},
+	{"ff00", {NULL}, "not a known pack", false},
 	/* the first in the list, not on the device */
 	{"fff0-refusing", {jk_module, serial_modules}, "using 0000ff01 and 0000ff02", true},
 	{"all-refusing", {serial_modules, serial_modules}, "another program has them", false},
