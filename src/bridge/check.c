@@ -44,7 +44,7 @@ static bool has_maps(const struct pb_config *config, struct pb_maps *maps, struc
 		return true;
 	pb_maps_dirs(maps, dirs, sizeof(dirs));
 	snprintf(text, sizeof(text),
-		 "no maps in %s, expected those of the program: install it wholly, or set "
+		 "no maps in %s, expected those of the program: install it completely, or set "
 		 "PACKBRIDGE_MAPS to the folder that has packbridge.yaml of its maps",
 		 dirs);
 	pb_report_at(report, config->file, (struct pb_mark){0}, text);
@@ -94,13 +94,12 @@ static void check_map(const struct pb_config *config, struct pb_mark mark, const
 		pb_report_at(report, config->file, mark, text);
 	} else if (r < 0 && report->count == before) {
 		snprintf(text, sizeof(text), "map '%s' can't be loaded: %s", name,
-			 r == -EINVAL ? "it has the errors that are told above"
-				      : strerrordesc_np(-r));
+			 r == -EINVAL ? "it has the errors above" : strerrordesc_np(-r));
 		pb_report_at(report, config->file, mark, text);
 	} else if (r == 0 && pb_map_scope(map) != scope &&
 		   !(battery && pb_map_scope(map) == PB_SCOPE_BATTERY)) {
-		snprintf(text, sizeof(text), "map '%s' shows a %s, expected one that shows a %s",
-			 name, pb_scope_name(pb_map_scope(map)), pb_scope_name(scope));
+		snprintf(text, sizeof(text), "map '%s' is for a %s, expected one for a %s", name,
+			 pb_scope_name(pb_map_scope(map)), pb_scope_name(scope));
 		pb_report_at(report, config->file, mark, text);
 	}
 }
@@ -123,8 +122,8 @@ static void check_link(const struct pb_config *config, const struct pb_pack_conf
 	    strcmp(pack->protocol, PB_PROTOCOL_AUTO) == 0 || !pb_codec_find(pack->protocol))
 		return;
 	snprintf(why, sizeof(why),
-		 "protocol '%s' on %s, expected protocol: %s, which is spoken there",
-		 pack->protocol, pack->link, speaks);
+		 "protocol '%s' on %s, expected protocol: %s, which that link uses", pack->protocol,
+		 pack->link, speaks);
 	pb_report_at(report, config->file, pack->protocol_mark, why);
 }
 
@@ -206,7 +205,7 @@ static int check_folder(const char *path, char *why, size_t why_cap)
 	char folder[PB_CONFIG_LINK + 2];
 
 	if (*path != '/') {
-		snprintf(why, why_cap, "'%s', expected a whole path such as /run/packbridge/%s",
+		snprintf(why, why_cap, "'%s', expected an absolute path such as /run/packbridge/%s",
 			 path, slash ? slash + 1 : path);
 		return -EINVAL;
 	}
@@ -214,7 +213,7 @@ static int check_folder(const char *path, char *why, size_t why_cap)
 	if (strncmp(PB_CONFIG_CONTROL, path, (size_t)len + 1) == 0 || access(folder, F_OK) == 0 ||
 	    (errno != ENOENT && errno != ENOTDIR))
 		return 0;
-	snprintf(why, why_cap, "%s: its folder is not there, expected one that is", path);
+	snprintf(why, why_cap, "%s: its folder does not exist, expected one that exists", path);
 	return -ENOENT;
 }
 

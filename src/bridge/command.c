@@ -13,7 +13,7 @@ static void reset_alarms(struct pb_bridge *bridge, const char *name, FILE *answe
 	if (site_reset_alarms(bridge->site, name) < 0)
 		fprintf(answer, "error: there is no pack or bank '%s'\n", name);
 	else
-		fprintf(answer, "ok: alarms of %s that are over are forgotten\n",
+		fprintf(answer, "ok: alarms of %s whose cause has gone are reset\n",
 			*name ? name : "all packs and banks");
 }
 

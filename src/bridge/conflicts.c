@@ -152,8 +152,8 @@ static void check_bank_cells(const struct pb_config *config, const struct pb_ban
 		    pack->chemistry != first->chemistry)
 			continue; /* another chemistry is told */
 		snprintf(text, sizeof(text),
-			 "pack '%s' has %d cells and '%s' %d, expected packs of as many cells "
-			 "side by side",
+			 "pack '%s' has %d cells and '%s' %d, expected packs in parallel with the "
+			 "same number of cells",
 			 first->name, conflicts_cells_of(first), pack->name, cells);
 		pb_report_at(report, config->file, bank->packs_mark, text);
 		return;
@@ -173,7 +173,7 @@ static void check_line(const struct pb_config *config, const struct pack_place *
 		if (places[i].type == &pb_link_serial && strcmp(places[i].identity, line) == 0)
 			snprintf(text, sizeof(text),
 				 "'%s' is the line of pack '%s', expected another: a line is for "
-				 "packs or for masters",
+				 "packs or for Modbus masters, not for both",
 				 listen->address, config->packs[i].name);
 	for (size_t i = 0; i < index && !*text; i++) {
 		if (config->listens[i].kind != PB_LISTEN_RTU)
@@ -182,7 +182,7 @@ static void check_line(const struct pb_config *config, const struct pack_place *
 		if (strcmp(line, other) != 0)
 			continue;
 		if (strcmp(listen->address, config->listens[i].address) == 0)
-			snprintf(text, sizeof(text), "'%s' stands twice, expected another line",
+			snprintf(text, sizeof(text), "'%s' appears twice, expected another line",
 				 listen->address);
 		else
 			snprintf(text, sizeof(text),
@@ -212,12 +212,11 @@ static void check_address(const struct pb_config *config, size_t count, const ch
 		if (!is_socket(other) || !pb_server_tcp_overlap(other->address, address))
 			continue;
 		if (strcmp(other->address, address) == 0)
-			snprintf(text, sizeof(text), "'%s' stands twice, expected another address",
+			snprintf(text, sizeof(text), "'%s' appears twice, expected another address",
 				 address);
 		else
 			snprintf(text, sizeof(text),
-				 "'%s' has the port of '%s', which is of this file, too, expected "
-				 "another",
+				 "'%s' has the same port as '%s' of this file, expected another",
 				 address, other->address);
 		pb_report_at(report, config->file, mark, text);
 		return;
@@ -236,7 +235,7 @@ static void conflicts_check_sockets(const struct pb_config *config, struct pb_re
 	pb_path_canonical(status->path, b, sizeof(b));
 	if (strcmp(a, b) == 0)
 		pb_report_at(report, config->file, status->fixed ? status->mark : control->mark,
-			     "control and status are one path, expected two sockets");
+			     "control and status are the same path, expected two");
 }
 
 int check_conflicts(const struct pb_config *config, struct pb_report *report)

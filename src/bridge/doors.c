@@ -130,8 +130,8 @@ static const struct {
 } socket_kinds[PB_SOCKETS] = {
 	[PB_SOCKET_CONTROL] = {{order, forget_order},
 			       0660,
-			       "`packbridge release`, `reset` and `reload` have"},
-	[PB_SOCKET_STATUS] = {{tell, forget}, 0666, "`packbridge status` has"}, /* no orders */
+			       "`packbridge release`, `reset` and `reload` do"},
+	[PB_SOCKET_STATUS] = {{tell, forget}, 0666, "`packbridge status` does"}, /* no orders */
 };
 
 int doors_open_socket(struct pb_bridge *bridge, const struct pb_config *config,
@@ -150,9 +150,8 @@ int doors_open_socket(struct pb_bridge *bridge, const struct pb_config *config,
 	}
 	/* nobody asked for it: the usual place needs a folder that only an installed unit has */
 	pb_log(PB_LOG_WARNING,
-	       "no %s socket, so %s no answer: %s; make its folder, writable for this user, or "
-	       "give "
-	       "another place: `%s: PATH` in the configuration, `--socket PATH` to the commands",
+	       "no %s socket, so %s not work: %s; create its folder, writable for this user, or "
+	       "set another path: `%s: PATH` in the configuration, `--socket PATH` of the commands",
 	       pb_socket_name(which), socket_kinds[which].users, why, pb_socket_name(which));
 	return 0;
 }

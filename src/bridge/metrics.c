@@ -189,10 +189,11 @@ static const struct {
 	ROW(clients, "clients connected now; of a serial line 1 while it is open", true),
 	ROW(requests, "requests taken", false),
 	ROW(exceptions, "requests answered by an exception", false),
-	ROW(malformed, "connections closed over their bytes, frames with a wrong CRC", false),
+	ROW(malformed, "connections closed because of invalid bytes, frames with a wrong CRC",
+	    false),
 	ROW(evicted, "idle clients closed to let a new one in", false),
-	ROW(refused, "connections that `allow` does not have", false),
-	ROW(timeouts, "clients closed because their time was over", false),
+	ROW(refused, "connections refused because of `allow`", false),
+	ROW(timeouts, "clients closed after a timeout", false),
 };
 
 static void metrics_print_listeners(const struct snapshot *snapshot, size_t r, FILE *out)

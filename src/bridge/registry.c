@@ -101,11 +101,11 @@ const struct pb_link_type *pb_link_find(const char *link, const char **ret_addre
 
 	guess(link, meant, sizeof(meant));
 	if (*meant) {
-		snprintf(why, why_cap, "link '%s' is of no known kind, expected %s perhaps", link,
+		snprintf(why, why_cap, "link '%s' has no known type, expected %s perhaps", link,
 			 meant);
 		return NULL;
 	}
-	at = snprintf(why, why_cap, "link '%s' is of no known kind, expected", link);
+	at = snprintf(why, why_cap, "link '%s' has no known type, expected", link);
 	for (const struct pb_link_type *const *type = pb_links; *type; type++)
 		if (at > 0 && (size_t)at < why_cap)
 			at += snprintf(why + at, why_cap - (size_t)at, "%s %s",

@@ -81,7 +81,7 @@ static int check_unit(const struct map_export *work, const struct pb_export_unit
 		const struct pb_export_unit *other = &work->units[i];
 
 		if (other->unit == unit->unit)
-			return map_refuse("unit %u stands twice, expected once", unit->unit);
+			return map_refuse("unit %u appears twice, expected once", unit->unit);
 		if (strcmp(other->id, unit->id) == 0)
 			return map_refuse("units %u and %u are both called '%s', expected names of "
 					  "their own: --unit %u=NAME,%u=NAME",
@@ -317,7 +317,7 @@ static int check_asked(const struct map_export *work)
 					  "has the map of unit %u",
 					  asked.map, asked.unit);
 		if (r >= 0 && seen[asked.unit])
-			return map_refuse("unit %u stands twice, expected once", asked.unit);
+			return map_refuse("unit %u appears twice, expected once", asked.unit);
 		seen[asked.unit] = true;
 	}
 	return r;

@@ -130,8 +130,8 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 			continue;
 		for (size_t i = 0; i < bank->pack_count; i++)
 			if (bank->packs[i] == place)
-				pb_yaml_error(report, item, "pack '%s' stands twice, expected once",
-					      item->text);
+				pb_yaml_error(report, item,
+					      "pack '%s' appears twice, expected once", item->text);
 		memcpy(bank->pack_names[bank->pack_count], config->packs[place].name,
 		       PB_CONFIG_NAME);
 		bank->packs[bank->pack_count++] = place;

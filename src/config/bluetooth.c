@@ -68,7 +68,7 @@ static int read_adapters(struct pb_bluetooth_config *bluetooth, const struct pb_
 		for (size_t i = 0; i < index; i++)
 			if (strcmp(bluetooth->adapters[i].name, adapter->name) == 0)
 				pb_yaml_error(report, pb_yaml_at(item, "name"),
-					      "'%s' stands twice, expected another adapter",
+					      "'%s' appears twice, expected another adapter",
 					      adapter->name);
 	}
 	return 0;

@@ -190,7 +190,7 @@ static void note_mixed(struct battery *bank, uint64_t now_ms)
 		return;
 	if (mixed)
 		NOTE(bank, PB_LOG_ERR, NULL,
-		     "packs side by side differ in cells or voltage: no current is allowed");
+		     "packs in parallel differ in cells or voltage: no current is allowed");
 	else
 		NOTE(bank, PB_LOG_INFO, NULL, "packs have one voltage again");
 }

@@ -198,7 +198,7 @@ static void compile_item(struct compiler *c, const struct pb_yaml *item, struct 
 		return;
 	}
 	if (*taken & mine) {
-		pb_yaml_error(c->report, item, "bit %d stands twice, expected once", entry.bit);
+		pb_yaml_error(c->report, item, "bit %d appears twice, expected once", entry.bit);
 		return;
 	}
 	*taken |= mine;

@@ -205,7 +205,7 @@ static void check_block(struct compiler *c, const struct block *block, const str
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(others[i].name, block->name) == 0)
 			pb_yaml_error(c->report, pb_yaml_at(block->node, "name"),
-				      "block '%s' stands twice, expected another name",
+				      "block '%s' appears twice, expected another name",
 				      block->name);
 		if ((others[i].tables & block->tables) &&
 		    others[i].addr < block->addr + block->count &&

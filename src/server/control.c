@@ -282,7 +282,7 @@ static int explain(int r, const char *path, char *why, size_t why_cap)
 			 "choose another path",
 			 path);
 	else if (r == -ENOENT)
-		snprintf(why, why_cap, "%s: its folder is not there", path);
+		snprintf(why, why_cap, "%s: its folder does not exist", path);
 	else
 		snprintf(why, why_cap, "%s: %s", path, strerrordesc_np(-r));
 	return r;

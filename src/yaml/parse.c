@@ -180,8 +180,8 @@ static int take_key(struct parser *p, void **keys, const yaml_event_t *event, ch
 	check_scalar(p, event, true);
 	if (tfind(text, keys, by_text)) {
 		pb_report_add(p->report, p->file, (unsigned int)mark.line + 1,
-			      (unsigned int)mark.column + 1, "key '%s' stands twice, expected once",
-			      text);
+			      (unsigned int)mark.column + 1,
+			      "key '%s' appears twice, expected once", text);
 		*ret = strdup("");
 		return *ret ? 0 : -ENOMEM;
 	}

@@ -143,7 +143,7 @@ START_TEST(a_pack_falls_silent)
 
 	/* latched, but still there: a reset hides nothing */
 	ck_assert_int_eq(daemon_output(answer, sizeof(answer), reset), 0);
-	ck_assert_str_eq(answer, "ok: alarms of house that are over are forgotten\n");
+	ck_assert_str_eq(answer, "ok: alarms of house whose cause has gone are reset\n");
 	ck_assert_int_eq(read_unit(modbus, 1, 232, 2, words), 0);
 	ck_assert_int_eq(words[1] >> 9 & 1, 1);
 	ck_assert_int_eq(daemon_messages(answer, sizeof(answer), nobody), 1);

@@ -194,7 +194,7 @@ grep -q -- '--host' "$folder/err"
 ! export_map -c "$folder/four.yaml" -f homeassistant -u 9 >/dev/null 2>&1 || fail "a unit that is not there"
 ! export_map -c "$folder/none.yaml" -f homeassistant >/dev/null 2>&1 || fail "a file that is not there"
 refuses 'has no unit 9 ' -c "$folder/four.yaml" -f homeassistant -u 100,9
-refuses 'unit 7 stands twice' -c "$folder/four.yaml" -f homeassistant -u 7=a,7=b
+refuses 'unit 7 appears twice' -c "$folder/four.yaml" -f homeassistant -u 7=a,7=b
 refuses 'none with --config' -c "$folder/four.yaml" -f homeassistant -u 7=a:sunspec
 refuses 'csv takes 1 unit .*--unit 7$' -c "$folder/four.yaml" -f csv
 exported '^address,' -c "$folder/four.yaml" -f csv -u 8

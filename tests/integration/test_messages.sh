@@ -87,7 +87,7 @@ write all.yaml <<-'END'
 	limits: {charge_max_a: 3,5}
 END
 for line in '3:5: key' '4:11: link' '5:11: unit' '6:15: an alias' '7:36: .*quotes' '7:58: .*low-first' \
-	'8:1: .*in `packs:`' '11:10: .*port of' '12:11: baud' '13:10: .*HOST:PORT' '14:26: .*decimal point'; do
+	'8:1: .*in `packs:`' '11:10: .*same port as' '12:11: baud' '13:10: .*HOST:PORT' '14:26: .*decimal point'; do
 	expect 1 "all.yaml:$line" "$program" check "$folder/all.yaml"
 done
 expect 0 '^11$' sh -c "'$program' check '$folder/all.yaml' 2>&1 | wc -l"

@@ -696,8 +696,8 @@ START_TEST(no_folder_for_the_sockets)
 	snprintf(text, sizeof(text), "control: %s\npacks:\n%s%s", control, HOUSE, TCP);
 	write_over("reload.yaml", text);
 	daemon_start(&packbridge, (const char *const[]){"run", "-c", file, NULL});
-	daemon_wait_for(&packbridge, "no status socket, so `packbridge status` has no answer: "
-				     "/run/packbridge/status.sock: its folder is not there");
+	daemon_wait_for(&packbridge, "no status socket, so `packbridge status` does not work: "
+				     "/run/packbridge/status.sock: its folder does not exist");
 	daemon_wait_for(&packbridge, "`status: PATH` in the configuration, `--socket PATH`");
 	daemon_wait_for(&packbridge, "house: first reading");
 }

@@ -132,7 +132,7 @@ static const struct {
 	{TWO_PACKS "banks: [{name: c, packs: [], unit: 9}]\n",
 	 "t:4:26: packs, expected a list of 1 to 64 names of packs"},
 	{TWO_PACKS "banks: [{name: c, packs: [house, house], unit: 9}]\n",
-	 "t:4:34: pack 'house' stands twice, expected once"},
+	 "t:4:34: pack 'house' appears twice, expected once"},
 	{TWO_PACKS
 	 "banks: [{name: c, packs: [house], unit: 9, topology: series, missing: exclude}]\n",
 	 "t:4:71: missing 'exclude' in series, expected fault: "},

@@ -252,7 +252,7 @@ static const struct {
 	 "listen:\n"
 	 "  - {tpc: '*:502', units: [{unit: 0, pack: A}]}\n"
 	 "limits: {hold_s: x}\n",
-	 "2:70", "stands twice", 14},
+	 "2:70", "appears twice", 14},
 };
 
 START_TEST(each_error_has_its_place)

@@ -152,8 +152,9 @@ START_TEST(packs_of_two_kinds)
 	bench_read(PACK_A, bench_sample());
 	bench_read(PACK_B, three);
 	ck_assert_uint_eq(bench.lines, 1);
-	ck_assert_str_eq(bench_last(), "bank all: packs side by side differ in cells or voltage: "
-				       "no current is allowed");
+	ck_assert_str_eq(
+		bench_last(),
+		"bank all: packs in parallel differ in cells or voltage: no current is allowed");
 	ck_assert_int_eq(bench.line[0].level, PB_LOG_ERR);
 	ck_assert(!bench_battery(BANK_ALL)->limits.discharge_allowed);
 	bench_read(PACK_B, three);

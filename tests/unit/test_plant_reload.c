@@ -197,7 +197,7 @@ START_TEST(notes_of_banks)
 		bench_read(PACK_B, three);
 	}
 	ck_assert_uint_eq(bench_lines("bank all: packs have one voltage again"), 1);
-	ck_assert_uint_eq(bench_lines("bank all: packs side by side differ in cells or voltage: no "
+	ck_assert_uint_eq(bench_lines("bank all: packs in parallel differ in cells or voltage: no "
 				      "current is allowed"),
 			  1);
 	bench_wait(STALE_S * 1000);

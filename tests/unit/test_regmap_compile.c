@@ -134,7 +134,7 @@ static const struct {
 	 "f:13:38: charge_fet, expected no bit, it is no mask"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 1, field: charge_fet}, "
 		   "{bit: 1, field: discharge_fet}]"}},
-	 "f:13:67: bit 1 stands twice, expected once"},
+	 "f:13:67: bit 1 appears twice, expected once"},
 	{{.tables = "[coil]", .rows = {"addr: 0, type: coil, field: cycles"}},
 	 "f:13:38: cycles is a number, expected 'equals: N' to make a bit of it"},
 	{{.tables = "[coil]", .rows = {"addr: 0, type: coil, field: device_name, equals: 1"}},
@@ -223,7 +223,7 @@ static const struct {
 	 "f:13:38: value 2, expected one of 1 bits"},
 	{{.rows = {"addr: 0, type: bits, bits: [{bit: 0, width: 3, value: 4}, {bit: 2, value: "
 		   "1}]"}},
-	 "f:13:68: bit 2 stands twice, expected once"},
+	 "f:13:68: bit 2 appears twice, expected once"},
 	{{.tables = "[input]", .rows = {"addr: 0, type: u16, value: 1, access: ignore"}},
 	 "f:13:48: access ignore, expected a block of holding registers or coils"},
 	{{.rows = {"addr: 0, type: u16, value: 1, access: ignore, min: 1"}},
@@ -353,7 +353,7 @@ static const struct {
 	      "     rows: [{addr: 0, type: reserved, words: 1}]}\n"
 	      "  - {name: a, tables: [holding], addr: 0, count: 1,\n"
 	      "     rows: [{addr: 0, type: reserved, words: 1}]}\n",
-	 "f:8:12: block 'a' stands twice, expected another name"},
+	 "f:8:12: block 'a' appears twice, expected another name"},
 	{"map: [1\n", "f:1:6: this '[' has no ']'"},
 };
 

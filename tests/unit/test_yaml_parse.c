@@ -60,7 +60,7 @@ static const struct {
 } errors[] = {
 	{"", "f:1:1: nothing in it", false},
 	{"# only a comment\n", "f:1:1: nothing in it", false},
-	{"a: 1\na: 2\n", "f:2:1: key 'a' stands twice, expected once", true},
+	{"a: 1\na: 2\n", "f:2:1: key 'a' appears twice, expected once", true},
 	{"a: &x 1\n", "f:1:4: an anchor, expected the value in quotes", true},
 	{"a: &x [1]\n", "f:1:4: an anchor", true},
 	{"a: &x {b: 1}\n", "f:1:4: an anchor", true},
