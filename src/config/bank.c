@@ -39,17 +39,17 @@ const struct pb_yaml_row config_bank_rows[] = {
 	 .change = PB_CHANGE_REPLACES, .doc = "name in logs and registers: a-z, 0-9 and -, unique among packs and banks"},
 	{"packs", PB_YAML_NODE, HERE(packs), .required = true, .change = PB_CHANGE_APPLIES, .kept = &kept_members, .doc = "list of the packs' names"},
 	{"unit", PB_YAML_INT, BANK(unit), .required = true, .min = 1, .max = 247,
-	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id that shows the bank, unique among packs and banks"},
+	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id of the bank, unique among packs and banks"},
 	{"map", PB_YAML_TEXT, BANK(map), .preset = "packbridge-bank", .change = PB_CHANGE_APPLIES, .doc = "register map, by name"},
 	{"topology", PB_YAML_ENUM, BANK(setup.topology), .words = topologies, .preset = "parallel",
 	 .change = PB_CHANGE_APPLIES, .doc = "parallel or series"},
 	{"missing", PB_YAML_ENUM, HERE(missing), .words = missings,
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_missing, .doc = "what a pack without a reading does: exclude, the bank is the others; fault, the bank has no reading either. exclude when not given, in series always fault"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_missing, .doc = "if a pack has no reading: exclude, the bank is the other packs; fault, the bank has no reading either. Default: exclude in parallel, fault in series"},
 	{"charge_max_a", PB_YAML_DECIMAL, BANK(setup.charge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
-	 .change = PB_CHANGE_APPLIES, .doc = "the most that may charge all of it, besides the packs' own limits"},
+	 .change = PB_CHANGE_APPLIES, .doc = "largest charge current of the whole bank, besides the limits of its packs"},
 	{"discharge_max_a", PB_YAML_DECIMAL, BANK(setup.discharge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
 	 .change = PB_CHANGE_APPLIES, .doc = "the same for discharging"},
-	{"alarms", PB_YAML_NODE, HERE(alarms), .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "alarms of the whole, besides those of its packs"},
+	{"alarms", PB_YAML_NODE, HERE(alarms), .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "alarms of the whole bank, besides those of its packs"},
 	{0},
 };
 /* clang-format on */
@@ -152,8 +152,8 @@ static void check_chemistry(const struct pb_config *config, const struct pb_bank
 		if (pack->chemistry == first->chemistry)
 			continue;
 		pb_yaml_error(report, node,
-			      "pack '%s' is %s and '%s' %s, expected packs of one chemistry side "
-			      "by side",
+			      "pack '%s' is %s and '%s' %s, expected packs in parallel with the "
+			      "same chemistry",
 			      first->name, pb_chemistry_names[first->chemistry], pack->name,
 			      pb_chemistry_names[pack->chemistry]);
 		return;
@@ -191,7 +191,7 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 	if (bank->setup.topology == PB_TOPOLOGY_SERIES && bank->setup.missing == PB_MISSING_EXCLUDE)
 		pb_yaml_error(report, pb_yaml_at(node, "missing"),
 			      "missing 'exclude' in series, expected fault: without one of its "
-			      "packs, nobody knows a string's voltage");
+			      "packs the voltage is not known");
 	if (*bank->name && !config_good_name(bank->name))
 		pb_yaml_error(report, pb_yaml_at(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", bank->name);

@@ -27,7 +27,7 @@ _Static_assert(offsetof(struct bluetooth, config) == 0,
 static const struct pb_yaml_row adapter_rows[] = {
 	{"name", PB_YAML_TEXT, ADAPTER(name), .required = true, .doc = "hci0, hci1..."},
 	{"max_connections", PB_YAML_INT, ADAPTER(max_connections), .required = true, .min = 1, .max = 64,
-	 .doc = "packs that it holds at a time"},
+	 .doc = "packs that it is connected to at a time"},
 	{0},
 };
 
@@ -35,9 +35,9 @@ static const struct pb_yaml_kept kept_adapters = CONFIG_KEPT_ITEMS(struct pb_blu
 
 const struct pb_yaml_row config_bluetooth_rows[] = {
 	{"max_connections", PB_YAML_INT, BLUETOOTH(max_connections), .min = 1, .max = 64, .preset = "5",
-	 .change = PB_CHANGE_APPLIES, .doc = "packs that one adapter holds at a time; more take turns"},
+	 .change = PB_CHANGE_APPLIES, .doc = "packs that one adapter is connected to at a time; more take turns"},
 	{"power_cycle_after", PB_YAML_INT, BLUETOOTH(power_cycle_after), .min = 0, .max = 1000, .preset = "0",
-	 .change = PB_CHANGE_APPLIES, .doc = "failed connects in a row after which an adapter is switched off and on; 0: never"},
+	 .change = PB_CHANGE_APPLIES, .doc = "failed connection attempts in a row after which an adapter is switched off and on; 0: never"},
 	{"acquire", PB_YAML_BOOL, BLUETOOTH(acquire), .preset = "true",
 	 .change = PB_CHANGE_APPLIES, .doc = "move bytes through descriptors; false: through D-Bus messages"},
 	{"adapters", PB_YAML_NODE, offsetof(struct bluetooth, adapters), sizeof(const struct pb_yaml *),

@@ -38,17 +38,17 @@ static const struct pb_yaml_kept kept_status = CONFIG_KEPT(struct pb_config, soc
 
 static const struct pb_yaml_row file_rows[] = {
 	{"packs", PB_YAML_NODE, FILE_MEMBER(packs), .required = true, .kept = &kept_packs, .doc = "the packs to poll"},
-	{"banks", PB_YAML_NODE, FILE_MEMBER(banks), .kept = &kept_banks, .doc = "packs that are shown as one battery"},
+	{"banks", PB_YAML_NODE, FILE_MEMBER(banks), .kept = &kept_banks, .doc = "packs that are served as one battery"},
 	{"limits", PB_YAML_NODE, FILE_MEMBER(common.limits), .kept = &kept_packs, .change = PB_CHANGE_APPLIES, .doc = "charge and discharge limits of all packs"},
 	{"alarms", PB_YAML_NODE, FILE_MEMBER(common.alarms), .kept = &kept_packs, .change = PB_CHANGE_APPLIES, .doc = "alarms of all packs"},
 	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .kept = &kept_bluetooth, .doc = "limits of the Bluetooth adapters"},
 	{"control", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_CONTROL]),
-	 .kept = &kept_control, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge release`, `reset` and `reload`; " PB_CONFIG_CONTROL " when not given"},
+	 .kept = &kept_control, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge release`, `reset` and `reload`; default: " PB_CONFIG_CONTROL},
 	{"status", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_STATUS]),
-	 .kept = &kept_status, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge status`; " PB_CONFIG_STATUS " when not given"},
+	 .kept = &kept_status, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge status`; default: " PB_CONFIG_STATUS},
 	{"http", PB_YAML_NODE, FILE_MEMBER(http),
-	 .kept = &kept_http, .doc = "where the status page is, such as 127.0.0.1:8502, or a section; nowhere when not given"},
-	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .kept = &kept_listens, .doc = "where Modbus clients connect; - tcp: 0.0.0.0:502 when not given"},
+	 .kept = &kept_http, .doc = "address of the status page, such as 127.0.0.1:8502, or a section; default: no page"},
+	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .kept = &kept_listens, .doc = "where Modbus clients connect; default: - tcp: 0.0.0.0:502"},
 	{0},
 };
 /* clang-format on */

@@ -28,9 +28,9 @@ const struct pb_yaml_row config_http_rows[] = {
 	{"address", PB_YAML_TEXT, HTTP(config.address), .required = true,
 	 .change = PB_CHANGE_REPLACES, .doc = "HOST:PORT, e.g. 127.0.0.1:8502 or 0.0.0.0:8502"},
 	{"hosts", PB_YAML_NODE, HTTP(hosts),
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_hosts, .doc = "list of names by which browsers may ask for the page, e.g. [packbridge.lan]; addresses, localhost and the machine's own name always pass"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_hosts, .doc = "list of names that browsers may use for the page, e.g. [packbridge.lan]; addresses, localhost and the host name are always allowed"},
 	{"allow", PB_YAML_NODE, HTTP(allow),
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; default: everyone"},
 	{0},
 };
 /* clang-format on */

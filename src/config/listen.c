@@ -37,9 +37,9 @@ _Static_assert(offsetof(struct listen, config) == 0, "rows fill and compare at t
 static const struct pb_yaml_row show_rows[] = {
 	{"unit", PB_YAML_INT, SHOW(unit), .required = true, .min = 1, .max = 247,
 	 .doc = "Modbus unit id on this listener"},
-	{"pack", PB_YAML_TEXT, SHOW(pack), .doc = "name of the pack that it shows"},
-	{"bank", PB_YAML_TEXT, SHOW(bank), .doc = "instead of pack: name of the bank that it shows"},
-	{"map", PB_YAML_TEXT, SHOW(map), .doc = "register map; the pack's or bank's own when not given"},
+	{"pack", PB_YAML_TEXT, SHOW(pack), .doc = "name of the pack"},
+	{"bank", PB_YAML_TEXT, SHOW(bank), .doc = "instead of pack: name of the bank"},
+	{"map", PB_YAML_TEXT, SHOW(map), .doc = "register map; default: that of the pack or bank"},
 	{0},
 };
 
@@ -59,15 +59,15 @@ const struct pb_yaml_row config_listen_rows[] = {
 	{"rtu-over-tcp", PB_YAML_TEXT, KIND(PB_LISTEN_RTU_TCP),
 	 .change = PB_CHANGE_REPLACES, .kept = &kept_place, .doc = "instead of tcp: RTU frames over TCP on HOST:PORT, as serial device servers send them"},
 	{"units", PB_YAML_NODE, NODE(units),
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_units, .doc = "list of {unit: 1, pack: house, map: packbridge} or {unit: 1, bank: all, map: pace}: what this listener shows instead of the usual units"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_units, .doc = "list of {unit: 1, pack: house, map: packbridge} or {unit: 1, bank: all, map: pace}: units of this listener, instead of the usual ones"},
 	{"max_clients", PB_YAML_INT, LISTEN(max_clients), .min = 1, .max = 4096, .preset = "64",
-	 .change = PB_CHANGE_APPLIES, .doc = "connections at a time; one more closes one that never asked, or else the longest idle of the address that has the most"},
+	 .change = PB_CHANGE_APPLIES, .doc = "connections at a time; one more closes one that never sent a request, or else the longest idle one of the address with the most"},
 	{"allow", PB_YAML_NODE, NODE(allow),
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; everyone when not given"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; default: everyone"},
 	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
-	 .change = PB_CHANGE_APPLIES, .doc = "for the rest of a request that has begun, and for a client to take its replies"},
+	 .change = PB_CHANGE_APPLIES, .doc = "time for the rest of a request, and for a client to take its replies"},
 	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
-	 .change = PB_CHANGE_APPLIES, .doc = "a client without a request for so long is closed; 0: never"},
+	 .change = PB_CHANGE_APPLIES, .doc = "a client is closed after this time without a request; 0: never"},
 	{"baud", PB_YAML_INT, LISTEN(baud), .min = 1200, .max = 230400, .preset = "9600",
 	 .change = PB_CHANGE_REOPENS, .doc = "1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200 or 230400"},
 	{"parity", PB_YAML_ENUM, LISTEN(parity), .words = parities, .preset = "none",
@@ -75,9 +75,9 @@ const struct pb_yaml_row config_listen_rows[] = {
 	{"data_bits", PB_YAML_INT, LISTEN(data_bits), .min = 7, .max = 8, .preset = "8", .change = PB_CHANGE_REOPENS, .doc = "7 or 8"},
 	{"stop_bits", PB_YAML_INT, LISTEN(stop_bits), .min = 1, .max = 2, .preset = "1", .change = PB_CHANGE_REOPENS, .doc = "1 or 2"},
 	{"gap_ms", PB_YAML_INT, LISTEN(gap_ms), .min = 1, .max = 1000,
-	 .change = PB_CHANGE_REOPENS, .doc = "silence that ends a frame of unknown length; 20 and at least 3.5 characters, over TCP 100"},
+	 .change = PB_CHANGE_REOPENS, .doc = "pause that ends a frame of unknown length; default: 20 and at least 3.5 characters, over TCP 100"},
 	{"reply_delay_ms", PB_YAML_INT, LISTEN(reply_delay_ms), .min = 0, .max = 1000, .preset = "0",
-	 .change = PB_CHANGE_REOPENS, .doc = "wait before a reply, beyond 3.5 characters, for masters that turn around slowly"},
+	 .change = PB_CHANGE_REOPENS, .doc = "wait before a reply, beyond 3.5 characters, for masters that need time to switch to receiving"},
 	{"rs485", PB_YAML_BOOL, LISTEN(rs485), .preset = "false",
 	 .change = PB_CHANGE_REOPENS, .doc = "let the kernel's driver switch the direction; most USB adapters do that themselves"},
 	{"rts", PB_YAML_ENUM, LISTEN(rts), .words = rts_levels, .preset = "high",
@@ -87,7 +87,7 @@ const struct pb_yaml_row config_listen_rows[] = {
 	{"rts_after_ms", PB_YAML_INT, LISTEN(rts_after_ms), .min = 0, .max = 100, .preset = "0",
 	 .change = PB_CHANGE_REOPENS, .doc = "rs485: from the last bit to switching RTS back"},
 	{"echo", PB_YAML_BOOL, LISTEN(echo), .preset = "false",
-	 .change = PB_CHANGE_REOPENS, .doc = "the adapter hears what it sends"},
+	 .change = PB_CHANGE_REOPENS, .doc = "the adapter receives what it sends"},
 	{0},
 };
 
@@ -156,7 +156,7 @@ static void listen_check_keys(const struct pb_listen_config *listen, const struc
 		const struct pb_yaml *key = pb_yaml_get(item, only[i].key);
 
 		if (key && !(only[i].kinds & 1U << listen->kind))
-			pb_yaml_error(report, key, "%s means nothing to %s, expected %s with it",
+			pb_yaml_error(report, key, "%s has no effect on %s, expected %s with it",
 				      only[i].key, pb_listen_kind_name(listen->kind),
 				      (only[i].kinds & LINES) ? "rtu" : "tcp");
 	}
@@ -235,11 +235,12 @@ static int read_units(const struct pb_config *config, struct pb_listen_config *l
 		find_battery(config, show, item, report);
 		for (size_t i = 0; i < index; i++)
 			if (show->unit && listen->units[i].unit == show->unit)
-				pb_yaml_error(report, pb_yaml_at(item, "unit"),
-					      "unit %d already shows '%s' here, expected another",
-					      show->unit,
-					      listen->units[i].pack[0] ? listen->units[i].pack
-								       : listen->units[i].bank);
+				pb_yaml_error(
+					report, pb_yaml_at(item, "unit"),
+					"unit %d already belongs to '%s' here, expected another",
+					show->unit,
+					listen->units[i].pack[0] ? listen->units[i].pack
+								 : listen->units[i].bank);
 	}
 	return 0;
 }

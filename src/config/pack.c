@@ -48,42 +48,41 @@ const struct pb_yaml_row config_pack_rows[] = {
 	{"name", PB_YAML_TEXT, PACK(name), .required = true,
 	 .change = PB_CHANGE_REPLACES, .doc = "name in logs and registers: a-z, 0-9 and -, unique"},
 	{"link", PB_YAML_TEXT, PACK(link), .required = true,
-	 .change = PB_CHANGE_RECONNECTS, .doc = "where the pack is: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "how to reach the pack: ble:ADDRESS, ble:name=PATTERN, tcp:HOST:PORT, serial:DEVICE@BAUD or sim:PROFILE"},
 	{"protocol", PB_YAML_TEXT, PACK(protocol), .preset = "jbd",
-	 .change = PB_CHANGE_RECONNECTS, .doc = "what the pack speaks: jbd, daly, jk, or auto to find out"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "protocol of the pack: jbd, daly, jk, or auto to detect it"},
 	{"address", PB_YAML_INT, PACK(address), .min = 1, .max = 247,
-	 .change = PB_CHANGE_RECONNECTS, .doc = "the board's address on a serial: or tcp: line that several packs share; when not given, the pack has the line for itself"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "board address on a serial: or tcp: line that several packs share; without it, the pack has the line for itself"},
 	{"unit", PB_YAML_INT, PACK(unit), .required = true, .min = 1, .max = 247,
-	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id that shows the pack, unique"},
+	 .change = PB_CHANGE_APPLIES, .doc = "Modbus unit id of the pack, unique"},
 	{"map", PB_YAML_TEXT, PACK(map), .preset = "packbridge",
 	 .change = PB_CHANGE_APPLIES, .doc = "register map, by name"},
 	{"poll_ms", PB_YAML_INT, PACK(poll_ms), .min = 100, .max = 3600000, .preset = "5000",
 	 .change = PB_CHANGE_RECONNECTS, .doc = "from the start of one poll to the next"},
 	{"gap_ms", PB_YAML_INT, PACK(gap_ms), .min = 0, .max = 60000, .preset = "500",
-	 .change = PB_CHANGE_RECONNECTS, .doc = "silence between a reply and the next request; when not given, at most a quarter of poll_ms"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "pause between a reply and the next request; the default is at most a quarter of poll_ms"},
 	{"settle_ms", PB_YAML_INT, PACK(settle_ms), .min = 0, .max = 60000, .preset = "300",
-	 .change = PB_CHANGE_RECONNECTS, .doc = "silence between connecting and the first request"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "pause between connecting and the first request"},
 	{"reply_timeout_ms", PB_YAML_INT, PACK(reply_timeout_ms), .min = 50, .max = 60000, .preset = "1000",
 	 .change = PB_CHANGE_RECONNECTS, .doc = "how long to wait for a reply"},
 	{"tries", PB_YAML_INT, PACK(tries), .min = 1, .max = 20, .preset = "3",
-	 .change = PB_CHANGE_RECONNECTS, .doc = "times that a request is sent before its poll counts as failed"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "how often a request is sent before its poll counts as failed"},
 	{"connect_timeout_ms", PB_YAML_INT, PACK(connect_timeout_ms), .min = 100, .max = 600000, .preset = "20000",
-	 .change = PB_CHANGE_RECONNECTS, .doc = "how long connecting may take; over Bluetooth from the moment that it is the pack's turn"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "longest time to connect; over Bluetooth it starts when it is the pack's turn"},
 	{"password", PB_YAML_TEXT, PACK(password), .secret = true,
-	 .change = PB_CHANGE_RECONNECTS, .doc = "of the pack's radio module, up to 6 characters, when the maker's app asks for one"},
+	 .change = PB_CHANGE_RECONNECTS, .doc = "of the pack's radio module, up to 6 characters, if the maker's app asks for one"},
 	{"password_file", PB_YAML_TEXT, PACK(password_file),
 	 .change = PB_CHANGE_APPLIES, .doc = "a file with the password in its first line, instead of password"},
 	{"passkey", PB_YAML_INT, PACK(passkey), .secret = true, .min = 0, .max = 999999, .preset = "-1",
 	 .change = PB_CHANGE_RECONNECTS, .doc = "number for Bluetooth pairing, if the pack needs it"},
 	{"chemistry", PB_YAML_ENUM, PACK(chemistry), .words = pb_chemistry_names, .preset = "lifepo4",
-	 .change = PB_CHANGE_APPLIES, .doc = "what the presets of limits and alarms are for: lifepo4, nmc, lto or lead"},
+	 .change = PB_CHANGE_APPLIES, .doc = "selects the presets of limits and alarms: lifepo4, nmc, lto or lead"},
 	{"limits", PB_YAML_NODE, offsetof(struct pack, limits), sizeof(const struct pb_yaml *),
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_limits, .doc = "its own charge and discharge limits, over the file's"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_limits, .doc = "its own charge and discharge limits; they override those of the file"},
 	{"alarms", PB_YAML_NODE, offsetof(struct pack, alarms), sizeof(const struct pb_yaml *),
-	 .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "its own alarms, over the file's"},
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "its own alarms; they override those of the file"},
 	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
-	 .change = PB_CHANGE_RECONNECTS, .kept = &kept_stale, .doc = "age from which a reading counts as old; 3 polls, at least 15 s, "
-		"longer for boards and turns that take longer, when not given"},
+	 .change = PB_CHANGE_RECONNECTS, .kept = &kept_stale, .doc = "age from which a reading is stale; default: 3 polls, at least 15 s, longer for slow boards and packs that take turns"},
 	{0},
 };
 /* clang-format on */
@@ -131,7 +130,7 @@ static void pack_check_unique(const struct pb_config *config, size_t count,
 			      name + 1);
 	if (unit < count)
 		pb_yaml_error(report, pb_yaml_at(node, "unit"),
-			      "unit %d already shows pack '%s', expected another", pack->unit,
+			      "unit %d already belongs to pack '%s', expected another", pack->unit,
 			      config->packs[unit].name);
 }
 
@@ -264,7 +263,7 @@ static void read_times(struct pb_pack_config *pack, const struct pb_yaml *node,
 		pb_yaml_error(
 			report, pb_yaml_at(node, "gap_ms"),
 			"gap_ms %u, expected less than a half of stale_after_s (%u s): a poll is "
-			"two requests, and all readings would be old when they come",
+			"two requests, and all readings would be stale when they arrive",
 			pack->gap_ms, pack->stale_after_s);
 }
 

@@ -139,7 +139,8 @@ static const struct {
 	{"packs: [{name: a, link: 'sim:lfp-4s', unit: 1},\n"
 	 "        {name: b, link: 'sim:nmc-13s', unit: 2, chemistry: nmc}]\n"
 	 "banks: [{name: c, packs: [a, b], unit: 9}]\n",
-	 "t:3:26: pack 'a' is lifepo4 and 'b' nmc, expected packs of one chemistry side by side"},
+	 "t:3:26: pack 'a' is lifepo4 and 'b' nmc, expected packs in parallel with the same "
+	 "chemistry"},
 	{TWO_PACKS "banks: [{name: C, packs: [house], unit: 9}]\n",
 	 "t:4:16: name 'C', expected only a-z, 0-9 and -"},
 	{TWO_PACKS "listen: [{tcp: '*:1', units: [{unit: 1, bank: all}]}]\n",

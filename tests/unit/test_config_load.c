@@ -199,7 +199,7 @@ static const struct {
 	{GOOD "listen:\n  - {tcp: '*:502', units: [{unit: 1, pack: zzz}]}\n", "4:44", "`packs:`",
 	 1},
 	{GOOD "listen:\n  - {tcp: '*:502', units: [{unit: 1, pack: a}, {unit: 1, pack: a}]}\n",
-	 "4:55", "already shows", 1},
+	 "4:55", "already belongs to", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', unit: 1, pol_ms: 5}\n", "2:39", "poll_ms", 1},
 	{"packs:\n  - {name: A b, link: 'sim:x', unit: 1}\n", "2:12", "a-z", 1},
 	{"packs:\n  - {name: a, link: 'sim:x', unit: 248}\n", "2:36", "247", 1},
