@@ -36,6 +36,8 @@ static char said[4096]; /* errors of the last load */
 
 #define PACK "packs: [{name: a, link: 'sim:lfp-4s', unit: 1, poll_ms: 3600000}]\n"
 
+#define ANY "listen: [{tcp: '127.0.0.1:0'}]\n"
+
 /* @return of pb_bridge_new() or pb_bridge_reload() */
 static int load(const char *text)
 {
@@ -132,8 +134,32 @@ START_TEST(a_socket_stays_open)
 	ck_assert_int_eq(load(text), 0);
 	ck_assert(!pb_bridge_listener_is_new(bridge, 0));
 	ck_assert_uint_eq(pb_bridge_port(bridge, 0), port);
+	ck_assert(listens("127.0.0.1", port));
 	ck_assert_int_eq(load(PACK "listen: [{tcp: '127.0.0.1:0'}]\n"), 0);
 	ck_assert(pb_bridge_listener_is_new(bridge, 0));
+	ck_assert(!listens("127.0.0.1", port)); /* the earlier one is gone */
+}
+END_TEST
+
+/* The page, too; and what is not listened on any more is free. */
+START_TEST(a_page_stays_open)
+{
+	uint16_t port = free_port();
+	char text[256], byte;
+	int client;
+
+	snprintf(text, sizeof(text), PACK "http: '127.0.0.1:%u'\n" ANY, port);
+	ck_assert_int_eq(load(text), 0);
+	client = connect_to("127.0.0.1", port);
+	ck_assert_int_ge(client, 0);
+	snprintf(text, sizeof(text),
+		 PACK "http: {address: '127.0.0.1:%u', allow: [127.0.0.0/8]}\n" ANY, port);
+	ck_assert_msg(load(text) == 0, "%s", said);
+	ck_assert_int_eq(recv(client, &byte, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	close(client);
+	ck_assert_int_eq(load(PACK ANY), 0);
+	ck_assert(!listens("127.0.0.1", port));
 }
 END_TEST
 
@@ -169,6 +195,7 @@ START_TEST(a_line_is_opened_anew)
 		 of_lines[_i].key);
 	ck_assert_int_eq(load(text), 0);
 	ck_assert_int_eq(pb_bridge_listener_is_new(bridge, 0), of_lines[_i].reopens);
+	ck_assert_str_eq(said, "");
 	close(pty);
 }
 END_TEST
@@ -305,6 +332,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, a_socket_stays_open, 0, PB_ARRAY_SIZE(of_sockets));
+	tcase_add_test(tcase, a_page_stays_open);
 	tcase_add_loop_test(tcase, a_line_is_opened_anew, 0, PB_ARRAY_SIZE(of_lines));
 	tcase_add_test(tcase, a_listener_moves_on_its_port);
 	tcase_add_test(tcase, back_again);
