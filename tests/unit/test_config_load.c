@@ -245,7 +245,7 @@ static const struct {
 	 "3:42", "247", 3},
 	{GOOD "bluetooth: {adapters: [{name: hci0, max_connections: 1}, {name: hci0, "
 	      "max_connections: 2}]}\n",
-	 "3:65", "stands twice, expected another adapter", 1},
+	 "3:65", "appears twice, expected another adapter", 1},
 	/* all of them, and none that follows from another */
 	{"packs:\n"
 	 "  - {name: A, unit: 300, poll_ms: 5s, stale_after_s: 3, link: sim:x, unit: 2}\n"
