@@ -12,6 +12,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What a byte below 0xE0 chooses. */
+static const enum pb_session_event_type types[] = {
+	PB_SESSION_UP,	  PB_SESSION_DOWN,   PB_SESSION_DATA,	 PB_SESSION_TIME,
+	PB_SESSION_RETRY, PB_SESSION_WANTED, PB_SESSION_RELEASE, PB_SESSION_TAKE};
+
 /* A command of two requests, which is tried twice. No codec has one yet. */
 static enum pb_dialogue_result dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
 {
@@ -59,6 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.seed = 1,
 	};
 	const struct pb_command command = {.inhibit_charge = true};
+	const struct pb_session_event queued = {.type = PB_SESSION_QUEUED};
+	bool shared = size && data[0] & 0x40; /* each request waits for its turn on a line */
 	struct session session;
 	struct pb_session_event event = {.type = PB_SESSION_START};
 	uint64_t now_ms = 1000, deadline_ms = 0;
@@ -71,12 +78,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 1; at + 1 < size;) {
 		size_t len = data[at + 1];
 
-		event = (struct pb_session_event){
-			.type = (enum pb_session_event_type)(1 + data[at] % PB_SESSION_TAKE),
-			.ms = 1000U * data[at + 1]};
-		if (data[at] >= 0xF0)
-			event = (struct pb_session_event){.type = PB_SESSION_COMMAND,
-							  .command = &command};
+		event = (struct pb_session_event){.type = types[data[at] % PB_ARRAY_SIZE(types)],
+						  .ms = 1000U * data[at + 1],
+						  .command = &command};
+		if (data[at] >= 0xE0)
+			event.type = data[at] >= 0xF0 ? PB_SESSION_COMMAND : PB_SESSION_SENT;
 		at += 2;
 		if (event.type == PB_SESSION_DATA) {
 			len = len > size - at ? size - at : len;
@@ -91,6 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					 : now_ms + 10 * len;
 		}
 		todo = pb_session_step(&session.head, &event, now_ms, &deadline_ms);
+		if (todo & PB_DO_SEND && shared)
+			pb_session_step(&session.head, &queued, now_ms, &deadline_ms);
 		check_command(&session.head, now_ms);
 		assert(memchr(session.head.note.text, 0, sizeof(session.head.note.text)));
 		assert(!(todo & PB_DO_SEND) ||
@@ -101,7 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			assert(session.head.status.sequence > 0 &&
 			       session.head.status.sampled_ms <= now_ms);
 		}
-		assert(session.head.state != PB_STATE_WAITING || deadline_ms != UINT64_MAX);
+		assert(session.head.state != PB_STATE_WAITING || session.held_ms ||
+		       deadline_ms != UINT64_MAX);
 		assert(pb_session_state_text(session.head.state)[0] != '?');
 	}
 	return 0;
