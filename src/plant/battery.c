@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *	reading ──▶ battery_read() ──▶ battery_update_pack() ──▶ battery_update_bank()
- *	time ─────────────────────────────▶  │                        │
- *	                                     ├ pb_bank_single()       ├ pb_bank_compute()
- *	                                     ├ pb_limit_step()        │
- *	                                     ├ pb_alarm_step()        ├ pb_alarm_step(),
- *pb_bank_alarms() ├ notes                  ├ notes └ schedule()             └ schedule()
+ *  reading --> battery_read() --.
+ *                               v
+ *  time ----> battery_update_with_banks()
+ *               |
+ *               |-- battery_update_pack(): pb_bank_single(), pb_limit_step(), pb_alarm_step()
+ *               '-- battery_update_bank() of each bank: pb_bank_compute(), pb_alarm_step(),
+ *                                                       pb_bank_alarms()
  *
- * Quality and age are no members that have to be kept: they follow from the status and the time.
+ * Both update functions end alike: notes to the handler, then schedule() for the next time. Quality
+ * and age are not kept: they follow from the status and the time, see battery_at().
  */
 #include "battery.h"
 #include "notes.h"
@@ -31,8 +33,7 @@ static uint64_t turns_stale_ms(const struct pb_status *status, uint64_t now_ms)
 		       : status->sampled_ms + 1000 * (uint64_t)status->stale_after_s;
 }
 
-/* When it has to be updated without a reading. That a pack of a bank turns stale is for the pack.
- */
+/* When it has to be updated without a reading. A bank is updated when a pack of it turns stale. */
 static void schedule(const struct battery *battery)
 {
 	struct pb_plant *plant = battery->plant;
@@ -73,8 +74,8 @@ static size_t list_members(const struct battery *bank, uint64_t now_ms, struct p
 	return bank->setup->pack_count;
 }
 
-/* At the start, packs come one by one: how the bank is can be told when each has been read, or
- * cannot be. */
+/* At the start packs come one by one. The state of the bank is known when each pack has been read,
+ * or could not be read. */
 static bool has_settled(const struct pb_member *members, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

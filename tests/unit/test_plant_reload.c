@@ -105,6 +105,18 @@ START_TEST(a_new_bank)
 }
 END_TEST
 
+/* Its state was known, so a pack that is read anew is missing at once. */
+START_TEST(a_bank_that_lacks_a_pack)
+{
+	bench.of = "all";
+	bench_read_all();
+	bench.setup[PACK_A].keep = false;
+	bench_reload();
+	ck_assert_uint_eq(bench.lines, 1);
+	ck_assert_str_eq(bench_last(), "bank all: 1 of 2 packs with a good reading");
+}
+END_TEST
+
 /* A bank that has the name of what was a pack is none of it. */
 START_TEST(a_bank_for_a_pack)
 {
@@ -296,6 +308,7 @@ int main(void)
 	tcase_add_test(tcase, alarms_that_begin);
 	tcase_add_test(tcase, sequence_of_a_bank);
 	tcase_add_test(tcase, a_new_bank);
+	tcase_add_test(tcase, a_bank_that_lacks_a_pack);
 	tcase_add_test(tcase, a_bank_for_a_pack);
 	tcase_add_test(tcase, limits_in_progress);
 	tcase_add_test(tcase, limits_are_noted);
