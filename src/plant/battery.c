@@ -173,13 +173,19 @@ static void take_sample(struct battery *pack, const struct pb_reading *reading)
 	snprintf(data->protocol, sizeof(data->protocol), "%s", reading->protocol);
 }
 
+/* Only rows that are used: the whole is more than all else of a reading. */
+static void copy_refusals(struct pb_refusals *to, const struct pb_refusals *from)
+{
+	memcpy(to, from, offsetof(struct pb_refusals, rows) + from->count * sizeof(from->rows[0]));
+}
+
 void battery_read(struct battery *pack, const struct pb_reading *reading, uint64_t now_ms)
 {
 	struct pb_battery *data = &pack->data;
 
 	pack->reader.state = reading->state;
 	pack->reader.note = *reading->note;
-	pack->reader.refusals = *reading->refusals;
+	copy_refusals(&pack->reader.refusals, reading->refusals);
 	if (!reading->new_status)
 		return;
 	if (reading->new_reading)

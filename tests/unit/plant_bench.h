@@ -230,7 +230,8 @@ static inline struct pb_status bench_status(void)
 static inline void bench_hand_up(int pack, struct pb_reading reading)
 {
 	static const struct pb_note note = {.level = PB_LOG_INFO, .text = "first reading"};
-	static const struct pb_refusals refusals = {.readings = 3};
+	static const struct pb_refusals refusals = {
+		.readings = 3, .count = 2, .rows = {{.times = 1}, {.times = 2}}};
 
 	reading.protocol = "jbd";
 	reading.state = "connected";
