@@ -79,6 +79,21 @@ START_TEST(alarms_that_begin)
 }
 END_TEST
 
+/* What a silent pack reported last about its cells is kept, too. */
+START_TEST(states_of_cells)
+{
+	struct pb_sample high = bench_sample();
+
+	high.cell_mv[2] = 3640;
+	bench_read(PACK_A, high);
+	bench_wait(1000 * STALE_S);
+	ck_assert_int_eq(bench_battery(PACK_A)->alarms.cell[2], PB_NORMAL_HIGH);
+	bench_reload();
+	ck_assert_int_eq(bench_battery(PACK_A)->alarms.cell[2], PB_NORMAL_HIGH);
+	ck_assert_uint_eq(bench_battery(PACK_A)->alarms.cell_has, 0xF);
+}
+END_TEST
+
 START_TEST(sequence_of_a_bank)
 {
 	bench_read_all();
@@ -306,6 +321,7 @@ int main(void)
 	tcase_add_test(tcase, another_pack);
 	tcase_add_test(tcase, latched_alarms);
 	tcase_add_test(tcase, alarms_that_begin);
+	tcase_add_test(tcase, states_of_cells);
 	tcase_add_test(tcase, sequence_of_a_bank);
 	tcase_add_test(tcase, a_new_bank);
 	tcase_add_test(tcase, a_bank_that_lacks_a_pack);
