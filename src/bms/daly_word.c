@@ -141,6 +141,8 @@ static int request_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 {
 	if (len > 1 && buf[1] != FUNCTION_READ && buf[1] != FUNCTION_WRITE)
 		return -EPROTO;
+	ret->payload = buf + 2;
+	ret->payload_len = REQUEST_LEN - 2 - CRC_LEN;
 	ret->len = REQUEST_LEN;
 	return len < REQUEST_LEN ? PB_FRAME_MORE : check_crc(buf, ret);
 }

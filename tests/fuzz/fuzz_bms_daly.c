@@ -58,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (const struct pb_codec *codec = &pb_codec_daly; codec; codec = codec->next)
 		fuzz_codec(codec, data, size);
+	for (const struct pb_codec *codec = pb_codec_daly.multidrop; codec; codec = codec->next)
+		fuzz_codec(codec, data, size);
 	words(&pb_codec_daly, 0xD2, data, size);
 	words(p81, 0x51, data, size);
 	eights(p81->next, data, size);
