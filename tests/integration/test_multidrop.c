@@ -13,6 +13,7 @@
 #include <modbus/modbus.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ enum {
 	P81_LEN = 8,
 	A5_LEN = 13,
 	GAP_MS = 20,
-	PATIENCE_MS = 10000,
+	POLL_MS = 1000,
+	PATIENCE_MS = 20000,
 	/* of the map packbridge */
 	QUALITY = 1,
 	SEQUENCE = 2,
@@ -35,6 +37,8 @@ enum {
 
 static const char *const packs[BOARDS] = {"lfp-4s,soc=20", "lfp-8s,soc=50", "lfp-16s,soc=80"};
 static const unsigned int cells[BOARDS] = {4, 8, 16};
+
+static const unsigned int all[BOARDS] = {POLL_MS, POLL_MS, POLL_MS};
 
 static struct daemon packbridge;
 static modbus_t *client;
@@ -115,12 +119,12 @@ static void take_request(uint8_t *request)
 	if (board < 1 || board > BOARDS)
 		return;
 	line.asked[board - 1]++;
+	line.replied_ms = daemon_clock_ms();
 	/* the reply of a board that somebody else has asked comes first */
 	if (line.noisy)
 		say(&line.samples[BOARDS], request, STRANGER);
 	if (!line.dead[board - 1])
 		say(&line.samples[board - 1], request, board);
-	line.replied_ms = daemon_clock_ms();
 }
 
 /* Requests come whole, since the line is silent between them. Boards hear their own kind only. */
@@ -159,25 +163,35 @@ static void plug(void)
 
 /* ---- the program ---- */
 
-static void start(bool a5)
+static char path[128];
+
+/* @polls_ms: of each pack; 0: it is not in the file. */
+static const char *file_text(const unsigned int *polls_ms)
 {
-	static char text[1024], path[128];
+	static char text[1024];
+	size_t at =
+		(size_t)snprintf(text, sizeof(text), "listen: [{tcp: '127.0.0.1:0'}]\npacks:\n");
+
+	for (int i = 1; i <= BOARDS; i++)
+		if (polls_ms[i - 1])
+			at += (size_t)snprintf(
+				text + at, sizeof(text) - at,
+				"  - {name: p%d, link: 'serial:%s@9600', address: %d, unit: %d, "
+				"protocol: daly, poll_ms: %u, gap_ms: %d, settle_ms: 0, "
+				"reply_timeout_ms: 200, tries: 1, stale_after_s: 4}\n",
+				i, ptsname(line.fd), i, i, polls_ms[i - 1], GAP_MS);
+	return text;
+}
+
+static void start(bool a5, const unsigned int *polls_ms)
+{
 	const char *args[] = {"run", "-c", path, NULL};
-	size_t at;
 
 	memset(&line, 0, sizeof(line));
 	line.a5 = a5;
 	line.dead[1] = true;
 	plug();
-	at = (size_t)snprintf(text, sizeof(text), "listen: [{tcp: '127.0.0.1:0'}]\npacks:\n");
-	for (int i = 1; i <= BOARDS; i++)
-		at += (size_t)snprintf(
-			text + at, sizeof(text) - at,
-			"  - {name: p%d, link: 'serial:%s@9600', address: %d, unit: "
-			"%d, protocol: daly, poll_ms: 400, gap_ms: %d, settle_ms: 0, "
-			"reply_timeout_ms: 200, tries: 1, stale_after_s: 3}\n",
-			i, ptsname(line.fd), i, i, GAP_MS);
-	daemon_write_file(path, sizeof(path), "packbridge.yaml", text);
+	daemon_write_file(path, sizeof(path), "packbridge.yaml", file_text(polls_ms));
 	daemon_start(&packbridge, args);
 	client = modbus_new_tcp("127.0.0.1", daemon_port(&packbridge, "127.0.0.1:0"));
 	ck_assert_int_eq(modbus_connect(client), 0);
@@ -229,13 +243,13 @@ static uint64_t more_readings(unsigned int count)
 
 START_TEST(one_is_dead)
 {
-	start(_i);
+	start(_i, all);
 	AWAIT(is_good(1) && is_good(3));
 	assert_own_values(1);
 	assert_own_values(3);
 	ck_assert(!is_good(2));
-	/* the dead one costs a reply time now and then, and the others keep their rate: 400 ms */
-	ck_assert_uint_le(more_readings(8), 8 * 400 * 2);
+	/* the dead one costs a reply time now and then, and the others keep their rate */
+	ck_assert_uint_le(more_readings(5), 5 * POLL_MS * 2);
 	ck_assert(!is_good(2));
 	ck_assert_uint_gt(line.asked[1], 0);
 	/* it comes to life; another dies, and only that one turns stale */
@@ -256,7 +270,7 @@ END_TEST
 /* Replies of another board, to another master, stand before each of ours. */
 START_TEST(another_master)
 {
-	start(_i);
+	start(_i, all);
 	line.dead[1] = false;
 	line.noisy = true;
 	AWAIT(is_good(1) && is_good(2) && is_good(3));
@@ -273,6 +287,46 @@ START_TEST(another_master)
 }
 END_TEST
 
+static void reload(const unsigned int *polls_ms)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(file_text(polls_ms), file);
+	ck_assert_int_eq(fclose(file), 0);
+	packbridge.len = 0;
+	packbridge.said[0] = '\0';
+	ck_assert_int_eq(kill(packbridge.pid, SIGHUP), 0);
+	daemon_wait_for(&packbridge, "is loaded");
+}
+
+/* A reload that changes one pack of a line leaves the line and the others as they are. */
+START_TEST(reloaded)
+{
+	static const unsigned int two[BOARDS] = {POLL_MS, 0, POLL_MS},
+				  slower[BOARDS] = {POLL_MS, 0, 1300};
+	unsigned int first;
+
+	start(_i, two);
+	AWAIT(is_good(1) && is_good(3));
+	first = word(1, SEQUENCE);
+	line.dead[1] = false;
+	reload(all);
+	AWAIT(is_good(2));
+	assert_own_values(2);
+	ck_assert_uint_ge(word(1, SEQUENCE), first);
+	ck_assert(is_good(1) && is_good(3));
+	reload(slower);
+	AWAIT(is_good(3));
+	more_readings(3);
+	assert_own_values(1);
+	assert_own_values(3);
+	ck_assert_uint_gt(word(1, SEQUENCE), first);
+	ck_assert_uint_eq(line.too_early, 0);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("multidrop");
@@ -280,5 +334,6 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, one_is_dead, 0, 2);
 	tcase_add_loop_test(tcase, another_master, 0, 2);
+	tcase_add_loop_test(tcase, reloaded, 0, 2);
 	return pb_run_suite("multidrop", tcase);
 }

@@ -23,6 +23,9 @@ static int check(const char *text, struct pb_report *report)
 
 #define TWO(link1, link2)                                                                          \
 	"packs: [{name: a, unit: 1, link: '" link1 "'}, {name: b, unit: 2, link: '" link2 "'}]\n"
+#define ADDRESSED(link1, address1, link2, address2)                                                \
+	"packs: [{name: a, unit: 1, protocol: daly, link: '" link1 "', address: " #address1        \
+	"}, {name: b, unit: 2, protocol: daly, link: '" link2 "', address: " #address2 "}]\n"
 #define PACK "packs: [{name: a, unit: 1, link: 'serial:/dev/null'}]\n"
 
 /* @says NULL: it is good */
@@ -51,6 +54,25 @@ static const struct {
 	{TWO("tcp:localhost:5000", "tcp:LocalHost:5000"), "the same device as"},
 	{TWO("sim:lfp-4s", "sim:lfp-4s"), NULL},
 	{TWO("serial:/dev/null", "tcp:dev:1"), NULL},
+
+	/* packs with addresses on one line */
+	{ADDRESSED("tcp:10.0.0.1:5000", 1, "tcp:10.0.0.1:5000", 2), NULL},
+	{ADDRESSED("serial:/dev/null", 1, "serial:/dev/null", 16), NULL},
+	{ADDRESSED("tcp:10.0.0.1:5000", 2, "tcp:10.0.0.1:5000", 2),
+	 "address 2 on 'tcp:10.0.0.1:5000' is that of pack 'a', expected another"},
+	{ADDRESSED("serial:/dev/null", 1, "serial:/dev/null@19200", 2),
+	 "the same device as 'serial:/dev/null' of pack 'a', expected the same text"},
+	{ADDRESSED("serial:/dev/null", 1, "tcp:10.0.0.1:5000", 17),
+	 "address 17, expected 1 to 16, which daly boards have"},
+	{ADDRESSED("sim:daly-lfp-4s", 1, "tcp:10.0.0.1:5000", 2),
+	 "address 1 on sim:daly-lfp-4s, expected a serial: or tcp: link"},
+	{"packs: [{name: a, unit: 1, link: 'serial:/dev/null', protocol: daly, address: 1}, "
+	 "{name: b, unit: 2, link: 'serial:/dev/null', protocol: daly}]",
+	 "already leads to pack 'a', and only one of the two has an address"},
+	{"packs: [{name: a, unit: 1, link: 'serial:/dev/null', address: 1}]",
+	 "address 1 with protocol 'jbd', expected protocol: daly, whose boards can share a line"},
+	{"packs: [{name: a, unit: 1, link: 'serial:/dev/null', protocol: auto, address: 1}]",
+	 "address 1 with protocol 'auto', expected protocol: daly"},
 
 	/* packs of one bank */
 	{TWO("sim:lfp-4s", "sim:nmc-13s") "banks: [{name: c, unit: 3, packs: [a, b]}]",
