@@ -4,7 +4,7 @@
 # all of src.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pure='base|yaml|model|json|bms|bank|modbus|regmap|plant|config'
+pure='base|net|yaml|model|json|bms|bank|modbus|regmap|plant|config'
 cmake -S . -B build/coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS='--coverage -fprofile-abs-path' \
 	>/dev/null
 cmake --build build/coverage >/dev/null
