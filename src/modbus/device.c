@@ -56,7 +56,7 @@ size_t modbus_diagnostics(struct pb_diagnostics *diagnostics, const uint8_t *pdu
 
 /* ---- 17 ---- */
 
-static size_t append(uint8_t *reply, size_t len, const char *text)
+static size_t device_append(uint8_t *reply, size_t len, const char *text)
 {
 	size_t text_len = strlen(text), room = PB_PDU_MAX - len;
 
@@ -76,12 +76,12 @@ size_t modbus_report_id(const struct pb_identity *identity, const struct pb_imag
 	reply[0] = pdu[0];
 	reply[2] = SERVER_ID;
 	reply[3] = RUNNING;
-	at = append(reply, at, identity->product);
-	at = append(reply, at, " ");
-	at = append(reply, at, identity->revision);
+	at = device_append(reply, at, identity->product);
+	at = device_append(reply, at, " ");
+	at = device_append(reply, at, identity->revision);
 	if (image->name) {
-		at = append(reply, at, " ");
-		at = append(reply, at, image->name);
+		at = device_append(reply, at, " ");
+		at = device_append(reply, at, image->name);
 	}
 	reply[1] = (uint8_t)(at - 2);
 	return at;

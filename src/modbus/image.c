@@ -10,8 +10,8 @@
 enum { ADDRESSES = 65536 };
 
 /* The block of @table that holds @addr, at @from or behind it; NULL: none. */
-static const struct pb_block *find(const struct pb_image *image, const struct pb_block *from,
-				   uint8_t table, uint32_t addr)
+static const struct pb_block *image_find(const struct pb_image *image, const struct pb_block *from,
+					 uint8_t table, uint32_t addr)
 {
 	for (const struct pb_block *end = image->blocks + image->block_count; from < end; from++) {
 		if (!(from->tables & table))
@@ -26,7 +26,7 @@ static const struct pb_block *find(const struct pb_image *image, const struct pb
 
 const struct pb_block *modbus_find(const struct pb_image *image, uint8_t table, uint32_t addr)
 {
-	return find(image, image->blocks, table, addr);
+	return image_find(image, image->blocks, table, addr);
 }
 
 /* Copies @count bits, byte by byte of @out, whose bits from @out_bit on are 0. */
@@ -63,7 +63,7 @@ enum pb_exception modbus_take(const struct pb_image *image, const struct modbus_
 	for (; at < range->count; block++) {
 		uint32_t skip, count;
 
-		block = find(image, block, range->table, range->addr + at);
+		block = image_find(image, block, range->table, range->addr + at);
 		if (!block)
 			return PB_EXCEPTION_ILLEGAL_ADDRESS;
 		if (*ret_fault == PB_FAULT_NONE)

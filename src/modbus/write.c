@@ -37,8 +37,9 @@ static bool writable(const struct pb_image *image, const struct modbus_range *ra
 }
 
 /* @ret_silent: the answer is none at all. */
-static enum pb_exception allowed(const struct pb_image *image, const struct modbus_range *range,
-				 bool write, bool *ret_silent)
+static enum pb_exception write_allowed(const struct pb_image *image,
+				       const struct modbus_range *range, bool write,
+				       bool *ret_silent)
 {
 	uint8_t fault;
 	enum pb_exception code = modbus_take(image, range, NULL, &fault);
@@ -59,11 +60,11 @@ static enum pb_exception carry_out(const struct pb_image *image, const struct wr
 }
 
 /* Checks and writes; good replies repeat the request's first @echo bytes. */
-static size_t finish(const struct pb_image *image, const struct write_job *job, const uint8_t *pdu,
-		     size_t echo, uint8_t *reply)
+static size_t write_finish(const struct pb_image *image, const struct write_job *job,
+			   const uint8_t *pdu, size_t echo, uint8_t *reply)
 {
 	bool silent;
-	enum pb_exception code = allowed(image, &job->range, true, &silent);
+	enum pb_exception code = write_allowed(image, &job->range, true, &silent);
 
 	if (silent)
 		return 0;
@@ -90,7 +91,7 @@ static size_t write_single(const struct pb_image *image, const struct pb_peer *p
 	job.range.table = coil ? PB_TABLE_COIL : PB_TABLE_HOLDING;
 	job.range.addr = pb_get_be16(pdu + 1);
 	job.bytes = coil ? &bit : pdu + 3;
-	return finish(image, &job, pdu, SINGLE_LEN, reply);
+	return write_finish(image, &job, pdu, SINGLE_LEN, reply);
 }
 
 static size_t write_multiple(const struct pb_image *image, const struct pb_peer *peer,
@@ -111,7 +112,7 @@ static size_t write_multiple(const struct pb_image *image, const struct pb_peer 
 	job.range.addr = pb_get_be16(pdu + 1);
 	job.range.count = count;
 	job.bytes = pdu + MULTI_HEAD;
-	return finish(image, &job, pdu, MULTI_HEAD - 1, reply);
+	return write_finish(image, &job, pdu, MULTI_HEAD - 1, reply);
 }
 
 static size_t write_mask(const struct pb_image *image, const struct pb_peer *peer,
@@ -125,12 +126,12 @@ static size_t write_mask(const struct pb_image *image, const struct pb_peer *pee
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
 	job.range.addr = pb_get_be16(pdu + 1);
 	job.bytes = next;
-	if (allowed(image, &job.range, true, &silent) == PB_EXCEPTION_NONE && !silent) {
+	if (write_allowed(image, &job.range, true, &silent) == PB_EXCEPTION_NONE && !silent) {
 		modbus_take(image, &job.range, now, &fault);
 		for (size_t i = 0; i < 2; i++)
 			next[i] = (uint8_t)((now[i] & pdu[3 + i]) | (pdu[5 + i] & ~pdu[3 + i]));
 	}
-	return finish(image, &job, pdu, MASK_LEN, reply);
+	return write_finish(image, &job, pdu, MASK_LEN, reply);
 }
 
 /* The write comes first; what is read shows it (APP 6.17). */
@@ -154,9 +155,9 @@ static size_t read_write(const struct pb_image *image, const struct pb_peer *pee
 	    job.range.count > PB_READWRITE_WRITE_MAX || pdu[9] != 2 * job.range.count ||
 	    len != BOTH_HEAD + (size_t)pdu[9])
 		return modbus_exception(pdu[0], PB_EXCEPTION_ILLEGAL_VALUE, reply);
-	code = allowed(image, &read, false, &no_read);
+	code = write_allowed(image, &read, false, &no_read);
 	if (code == PB_EXCEPTION_NONE)
-		code = allowed(image, &job.range, true, &no_write);
+		code = write_allowed(image, &job.range, true, &no_write);
 	if (code == PB_EXCEPTION_NONE && (no_read || no_write))
 		return 0;
 	if (code == PB_EXCEPTION_NONE)

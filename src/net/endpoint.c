@@ -66,7 +66,7 @@ static bool endpoint_cut(const char *text, enum pb_endpoint_use use, struct halv
 
 /* ---- judging ---- */
 
-static bool is_name(const char *text)
+static bool endpoint_is_name(const char *text)
 {
 	const char *label = text;
 	size_t len = strlen(text), label_len;
@@ -86,7 +86,7 @@ static bool is_name(const char *text)
 	       strspn(label, DIGITS) < label_len;
 }
 
-static bool is_v6(const char *text)
+static bool endpoint_is_v6(const char *text)
 {
 	char address[INET6_ADDRSTRLEN];
 	size_t len = strcspn(text, "%");
@@ -114,7 +114,7 @@ static enum pb_endpoint_fault judge_host(struct pb_endpoint *endpoint, bool brac
 	if (strchr(host, ':') && !bracketed && port)
 		return PB_ENDPOINT_BARE_V6;
 	if (strchr(host, ':') || bracketed)
-		return is_v6(host) ? PB_ENDPOINT_GOOD : PB_ENDPOINT_BAD_V6;
+		return endpoint_is_v6(host) ? PB_ENDPOINT_GOOD : PB_ENDPOINT_BAD_V6;
 	endpoint->kind = PB_HOST_ALL;
 	if (use == PB_ENDPOINT_LISTEN && strcmp(host, "*") == 0)
 		return PB_ENDPOINT_GOOD;
@@ -122,7 +122,7 @@ static enum pb_endpoint_fault judge_host(struct pb_endpoint *endpoint, bool brac
 	if (strspn(host, DIGITS ".") == strlen(host))
 		return inet_pton(AF_INET, host, &v4) == 1 ? PB_ENDPOINT_GOOD : PB_ENDPOINT_BAD_V4;
 	endpoint->kind = PB_HOST_NAME;
-	return is_name(host) ? PB_ENDPOINT_GOOD : PB_ENDPOINT_BAD_NAME;
+	return endpoint_is_name(host) ? PB_ENDPOINT_GOOD : PB_ENDPOINT_BAD_NAME;
 }
 
 static bool read_port(const char *text, enum pb_endpoint_use use, uint16_t *ret)
@@ -158,8 +158,8 @@ enum pb_endpoint_fault pb_endpoint_parse(struct pb_endpoint *ret, const char *te
 
 /* ---- in words ---- */
 
-static int explain_host(enum pb_endpoint_fault fault, const struct halves *halves, char *why,
-			size_t why_cap)
+static int endpoint_explain_host(enum pb_endpoint_fault fault, const struct halves *halves,
+				 char *why, size_t why_cap)
 {
 	static const char *const what[] = {
 		[PB_ENDPOINT_BAD_V6] = "is no IPv6 address",
@@ -203,7 +203,7 @@ int pb_endpoint_explain(enum pb_endpoint_fault fault, const char *text, char *wh
 	case PB_ENDPOINT_BAD_V6:
 	case PB_ENDPOINT_BAD_V4:
 	case PB_ENDPOINT_BAD_NAME:
-		return explain_host(fault, &halves, why, why_cap);
+		return endpoint_explain_host(fault, &halves, why, why_cap);
 	}
 	return -EINVAL;
 }

@@ -64,7 +64,7 @@ static void *resolve_answer(void *userdata)
 	return NULL;
 }
 
-static int start_thread(struct question *question)
+static int resolve_start_thread(struct question *question)
 {
 	sigset_t all, before;
 	pthread_attr_t detached;
@@ -97,7 +97,7 @@ int pb_resolve_start(const struct pb_endpoint *endpoint, int *ret_fd)
 	}
 	question->fd = pair[1];
 	question->endpoint = *endpoint;
-	r = start_thread(question);
+	r = resolve_start_thread(question);
 	if (r < 0) {
 		close(pair[0]);
 		close(pair[1]);

@@ -208,7 +208,7 @@ static void stream_broke(struct client *client, uint64_t now_ms)
 }
 
 /* @return 0, or negative: close it */
-static int serve(struct client *client, bool silence, uint64_t now_ms)
+static int client_serve(struct client *client, bool silence, uint64_t now_ms)
 {
 	int r;
 
@@ -257,7 +257,7 @@ void client_turn(struct client *client, uint32_t events, uint64_t now_ms)
 	else if (events & (EPOLLERR | EPOLLHUP))
 		r = -ECONNRESET;
 	if (r == 0)
-		r = serve(client, false, now_ms);
+		r = client_serve(client, false, now_ms);
 	end_turn(client, r, now_ms);
 }
 
@@ -265,7 +265,7 @@ void client_silence(struct client *client, uint64_t now_ms)
 {
 	if (client->blocked || now_ms - client->heard_ms < client->socket.server->gap_ms)
 		return;
-	end_turn(client, serve(client, true, now_ms), now_ms);
+	end_turn(client, client_serve(client, true, now_ms), now_ms);
 }
 
 bool client_is_over(const struct client *client, uint64_t now_ms)

@@ -31,7 +31,7 @@ enum {
  */
 enum client_state { CLIENT_READING, CLIENT_ASKING, CLIENT_ANSWERING };
 
-struct client {
+struct control_client {
 	struct pb_asker asker; /* the first member: it is this client */
 	struct pb_control *control;
 	enum client_state state;
@@ -52,10 +52,10 @@ struct pb_control {
 	struct sockaddr_un address;
 	bool ours; /* the file was made: */
 	struct stat file;
-	struct client clients[PB_CONTROL_CLIENTS];
+	struct control_client clients[PB_CONTROL_CLIENTS];
 };
 
-static void end(struct client *client)
+static void control_end(struct control_client *client)
 {
 	struct pb_control *control = client->control;
 
@@ -72,7 +72,7 @@ static void end(struct client *client)
 }
 
 /* One send: what does not go in waits for the next turn. */
-static void send_answer(struct client *client)
+static void send_answer(struct control_client *client)
 {
 	const struct pb_answer *answer = client->answer;
 	size_t rest = answer->len - client->answer_at;
@@ -84,32 +84,32 @@ static void send_answer(struct client *client)
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		client->answer_at = answer->len; /* a client that is gone */
 	if (client->answer_at == answer->len)
-		end(client);
+		control_end(client);
 	else
 		sd_event_source_set_io_events(client->io, EPOLLOUT);
 }
 
-static void set_patience(struct client *client)
+static void set_patience(struct control_client *client)
 {
 	sd_event_source_set_time_relative(client->timer, PATIENCE_US);
 	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
 }
 
-static void on_answer(struct pb_asker *asker, struct pb_answer *answer)
+static void control_on_answer(struct pb_asker *asker, struct pb_answer *answer)
 {
-	struct client *client = (struct client *)asker;
+	struct control_client *client = (struct control_client *)asker;
 
 	client->state = CLIENT_ANSWERING;
 	client->answer = pb_answer_ref(answer);
 	if (!answer) {
-		end(client);
+		control_end(client);
 		return;
 	}
 	set_patience(client);
 	send_answer(client);
 }
 
-static void ask(struct client *client)
+static void control_ask(struct control_client *client)
 {
 	struct pb_control *control = client->control;
 
@@ -121,7 +121,7 @@ static void ask(struct client *client)
 	control->backend->ask(control->userdata, &client->asker, client->line);
 }
 
-static void read_line(struct client *client)
+static void control_read_line(struct control_client *client)
 {
 	ssize_t n = recv(client->fd, client->line + client->len,
 			 sizeof(client->line) - 1 - client->len, MSG_DONTWAIT);
@@ -132,24 +132,24 @@ static void read_line(struct client *client)
 		client->len += (size_t)n;
 	client->line[client->len] = '\0';
 	if (strchr(client->line, '\n'))
-		ask(client);
+		control_ask(client);
 	else if (n <= 0 || client->len == sizeof(client->line) - 1)
-		end(client);
+		control_end(client);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int control_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	struct client *client = userdata;
+	struct control_client *client = userdata;
 
 	(void)source;
 	(void)fd;
 	(void)revents;
 	switch (client->state) {
 	case CLIENT_READING:
-		read_line(client);
+		control_read_line(client);
 		break;
 	case CLIENT_ASKING: /* only an end can be */
-		end(client);
+		control_end(client);
 		break;
 	case CLIENT_ANSWERING:
 		send_answer(client);
@@ -162,11 +162,11 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	(void)source;
 	(void)usec;
-	end(userdata);
+	control_end(userdata);
 	return 0;
 }
 
-static struct client *free_client(struct pb_control *control)
+static struct control_client *free_client(struct pb_control *control)
 {
 	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd < 0)
@@ -174,17 +174,19 @@ static struct client *free_client(struct pb_control *control)
 	return NULL;
 }
 
-static void on_client(void *userdata, int fd)
+static void control_on_client(void *userdata, int fd)
 {
 	struct pb_control *control = userdata;
-	struct client *client = free_client(control);
+	struct control_client *client = free_client(control);
 
-	*client = (struct client){
-		.asker.answer = on_answer, .control = control, .fd = fd, .state = CLIENT_READING};
-	if (sd_event_add_io(control->event, &client->io, fd, EPOLLIN, on_io, client) < 0 ||
+	*client = (struct control_client){.asker.answer = control_on_answer,
+					  .control = control,
+					  .fd = fd,
+					  .state = CLIENT_READING};
+	if (sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_io, client) < 0 ||
 	    sd_event_add_time_relative(control->event, &client->timer, CLOCK_BOOTTIME, PATIENCE_US,
 				       0, on_late, client) < 0)
-		end(client);
+		control_end(client);
 	else if (!free_client(control)) /* the next ones wait, in their order */
 		door_hold(&control->door, true);
 }
@@ -274,7 +276,7 @@ int pb_control_check(const char *path, char *why, size_t why_cap)
 	return -EEXIST;
 }
 
-static int explain(int r, const char *path, char *why, size_t why_cap)
+static int control_explain(int r, const char *path, char *why, size_t why_cap)
 {
 	if (r == -EADDRINUSE)
 		snprintf(why, why_cap,
@@ -354,7 +356,7 @@ static int make_file(struct pb_control *control, int fd)
 	return r;
 }
 
-static int start(struct pb_control *control, struct pb_hub *hub)
+static int control_start(struct pb_control *control, struct pb_hub *hub)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
 
@@ -365,7 +367,8 @@ static int start(struct pb_control *control, struct pb_hub *hub)
 		close(fd);
 		return r;
 	}
-	return door_open(&control->door, hub, fd, control->address.sun_path, on_client, control);
+	return door_open(&control->door, hub, fd, control->address.sun_path, control_on_client,
+			 control);
 }
 
 int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
@@ -379,7 +382,7 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 		return r;
 	control = calloc(1, sizeof(*control));
 	if (!control)
-		return explain(-ENOMEM, path, why, why_cap);
+		return control_explain(-ENOMEM, path, why, why_cap);
 	control->door.fd = -1;
 	control->backend = backend;
 	control->mode = mode;
@@ -388,10 +391,10 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 	control->address.sun_family = AF_UNIX;
 	strcpy(control->address.sun_path, path);
 	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
-		control->clients[i] = (struct client){.control = control, .fd = -1};
-	r = start(control, hub);
+		control->clients[i] = (struct control_client){.control = control, .fd = -1};
+	r = control_start(control, hub);
 	if (r < 0)
-		return explain(r, path, why, why_cap);
+		return control_explain(r, path, why, why_cap);
 	*ret = control;
 	control = NULL;
 	return 0;
@@ -406,7 +409,7 @@ struct pb_control *pb_control_free(struct pb_control *control)
 		remove_socket(control->address.sun_path, &control->file);
 	door_close(&control->door);
 	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
-		end(&control->clients[i]);
+		control_end(&control->clients[i]);
 	sd_event_unref(control->event);
 	free(control);
 	return NULL;

@@ -16,7 +16,7 @@ enum { HOST_MAX = 253 /* RFC 1035, 2.3.4, as text */ };
 /* ---- names ---- */
 
 /* What can be a name in DNS or in /etc/hosts; no port. */
-static bool good_name(const char *name)
+static bool guard_good_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -27,7 +27,7 @@ static bool good_name(const char *name)
 
 int pb_http_host_check(const char *name, char *why, size_t why_cap)
 {
-	if (good_name(name))
+	if (guard_good_name(name))
 		return 0;
 	snprintf(why, why_cap, "'%s', expected a name like packbridge.lan, without a port", name);
 	return -EINVAL;
@@ -75,7 +75,7 @@ static bool is_port(const char *text)
 }
 
 /* "[::1]:502" */
-static bool is_v6(const char *header)
+static bool guard_is_v6(const char *header)
 {
 	struct in6_addr v6;
 	char text[INET6_ADDRSTRLEN];
@@ -98,7 +98,7 @@ bool guard_host(const struct guard *guard, const char *header)
 	if (!header)
 		return true;
 	if (header[0] == '[')
-		return is_v6(header);
+		return guard_is_v6(header);
 	len = strcspn(header, ":");
 	if (len == 0 || len >= sizeof(host) || !is_port(header + len))
 		return false;

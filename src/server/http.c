@@ -197,7 +197,7 @@ int pb_http_new(struct pb_http **ret, struct pb_hub *hub, const struct pb_http_c
 }
 
 /* A suspended connection can not be ended by the library. */
-static void let_go(struct http_listener *listener)
+static void http_let_go(struct http_listener *listener)
 {
 	for (struct http_request *request = listener->requests; request; request = request->next) {
 		http_forget(request);
@@ -218,7 +218,7 @@ struct pb_http *pb_http_free(struct pb_http *http)
 		sd_event_source_disable_unref(listener->io);
 		sd_event_source_disable_unref(listener->timer);
 		sd_event_source_disable_unref(listener->sweep);
-		let_go(listener);
+		http_let_go(listener);
 		if (listener->daemon)
 			mhd.stop_daemon(listener->daemon);
 		if (listener->fd >= 0)

@@ -119,7 +119,7 @@ static unsigned int verdict(const struct http_request *request, const char *meth
 	return 0;
 }
 
-static void explain_host(const char *host, FILE *out)
+static void http_explain_host(const char *host, FILE *out)
 {
 	char name[256];
 
@@ -129,7 +129,7 @@ static void explain_host(const char *host, FILE *out)
 		pb_text_clean(name, sizeof(name), host, strlen(host)));
 }
 
-static struct pb_answer *refusal(const struct http_request *request, unsigned int status)
+static struct pb_answer *http_refusal(const struct http_request *request, unsigned int status)
 {
 	char *text = NULL;
 	size_t len;
@@ -139,7 +139,7 @@ static struct pb_answer *refusal(const struct http_request *request, unsigned in
 		return NULL;
 	fprintf(out, "%u\n", status);
 	if (status == MHD_HTTP_MISDIRECTED_REQUEST)
-		explain_host(host_of(request), out);
+		http_explain_host(host_of(request), out);
 	if (fclose(out) == 0)
 		return pb_answer_new(status, "text/plain; charset=utf-8", text, len);
 	free(text);
@@ -202,7 +202,7 @@ static void http_ask(struct http_request *request, const char *url, const char *
 
 	request->whole = true;
 	if (status) {
-		request->answer = refusal(request, status);
+		request->answer = http_refusal(request, status);
 		return;
 	}
 	request->asking = true;

@@ -176,7 +176,7 @@ static int dispatch_one(struct pb_hub *hub)
 }
 
 /* The sockets get their turn after every single thing of sd-event's, whatever else is ready. */
-static int turn(struct pb_hub *hub)
+static int hub_turn(struct pb_hub *hub)
 {
 	struct epoll_event events[BATCH];
 	int busy = dispatch_one(hub), count;
@@ -206,7 +206,7 @@ int pb_hub_run(struct pb_hub *hub)
 	hub->stirred = true;
 	/* it can only have finished by something that it did */
 	while (r >= 0 && !(hub->stirred && sd_event_get_state(hub->event) == SD_EVENT_FINISHED))
-		r = turn(hub);
+		r = hub_turn(hub);
 	epoll_ctl(hub->fd, EPOLL_CTL_DEL, fd, NULL);
 	if (r >= 0)
 		r = sd_event_get_exit_code(hub->event, &code);

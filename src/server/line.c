@@ -66,7 +66,7 @@ static void line_lost(struct pb_line *line, int error, const char *why)
 	line_arm(line->silence, REOPEN_US);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata);
+static int line_on_io(sd_event_source *source, int fd, uint32_t events, void *userdata);
 
 static void open_line(struct pb_line *line)
 {
@@ -75,7 +75,7 @@ static void open_line(struct pb_line *line)
 
 	if (r >= 0) {
 		r = sd_event_add_io(line->event, &line->io, pb_serial_fd(line->serial), EPOLLIN,
-				    on_io, line);
+				    line_on_io, line);
 		if (r < 0)
 			snprintf(why, sizeof(why), "%s", strerrordesc_np(-r));
 	}
@@ -93,7 +93,7 @@ static void open_line(struct pb_line *line)
 
 /* ---- replies ---- */
 
-static void watch(struct pb_line *line, uint32_t events)
+static void line_watch(struct pb_line *line, uint32_t events)
 {
 	sd_event_source_set_io_events(line->io, events);
 }
@@ -109,10 +109,10 @@ static void write_reply(struct pb_line *line)
 	}
 	line->out_at += len > 0 ? (size_t)len : 0;
 	if (line->out_at < line->out_len) {
-		watch(line, EPOLLIN | EPOLLOUT);
+		line_watch(line, EPOLLIN | EPOLLOUT);
 		return;
 	}
-	watch(line, EPOLLIN);
+	line_watch(line, EPOLLIN);
 	if (line->config.echo) {
 		line->echo_at = 0;
 		line->echo_len = line->out_len;
@@ -122,7 +122,7 @@ static void write_reply(struct pb_line *line)
 	line->out_len = 0;
 }
 
-static int on_send(sd_event_source *source, uint64_t usec, void *userdata)
+static int line_on_send(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	(void)source;
 	(void)usec;
@@ -192,7 +192,7 @@ static size_t take_echo(struct pb_line *line, const uint8_t *bytes, size_t len)
 	return at;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int line_on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct pb_line *line = userdata;
 	uint8_t bytes[READ_MAX];
@@ -221,7 +221,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 	return 0;
 }
 
-static int on_silence(sd_event_source *source, uint64_t usec, void *userdata)
+static int line_on_silence(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct pb_line *line = userdata;
 
@@ -266,8 +266,8 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 	service_frames(&line->service, &line->rtu.framer);
 	snprintf(line->peer.name, sizeof(line->peer.name), "%.*s", (int)sizeof(line->peer.name) - 1,
 		 config->serial.device);
-	if (add_timer(line, &line->silence, on_silence) < 0 ||
-	    add_timer(line, &line->send, on_send) < 0)
+	if (add_timer(line, &line->silence, line_on_silence) < 0 ||
+	    add_timer(line, &line->send, line_on_send) < 0)
 		return -ENOMEM;
 	open_line(line);
 	*ret = line;

@@ -224,7 +224,7 @@ static int listen_inherit(const union pb_address *address)
 	return -ENOENT;
 }
 
-static int listen_on(const union pb_address *address)
+static int listen_at(const union pb_address *address)
 {
 	int family = address->any.sa_family;
 	int fd = listen_inherit(address);
@@ -264,7 +264,7 @@ static int listen_second(union pb_address address, uint16_t port, int *socket)
 	int r;
 
 	pb_address_set_port(&address, port);
-	r = listen_on(&address);
+	r = listen_at(&address);
 	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
 		return 0;
 	if (r < 0)
@@ -280,10 +280,10 @@ int listen_open(const struct listen_address *address, const char *text, int *soc
 	uint16_t port = 0;
 	int fd, r;
 
-	fd = listen_on(used);
+	fd = listen_at(used);
 	if (fd == -EAFNOSUPPORT && address->kind == LISTEN_EITHER) {
 		used = &address->second;
-		fd = listen_on(used);
+		fd = listen_at(used);
 	}
 	if (fd < 0) {
 		listen_explain(used, text, -fd, why, why_cap);

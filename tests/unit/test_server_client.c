@@ -325,6 +325,30 @@ START_TEST(counted_one_by_one)
 }
 END_TEST
 
+/* What one machine may have all of is one address: an IPv4 address, an IPv6 network of 64 bits. */
+START_TEST(counted_by_address)
+{
+	static const uint8_t addresses[][16] = {
+		{[10] = 0xFF, 0xFF, 10, 0, 0, 7},
+		{[10] = 0xFF, 0xFF, 10, 0, 0, 8},
+		{0xFD, 0, [15] = 1},
+		{0xFD, 0, [8] = 9, [15] = 2},
+		{0xFD, 0, [7] = 1, [15] = 1},
+	};
+	static const uint32_t together[] = {2, 1, 1, 2, 1}; /* the first is the fixture's, too */
+	struct peer_count *counts[PB_ARRAY_SIZE(addresses)];
+
+	for (size_t i = 0; i < PB_ARRAY_SIZE(addresses); i++) {
+		counts[i] = peers_join(&server.peers, addresses[i]);
+		ck_assert_uint_eq(counts[i]->clients, together[i]);
+	}
+	ck_assert_uint_eq(peers_most(server.peers), 2);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(addresses); i++)
+		peers_leave(&server.peers, counts[i]);
+	ck_assert_uint_eq(peers_most(server.peers), 1);
+}
+END_TEST
+
 /* ---- RTU frames over TCP ---- */
 
 static size_t rtu(uint8_t *adu, uint8_t id, const char *hex)
@@ -408,6 +432,7 @@ int main(void)
 	tcase_add_test(mbap, receiving_that_waits_for_sending);
 	tcase_add_loop_test(mbap, dead_streams_are_closed, 0, 4);
 	tcase_add_test(mbap, counted_one_by_one);
+	tcase_add_test(mbap, counted_by_address);
 	tcase_add_checked_fixture(framed, setup_rtu, teardown);
 	tcase_add_test(framed, other_units_cost_no_image);
 	tcase_add_test(framed, a_gap_ends_a_frame);
