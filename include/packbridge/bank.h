@@ -173,6 +173,19 @@ bool pb_bank_compute(const struct pb_bank_setup *setup, const struct pb_member *
 /** @return a bank's quality: as pb_bank_compute() returns, and why there is no reading. */
 enum pb_quality pb_bank_quality(const struct pb_bank_setup *setup, const struct pb_member *members,
 				size_t count);
+
+/** How a field of a bank follows from its packs: a row of the table in docs/banks.md. */
+struct pb_bank_rule {
+	const char *field;	       /**< or several, with "`, `" between them */
+	const char *parallel, *series; /**< how, in words */
+	const char *from;	       /**< field of the packs; NULL: the same */
+	bool reported;		       /**< of the packs that have it, if others do not */
+	bool counted;		       /**< of all packs, with a good reading or without */
+};
+
+/** @return false: @index is behind the last rule. */
+bool pb_bank_rule(size_t index, struct pb_bank_rule *ret);
+
 /** Adds what the members' alarms say to the bank's own, which are in @ret. */
 void pb_bank_alarms(const struct pb_member *members, size_t count, struct pb_battery *ret);
 /** Sets battery->members for a single pack, whose reading counts if not @old. */

@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fleet.h"
 
-#include <string.h>
-
-int64_t bank_load(const struct pb_battery *pack, size_t offset, bool wide)
-{
-	int64_t value64;
-	int32_t value32;
-
-	memcpy(&value64, (const char *)pack + offset, wide ? sizeof(value64) : sizeof(value32));
-	memcpy(&value32, (const char *)pack + offset, sizeof(value32));
-	return wide ? value64 : value32;
-}
-
 bool bank_all_have(const struct fleet *fleet, enum pb_has what)
 {
 	for (size_t i = 0; i < fleet->count; i++)
@@ -21,38 +9,21 @@ bool bank_all_have(const struct fleet *fleet, enum pb_has what)
 	return true;
 }
 
-bool bank_sum(const struct fleet *fleet, enum pb_has what, size_t offset, bool wide, int64_t *ret)
+int bank_extreme(const struct fleet *fleet, const struct pb_field *field, int sign, int64_t *ret)
 {
-	*ret = 0;
-	for (size_t i = 0; i < fleet->count; i++)
-		*ret += bank_load(fleet->packs[i], offset, wide);
-	return bank_all_have(fleet, what);
-}
-
-int bank_extreme(const struct fleet *fleet, enum pb_has what, size_t offset, bool wide, int sign,
-		 int64_t *ret)
-{
-	int place = -1;
+	int at = -1;
 
 	for (size_t i = 0; i < fleet->count; i++) {
 		int64_t value;
 
-		if (!pb_battery_has(fleet->packs[i], what))
+		if (!pb_field_get(field, fleet->packs[i], 0, &value))
 			continue;
-		value = bank_load(fleet->packs[i], offset, wide);
-		if (place >= 0 && sign * value >= sign * *ret)
+		if (at >= 0 && sign * value >= sign * *ret)
 			continue;
-		place = (int)i;
+		at = (int)i;
 		*ret = value;
 	}
-	return place;
-}
-
-bool bank_bound(const struct fleet *fleet, enum pb_has what, size_t offset, bool wide, int sign,
-		int64_t *ret)
-{
-	return bank_all_have(fleet, what) &&
-	       bank_extreme(fleet, what, offset, wide, sign, ret) >= 0;
+	return at;
 }
 
 bool bank_weights(const struct fleet *fleet, int64_t *ret, int64_t *ret_sum)

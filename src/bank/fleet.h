@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The packs of a bank that count, and what can be made of one member of all of them. Members are
- * named by OF(sample.voltage_mv): an int32_t, or an int64_t.
- */
+/* The packs of a bank that count. */
 #pragma once
 
 #include "battery.h"
 
 #include "packbridge/base.h"
+#include "packbridge/model/field.h"
+
+/*
+ * A number of struct pb_battery as the field catalogue has it, but found by the compiler. @has_:
+ * enum pb_has, or -1. A test compares: see pb_bank_rule().
+ */
+#define BANK_FIELD(member, has_)                                                                   \
+	{                                                                                          \
+		.offset = offsetof(struct pb_battery, member),                                     \
+		.size = sizeof(((struct pb_battery *)0)->member),                                  \
+		.is_signed = _Generic(((struct pb_battery *)0)->member, int32_t                    \
+				      : true, int64_t                                              \
+				      : true, default                                              \
+				      : false),                                                    \
+		.count = 1, .has = (has_), .element_has = -1                                       \
+	}
 
 /** The packs that count. */
 struct fleet {
@@ -17,9 +30,6 @@ struct fleet {
 	int number[PB_MEMBERS_MAX]; /**< in the bank, from 1 */
 	struct pb_battery *bank;
 };
-
-#define OF(member)                                                                                 \
-	offsetof(struct pb_battery, member), sizeof(((struct pb_battery *)0)->member) == 8
 
 static inline bool in_series(const struct fleet *fleet)
 {
@@ -31,18 +41,13 @@ static inline int32_t narrow(int64_t value)
 	return (int32_t)pb_clamp(value, INT32_MIN, INT32_MAX);
 }
 
-/** The member of one pack. @wide: it is an int64_t. */
-int64_t bank_load(const struct pb_battery *pack, size_t offset, bool wide);
+/** @return whether all packs have that value. */
 bool bank_all_have(const struct fleet *fleet, enum pb_has what);
-/** @return whether all packs have it. */
-bool bank_sum(const struct fleet *fleet, enum pb_has what, size_t offset, bool wide, int64_t *ret);
-/** @sign: 1 the least, -1 the greatest. @return the place of the first such pack; -1: none tells.
+/**
+ * The extreme value of a field, of the packs that have one. @sign: 1 the least, -1 the greatest.
+ * @return the index of the first such pack; -1: no pack has a value.
  */
-int bank_extreme(const struct fleet *fleet, enum pb_has what, size_t offset, bool wide, int sign,
-		 int64_t *ret);
-/** The least or greatest when all packs have it. */
-bool bank_bound(const struct fleet *fleet, enum pb_has what, size_t offset, bool wide, int sign,
-		int64_t *ret);
+int bank_extreme(const struct fleet *fleet, const struct pb_field *field, int sign, int64_t *ret);
 /** Capacity as learned, else by design, that all packs have. @return whether there is one. */
 bool bank_weights(const struct fleet *fleet, int64_t *ret, int64_t *ret_sum);
 /** Sets a member of the bank. */
@@ -54,6 +59,9 @@ static inline bool passes(const struct pb_battery *pack, bool charge)
 	return bank_blocked_by(pack, charge) == PB_REASON_UNKNOWN;
 }
 
+/** cells.c: extremes and lists; need cell_count. */
+void bank_add_cells(const struct fleet *fleet);
+void bank_add_temperatures(const struct fleet *fleet);
 /** share.c: limits, and what the bank is rated for, which its sample must be there for. */
 void bank_add_limits(const struct fleet *fleet);
 void bank_add_rating(const struct fleet *fleet);

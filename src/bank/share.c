@@ -2,9 +2,14 @@
 /*
  * What a bank's packs can bear together.
  */
-#include "fleet.h"
+#include "rules.h"
 
 enum { APART_PERCENT = 10 }; /* of the highest voltage */
+
+static const struct pb_field cell_count = BANK_FIELD(sample.cell_count, PB_HAS_CELLS);
+static const struct pb_field pack_voltage = BANK_FIELD(sample.voltage_mv, PB_HAS_VOLTAGE);
+static const struct pb_field charge_voltage =
+	BANK_FIELD(limits.charge_voltage_mv, PB_HAS_CHARGE_VOLTAGE);
 
 /* The packs of @fleet that let a current pass. */
 static void take_part(const struct fleet *fleet, bool charge, struct fleet *ret)
@@ -37,7 +42,7 @@ static struct limit current_of(const struct pb_battery *pack, bool charge)
 }
 
 /*
- * Packs side by side share a current by their capacity. So the largest current is that at which the
+ * Packs in parallel share a current by their capacity. So the largest current is that at which the
  * first of them reaches its own limit: the least of limit * (sum of capacities) / capacity. Where
  * capacities are not known, one pack may get all of it.
  */
@@ -81,24 +86,23 @@ static struct limit stopped_by(const struct fleet *fleet, bool charge)
 }
 
 /*
- * Packs side by side have one voltage, but for what their wires lose. Readings that say otherwise
- * are of packs that must not be connected so, or that a file has joined by mistake.
+ * Packs in parallel have one voltage, but for the drop in their wires. Readings that differ are of
+ * packs that must not be connected in parallel, or that the file joins by mistake.
  */
 static bool same_cells(const struct fleet *fleet)
 {
 	int64_t least, most;
 
-	return bank_extreme(fleet, PB_HAS_CELLS, OF(sample.cell_count), 1, &least) < 0 ||
-	       bank_extreme(fleet, PB_HAS_CELLS, OF(sample.cell_count), -1, &most) < 0 ||
-	       least == most;
+	return bank_extreme(fleet, &cell_count, 1, &least) < 0 ||
+	       bank_extreme(fleet, &cell_count, -1, &most) < 0 || least == most;
 }
 
 static bool near_voltage(const struct fleet *fleet)
 {
 	int64_t least, most;
 
-	return bank_extreme(fleet, PB_HAS_VOLTAGE, OF(sample.voltage_mv), 1, &least) < 0 ||
-	       bank_extreme(fleet, PB_HAS_VOLTAGE, OF(sample.voltage_mv), -1, &most) < 0 ||
+	return bank_extreme(fleet, &pack_voltage, 1, &least) < 0 ||
+	       bank_extreme(fleet, &pack_voltage, -1, &most) < 0 ||
 	       (most - least) * 100 <= most * APART_PERCENT;
 }
 
@@ -122,7 +126,7 @@ static struct limit bank_current(const struct fleet *fleet, bool charge)
 	if (part.count == fleet->count)
 		limit = share_current(fleet, charge);
 	else if (in_series(fleet))
-		limit = stopped_by(fleet, charge); /* in a string, one stops all */
+		limit = stopped_by(fleet, charge); /* in series, one stops all */
 	else if (part.count > 0)
 		limit = share_current(&part, charge);
 	else
@@ -132,7 +136,7 @@ static struct limit bank_current(const struct fleet *fleet, bool charge)
 	return limit;
 }
 
-/* Packs side by side get the lowest voltage that one of them asks for, a string the sum. */
+/* In parallel the lowest voltage that a pack asks for, in series the sum. */
 static struct limit bank_voltage(const struct fleet *fleet)
 {
 	struct fleet part;
@@ -142,16 +146,11 @@ static struct limit bank_voltage(const struct fleet *fleet)
 	take_part(fleet, true, &part);
 	if (in_series(fleet) || part.count == 0)
 		part = *fleet;
-	if (in_series(fleet))
-		limit.known = bank_sum(&part, PB_HAS_CHARGE_VOLTAGE, OF(limits.charge_voltage_mv),
-				       &limit.value);
-	else
-		limit.known = bank_bound(&part, PB_HAS_CHARGE_VOLTAGE, OF(limits.charge_voltage_mv),
-					 1, &limit.value);
+	limit.known = bank_value(&part, in_series(fleet) ? OP_SUM : OP_LEAST, &charge_voltage,
+				 &limit.value);
 	if (!limit.known)
 		return limit;
-	place = bank_extreme(&part, PB_HAS_CHARGE_VOLTAGE, OF(limits.charge_voltage_mv), 1,
-			     &(int64_t){0});
+	place = bank_extreme(&part, &charge_voltage, 1, &(int64_t){0});
 	limit.reason = part.packs[place]->limits.charge_voltage_reason;
 	limit.pack = (uint8_t)part.number[place];
 	return limit;
@@ -162,17 +161,11 @@ static void add_voltages(const struct fleet *fleet)
 	struct pb_battery *bank = fleet->bank;
 	struct pb_limits *limits = &bank->limits;
 	struct limit voltage = bank_voltage(fleet);
-	int64_t value;
 
 	limits->charge_voltage_reason = voltage.reason;
 	limits->charge_voltage_pack = voltage.pack;
 	if (voltage.known)
 		bank_put32(bank, &limits->charge_voltage_mv, voltage.value, PB_HAS_CHARGE_VOLTAGE);
-	if (in_series(fleet) ? bank_sum(fleet, PB_HAS_DISCHARGE_VOLTAGE,
-					OF(limits.discharge_voltage_mv), &value)
-			     : bank_bound(fleet, PB_HAS_DISCHARGE_VOLTAGE,
-					  OF(limits.discharge_voltage_mv), -1, &value))
-		bank_put32(bank, &limits->discharge_voltage_mv, value, PB_HAS_DISCHARGE_VOLTAGE);
 }
 
 void bank_add_limits(const struct fleet *fleet)
@@ -191,12 +184,9 @@ void bank_add_limits(const struct fleet *fleet)
 	if (discharge.known)
 		bank_put32(bank, &limits->discharge_current_ma, discharge.value,
 			   PB_HAS_DISCHARGE_CURRENT);
-	limits->charge_phase = PB_PHASE_FLOAT;
 	for (size_t i = 0; i < fleet->count; i++) {
 		const struct pb_limits *of = &fleet->packs[i]->limits;
 
-		if (of->charge_phase < limits->charge_phase)
-			limits->charge_phase = of->charge_phase;
 		limits->charge_now |= of->charge_now;
 		limits->charge_soon |= of->charge_soon;
 	}
@@ -250,21 +240,12 @@ void bank_add_rating(const struct fleet *fleet)
 {
 	struct pb_battery *bank = fleet->bank;
 	struct pb_rating *rating = &bank->rating;
-	int64_t value, low;
 
 	rating->chemistry = fleet->packs[0]->rating.chemistry;
-	if (pb_battery_has(bank, PB_HAS_NOMINAL) &&
-	    bank_sum(fleet, PB_HAS_ENERGY, OF(rating.energy_mwh), &value))
-		bank_put64(bank, &rating->energy_mwh, value, PB_HAS_ENERGY);
+	if (!pb_battery_has(bank, PB_HAS_NOMINAL)) {
+		rating->energy_mwh = 0;
+		bank->has &= ~PB_HAS(PB_HAS_ENERGY);
+	}
 	add_current_rating(fleet, true);
 	add_current_rating(fleet, false);
-	if (in_series(fleet)
-		    ? bank_sum(fleet, PB_HAS_FULL_VOLTAGE, OF(rating.full_voltage_mv), &value)
-		    : bank_bound(fleet, PB_HAS_FULL_VOLTAGE, OF(rating.full_voltage_mv), 1, &value))
-		bank_put32(bank, &rating->full_voltage_mv, value, PB_HAS_FULL_VOLTAGE);
-	if (bank_bound(fleet, PB_HAS_CELL_LEVELS, OF(rating.cell_high_mv), 1, &value) &&
-	    bank_bound(fleet, PB_HAS_CELL_LEVELS, OF(rating.cell_low_mv), -1, &low)) {
-		rating->cell_high_mv = narrow(value);
-		bank_put32(bank, &rating->cell_low_mv, low, PB_HAS_CELL_LEVELS);
-	}
 }

@@ -302,7 +302,7 @@ static void draw_heading(struct screen *screen, json_t *battery)
 	} else {
 		snprintf(texts[0], TEXT_MAX, "%s, %zu packs %s, map %s",
 			 status_text(battery, "name"), packs,
-			 in_series ? "in series" : "side by side", status_text(battery, "map"));
+			 in_series ? "in series" : "in parallel", status_text(battery, "map"));
 		snprintf(texts[1], TEXT_MAX, "%s%s", members,
 			 *members ? " with a good reading" : "");
 	}
