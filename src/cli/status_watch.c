@@ -11,6 +11,7 @@
  *	its cells as bars
  */
 #include "status.h"
+#include "status_model.h"
 
 #include "ask.h"
 
