@@ -65,7 +65,7 @@ static bool has_changed(const struct pb_pack *pack, unsigned int todo)
  * computed from the dialogue, so nothing of it is shown. What a module answers later than the
  * session waits for it tells nothing without what was sent.
  */
-static void show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, size_t len)
+static void pack_show(const struct pb_pack *pack, bool sent, const uint8_t *bytes, size_t len)
 {
 	char hex[3 * 320];
 
@@ -114,12 +114,12 @@ static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len
 		n = len - at < sizeof(copy) ? len - at : sizeof(copy);
 		memcpy(copy, bytes + at, n);
 		conceal_all(pack, copy, n);
-		show(pack, false, copy, n);
+		pack_show(pack, false, copy, n);
 	}
 }
 
 /* @return as pb_link_type.send(). */
-static int send_query(struct pb_pack *pack)
+static int pack_send(struct pb_pack *pack)
 {
 	const struct pb_query *query = pack->session->request;
 	const struct pb_link_type *type = pack->link->type;
@@ -127,7 +127,7 @@ static int send_query(struct pb_pack *pack)
 	/* a request that is sent again waits for its turn as any other */
 	if (type->done)
 		type->done(pack->link);
-	show(pack, true, query->bytes, query->len);
+	pack_show(pack, true, query->bytes, query->len);
 	return type->send(pack->link, query->bytes, query->len);
 }
 
@@ -150,7 +150,7 @@ static int obey(struct pb_pack *pack, unsigned int todo)
 	if (has_changed(pack, todo))
 		hand_up(pack, todo);
 	if (todo & PB_DO_SEND)
-		r = send_query(pack);
+		r = pack_send(pack);
 	return r;
 }
 
@@ -172,7 +172,7 @@ static void give_turn(struct pb_pack *pack)
 		pack->link->type->done(pack->link);
 }
 
-static void feed(struct pb_pack *pack, struct pb_session_event event)
+static void pack_feed(struct pb_pack *pack, struct pb_session_event event)
 {
 	static const struct pb_session_event queued = {.type = PB_SESSION_QUEUED};
 	uint64_t deadline_ms;
@@ -201,23 +201,23 @@ static void on_up(void *userdata)
 	bool known = type->advert && type->advert(pack->link, &advert);
 
 	memset(pack->conceal, 0, sizeof(pack->conceal));
-	feed(pack,
-	     (struct pb_session_event){.type = PB_SESSION_UP, .advert = known ? &advert : NULL});
+	pack_feed(pack, (struct pb_session_event){.type = PB_SESSION_UP,
+						  .advert = known ? &advert : NULL});
 }
 
 static void on_retry(void *userdata)
 {
-	feed(userdata, (struct pb_session_event){.type = PB_SESSION_RETRY});
+	pack_feed(userdata, (struct pb_session_event){.type = PB_SESSION_RETRY});
 }
 
 static void on_sent(void *userdata)
 {
-	feed(userdata, (struct pb_session_event){.type = PB_SESSION_SENT});
+	pack_feed(userdata, (struct pb_session_event){.type = PB_SESSION_SENT});
 }
 
 static void on_wanted(void *userdata, uint32_t round_ms)
 {
-	feed(userdata, (struct pb_session_event){.type = PB_SESSION_WANTED, .ms = round_ms});
+	pack_feed(userdata, (struct pb_session_event){.type = PB_SESSION_WANTED, .ms = round_ms});
 }
 
 static void on_down(void *userdata, int error, const char *why)
@@ -225,14 +225,14 @@ static void on_down(void *userdata, int error, const char *why)
 	struct pb_pack *pack = userdata;
 
 	pack->link_error = error;
-	feed(pack, (struct pb_session_event){.type = PB_SESSION_DOWN, .why = why});
+	pack_feed(pack, (struct pb_session_event){.type = PB_SESSION_DOWN, .why = why});
 }
 
 static void on_data(void *userdata, const uint8_t *bytes, size_t len)
 {
 	show_received(userdata, bytes, len);
-	feed(userdata,
-	     (struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = len});
+	pack_feed(userdata,
+		  (struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = len});
 }
 
 static const struct pb_link_handler link_handler = {
@@ -244,14 +244,14 @@ static const struct pb_link_handler link_handler = {
 	.sent = on_sent,
 };
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int pack_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct pb_pack *pack = userdata;
 	int r;
 
 	(void)usec;
 	pack->timer_ms = 0;
-	feed(pack, (struct pb_session_event){.type = PB_SESSION_TIME});
+	pack_feed(pack, (struct pb_session_event){.type = PB_SESSION_TIME});
 	/* sd-event switches a timer off when it fires */
 	r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return r < 0 ? r : 0;
@@ -259,15 +259,15 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int pack_start(struct pb_reader *reader)
 {
-	feed((struct pb_pack *)reader, (struct pb_session_event){.type = PB_SESSION_START});
+	pack_feed((struct pb_pack *)reader, (struct pb_session_event){.type = PB_SESSION_START});
 	return 0;
 }
 
 static void pack_release(struct pb_reader *reader, uint32_t ms)
 {
-	feed((struct pb_pack *)reader,
-	     (struct pb_session_event){.type = ms ? PB_SESSION_RELEASE : PB_SESSION_TAKE,
-				       .ms = ms});
+	pack_feed((struct pb_pack *)reader,
+		  (struct pb_session_event){.type = ms ? PB_SESSION_RELEASE : PB_SESSION_TAKE,
+					    .ms = ms});
 }
 
 static int pack_command(struct pb_reader *reader, const struct pb_command *command)
@@ -277,7 +277,7 @@ static int pack_command(struct pb_reader *reader, const struct pb_command *comma
 
 	if (r < 0)
 		return r;
-	feed(pack, (struct pb_session_event){.type = PB_SESSION_COMMAND, .command = command});
+	pack_feed(pack, (struct pb_session_event){.type = PB_SESSION_COMMAND, .command = command});
 	return 0;
 }
 
@@ -360,7 +360,7 @@ int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,
 		return r;
 	/* 1 ms of accuracy: sd-event's default of 250 ms would be half a command gap */
 	r = sd_event_add_time(setup->event, &pack->timer, CLOCK_BOOTTIME, UINT64_MAX, 1000,
-			      on_timer, pack);
+			      pack_on_timer, pack);
 	if (r < 0)
 		return r;
 	*ret = reader;

@@ -2,16 +2,16 @@
 /*
  * A poll: ask what the plan says, take the replies, make a reading of them.
  *
- *	poll_begin --> poll_go_on --> poll_ask --> send_query or listen_on --> (WAITING)
- *	                 ^  |                                                      |
- *	                 |  |<-------- finish_query <-- take_reply <-- a frame ----|
- *	                 |  |<-------- give_up_query <-- poll_time_out <-----------'
+ *	poll_begin --> poll_go_on --> poll_ask --> poll_send or poll_listen --> (WAITING)
+ *	                 ^  |                                                       |
+ *	                 |  |<-------- finish_query <-- take_reply <-- a frame -----|
+ *	                 |  |<-------- give_up_query <-- poll_time_out <------------'
  *	                 |  |
  *	                 |  |--> publish_reading   all parts are there
  *	                 |  |--> session_rest      nothing more to ask
  *	                 |  '--> poll_fail         no reading in this poll
  *	                 |
- *	                 '---- next_codec          nobody spoke this one
+ *	                 '---- poll_next_codec     nobody spoke this one
  *
  * Some boards send by themselves once they were asked. Streamed frames carry no timestamp and can
  * queue up (stopped process, slow line). A frame counts only if it arrived after the notice that
@@ -34,7 +34,7 @@ enum {
 
 /* ---- asking ---- */
 
-static unsigned int send_query(struct session *s, uint64_t now)
+static unsigned int poll_send(struct session *s, uint64_t now)
 {
 	uint32_t limit_ms = s->config.reply_timeout_ms;
 
@@ -58,7 +58,7 @@ void poll_left(struct session *s, uint64_t now)
 }
 
 /* Waits for the next frame of those that the board sends by itself. */
-static unsigned int listen_on(struct session *s, uint64_t now)
+static unsigned int poll_listen(struct session *s, uint64_t now)
 {
 	s->listening = true;
 	s->need_ms = 0;
@@ -75,8 +75,8 @@ unsigned int poll_ask(struct session *s, uint64_t now)
 
 	/* half a poll early rather than half a poll late */
 	if (flows && now - plan->proof_ms + s->config.poll_ms / 2 < proof_interval_ms(plan))
-		return listen_on(s, s->streamed_ms);
-	return send_query(s, now);
+		return poll_listen(s, s->streamed_ms);
+	return poll_send(s, now);
 }
 
 /* Sends the query, after the silence that boards need behind a reply. */
@@ -138,7 +138,7 @@ unsigned int poll_fail(struct session *s, uint64_t now)
 static unsigned int refused(struct session *s, uint64_t now);
 
 /* Nobody spoke this codec: on to the next, until all were tried in this poll. */
-static unsigned int next_codec(struct session *s, uint64_t now)
+static unsigned int poll_next_codec(struct session *s, uint64_t now)
 {
 	return plan_next_codec(&s->plan) ? poll_go_on(s, true, now) : poll_fail(s, now);
 }
@@ -153,7 +153,7 @@ static unsigned int finish_reading(struct session *s, uint64_t now)
 	if (pb_sample_check(&plan->work, plan->codec->bounds, &s->head.refusals) == 0)
 		return publish_reading(s, now);
 	s->cycle_error = PB_ERROR_IMPOSSIBLE;
-	return plan_searching(plan) ? next_codec(s, now) : poll_fail(s, now);
+	return plan_searching(plan) ? poll_next_codec(s, now) : poll_fail(s, now);
 }
 
 /* @gap: leave the silence before the next query that boards need. */
@@ -209,7 +209,7 @@ static unsigned int give_up_query(struct session *s, uint64_t now)
 	if (proof_drop_marker(plan, now) && plan->query->when == PB_EACH_POLL)
 		return finish_query(s, now);
 	if (plan->query->required)
-		return plan_searching(plan) && !plan->spoken ? next_codec(s, now)
+		return plan_searching(plan) && !plan->spoken ? poll_next_codec(s, now)
 							     : poll_fail(s, now);
 	return plan_was_silent(plan) ? finish_query(s, now) : poll_fail(s, now);
 }
@@ -231,14 +231,14 @@ unsigned int poll_time_out(struct session *s, uint64_t now)
 	bool garbage = s->stream.garbage_bytes != s->garbage_before || s->stream.len > 0;
 
 	if (s->listening)
-		return send_query(s, now);
+		return poll_send(s, now);
 	/* frames come, but none that is proved to be new: the way is slow, or the notice got lost
 	 */
 	if (s->plan.query->streams && now - s->streamed_ms < STREAM_LOST_MS && s->plan.proof_ms)
-		return listen_on(s, now);
+		return poll_listen(s, now);
 	if (s->wakes_left > 0 && !bad && !garbage) {
 		s->wakes_left--;
-		return send_query(s, now);
+		return poll_send(s, now);
 	}
 	s->wakes_left = 0;
 	s->head.status.timeouts++;
@@ -247,13 +247,13 @@ unsigned int poll_time_out(struct session *s, uint64_t now)
 		s->cycle_error = bad	   ? PB_ERROR_CHECKSUM
 				 : garbage ? PB_ERROR_GARBAGE
 					   : PB_ERROR_TIMEOUT;
-	return --s->tries_left > 0 ? send_query(s, now) : give_up_query(s, now);
+	return --s->tries_left > 0 ? poll_send(s, now) : give_up_query(s, now);
 }
 
 /* ---- replies ---- */
 
 /* Into the reading. @return as pb_codec.decode(). */
-static int decode(struct session *s, const struct pb_frame *frame)
+static int poll_decode(struct session *s, const struct pb_frame *frame)
 {
 	struct plan *plan = &s->plan;
 	/* what is asked rarely stays for all readings until it is asked again */
@@ -297,7 +297,7 @@ static unsigned int take_reply(struct session *s, const struct pb_frame *frame, 
 	if (frame->status != 0)
 		return refused(s, now);
 	plan->mute &= ~plan_query_bit(plan);
-	r = decode(s, frame);
+	r = poll_decode(s, frame);
 	if (r < 0) {
 		s->cycle_error = PB_ERROR_IMPOSSIBLE;
 		return --s->tries_left > 0 ? send_after_gap(s, now) : give_up_query(s, now);

@@ -245,8 +245,8 @@ static unsigned int end_flood(struct session *s, uint64_t now)
 	return PB_DO_CLOSE | session_back_off(s, PB_ERROR_GARBAGE, why, now);
 }
 
-static unsigned int take_bytes(struct session *s, const struct pb_session_event *event,
-			       uint64_t now)
+static unsigned int session_take_bytes(struct session *s, const struct pb_session_event *event,
+				       uint64_t now)
 {
 	const struct pb_query *query = session_query(s);
 	unsigned int todo = 0;
@@ -408,7 +408,7 @@ static unsigned int take_event(struct session *s, const struct pb_session_event 
 			s, s->head.status.connected ? PB_ERROR_LINK_LOST : PB_ERROR_CONNECT,
 			event->why, now);
 	case PB_SESSION_DATA:
-		return s->head.status.connected ? take_bytes(s, event, now) : 0;
+		return s->head.status.connected ? session_take_bytes(s, event, now) : 0;
 	case PB_SESSION_TIME:
 		return take_time(s, now);
 	}
