@@ -564,6 +564,8 @@ END_TEST
 /* A board that sends by itself: frames from before the command would be taken for new ones. */
 START_TEST(streams_are_asked_anew_behind_a_command)
 {
+	uint64_t replied_ms;
+
 	connect_to(&streaming);
 	expect(STREAM, 0);
 	give(STREAM, 0);
@@ -577,8 +579,10 @@ START_TEST(streams_are_asked_anew_behind_a_command)
 	expect(SWITCH, INHIBIT_CHARGE | INHIBIT_DISCHARGE);
 	give(STREAM, 12);
 	answer(SWITCH, 0);
+	replied_ms = now;
 	give(STREAM, 12);
 	expect(STREAM, 0);
+	ck_assert_uint_eq(sent_at - replied_ms, GAP_MS);
 	give(STREAM, 12);
 	ck_assert_uint_eq(publishes, 1);
 	give(STREAM, 0);
