@@ -26,8 +26,7 @@
 struct pb_plant;
 struct pb_unit_table;
 
-/** A pack or a bank, as the configuration has it. All pointers are borrowed for the plant's life.
- */
+/** A pack or a bank. All pointers are borrowed for the plant's life. */
 struct pb_battery_setup {
 	const char *name;     /**< unique among packs and banks */
 	const char *protocol; /**< of a pack: until a reading names it; of a bank: "bank" */
@@ -43,6 +42,7 @@ struct pb_battery_setup {
 	size_t pack_count;		  /**< 1..PB_MEMBERS_MAX */
 };
 
+/** What the plant calls. */
 struct pb_plant_handler {
 	/**
 	 * One line for the log. Called while pb_plant_step() or a client's write runs, as often as
@@ -96,8 +96,7 @@ enum { PB_PLANT_ALL = -1 };
 
 struct pb_plant_event {
 	enum pb_plant_event_type type;
-	int battery;			  /**< READING: index of the pack; RESET: of the battery, or
-					     PB_PLANT_ALL */
+	int battery; /**< READING: index of the pack; RESET: of the battery, or PB_PLANT_ALL */
 	const struct pb_reading *reading; /**< READING; copied */
 };
 

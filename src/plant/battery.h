@@ -44,7 +44,6 @@ struct pb_plant {
 	void *userdata;
 	/* units: see unit.c */
 	struct unit *units;
-	size_t table_count;
 	struct pb_unit_table *tables;
 	struct pb_gateway gateway;
 	struct pb_unit_image *gateway_image;
