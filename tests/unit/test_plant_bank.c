@@ -127,12 +127,12 @@ END_TEST
 /* An alarm of a bank that is one pack's alone says which. */
 START_TEST(whose_alarm)
 {
-	struct pb_sample cold = bench_sample();
+	struct pb_sample empty = bench_sample();
 	struct pb_plant_alarm alarm;
 
-	cold.soc_permille = 50;
+	empty.soc_permille = 50;
 	bench_read(PACK_A, bench_sample());
-	bench_read(PACK_B, cold);
+	bench_read(PACK_B, empty);
 	ck_assert(pb_plant_alarm(bench.plant, BANK_ALL, PB_ALARM_SOC_LOW, &alarm));
 	ck_assert_str_eq(alarm.pack, "b");
 	ck_assert_str_eq(alarm.text, "5.0 %");
@@ -140,6 +140,9 @@ START_TEST(whose_alarm)
 	ck_assert(pb_plant_alarm(bench.plant, PACK_B, PB_ALARM_SOC_LOW, &alarm));
 	ck_assert_ptr_null(alarm.pack);
 	ck_assert(!pb_plant_alarm(bench.plant, PACK_A, PB_ALARM_SOC_LOW, &alarm));
+	bench_read(PACK_A, empty); /* of several packs the first is named */
+	ck_assert(pb_plant_alarm(bench.plant, BANK_ALL, PB_ALARM_SOC_LOW, &alarm));
+	ck_assert_str_eq(alarm.pack, "a");
 }
 END_TEST
 
