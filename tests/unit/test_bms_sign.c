@@ -243,6 +243,22 @@ static void unload(void)
 	json_decref(root);
 }
 
+/* Each codec says what the radio modules of its packs have, in the order in which it is tried. */
+START_TEST(radio_modules)
+{
+	static const char *const services[] = {"fff0", "ff00", "ff06", "ffe0", NULL};
+
+	for (const struct pb_codec *const *codec = codecs; *codec; codec++) {
+		const struct pb_pipe *pipe = (*codec)->pipes;
+
+		ck_assert_ptr_nonnull(pipe);
+		for (size_t i = 0; services[i]; i++, pipe++)
+			ck_assert_str_eq(pipe->service, services[i]);
+		ck_assert_ptr_null(pipe->service);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("sign");
@@ -253,6 +269,7 @@ int main(void)
 	tcase_add_loop_test(tcase, none_is_claimed_twice, 0, ADVERTS);
 	tcase_add_loop_test(tcase, maker_data_goes_before_names, 0, ADVERTS);
 	tcase_add_loop_test(tcase, cut_maker_data, 0, ADVERTS);
+	tcase_add_test(tcase, radio_modules);
 	tcase_add_test(tcase, radio_of_many_makers);
 	tcase_add_test(tcase, daly_by_its_own_address);
 	tcase_add_loop_test(tcase, by_service, 0, PB_ARRAY_SIZE(jbds));
