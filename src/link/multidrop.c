@@ -175,14 +175,12 @@ static int multidrop_on_timer(sd_event_source *source, uint64_t usec, void *user
 {
 	struct pb_multidrop *line = userdata;
 	struct turns_view view = turns_view(&line->turns, line);
-	const struct tap *first = view.next ? view.next->owner : NULL;
 
 	(void)source;
 	(void)usec;
 	if (multidrop_find(line, TAP_FAILED) || multidrop_find(line, TAP_OPENING))
 		multidrop_tell(line);
-	else if (line->state == MULTIDROP_UP && view.held == 0 && first &&
-		 quiet_due_ms(&line->quiet, first->since_ms) <= pb_now_ms())
+	else if (line->state == MULTIDROP_UP && view.held == 0 && view.next)
 		multidrop_begin(line, view.next->owner);
 	multidrop_plan(line);
 	return 0;

@@ -149,7 +149,7 @@ static void real_says(const char *text)
 
 /* ---- packs ---- */
 
-enum { PACKS = 3, GAP_MS = 20 };
+enum { PACKS = 3, GAP_MS = 20, LONG_GAP_MS = 400 };
 
 struct user {
 	struct pb_link *link;
@@ -380,23 +380,76 @@ START_TEST(gap_between_exchanges)
 }
 END_TEST
 
-/* A reply that comes behind its exchange is nobody's, and the line must fall silent again. */
+/* Late replies are nobody's, and the line must fall silent again before the next request. */
 START_TEST(late_reply)
 {
-	uint64_t late_ms;
+	uint64_t end_ms, last_ms = 0;
 
 	begin_open();
 	ask(0);
 	WAIT_UNTIL(real.sends == 1);
+	pb_multidrop_set_gap(line, LONG_GAP_MS);
 	pb_link_tap.done(users[0].link);
 	ask(1);
-	drain();
-	late_ms = pb_now_ms();
-	real_says("late");
+	for (end_ms = pb_now_ms() + 3 * LONG_GAP_MS / 2; pb_now_ms() < end_ms;) {
+		last_ms = pb_now_ms();
+		real_says("late");
+		ck_assert_int_ge(sd_event_run(event, 1000), 0);
+	}
+	ck_assert_uint_eq(real.sends, 1);
 	WAIT_UNTIL(real.sends == 2);
-	ck_assert_uint_ge(real.sent_ms - late_ms, GAP_MS);
+	ck_assert_uint_ge(real.sent_ms - last_ms, LONG_GAP_MS);
 	ck_assert_str_eq(users[0].heard, "");
 	ck_assert_str_eq(users[1].heard, "");
+	end();
+}
+END_TEST
+
+/* A line that is never silent holds a request up, but not for ever; counted from the request. */
+START_TEST(babbling_line)
+{
+	uint64_t asked_ms;
+
+	begin_open();
+	ask(0);
+	WAIT_UNTIL(real.sends == 1);
+	pb_multidrop_set_gap(line, LONG_GAP_MS);
+	pb_link_tap.done(users[0].link);
+	for (asked_ms = pb_now_ms() + QUIET_BABBLE_MS + 2 * LONG_GAP_MS; pb_now_ms() < asked_ms;) {
+		real_says("late");
+		ck_assert_int_ge(sd_event_run(event, 1000), 0);
+	}
+	asked_ms = pb_now_ms();
+	ask(1);
+	while (real.sends < 2) {
+		real_says("late");
+		ck_assert_int_ge(sd_event_run(event, 1000), 0);
+	}
+	ck_assert_uint_ge(real.sent_ms - asked_ms, QUIET_BABBLE_MS / 2);
+	end();
+}
+END_TEST
+
+/* A tap that opens and closes again wakes the line, which does nothing before its time. */
+START_TEST(woken_for_nothing)
+{
+	uint64_t ended_ms;
+
+	begin_open();
+	pb_link_tap.close(users[2].link);
+	ask(0);
+	ask(1);
+	WAIT_UNTIL(real.sends == 1);
+	pb_link_tap.open(users[2].link);
+	pb_link_tap.close(users[2].link);
+	drain();
+	ck_assert_uint_eq(real.sends, 1);
+	ended_ms = pb_now_ms();
+	pb_link_tap.done(users[0].link);
+	pb_link_tap.open(users[2].link);
+	pb_link_tap.close(users[2].link);
+	WAIT_UNTIL(real.sends == 2);
+	ck_assert_uint_ge(real.sent_ms - ended_ms, GAP_MS);
 	end();
 }
 END_TEST
@@ -579,6 +632,8 @@ int main(void)
 	tcase_add_test(tcase, sent_is_told);
 	tcase_add_test(tcase, gap_between_exchanges);
 	tcase_add_test(tcase, late_reply);
+	tcase_add_test(tcase, babbling_line);
+	tcase_add_test(tcase, woken_for_nothing);
 	tcase_add_test(tcase, closed_in_its_exchange);
 	tcase_add_test(tcase, closed_before_its_turn);
 	tcase_add_test(tcase, done_before_its_turn);
