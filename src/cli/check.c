@@ -33,10 +33,13 @@ static void print_units(const struct pb_config *config)
 	puts("unit  pack              map                   poll      stale   link");
 	for (size_t i = 0; i < config->pack_count; i++) {
 		const struct pb_pack_config *pack = &config->packs[i];
+		char address[24] = "";
 
-		printf("%4d  %-16s  %-20s  %4u.%u s  %4u s  %s (%s)\n", pack->unit, pack->name,
+		if (pack->address)
+			snprintf(address, sizeof(address), ", address %u", pack->address);
+		printf("%4d  %-16s  %-20s  %4u.%u s  %4u s  %s (%s%s)\n", pack->unit, pack->name,
 		       pack->map, pack->poll_ms / 1000, pack->poll_ms % 1000 / 100,
-		       pack->stale_after_s, pack->link, pack->protocol);
+		       pack->stale_after_s, pack->link, pack->protocol, address);
 	}
 	for (size_t i = 0; i < config->bank_count; i++) {
 		const struct pb_bank_config *bank = &config->banks[i];
