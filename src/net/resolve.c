@@ -44,11 +44,13 @@ static int lookup(const char *host, uint16_t port, int flags, struct pb_addresse
 
 int pb_resolve_numeric(const struct pb_endpoint *endpoint, struct pb_addresses *ret)
 {
-	const char *host = pb_endpoint_is_localhost(endpoint) ? NULL : endpoint->host;
+	bool localhost = pb_endpoint_is_localhost(endpoint);
 
-	if (host && endpoint->kind != PB_HOST_V4 && endpoint->kind != PB_HOST_V6)
+	if (!localhost && endpoint->kind != PB_HOST_V4 && endpoint->kind != PB_HOST_V6)
 		return -ENOENT;
-	return lookup(host, endpoint->port, AI_NUMERICHOST, ret) == 0 ? 0 : -ENOENT;
+	return lookup(localhost ? NULL : endpoint->host, endpoint->port, AI_NUMERICHOST, ret) == 0
+		       ? 0
+		       : -ENOENT;
 }
 
 static void *resolve_answer(void *userdata)
