@@ -138,7 +138,7 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 	}
 }
 
-/* Packs side by side have one voltage, so they are of one kind. */
+/* Packs in parallel have one voltage, so they are of one kind. */
 static void check_chemistry(const struct pb_config *config, const struct pb_bank_config *bank,
 			    const struct pb_yaml *node, struct pb_report *report)
 {

@@ -187,7 +187,7 @@ START_TEST(no_pack_beyond_its_limit)
 }
 END_TEST
 
-/* Packs that cannot stand side by side allow no current; a string may be of any. */
+/* Packs that cannot be in parallel allow no current; in series they may be of any kind. */
 START_TEST(packs_of_two_kinds)
 {
 	static const struct {
