@@ -7,15 +7,6 @@
 
 #define CURRENT_BAND_MA 50 /* boards show 0 below */
 
-enum channel {
-	CHANNEL_HISTORY = 32,
-	CHANNEL_PROBE,
-	CHANNEL_CELL_NOISE, /* and one for each further cell */
-	CHANNEL_PACK_NOISE = CHANNEL_CELL_NOISE + PB_SIM_CELLS_MAX,
-	CHANNEL_CURRENT_NOISE,
-	CHANNEL_PROBE_NOISE, /* and one for each further probe */
-};
-
 static int32_t round_of(double x)
 {
 	return (int32_t)(x < 0 ? x - 0.5 : x + 0.5);

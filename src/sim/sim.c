@@ -19,8 +19,6 @@
 #define OVERCURRENT_S	30.0
 #define HEAVY_LOADS	10000 /* one load in so many is too much for the board */
 
-enum channel { CHANNEL_IMBALANCE = 16, CHANNEL_RESISTANCE, CHANNEL_LEAK, CHANNEL_AGE };
-
 static const struct pb_sim_chemistry *chemistry_of(const struct pb_sim *sim)
 {
 	return sim->options.profile->chemistry;

@@ -10,14 +10,6 @@
 #define YEAR_DAYS      365.0
 #define DAYLIGHT_BEGIN 0.25 /* of the day, and as much at its end */
 
-enum channel {
-	CHANNEL_WEATHER = 1,
-	CHANNEL_CLOUDS,
-	CHANNEL_WARMTH,
-	CHANNEL_START,
-	CHANNEL_BASE_LOAD,
-};
-
 static int64_t floor_of(double x)
 {
 	int64_t i = (int64_t)x;
@@ -35,7 +27,7 @@ double pb_sim_hash(uint64_t seed, uint32_t channel, int64_t index)
 }
 
 /* Runs smoothly through the hashes at whole @x. */
-static double smooth(uint64_t seed, enum channel channel, double x)
+static double smooth(uint64_t seed, enum pb_sim_channel channel, double x)
 {
 	int64_t index = floor_of(x);
 	double f = x - (double)index, a = pb_sim_hash(seed, channel, index);

@@ -5,9 +5,29 @@
  */
 #pragma once
 
-#include <stdint.h>
+#include "packbridge/sim.h"
 
 #define PB_SIM_DAY_S 86400.0
+
+/** Independent random courses of one seed. The numbers make what a seed shows: never change them.
+ */
+enum pb_sim_channel {
+	CHANNEL_WEATHER = 1,
+	CHANNEL_CLOUDS,
+	CHANNEL_WARMTH,
+	CHANNEL_START,
+	CHANNEL_BASE_LOAD,
+	CHANNEL_IMBALANCE = 16,
+	CHANNEL_RESISTANCE,
+	CHANNEL_LEAK,
+	CHANNEL_AGE,
+	CHANNEL_HISTORY = 32,
+	CHANNEL_PROBE,
+	CHANNEL_CELL_NOISE, /**< and one for each further cell */
+	CHANNEL_PACK_NOISE = CHANNEL_CELL_NOISE + PB_SIM_CELLS_MAX,
+	CHANNEL_CURRENT_NOISE,
+	CHANNEL_PROBE_NOISE, /**< and one for each further probe */
+};
 
 /** @return 0..1, always the same for the same arguments. */
 double pb_sim_hash(uint64_t seed, uint32_t channel, int64_t index);
