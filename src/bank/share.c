@@ -23,17 +23,17 @@ static void take_part(const struct fleet *fleet, bool charge, struct fleet *ret)
 	}
 }
 
-struct limit {
+struct bank_limit {
 	bool known;
 	int64_t value;
 	uint8_t reason, pack;
 };
 
-static struct limit current_of(const struct pb_battery *pack, bool charge)
+static struct bank_limit current_of(const struct pb_battery *pack, bool charge)
 {
 	const struct pb_limits *limits = &pack->limits;
 
-	return (struct limit){
+	return (struct bank_limit){
 		.known = pb_battery_has(pack,
 					charge ? PB_HAS_CHARGE_CURRENT : PB_HAS_DISCHARGE_CURRENT),
 		.value = charge ? limits->charge_current_ma : limits->discharge_current_ma,
@@ -46,17 +46,17 @@ static struct limit current_of(const struct pb_battery *pack, bool charge)
  * first of them reaches its own limit: the least of limit * (sum of capacities) / capacity. Where
  * capacities are not known, one pack may get all of it.
  */
-static struct limit share_current(const struct fleet *fleet, bool charge)
+static struct bank_limit share_current(const struct fleet *fleet, bool charge)
 {
 	int64_t weight[PB_MEMBERS_MAX], total = 1;
 	bool shared = !in_series(fleet) && bank_weights(fleet, weight, &total);
-	struct limit least = {.known = true, .value = INT64_MAX};
+	struct bank_limit least = {.known = true, .value = INT64_MAX};
 
 	for (size_t i = 0; i < fleet->count; i++) {
-		struct limit limit = current_of(fleet->packs[i], charge);
+		struct bank_limit limit = current_of(fleet->packs[i], charge);
 
 		if (!limit.known)
-			return (struct limit){.reason = PB_REASON_UNKNOWN};
+			return (struct bank_limit){.reason = PB_REASON_UNKNOWN};
 		if (shared)
 			limit.value = pb_scale(limit.value, total, weight[i]);
 		if (limit.value >= least.value)
@@ -68,9 +68,9 @@ static struct limit share_current(const struct fleet *fleet, bool charge)
 }
 
 /* A pack that lets no current pass, rather one with a protection; there is one. */
-static struct limit stopped_by(const struct fleet *fleet, bool charge)
+static struct bank_limit stopped_by(const struct fleet *fleet, bool charge)
 {
-	struct limit limit = {.known = true, .reason = PB_REASON_UNKNOWN};
+	struct bank_limit limit = {.known = true, .reason = PB_REASON_UNKNOWN};
 
 	for (size_t i = 0; i < fleet->count; i++) {
 		enum pb_reason reason = bank_blocked_by(fleet->packs[i], charge);
@@ -112,16 +112,16 @@ static bool is_mixed(const struct fleet *fleet, const struct fleet *part)
 	return !in_series(fleet) && (!same_cells(fleet) || !near_voltage(part));
 }
 
-static struct limit bank_current(const struct fleet *fleet, bool charge)
+static struct bank_limit bank_current(const struct fleet *fleet, bool charge)
 {
 	int32_t max_ma = charge ? fleet->setup->charge_max_ma : fleet->setup->discharge_max_ma;
 	struct fleet part;
-	struct limit limit;
+	struct bank_limit limit;
 
 	take_part(fleet, charge, &part);
 	if (is_mixed(fleet, &part)) {
 		fleet->bank->members.mixed = true;
-		return (struct limit){.known = true, .reason = PB_REASON_BLOCKED};
+		return (struct bank_limit){.known = true, .reason = PB_REASON_BLOCKED};
 	}
 	if (part.count == fleet->count)
 		limit = share_current(fleet, charge);
@@ -130,17 +130,17 @@ static struct limit bank_current(const struct fleet *fleet, bool charge)
 	else if (part.count > 0)
 		limit = share_current(&part, charge);
 	else
-		limit = (struct limit){.known = true, .reason = PB_REASON_BLOCKED};
+		limit = (struct bank_limit){.known = true, .reason = PB_REASON_BLOCKED};
 	if (limit.known && max_ma && limit.value > max_ma)
-		limit = (struct limit){true, max_ma, PB_REASON_BANK, 0};
+		limit = (struct bank_limit){true, max_ma, PB_REASON_BANK, 0};
 	return limit;
 }
 
 /* In parallel the lowest voltage that a pack asks for, in series the sum. */
-static struct limit bank_voltage(const struct fleet *fleet)
+static struct bank_limit bank_voltage(const struct fleet *fleet)
 {
 	struct fleet part;
-	struct limit limit = {0};
+	struct bank_limit limit = {0};
 	int place;
 
 	take_part(fleet, true, &part);
@@ -160,7 +160,7 @@ static void add_voltages(const struct fleet *fleet)
 {
 	struct pb_battery *bank = fleet->bank;
 	struct pb_limits *limits = &bank->limits;
-	struct limit voltage = bank_voltage(fleet);
+	struct bank_limit voltage = bank_voltage(fleet);
 
 	limits->charge_voltage_reason = voltage.reason;
 	limits->charge_voltage_pack = voltage.pack;
@@ -172,7 +172,8 @@ void bank_add_limits(const struct fleet *fleet)
 {
 	struct pb_battery *bank = fleet->bank;
 	struct pb_limits *limits = &bank->limits;
-	struct limit charge = bank_current(fleet, true), discharge = bank_current(fleet, false);
+	struct bank_limit charge = bank_current(fleet, true),
+			  discharge = bank_current(fleet, false);
 
 	add_voltages(fleet);
 	limits->charge_current_reason = charge.reason;

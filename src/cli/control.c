@@ -32,14 +32,14 @@ static const char help[] =
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";
 
-struct options {
+struct control_options {
 	const char *socket, *pack;
 	int64_t minutes;
 	bool take;
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct options *ret)
+static int read_options(int argc, char **argv, struct control_options *ret)
 {
 	const struct option_row rows[] = {
 		{"minutes", 'm', OPTION_NUMBER, &ret->minutes, 1, PB_RELEASE_MAX_S / 60},
@@ -49,7 +49,7 @@ static int read_options(int argc, char **argv, struct options *ret)
 	};
 	int status;
 
-	*ret = (struct options){.socket = PB_CONFIG_CONTROL, .minutes = 10};
+	*ret = (struct control_options){.socket = PB_CONFIG_CONTROL, .minutes = 10};
 	status = pb_cli_options(argc, argv, rows, help, "PACK");
 	if (status < 0)
 		ret->pack = argv[optind];
@@ -79,7 +79,7 @@ static int command_daemon(const char *command, const char *socket, const char *l
 
 int pb_cli_release(int argc, char **argv)
 {
-	struct options options;
+	struct control_options options;
 	char line[256];
 	int status = read_options(argc, argv, &options);
 

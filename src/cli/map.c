@@ -147,7 +147,7 @@ static int show(const struct pb_map *map)
 	return 0;
 }
 
-struct options {
+struct map_options {
 	struct map_export_options export;
 	bool json;
 };
@@ -180,7 +180,7 @@ static bool exports(const struct map_export_options *options)
 }
 
 static int work_on(struct map_work *work, char *const *words, int count,
-		   const struct options *options)
+		   const struct map_options *options)
 {
 	const struct pb_map *map;
 
@@ -201,7 +201,7 @@ static int work_on(struct map_work *work, char *const *words, int count,
 int pb_cli_map(int argc, char **argv)
 {
 	struct map_work work = {0};
-	struct options chosen = {0};
+	struct map_options chosen = {0};
 	const struct option_row rows[] = {
 		{"format", 'f', OPTION_TEXT, &chosen.export.format, 0, 0},
 		{"host", 'H', OPTION_TEXT, &chosen.export.host, 0, 0},

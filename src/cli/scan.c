@@ -33,7 +33,7 @@ static const char help[] =
 	"  -j, --json          one JSON object per device and line\n"
 	"  -h, --help          this text\n";
 
-struct options {
+struct scan_options {
 	int64_t seconds;
 	const char *adapter;
 	bool all, json;
@@ -46,7 +46,7 @@ struct found {
 };
 
 struct scan {
-	struct options options;
+	struct scan_options options;
 	struct pb_bluez *bluez;
 	sd_event *event;
 	uint64_t end_ms;
@@ -57,7 +57,7 @@ struct scan {
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct options *ret)
+static int read_options(int argc, char **argv, struct scan_options *ret)
 {
 	const struct option_row rows[] = {
 		{"seconds", 'n', OPTION_NUMBER, &ret->seconds, 1, 600},
@@ -67,7 +67,7 @@ static int read_options(int argc, char **argv, struct options *ret)
 		{0},
 	};
 
-	*ret = (struct options){.seconds = SECONDS, .adapter = ""};
+	*ret = (struct scan_options){.seconds = SECONDS, .adapter = ""};
 	return pb_cli_options(argc, argv, rows, help, "");
 }
 

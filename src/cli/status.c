@@ -231,14 +231,14 @@ static int print_page(json_t *all)
 
 /* ---- the command ---- */
 
-struct options {
+struct status_options {
 	const char *socket, *trace;
 	int64_t seconds, count;
 	bool watch, json, metrics;
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct options *ret)
+static int read_options(int argc, char **argv, struct status_options *ret)
 {
 	const struct option_row rows[] = {
 		{"watch", 'w', OPTION_FLAG, &ret->watch, 0, 0},
@@ -252,7 +252,7 @@ static int read_options(int argc, char **argv, struct options *ret)
 	};
 	int status;
 
-	*ret = (struct options){.seconds = 30};
+	*ret = (struct status_options){.seconds = 30};
 	status = pb_cli_options(argc, argv, rows, help, "");
 	if (!ret->socket)
 		ret->socket = ret->trace ? PB_CONFIG_CONTROL : PB_CONFIG_STATUS;
@@ -285,7 +285,7 @@ static int print_raw(const char *path, const char *question)
 
 int pb_cli_status(int argc, char **argv)
 {
-	struct options options;
+	struct status_options options;
 	json_t *all;
 	int status = read_options(argc, argv, &options), error;
 

@@ -16,13 +16,13 @@
 
 enum { PAUSE_MS = 200 };
 
-struct watch {
+struct trace_watch {
 	const char *socket, *listener;
 	unsigned long long since, seen, count; /* count 0: all */
 };
 
 /* Prints up to as many exchanges as are still wanted; each begins in the first column. */
-static void print_exchanges(struct watch *watch, char *text)
+static void print_exchanges(struct trace_watch *watch, char *text)
 {
 	while (*text) {
 		char *end = strchr(text, '\n');
@@ -40,7 +40,7 @@ static void print_exchanges(struct watch *watch, char *text)
 }
 
 /* @return 0; an exit status, after a word on stderr. */
-static int take_answer(struct watch *watch, char *text)
+static int take_answer(struct trace_watch *watch, char *text)
 {
 	static const char head[] = "trace ";
 	unsigned long long next, left;
@@ -60,7 +60,7 @@ static int take_answer(struct watch *watch, char *text)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
-static int ask_once(struct watch *watch)
+static int ask_once(struct trace_watch *watch)
 {
 	char question[400], *text = NULL;
 	size_t len;
@@ -84,7 +84,7 @@ static int ask_once(struct watch *watch)
 
 int status_trace(const char *socket, const char *listener, unsigned int seconds, unsigned int count)
 {
-	struct watch watch = {.socket = socket, .listener = listener, .count = count};
+	struct trace_watch watch = {.socket = socket, .listener = listener, .count = count};
 	uint64_t start_ms = pb_now_ms(), end_ms = start_ms + 1000ULL * seconds;
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	int status = 0;

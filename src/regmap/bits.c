@@ -46,7 +46,7 @@ static int compile_truth(struct compiler *c, const struct pb_yaml *node,
 	return 0;
 }
 
-int compile_coil(struct compiler *c, const struct source *s, struct row *row)
+int compile_coil(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	if (compile_truth(c, compile_at(s, "field"), row->field, s->bit, 0, s->equals) < 0)
 		return -EINVAL;
@@ -119,7 +119,7 @@ static int check_element(struct compiler *c, const struct pb_yaml *node,
 static int compile_part(struct compiler *c, const struct pb_yaml *item,
 			const struct bit_entry *entry, struct bit_source *ret)
 {
-	struct source source = {
+	struct map_source source = {
 		.node = item,
 		.type = PB_ROW_U16,
 		.saturate = entry->saturate,
@@ -218,7 +218,7 @@ static void compile_item(struct compiler *c, const struct pb_yaml *item, struct 
 	bits[entry.bit] = source;
 }
 
-int compile_bits(struct compiler *c, const struct source *s, struct row *row)
+int compile_bits(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	size_t before = c->report->count;
 	struct bit_source *bits = map_alloc(c->map, ROW_BITS * sizeof(*bits));

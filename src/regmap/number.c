@@ -38,7 +38,7 @@ static int8_t safe_way(const struct row *row)
 	return row->den < 0 ? (int8_t)-way : way;
 }
 
-static int compile_scale(struct compiler *c, const struct source *s, struct row *row)
+static int compile_scale(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	const struct unit *unit = unit_find(s->unit, row->field->uom);
 	int64_t scale_num = 1, scale_den = 1;
@@ -77,7 +77,7 @@ static int compile_scale(struct compiler *c, const struct source *s, struct row 
 }
 
 /* Better no reading at all than one without this value; but with the option na, not available. */
-static int compile_needed(struct compiler *c, const struct source *s, struct row *row)
+static int compile_needed(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	if (!pb_field_can_be_absent(row->field) ||
 	    (c->stale != PB_STALE_EXCEPTION && c->stale != PB_STALE_SILENCE)) {
@@ -93,7 +93,7 @@ static int compile_needed(struct compiler *c, const struct source *s, struct row
 }
 
 /* A map that has no register for "not available" says what stands there instead. */
-static int compile_absent(struct compiler *c, const struct source *s, struct row *row)
+static int compile_absent(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	if (!pb_field_can_be_absent(row->field)) {
 		pb_yaml_error(c->report, s->absent,
@@ -114,7 +114,7 @@ static bool is_old(const struct row *row, const struct pb_yaml *absent)
 	return !row->part && absent->type == PB_YAML_SCALAR && strcmp(absent->text, "old") == 0;
 }
 
-static int compile_na(struct compiler *c, const struct source *s, struct row *row)
+static int compile_na(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	row->has_na = pb_field_can_be_absent(row->field) && !row->part;
 	row->na = row->part ? 0 : row_limits[row->type].na;
@@ -142,9 +142,9 @@ static int compile_na(struct compiler *c, const struct source *s, struct row *ro
 }
 
 /* The range that is left for values, and whether what can occur fits into it. */
-static int compile_range(struct compiler *c, const struct source *s, struct row *row)
+static int compile_range(struct compiler *c, const struct map_source *s, struct row *row)
 {
-	const struct limits *limit = &row_limits[row->type];
+	const struct compile_limits *limit = &row_limits[row->type];
 	int64_t first = 0, last = mask_of(row->width), low, high;
 
 	if (!row->width)
@@ -187,7 +187,7 @@ static int compile_range(struct compiler *c, const struct source *s, struct row 
 }
 
 /* Masks are shown as they are; a part of one has to be cut out. */
-static int compile_mask(struct compiler *c, const struct source *s, struct row *row)
+static int compile_mask(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	if (row->field->kind != PB_KIND_MASK) {
 		if (s->width == 0 && s->shift == 0)
@@ -219,7 +219,7 @@ static int compile_mask(struct compiler *c, const struct source *s, struct row *
 }
 
 /* A register for each value that the field can have. */
-static int compile_values(struct compiler *c, const struct source *s, struct row *row)
+static int compile_values(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	size_t count = (size_t)row->field->max + 1, i = 0;
 	bool named = row->field->kind == PB_KIND_ENUM || row->field->kind == PB_KIND_BOOL;
@@ -252,7 +252,7 @@ static int compile_values(struct compiler *c, const struct source *s, struct row
 	return compile_na(c, s, row);
 }
 
-int compile_number(struct compiler *c, const struct source *s, struct row *row)
+int compile_number(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	int r;
 

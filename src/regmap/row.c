@@ -12,7 +12,7 @@ static const char *const type_names[] = {"u16",	   "s16",  "u32",  "s32",      "
 enum access { ACCESS_R, ACCESS_RW, ACCESS_IGNORE };
 static const char *const access_names[] = {"r", "rw", "ignore", NULL};
 
-#define SOURCE(member) offsetof(struct source, member), sizeof(((struct source *)0)->member)
+#define SOURCE(member) offsetof(struct map_source, member), sizeof(((struct map_source *)0)->member)
 
 /* clang-format off */
 static const struct pb_yaml_row source_rows[] = {
@@ -69,7 +69,7 @@ static const struct pb_yaml_row source_rows[] = {
 
 /* ---- what a type can hold ---- */
 
-const struct limits row_limits[] = {
+const struct compile_limits row_limits[] = {
 	[PB_ROW_U16] = {1, 0, UINT16_MAX, UINT16_MAX},
 	[PB_ROW_S16] = {1, INT16_MIN, INT16_MAX, INT16_MIN},
 	[PB_ROW_U32] = {2, 0, UINT32_MAX, UINT32_MAX},
@@ -81,7 +81,7 @@ const struct limits row_limits[] = {
 	[PB_ROW_RESERVED] = {0},
 };
 
-const struct pb_yaml *compile_at(const struct source *s, const char *key)
+const struct pb_yaml *compile_at(const struct map_source *s, const char *key)
 {
 	return pb_yaml_at(s->node, key);
 }
@@ -118,7 +118,7 @@ const struct pb_field *compile_find_field(struct compiler *c, const struct pb_ya
 
 int compile_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
 {
-	const struct limits *limit = &row_limits[row->type];
+	const struct compile_limits *limit = &row_limits[row->type];
 	int64_t top = limit->min < 0 ? limit->max - limit->min : limit->max; /* all bits set */
 	int64_t value;
 
@@ -128,7 +128,7 @@ int compile_raw(const struct row *row, const struct pb_yaml *node, int64_t *ret)
 	return 0;
 }
 
-static int compile_constant(struct compiler *c, const struct source *s, struct row *row)
+static int compile_constant(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	static const char *const of_fields[] = {"unit",	 "scale",  "offset", "na",     "saturate",
 						"shift", "width",  "bit",    "equals", "absent",
@@ -165,7 +165,7 @@ static int compile_constant(struct compiler *c, const struct source *s, struct r
 	return 0;
 }
 
-static int compile_field(struct compiler *c, const struct source *s, struct row *row)
+static int compile_field(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	switch (row->type) {
 	case PB_ROW_STRING:
@@ -197,7 +197,7 @@ static int compile_field(struct compiler *c, const struct source *s, struct row 
 #define INTEGERS   (TYPE(U16) | TYPE(S16) | TYPE(U32) | TYPE(S32))
 
 /* A key that would do nothing is a mistake of the one who wrote it. */
-static void check_keys(struct compiler *c, const struct source *s)
+static void check_keys(struct compiler *c, const struct map_source *s)
 {
 	static const struct {
 		const char *key;
@@ -237,7 +237,7 @@ static void check_keys(struct compiler *c, const struct source *s)
 	}
 }
 
-static int check_place(struct compiler *c, const struct source *s, const struct block *block)
+static int check_place(struct compiler *c, const struct map_source *s, const struct block *block)
 {
 	bool bits = table_is_bits(block->tables);
 	size_t before = c->report->count;
@@ -262,8 +262,8 @@ static int check_place(struct compiler *c, const struct source *s, const struct 
 }
 
 /* What clients can write is a place of its own: no field of a pack takes a value yet. */
-static void compile_access(struct compiler *c, const struct source *s, const struct block *block,
-			   struct row *row)
+static void compile_access(struct compiler *c, const struct map_source *s,
+			   const struct block *block, struct row *row)
 {
 	bool limited = pb_yaml_get(s->node, "min") || pb_yaml_get(s->node, "max");
 
@@ -305,7 +305,7 @@ static bool shows_data(const struct row *row)
 	return false;
 }
 
-static int check_array(struct compiler *c, const struct source *s, const struct row *row)
+static int check_array(struct compiler *c, const struct map_source *s, const struct row *row)
 {
 	const struct pb_field *field = row->field;
 	bool mask_run = row->type == PB_ROW_COIL && field && field->kind == PB_KIND_MASK;
@@ -343,7 +343,7 @@ static int check_array(struct compiler *c, const struct source *s, const struct 
 	return 0;
 }
 
-static int expand(struct compiler *c, const struct source *s, struct row *row)
+static int expand(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	bool mask_run = row->type == PB_ROW_COIL && row->bit.mask_bit >= 0;
 	uint16_t step = row->words;
@@ -362,7 +362,7 @@ static int expand(struct compiler *c, const struct source *s, struct row *row)
 }
 
 /* A field that stands in must be of the same kind. */
-static int compile_other(struct compiler *c, const struct source *s, struct row *row)
+static int compile_other(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	row->other = compile_find_field(c, compile_at(s, "or"), s->other);
 	if (!row->other)
@@ -375,7 +375,7 @@ static int compile_other(struct compiler *c, const struct source *s, struct row 
 	return -EINVAL;
 }
 
-static int compile_within(struct compiler *c, const struct source *s, struct row *row)
+static int compile_within(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	const struct pb_yaml *node = compile_at(s, "within");
 
@@ -391,7 +391,7 @@ static int compile_within(struct compiler *c, const struct source *s, struct row
 	return -EINVAL;
 }
 
-static int compile_source(struct compiler *c, const struct source *s, struct row *row)
+static int compile_source(struct compiler *c, const struct map_source *s, struct row *row)
 {
 	int r;
 
@@ -425,7 +425,7 @@ static int compile_source(struct compiler *c, const struct source *s, struct row
 }
 
 /* In the map NAME+coarse the row has its other scale, or its other constant. */
-static int take_coarse(struct compiler *c, struct source *s)
+static int take_coarse(struct compiler *c, struct map_source *s)
 {
 	const char *text;
 
@@ -450,7 +450,7 @@ static int take_coarse(struct compiler *c, struct source *s)
 
 int compile_row(struct compiler *c, const struct block *block, const struct pb_yaml *node)
 {
-	struct source s = {.node = node};
+	struct map_source s = {.node = node};
 	struct row row = {0};
 	int64_t end;
 

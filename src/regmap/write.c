@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* One request. */
-struct job {
+struct map_write {
 	struct pb_unit_image *image;
 	enum pb_table table;
 	uint32_t addr, end;
@@ -52,7 +52,7 @@ static int64_t value_of(bool low_first, const struct row *row, const uint8_t *p)
 }
 
 /* @return whether the row, as the request has it, is good; it becomes one of the job's writes */
-static bool take_row(struct job *job, const struct row *row)
+static bool take_row(struct map_write *job, const struct row *row)
 {
 	struct pb_write *write = &job->writes[job->count++];
 	const uint8_t *p = job->bytes + 2 * (size_t)(row->addr - job->addr);
@@ -73,7 +73,7 @@ static bool take_row(struct job *job, const struct row *row)
 	return write->value >= row->min && write->value <= row->max;
 }
 
-static bool take_block(struct job *job, const struct block *block)
+static bool take_block(struct map_write *job, const struct block *block)
 {
 	for (size_t i = block->row; i < block->row + block->row_count; i++) {
 		const struct row *row = &job->image->map->rows[i];
@@ -87,7 +87,7 @@ static bool take_block(struct job *job, const struct block *block)
 }
 
 /* Rows are whole in the job by now. */
-static void store_block(const struct job *job, size_t index)
+static void store_block(const struct map_write *job, size_t index)
 {
 	const struct block *block = &job->image->map->blocks[index];
 
@@ -104,7 +104,7 @@ static enum pb_exception write_image(void *userdata, const struct pb_peer *peer,
 				     enum pb_table table, uint16_t addr, uint16_t count,
 				     const uint8_t *bytes)
 {
-	static struct job job; /* too large for the stack of some; there is one thread */
+	static struct map_write job; /* too large for the stack of some; there is one thread */
 	struct pb_unit_image *image = userdata;
 	const struct pb_map *map = image->map;
 	enum pb_exception code = PB_EXCEPTION_NONE;

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum variant { D2, P81, A5, A5_WIRE };
+enum daly_variant { D2, P81, A5, A5_WIRE };
 
 enum {
 	CELSIUS_ZERO = 40,
@@ -249,8 +249,8 @@ static bool p81_block(uint16_t first, uint16_t count, const struct pb_sample *s,
 	return true;
 }
 
-static size_t answer_words(enum variant variant, const struct pb_sample *s, const uint8_t *request,
-			   size_t len, uint8_t *reply)
+static size_t answer_words(enum daly_variant variant, const struct pb_sample *s,
+			   const uint8_t *request, size_t len, uint8_t *reply)
 {
 	bool d2 = variant == D2;
 	uint16_t words[WORDS_MAX] = {0}, first, count;
@@ -377,8 +377,8 @@ static bool a5_data(uint8_t command, const struct pb_sample *s, uint8_t *d)
 	}
 }
 
-static size_t answer_a5(enum variant variant, const struct pb_sample *s, const uint8_t *request,
-			size_t len, uint8_t *reply)
+static size_t answer_a5(enum daly_variant variant, const struct pb_sample *s,
+			const uint8_t *request, size_t len, uint8_t *reply)
 {
 	uint8_t *end = reply, sum = 0;
 
@@ -404,8 +404,9 @@ static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 {
 	(void)talk;
 	return board->variant == D2 || board->variant == P81
-		       ? answer_words((enum variant)board->variant, sample, request, len, reply)
-		       : answer_a5((enum variant)board->variant, sample, request, len, reply);
+		       ? answer_words((enum daly_variant)board->variant, sample, request, len,
+				      reply)
+		       : answer_a5((enum daly_variant)board->variant, sample, request, len, reply);
 }
 
 const struct pb_sim_board pb_sim_daly_d2 = {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum variant { OLD_24S, OLD_32S, NEW_32S };
+enum jk_variant { OLD_24S, OLD_32S, NEW_32S };
 
 enum {
 	LEN = 300,
@@ -58,7 +58,7 @@ static void put_text(uint8_t *at, const char *text, size_t cap)
 	memcpy(at, text, strnlen(text, cap));
 }
 
-static size_t device(enum variant variant, struct pb_sim_talk *talk, const struct pb_sample *s,
+static size_t device(enum jk_variant variant, struct pb_sim_talk *talk, const struct pb_sample *s,
 		     uint8_t *f)
 {
 	static const char *const models[] = {"JK-BD6A24S10P", "JK_B2A8S20P", "JK-PB2A16S20P"};
@@ -145,7 +145,7 @@ static void put_common(uint8_t *f, size_t shift, const struct pb_sample *s)
 	at[167] = s->discharge_fet;
 }
 
-static size_t cells(enum variant variant, struct pb_sim_talk *talk, const struct pb_sample *s,
+static size_t cells(enum jk_variant variant, struct pb_sim_talk *talk, const struct pb_sample *s,
 		    uint8_t *f)
 {
 	bool small = variant == OLD_24S;
@@ -183,7 +183,7 @@ static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 		return 0;
 	if (request[4] == 0x97) {
 		talk->asked |= ASKED_DEVICE;
-		return device((enum variant)board->variant, talk, sample, reply);
+		return device((enum jk_variant)board->variant, talk, sample, reply);
 	}
 	if (request[4] != 0x96)
 		return 0;
@@ -204,7 +204,7 @@ static size_t stream(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 		memcpy(bytes, modem, sizeof(modem));
 		at = sizeof(modem);
 	}
-	return at + cells((enum variant)board->variant, talk, sample, bytes + at);
+	return at + cells((enum jk_variant)board->variant, talk, sample, bytes + at);
 }
 
 #define JK_BOARD(which)                                                                            \

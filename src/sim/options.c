@@ -12,7 +12,7 @@ enum {
 	AH_MAX = 6000, /* JBD's fields end at 6553.5 Ah */
 };
 
-enum kind {
+enum sim_option_kind {
 	KIND_SEED,	 /* uint64_t */
 	KIND_WHOLE,	 /* uint32_t */
 	KIND_THOUSANDTH, /* int32_t in thousandths of what is written (Ah -> mAh) */
@@ -20,16 +20,16 @@ enum kind {
 	KIND_SPAN,	 /* two uint32_t in a row, AFTER+FOR */
 };
 
-struct row {
+struct sim_option {
 	const char *key;
-	enum kind kind;
+	enum sim_option_kind kind;
 	size_t offset;
 	int64_t min, max; /* of what is written */
 };
 
 #define OPTION(member) offsetof(struct pb_sim_options, member)
 
-static const struct row rows[] = {
+static const struct sim_option rows[] = {
 	{"seed", KIND_SEED, OPTION(seed), 0, INT64_MAX},
 	{"ah", KIND_THOUSANDTH, OPTION(capacity_mah), 1, AH_MAX},
 	{"soc", KIND_TENTH, OPTION(soc_permille), 0, 100},
@@ -103,7 +103,8 @@ static int refuse_key(const char *key, char *why, size_t cap)
 }
 
 /* A decimal fraction times @scale, which must give a whole number. */
-static int parse_fraction(const char *text, int64_t scale, const struct row *row, int64_t *ret)
+static int parse_fraction(const char *text, int64_t scale, const struct sim_option *row,
+			  int64_t *ret)
 {
 	int64_t num, den;
 
@@ -113,7 +114,7 @@ static int parse_fraction(const char *text, int64_t scale, const struct row *row
 	return *ret < row->min * scale || *ret > row->max * scale ? -ERANGE : 0;
 }
 
-static int parse_span(char *text, const struct row *row, uint32_t *ret)
+static int parse_span(char *text, const struct sim_option *row, uint32_t *ret)
 {
 	char *plus = strchr(text, '+');
 	int64_t after, length;
@@ -129,7 +130,7 @@ static int parse_span(char *text, const struct row *row, uint32_t *ret)
 	return 0;
 }
 
-static int parse_value(struct pb_sim_options *options, const struct row *row, char *text)
+static int parse_value(struct pb_sim_options *options, const struct sim_option *row, char *text)
 {
 	void *member = (char *)options + row->offset;
 	int64_t value = 0;
@@ -159,7 +160,7 @@ static int parse_value(struct pb_sim_options *options, const struct row *row, ch
 	return r;
 }
 
-static int refuse_value(const struct row *row, const char *value, char *why, size_t cap)
+static int refuse_value(const struct sim_option *row, const char *value, char *why, size_t cap)
 {
 	if (row->kind == KIND_SPAN)
 		snprintf(why, cap, "%s=%s, expected AFTER+FOR in seconds, e.g. %s=60+10", row->key,
@@ -173,7 +174,7 @@ static int refuse_value(const struct row *row, const char *value, char *why, siz
 static int parse_option(struct pb_sim_options *options, char *text, char *why, size_t cap)
 {
 	char *equals = strchr(text, '='), value[TEXT_MAX];
-	const struct row *row = NULL;
+	const struct sim_option *row = NULL;
 
 	if (equals)
 		*equals = '\0';

@@ -144,13 +144,13 @@ static void move_heat(struct pb_sim *sim, double dt)
 }
 
 /* One protection: @trip above @release guards against too much, else against too little. */
-struct limit {
+struct sim_protection {
 	enum pb_protection bit;
 	enum pb_counter counter;
 	double value, trip, release;
 };
 
-static void guard(struct pb_sim *sim, const struct limit *limit)
+static void guard(struct pb_sim *sim, const struct sim_protection *limit)
 {
 	bool upper = limit->trip > limit->release;
 	bool tripped = upper ? limit->value > limit->trip : limit->value < limit->trip;
@@ -170,7 +170,7 @@ static void protect(struct pb_sim *sim, double min_mv, double max_mv, double sum
 	const struct pb_sim_chemistry *c = chemistry_of(sim);
 	int n = cells_of(sim);
 	double cold = c->charge_min_mc / 1000.0;
-	const struct limit limits[] = {
+	const struct sim_protection limits[] = {
 		{PB_PROTECT_CELL_OVERVOLTAGE, PB_COUNTER_CELL_OVERVOLTAGE, max_mv, c->over_mv,
 		 c->over_release_mv},
 		{PB_PROTECT_CELL_UNDERVOLTAGE, PB_COUNTER_CELL_UNDERVOLTAGE, min_mv, c->under_mv,
