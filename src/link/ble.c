@@ -225,7 +225,7 @@ static int link_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 	if (len > BLE_OUT_MAX)
 		return -EMSGSIZE;
 	if (ble_pipe_send(ble, bytes, len) < 0)
-		ble_fail(ble, -ENOBUFS, "the pack takes no more bytes");
+		ble_fail(ble, -ENOBUFS, "the pack accepts no more bytes");
 	return 0;
 }
 

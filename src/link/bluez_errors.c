@@ -31,9 +31,9 @@ static const struct {
 	{"org.bluez.Error.AuthenticationTimeout", NULL, -EKEYREJECTED, "pairing took too long"},
 	{"org.bluez.Error.NotReady", NULL, -ENETDOWN, "the adapter is off"},
 	{"org.bluez.Error.NotPermitted", "acquired", -EALREADY,
-	 "another program has them, or BlueZ believes so"},
+	 "another program uses them, or BlueZ believes so"},
 	{"org.bluez.Error.NotPermitted", "Not paired", -EKEYREJECTED,
-	 "the pack wants to be paired: set its passkey"},
+	 "the pack needs to be paired: set its passkey"},
 	{NULL, "rfkill", -ENETDOWN, "the adapter is blocked by rfkill"},
 	{NULL, "Blocked", -ENETDOWN, "the adapter is blocked by rfkill"},
 	{NULL, "le-connection-abort-by-local", -EHOSTUNREACH,
@@ -41,8 +41,8 @@ static const struct {
 	{NULL, "Page Timeout", -EHOSTUNREACH, "no answer: out of range or off"},
 	{NULL, "Software caused connection abort", -EHOSTUNREACH,
 	 "the connection broke while it was being made"},
-	{NULL, "Encryption", -EKEYREJECTED, "the pack wants to be paired: set its passkey"},
-	{NULL, "Authentication", -EKEYREJECTED, "the pack wants to be paired: set its passkey"},
+	{NULL, "Encryption", -EKEYREJECTED, "the pack needs to be paired: set its passkey"},
+	{NULL, "Authentication", -EKEYREJECTED, "the pack needs to be paired: set its passkey"},
 	{NULL, "Not connected", -ENOTCONN, "the connection is gone"},
 };
 

@@ -324,7 +324,7 @@ static int tap_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 	if (turn_is_granted(&tap->turn))
 		return tap->line->real->type->send(tap->line->real, bytes, len);
 	if (tap->out_len + len + 2 > sizeof(tap->out)) {
-		tap_fail(tap, -ENOBUFS, "the line takes no more bytes");
+		tap_fail(tap, -ENOBUFS, "the line accepts no more bytes");
 		return 0;
 	}
 	tap_queue(tap, bytes, len);

@@ -71,7 +71,8 @@ static void serial_go_down(struct serial_link *serial, int error, const char *wh
 static void serial_fail(struct serial_link *serial, int error)
 {
 	serial_go_down(serial, error,
-		       error == -ENOBUFS ? "the line takes no more bytes" : "the adapter is gone");
+		       error == -ENOBUFS ? "the line accepts no more bytes"
+					 : "the adapter is gone");
 }
 
 /* ---- data ---- */
@@ -254,7 +255,7 @@ static void serial_identity(const char *address, char *out, size_t cap)
 const struct pb_link_type pb_link_serial = {
 	.name = "serial",
 	.usage = "serial:DEVICE@BAUD",
-	.doc = "the pack's UART or RS-485 port on a serial line, 9600 8N1 unless told otherwise",
+	.doc = "the pack's UART or RS-485 port on a serial line, 9600 8N1 unless set otherwise",
 	.create = serial_create,
 	.identity = serial_identity,
 	.open = serial_open,

@@ -119,7 +119,7 @@ static const char *error_words(int error)
 	case ENETUNREACH:
 		return "no route to its network";
 	case ENOBUFS:
-		return "the peer takes no more bytes";
+		return "the peer accepts no more bytes";
 	default:
 		return strerrordesc_np(-error);
 	}

@@ -53,7 +53,7 @@ int pb_network_parse(struct pb_network *ret, const char *text, char *why, size_t
 		return -EINVAL;
 	network.bits = (uint8_t)(base + bits);
 	if (bits_left(&network)) {
-		snprintf(why, why_cap, "'%s' has bits behind the /%d, expected a network's address",
+		snprintf(why, why_cap, "'%s' has bits after the /%d, expected a network's address",
 			 text, (int)bits);
 		return -EINVAL;
 	}

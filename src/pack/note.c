@@ -69,7 +69,7 @@ const char *note_unsaid(struct session *s, char *out, size_t cap)
 	out[0] = '\0';
 	if (s->quiet || s->unsaid == 0)
 		return out;
-	snprintf(out, cap, "; %u more such troubles since the last message", s->unsaid);
+	snprintf(out, cap, "; %u more such problems since the last message", s->unsaid);
 	s->unsaid = 0;
 	return out;
 }

@@ -474,10 +474,9 @@ int compile_row(struct compiler *c, const struct block *block, const struct pb_y
 		return 0;
 	compile_access(c, &s, block, &row);
 	if (block->always && shows_data(&row)) {
-		pb_yaml_error(
-			c->report, compile_at(&s, "field"),
-			"part of the reading in a block that is always shown, expected a block "
-			"without 'always': old values would look live");
+		pb_yaml_error(c->report, compile_at(&s, "field"),
+			      "part of the reading in a block that is always shown, expected a "
+			      "block without 'always': stale values would look live");
 		return 0;
 	}
 	end = (int64_t)s.addr + (int64_t)row.words * s.count;

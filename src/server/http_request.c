@@ -124,8 +124,12 @@ static void http_explain_host(const char *host, FILE *out)
 	char name[256];
 
 	fprintf(out,
-		"This page is not shown by the name '%s'. If the name is yours, add it to the "
-		"configuration of packbridge:\n\nhttp:\n  address: HOST:PORT\n  hosts: [NAME]\n",
+		"This page does not answer to the name '%s'. If the name is yours, add it to the "
+		"configuration of packbridge:\n"
+		"\n"
+		"http:\n"
+		"  address: HOST:PORT\n"
+		"  hosts: [NAME]\n",
 		pb_text_clean(name, sizeof(name), host, strlen(host)));
 }
 

@@ -32,11 +32,10 @@ static bool may_connect(struct pb_server *server, const struct pb_peer *peer, ui
 		return true;
 	server->service.stats.refused++;
 	if (notice_is_due(&server->refused, now_ms)) {
-		pb_log_about(
-			PB_LOG_WARNING,
-			&(struct pb_log_about){.listener = server->name, .client = peer->name},
-			"%s: %s is not among `allow`, refused (%u more since the last such line)",
-			server->name, peer->name, server->refused.left_out);
+		pb_log_about(PB_LOG_WARNING,
+			     &(struct pb_log_about){.listener = server->name, .client = peer->name},
+			     "%s: %s is not in `allow`, refused (%u more since the last such line)",
+			     server->name, peer->name, server->refused.left_out);
 		server->refused.left_out = 0;
 	}
 	return false;

@@ -93,7 +93,7 @@ static const char *exception_text(uint8_t code)
 	case PB_EXCEPTION_GATEWAY_PATH:
 		return "no such unit";
 	case PB_EXCEPTION_GATEWAY_TARGET:
-		return "the reading is old, or there is none";
+		return "the reading is stale, or there is none";
 	default:
 		return "?";
 	}

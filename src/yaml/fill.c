@@ -87,7 +87,7 @@ static const char *slip(const struct pb_yaml *node, const struct pb_yaml *member
 
 	if (lacks_blank(rows, member->key))
 		return member->key[strcspn(member->key, ":=")] == '=' ? "': ' instead of '='"
-								      : "a blank behind the ':'";
+								      : "a blank after the ':'";
 	if (!node->flow || !alone || !before || before->type != PB_YAML_SCALAR)
 		return NULL;
 	if (is_number(member->key) && isdigit((unsigned char)before->text[0]))
@@ -144,7 +144,7 @@ static void number_slip(const char *text, bool whole, char *out, size_t cap)
 
 	*out = '\0';
 	if (*text && strchr(",;", text[strlen(text) - 1]))
-		snprintf(out, cap, "; without the '%c' behind it", text[strlen(text) - 1]);
+		snprintf(out, cap, "; without the '%c' after it", text[strlen(text) - 1]);
 	else if (*unit)
 		snprintf(out, cap, "; the number alone, without '%s'", unit);
 	else if (two && strchr(whole ? ".,'" : "'", text[digits]) && rest == 3)
@@ -373,7 +373,7 @@ int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, voi
 
 		pb_yaml_error(report, node, "a %s, expected %s",
 			      node->type == PB_YAML_SCALAR ? "single value" : "list",
-			      blank ? "a blank behind the ':'"
+			      blank ? "a blank after the ':'"
 				    : "a mapping (lines of 'key: value')");
 		return -EINVAL;
 	}

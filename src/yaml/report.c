@@ -32,7 +32,7 @@ void report_add(struct pb_report *report, const char *file, unsigned int line, u
 	if (report->count > PB_REPORT_MAX + 1)
 		return;
 	if (report->count > PB_REPORT_MAX)
-		r = asprintf(&whole, "%s: %d mistakes are told, and there are more", file,
+		r = asprintf(&whole, "%s: %d mistakes are listed, and there are more", file,
 			     PB_REPORT_MAX);
 	else if (vasprintf(&what, format, args) >= 0)
 		r = line ? asprintf(&whole, "%s:%u:%u: %s", file, line, col, what)

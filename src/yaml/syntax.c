@@ -159,7 +159,7 @@ static const struct {
 		{"\xE2\x80\x89", "a thin space, expected a blank"},
 		{"\xE2\x80\x8B", "an invisible space, expected nothing or a blank"},
 		{"\xE3\x80\x80", "a wide space, expected a blank"},
-		{"\xEF\xBB\xBF", "a byte order mark, expected it at the file's begin only"},
+		{"\xEF\xBB\xBF", "a byte order mark, expected it at the start of the file only"},
 },
   dashes[] =
 	  {
@@ -239,13 +239,13 @@ static bool no_blank_in(const struct line *line, struct said *said)
 	char text[100];
 
 	if (syntax_begins(line, from, "-") && word_end(line, from + 1) > from + 1) {
-		syntax_say(said, line->at, from + 1, "no blank behind the '-', expected '- '");
+		syntax_say(said, line->at, from + 1, "no blank after the '-', expected '- '");
 		return true;
 	}
 	if (at == from || at + 1 >= line->len || line->text[at] != ':' ||
 	    strchr(" \t", line->text[at + 1]))
 		return false;
-	snprintf(text, sizeof(text), "no blank behind '%.*s:', expected 'key: value'",
+	snprintf(text, sizeof(text), "no blank after '%.*s:', expected 'key: value'",
 		 (int)(at - from < 60 ? at - from : 60), line->text + from);
 	syntax_say(said, line->at, at + 1, text);
 	return true;
@@ -334,7 +334,7 @@ static bool rule_quote(const struct place *at, struct said *said)
 	if (s->end.column != problem->column)
 		return false;
 	syntax_say(said, problem->line, problem->column,
-		   "text behind the closing quote, expected the line's end");
+		   "text after the closing quote, expected the line's end");
 	return true;
 }
 
@@ -428,12 +428,11 @@ static bool rule_flow(const struct place *at, struct said *said)
 
 	if (!list && !says(at, "flow mapping"))
 		return false;
-	snprintf(
-		text, sizeof(text),
-		"this '%c' has no '%c', or a ',' is missing before %zu:%zu, expected them; a value "
-		"that begins so stands in quotes",
-		list ? '[' : '{', list ? ']' : '}', at->s->yaml->problem_mark.line + 1,
-		at->s->yaml->problem_mark.column + 1);
+	snprintf(text, sizeof(text),
+		 "this '%c' has no '%c', or a ',' is missing before %zu:%zu, expected them; a "
+		 "value that begins so needs quotes",
+		 list ? '[' : '{', list ? ']' : '}', at->s->yaml->problem_mark.line + 1,
+		 at->s->yaml->problem_mark.column + 1);
 	syntax_say(said, context->line, context->column, text);
 	return true;
 }

@@ -874,12 +874,12 @@ static const struct {
 	{"service=180f", NULL, {0}, 1, {"and ffe1: not a known pack", "the right device"}},
 	{"service=ff06", NULL, {0}, 0, {"0000ff07 and 0000ff08", "protocol jbd"}},
 	{"service=ffe0 write=both", NULL, {0}, 0, {"0000ffe1 and 0000ffe1, write without", ""}},
-	{"service=all-refusing", NULL, {0}, 1, {"another program has them", "restart bluetooth"}},
+	{"service=all-refusing", NULL, {0}, 1, {"another program uses them", "restart bluetooth"}},
 	{"service=ffe0-unpaired",
 	 NULL,
 	 {0},
 	 1,
-	 {"wants to be paired", "--passkey of `packbridge probe`"}},
+	 {"needs to be paired", "--passkey of `packbridge probe`"}},
 	{"service=fff0-refusing", NULL, {0}, 0, {"0000ff01 and 0000ff02", "by descriptors"}},
 };
 

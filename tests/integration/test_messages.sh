@@ -64,7 +64,7 @@ write baud.yaml <<-'END'
 	  - tcp: 127.0.0.1:1502
 	    allow: [192.168.1.7/24]
 END
-expect 1 "baud.yaml:8:13: '192.168.1.7/24' has bits behind the /24" "$program" check -c "$folder/baud.yaml"
+expect 1 "baud.yaml:8:13: '192.168.1.7/24' has bits after the /24" "$program" check -c "$folder/baud.yaml"
 expect 1 'baud.yaml:5:11: 9601 baud, expected 1200, 2400' "$program" check -c "$folder/baud.yaml"
 expect 1 "baud.yaml:6:10: device 'ttyUSB1', expected a path like /dev/ttyUSB0" "$program" check -c "$folder/baud.yaml"
 expect 1 'No such file' "$program" run -c "$folder/none.yaml"

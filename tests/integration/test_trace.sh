@@ -46,7 +46,7 @@ grep -q '^  < 03 04 ' "$folder/trace"
 grep -Eq '^    2 words: 13[0-9]{2} [0-9]+$' "$folder/trace" || { cat "$folder/trace"; fail "the words"; }
 traced "tcp 127.0.0.1:0" 2 reads 2 16 2
 [ "$(grep -c 'unit 2' "$folder/trace")" -eq 2 ]
-grep -q '^  < 83 0B: exception 0B, the reading is old, or there is none$' "$folder/trace"
+grep -q '^  < 83 0B: exception 0B, the reading is stale, or there is none$' "$folder/trace"
 traced 1 1 reads 99 0 1
 grep -q '^  < 83 0A: exception 0A, no such unit$' "$folder/trace"
 traced 1 1 reads 1 5000 1

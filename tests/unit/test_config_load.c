@@ -224,7 +224,7 @@ static const struct {
 	{GOOD "limits:\n  hold_s: 3,000\n", "4:11", "without a separator: 3000", 1},
 	{GOOD "limits:\n  hold_s: 30s\n", "4:11", "the number alone, without 's'", 1},
 	{GOOD "limits: {charge_by_cell: [[3,45, 100]]}\n", "3:27", "with decimal points", 1},
-	{GOOD "alarms: {soc_low: {warning:20}}\n", "3:20", "a blank behind the ':'", 1},
+	{GOOD "alarms: {soc_low: {warning:20}}\n", "3:20", "a blank after the ':'", 1},
 	{GOOD "alarms: {soc_low: {warning=20}}\n", "3:20", "': ' instead of '='", 1},
 	{GOOD "alarms: {soc_low: 20}\n", "3:19", "{warning: ..., alarm: ...}", 1},
 	{"packs:\n  - {name: a, link: sim:x,soc=50, unit: 1}\n", "2:27", "quotes around", 1},
@@ -236,7 +236,7 @@ static const struct {
 	{GOOD "listen: [{tcp: '*:502', allow: 10.0.0.0/8}]\n", "3:32", "[10.0.0.0/8]", 1},
 	{GOOD "banks: [{name: b, unit: 2, packs: a}]\n", "3:35", "names of packs: [a]", 1},
 	{"packs:\n- name: a\n  link: sim:x\n  unit: 1,\n", "4:9", "without the ','", 1},
-	{"packs:\n  - name:a\n", "2:5", "a blank behind the ':'", 1},
+	{"packs:\n  - name:a\n", "2:5", "a blank after the ':'", 1},
 	{GOOD "  - {name: a, link: 'tcp:[::1]:2', unit: 2}\n", "3:12", "taken", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 1}\n", "3:42", "'a'", 1},
 	{GOOD "  - {name: b, link: 'tcp:[::1]:2', unit: 300}\n"

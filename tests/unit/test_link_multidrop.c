@@ -591,7 +591,7 @@ START_TEST(too_much)
 	ck_assert_int_eq(pb_link_tap.send(users[0].link, big, sizeof(big)), 0);
 	WAIT_UNTIL(users[0].downs == 1);
 	ck_assert_int_eq(users[0].error, -ENOBUFS);
-	ck_assert_str_eq(users[0].why, "the line takes no more bytes");
+	ck_assert_str_eq(users[0].why, "the line accepts no more bytes");
 	ck_assert(real.open);
 	real_says("B");
 	ck_assert_str_eq(users[1].heard, "B");

@@ -514,7 +514,7 @@ START_TEST(peer_does_not_read)
 	send_until_stuck(fd);
 	ck_assert_uint_eq(here.downs, 0);
 	WAIT_FOR(here.downs > 0);
-	ck_assert_str_eq(here.why, "the peer takes no more bytes");
+	ck_assert_str_eq(here.why, "the peer accepts no more bytes");
 	drain();
 	ck_assert_uint_eq(here.downs, 1);
 	close(fd);

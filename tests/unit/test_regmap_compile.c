@@ -290,7 +290,7 @@ static const struct {
 	 "f:7:5: block 'b': nothing at 7 to 8, "},
 	{{.always = true, .rows = {"addr: 0, type: u16, field: soc_permille"}},
 	 "f:13:37: part of the reading in a block that is always shown, expected a block without "
-	 "'always': old values would look live"},
+	 "'always': stale values would look live"},
 	{{.always = true, .rows = {"addr: 0, type: bits, bits: [{bit: 3, field: charge_fet}]"}},
 	 "f:13:9: part of the reading in a block that is always shown, "},
 

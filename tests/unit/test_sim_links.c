@@ -524,7 +524,7 @@ static const struct {
 	{"ff00", {NULL}, "not a known pack", false},
 	/* the first in the list, not on the device */
 	{"fff0-refusing", {jk_module, serial_modules}, "using 0000ff01 and 0000ff02", true},
-	{"all-refusing", {serial_modules, serial_modules}, "another program has them", false},
+	{"all-refusing", {serial_modules, serial_modules}, "another program uses them", false},
 };
 
 static void pipe_line(void *userdata, const char *text)
