@@ -137,7 +137,7 @@ const struct pb_battery *pb_plant_battery(struct pb_plant *plant, size_t battery
 struct pb_plant_pack {
 	const char *state; /**< a word or two for a person; static storage */
 	struct pb_note note;
-	struct pb_refusals refusals;
+	const struct pb_refusals *refusals; /**< never NULL for a pack */
 };
 
 /** @return borrowed, as of the last PB_PLANT_READING; @state is "off" before the first. */

@@ -72,13 +72,13 @@ static json_t *json_pack_of(const struct snapshot *snapshot, size_t index)
 	char text[64 + PB_REFUSAL_TEXT_MAX], message[PB_NOTE_MAX];
 
 	pb_note_text(&reader->note, snapshot->now_ms, message, sizeof(message));
-	pb_refusals_error_text(&reader->refusals, error, text, sizeof(text));
+	pb_refusals_error_text(reader->refusals, error, text, sizeof(text));
 	json_object_set_new(pack, "link", json_string(config->link));
 	json_object_set_new(pack, "protocol", json_string(data->protocol));
 	json_object_set_new(pack, "state", json_string(reader->state));
 	json_object_set_new(pack, "last_error",
 			    error == PB_ERROR_NONE ? json_null() : json_string(text));
-	json_object_set_new(pack, "impossible", pb_json_refusals(&reader->refusals));
+	json_object_set_new(pack, "impossible", pb_json_refusals(reader->refusals));
 	json_object_set_new(pack, "last_message", json_string(message));
 	return pack;
 }

@@ -173,10 +173,12 @@ static void take_sample(struct battery *pack, const struct pb_reading *reading)
 	snprintf(data->protocol, sizeof(data->protocol), "%s", reading->protocol);
 }
 
-/* Only rows that are used: the whole is more than all else of a reading. */
+/* Only rows that are used: the whole is more than all else of a reading. Most packs have none. */
 static void copy_refusals(struct pb_refusals *to, const struct pb_refusals *from)
 {
-	memcpy(to, from, offsetof(struct pb_refusals, rows) + from->count * sizeof(from->rows[0]));
+	if (from->count > 0)
+		memcpy(to, from,
+		       offsetof(struct pb_refusals, rows) + from->count * sizeof(from->rows[0]));
 }
 
 void battery_read(struct battery *pack, const struct pb_reading *reading, uint64_t now_ms)
@@ -185,7 +187,7 @@ void battery_read(struct battery *pack, const struct pb_reading *reading, uint64
 
 	pack->reader.state = reading->state;
 	pack->reader.note = *reading->note;
-	copy_refusals(&pack->reader.refusals, reading->refusals);
+	copy_refusals(pack->refusals, reading->refusals);
 	if (!reading->new_status)
 		return;
 	if (reading->new_reading)
@@ -210,7 +212,10 @@ void battery_take(struct battery *battery, const struct battery *before)
 	battery->mixed = before->mixed;
 	battery->repeat = before->repeat;
 	battery->limit_state = before->limit_state;
-	battery->reader = before->reader;
+	battery->reader.state = before->reader.state;
+	battery->reader.note = before->reader.note;
+	if (before->refusals)
+		copy_refusals(battery->refusals, before->refusals);
 	data->sample = before->data.sample;
 	data->has = before->data.has & PB_HAS(PB_HAS_UNCHANGED);
 	data->alarms = before->data.alarms;

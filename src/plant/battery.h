@@ -28,7 +28,8 @@ struct battery {
 	/* a pack */
 	struct pb_limit_state limit_state;
 	struct pb_plant_pack reader;
-	bool good, alarmed; /**< as the plant's summary counts it */
+	struct pb_refusals *refusals; /**< those of @reader, see plant->refusals */
+	bool good, alarmed;	      /**< as the plant's summary counts it */
 };
 
 struct unit;
@@ -38,6 +39,8 @@ struct pb_plant {
 	struct battery *batteries; /**< packs, then banks */
 	/** When each battery needs the time. Apart from them, since each step looks at all. */
 	uint64_t *due_ms;
+	/** Of each pack. Apart, as most packs have none: their memory is never touched. */
+	struct pb_refusals *refusals;
 	struct pb_plant_summary summary;
 	uint64_t start_ms;
 	const struct pb_plant_handler *handler;

@@ -33,6 +33,9 @@ static void init_battery(struct pb_plant *plant, struct battery *battery,
 	battery->alarm_ms = battery->stale_ms = UINT64_MAX;
 	battery->settled = !setup->bank;
 	battery->reader.state = "off";
+	if (!setup->bank)
+		battery->reader.refusals = battery->refusals =
+			&plant->refusals[battery - plant->batteries];
 	data->status.stale_after_s = setup->stale_after_s;
 	snprintf(data->name, sizeof(data->name), "%s", setup->name);
 	snprintf(data->protocol, sizeof(data->protocol), "%.15s", setup->protocol);
@@ -65,7 +68,8 @@ int pb_plant_new(struct pb_plant **ret, const struct pb_plant_setup *setup)
 	plant->batteries = calloc(count, sizeof(*plant->batteries));
 	plant->due_ms = calloc(count, sizeof(*plant->due_ms));
 	plant->tables = calloc(setup->table_count, sizeof(*plant->tables));
-	if (!plant->batteries || !plant->due_ms || !plant->tables)
+	plant->refusals = calloc(setup->pack_count, sizeof(*plant->refusals));
+	if (!plant->batteries || !plant->due_ms || !plant->tables || !plant->refusals)
 		return -ENOMEM;
 	plant->pack_count = plant->summary.packs = setup->pack_count;
 	plant->bank_count = setup->bank_count;
@@ -91,6 +95,7 @@ struct pb_plant *pb_plant_free(struct pb_plant *plant)
 	unit_free_all(plant);
 	free(plant->tables);
 	free(plant->due_ms);
+	free(plant->refusals);
 	free(plant->batteries);
 	free(plant);
 	return NULL;

@@ -239,9 +239,9 @@ START_TEST(beside_the_reading)
 						  .status = &status});
 	ck_assert_str_eq(reader->state, "connected");
 	ck_assert_str_eq(reader->note.text, "first reading");
-	ck_assert_uint_eq(reader->refusals.readings, 3);
-	ck_assert_uint_eq(reader->refusals.count, 2);
-	ck_assert_uint_eq(reader->refusals.rows[1].times, 2);
+	ck_assert_uint_eq(reader->refusals->readings, 3);
+	ck_assert_uint_eq(reader->refusals->count, 2);
+	ck_assert_uint_eq(reader->refusals->rows[1].times, 2);
 	ck_assert_str_eq(data->protocol, "jbd");
 	ck_assert_uint_eq(data->link_has, 1);
 	ck_assert_int_eq(data->rssi_dbm, -60);
