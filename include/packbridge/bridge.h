@@ -36,6 +36,8 @@ struct pb_lines;
  */
 int pb_lines_new(struct pb_lines **ret, const struct pb_config *config, sd_event *event,
 		 const struct pb_lines *before);
+/** Sets the gaps. A line that another pb_lines has as well keeps its gap until then. */
+void pb_lines_apply(const struct pb_lines *lines);
 struct pb_lines *pb_lines_free(struct pb_lines *lines);
 PB_DEFINE_FREEP(struct pb_lines, pb_lines_free)
 /** @return the line of @pack, borrowed; NULL: it has its link for itself. */

@@ -59,7 +59,6 @@ static int lines_add(struct pb_lines *lines, const struct pb_pack_config *pack, 
 		lines->count++;
 	if (pack->gap_ms > line->gap_ms)
 		line->gap_ms = pack->gap_ms;
-	pb_multidrop_set_gap(line->line, line->gap_ms);
 	return 0;
 }
 
@@ -79,6 +78,12 @@ int pb_lines_new(struct pb_lines **ret, const struct pb_config *config, sd_event
 	*ret = lines;
 	lines = NULL;
 	return 0;
+}
+
+void pb_lines_apply(const struct pb_lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		pb_multidrop_set_gap(lines->lines[i].line, lines->lines[i].gap_ms);
 }
 
 struct pb_lines *pb_lines_free(struct pb_lines *lines)

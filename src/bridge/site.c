@@ -331,5 +331,6 @@ void site_take(struct site *site, struct site *before)
 		take_readers(site, before);
 		pb_plant_take(site->plant, before->plant);
 	}
+	pb_lines_apply(site->lines);
 	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_START});
 }

@@ -137,6 +137,8 @@ static int start(struct checker *checker, const struct pb_config *config)
 
 	if (r >= 0)
 		r = pb_lines_new(&checker->lines, config, checker->event, NULL);
+	if (r >= 0)
+		pb_lines_apply(checker->lines);
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++) {
 		struct probed *probed = &checker->packs[i];
 
