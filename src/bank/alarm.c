@@ -49,7 +49,7 @@ static bool flows(const struct pb_sample *s)
 }
 
 /* What a kind looks at. @return false: the reading does not have it */
-static bool value_of(enum pb_alarm alarm, const struct pb_battery *battery, int64_t *ret)
+static bool alarm_value_of(enum pb_alarm alarm, const struct pb_battery *battery, int64_t *ret)
 {
 	const struct pb_sample *s = &battery->sample;
 	static const enum pb_has needs[PB_ALARM_COUNT] = {
@@ -120,7 +120,7 @@ static uint8_t step_value(const struct pb_alarm_rule *rule, struct pb_alarm_stat
 	uint8_t level = PB_LEVEL_NONE, before = state->kinds[alarm].level;
 	int64_t value;
 
-	if (!value_of(alarm, battery, &value) || (rule->per_cell && s->cell_count == 0))
+	if (!alarm_value_of(alarm, battery, &value) || (rule->per_cell && s->cell_count == 0))
 		return before;
 	for (int i = PB_LEVEL_WARNING; i <= PB_LEVEL_ALARM; i++) {
 		uint64_t *since_ms = &state->kinds[alarm].since_ms[i - 1], due_ms;
@@ -399,7 +399,7 @@ void pb_alarm_describe(enum pb_alarm alarm, const struct pb_battery *battery, ch
 	char n[32];
 	int64_t value = 0;
 
-	value_of(alarm, battery, &value);
+	alarm_value_of(alarm, battery, &value);
 	switch (alarm) {
 	case PB_ALARM_CELL_HIGH:
 	case PB_ALARM_CELL_LOW:

@@ -328,7 +328,7 @@ static void rate(const struct pb_limit_setup *setup, struct pb_battery *battery)
 	}
 }
 
-static bool ask(int32_t soc_permille, int32_t limit_permille, bool before)
+static bool limits_ask(int32_t soc_permille, int32_t limit_permille, bool before)
 {
 	return limit_permille >= 0 &&
 	       soc_permille <= limit_permille + (before ? AGAIN_PERMILLE : 0);
@@ -347,9 +347,9 @@ static void step_requests(const struct pb_limit_setup *setup, struct pb_limit_st
 	limits->charge_allowed = limits->charge_current_ma > 0;
 	limits->discharge_allowed = limits->discharge_current_ma > 0;
 	if (pb_battery_has(battery, PB_HAS_SOC)) {
-		state->now = ask(s->soc_permille, setup->charge_now_permille, state->now);
+		state->now = limits_ask(s->soc_permille, setup->charge_now_permille, state->now);
 		state->soon = !state->now &&
-			      ask(s->soc_permille, setup->charge_soon_permille, state->soon);
+			      limits_ask(s->soc_permille, setup->charge_soon_permille, state->soon);
 	}
 	limits->charge_now = state->now && limits->charge_allowed;
 	limits->charge_soon = state->soon && limits->charge_allowed;

@@ -95,7 +95,7 @@ static const struct rule rules[] = {
 /* ---- one value ---- */
 
 /* The values of the packs that have one. @return how many */
-static size_t collect(const struct fleet *fleet, const struct pb_field *field, int64_t *ret)
+static size_t rules_collect(const struct fleet *fleet, const struct pb_field *field, int64_t *ret)
 {
 	size_t count = 0;
 
@@ -188,11 +188,11 @@ static bool combine(const struct fleet *fleet, enum bank_op op, const int64_t *v
 	return false;
 }
 
-static bool value_of(const struct fleet *fleet, enum bank_op op, const struct pb_field *field,
-		     bool reported, int64_t *ret)
+static bool rules_value_of(const struct fleet *fleet, enum bank_op op, const struct pb_field *field,
+			   bool reported, int64_t *ret)
 {
 	int64_t values[PB_MEMBERS_MAX];
-	size_t count = op == OP_USABLE ? fleet->count : collect(fleet, field, values);
+	size_t count = op == OP_USABLE ? fleet->count : rules_collect(fleet, field, values);
 
 	if (count == 0 || (count < fleet->count && !reported))
 		return false;
@@ -202,13 +202,13 @@ static bool value_of(const struct fleet *fleet, enum bank_op op, const struct pb
 bool bank_value(const struct fleet *fleet, enum bank_op op, const struct pb_field *field,
 		int64_t *ret)
 {
-	return value_of(fleet, op, field, false, ret);
+	return rules_value_of(fleet, op, field, false, ret);
 }
 
 /* ---- the table ---- */
 
 /* Numbers are cut to what an int32_t holds; counters wrap. */
-static void put(const struct pb_field *field, struct pb_battery *bank, int64_t value)
+static void rules_put(const struct pb_field *field, struct pb_battery *bank, int64_t value)
 {
 	if (field->size == sizeof(int32_t) && field->is_signed)
 		value = narrow(value);
@@ -223,9 +223,9 @@ void bank_apply(const struct fleet *fleet, enum bank_stage stage)
 		int64_t value;
 
 		if (op != OP_OWN && rule->stage == stage &&
-		    value_of(fleet, op, rule->from ? rule->from : &rule->field, rule->reported,
-			     &value))
-			put(&rule->field, fleet->bank, value);
+		    rules_value_of(fleet, op, rule->from ? rule->from : &rule->field,
+				   rule->reported, &value))
+			rules_put(&rule->field, fleet->bank, value);
 	}
 }
 
@@ -251,7 +251,7 @@ static const char *op_text(enum bank_op op)
 }
 
 /* @return the name that the catalogue has for it */
-static const char *name_of(const struct pb_field *field)
+static const char *rules_name_of(const struct pb_field *field)
 {
 	size_t count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_BANK, &count);
@@ -270,10 +270,10 @@ bool pb_bank_rule(size_t index, struct pb_bank_rule *ret)
 	if (index >= PB_ARRAY_SIZE(rules))
 		return false;
 	*ret = (struct pb_bank_rule){
-		.field = rule->own ? rule->own : name_of(&rule->field),
+		.field = rule->own ? rule->own : rules_name_of(&rule->field),
 		.parallel = rule->parallel_text ? rule->parallel_text : op_text(rule->parallel),
 		.series = rule->series_text ? rule->series_text : op_text(rule->series),
-		.from = rule->from ? name_of(rule->from) : NULL,
+		.from = rule->from ? rules_name_of(rule->from) : NULL,
 		.reported = rule->reported,
 		.counted = !rule->own && rule->stage == STAGE_COUNTED,
 	};

@@ -54,7 +54,7 @@ static int put_stderr(enum pb_log_level level, const char *text)
 	return len < 0 ? -EINVAL : stderr_line(line, (size_t)len);
 }
 
-static int put(enum pb_log_level level, const struct pb_log_about *about, const char *text)
+static int log_put(enum pb_log_level level, const struct pb_log_about *about, const char *text)
 {
 	int r = sink ? sink(level, about, text) : -ENOENT;
 
@@ -70,7 +70,7 @@ void pb_log_catch_up(void)
 		return;
 	snprintf(text, sizeof(text), "%u messages were left out, since the log took no more",
 		 left_out.unsaid);
-	if (put(PB_LOG_WARNING, &nothing, text) == 0)
+	if (log_put(PB_LOG_WARNING, &nothing, text) == 0)
 		left_out.unsaid = 0;
 }
 
@@ -86,7 +86,7 @@ static void log_line(enum pb_log_level level, const struct pb_log_about *about, 
 	pb_text_clean(text, sizeof(text), text, strlen(text));
 	pb_log_catch_up();
 	/* what comes later must not overtake the word that something is missing */
-	if (!left_out.unsaid && put(level, about, text) == 0)
+	if (!left_out.unsaid && log_put(level, about, text) == 0)
 		return;
 	left_out.total++;
 	left_out.unsaid++;

@@ -123,7 +123,7 @@ static int a5_counts(const uint8_t *p, struct pb_sample *s)
  * Without a count (`decode` of single frames) every slot is shown. A frame 0 means that this board
  * counts from 0, and that its other frames are not what they seem: no reading in this connection.
  */
-static int a5_cells(const uint8_t *p, struct pb_sample *s)
+static int daly_a5_cells(const uint8_t *p, struct pb_sample *s)
 {
 	unsigned int count = s->carry.cells ? s->carry.cells : PB_CELLS_MAX;
 	unsigned int first = (p[0] - 1u) * CELLS_A_FRAME;
@@ -143,7 +143,7 @@ static int a5_cells(const uint8_t *p, struct pb_sample *s)
 }
 
 /* Frames in their order only: a place without a probe does not tell whether its frame came. */
-static int a5_probes(const uint8_t *p, struct pb_sample *s)
+static int daly_a5_probes(const uint8_t *p, struct pb_sample *s)
 {
 	bool known = s->carry.cells;
 	unsigned int count = known ? s->carry.probes : PB_TEMPERATURES_MAX;
@@ -191,9 +191,9 @@ static int a5_decode(const struct pb_frame *frame, struct pb_sample *s)
 	case 0x94:
 		return a5_counts(p, s);
 	case 0x95:
-		return a5_cells(p, s);
+		return daly_a5_cells(p, s);
 	case 0x96:
-		return a5_probes(p, s);
+		return daly_a5_probes(p, s);
 	case 0x97:
 		s->balance_mask = le_bits(p, 6);
 		s->has |= PB_HAS(PB_HAS_BALANCE);

@@ -202,7 +202,8 @@ static uint16_t word(const uint8_t *p, size_t index)
 }
 
 /* 0 mV is a reading: a broken sense wire. @return 0; -EPROTO: there can't be so many cells. */
-static int put_cells(struct pb_sample *s, const uint8_t *p, unsigned int count, unsigned int places)
+static int daly_word_put_cells(struct pb_sample *s, const uint8_t *p, unsigned int count,
+			       unsigned int places)
 {
 	s->cell_count = (int32_t)count;
 	s->has |= PB_HAS(PB_HAS_CELLS);
@@ -215,7 +216,7 @@ static int put_cells(struct pb_sample *s, const uint8_t *p, unsigned int count, 
 	return 0;
 }
 
-static void put_probes(struct pb_sample *s, const uint8_t *p, unsigned int count)
+static void daly_word_put_probes(struct pb_sample *s, const uint8_t *p, unsigned int count)
 {
 	s->temperature_has = 0;
 	if (count == DALY_NO_WORD)
@@ -249,7 +250,7 @@ static void put_charge(struct pb_sample *s, unsigned int remaining, unsigned int
  * The block from 3E on, alone or as the end of the long status. A board that balances and names no
  * cell does not tell which.
  */
-static void d2_balance(const uint8_t *p, struct pb_sample *s)
+static void daly_word_d2_balance(const uint8_t *p, struct pb_sample *s)
 {
 	uint64_t mask = word(p, 0) | (uint64_t)word(p, 1) << 16;
 	bool nameless = mask == 0 && s->has & PB_HAS(PB_HAS_BALANCING) && s->balancing;
@@ -261,16 +262,16 @@ static void d2_balance(const uint8_t *p, struct pb_sample *s)
 	daly_put_mos(s, word(p, 4));
 }
 
-static int d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
+static int daly_word_d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
 {
 	unsigned int probes = word(p, 0x32);
 
-	if (put_cells(s, p, word(p, 0x31), D2_CELLS) < 0)
+	if (daly_word_put_cells(s, p, word(p, 0x31), D2_CELLS) < 0)
 		return -EPROTO;
 	/* boards exist that count no probe and have one */
 	if (probes == 0 && word(p, 0x20) != 0 && word(p, 0x20) < DALY_NO_PROBE)
 		probes = 1;
-	put_probes(s, place(p, 0x20), probes);
+	daly_word_put_probes(s, place(p, 0x20), probes);
 	put_pack(s, place(p, 0x28));
 	put_charge(s, word(p, 0x30), word(p, 0x33));
 	s->balancing = word(p, 0x34) != 0;
@@ -281,7 +282,7 @@ static int d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
 	daly_put_alarms(s, word(p, 0x3A) | (uint64_t)word(p, 0x3B) << 16 |
 				   (uint64_t)word(p, 0x3C) << 32);
 	if (words >= BALANCE + 9)
-		d2_balance(place(p, BALANCE), s);
+		daly_word_d2_balance(place(p, BALANCE), s);
 	return 0;
 }
 
@@ -293,9 +294,9 @@ static int d2_decode(const struct pb_frame *frame, struct pb_sample *s)
 		return 0;
 	switch (frame->command) {
 	case STATUS:
-		return d2_status(p, frame->payload_len / 2, s);
+		return daly_word_d2_status(p, frame->payload_len / 2, s);
 	case BALANCE:
-		d2_balance(p, s);
+		daly_word_d2_balance(p, s);
 		return 0;
 	case SETTINGS:
 		if (word(p, 0) != DALY_NO_WORD)
@@ -309,11 +310,11 @@ static int d2_decode(const struct pb_frame *frame, struct pb_sample *s)
 	}
 }
 
-static int p81_cells(const uint8_t *p, struct pb_sample *s)
+static int daly_word_p81_cells(const uint8_t *p, struct pb_sample *s)
 {
-	if (put_cells(s, p, word(p, 0x3C), PB_CELLS_MAX) < 0)
+	if (daly_word_put_cells(s, p, word(p, 0x3C), PB_CELLS_MAX) < 0)
 		return -EPROTO;
-	put_probes(s, place(p, 0x30), word(p, 0x3D));
+	daly_word_put_probes(s, place(p, 0x30), word(p, 0x3D));
 	put_pack(s, place(p, 0x38));
 	return 0;
 }
@@ -336,7 +337,7 @@ static bool is_switch(uint16_t raw)
 }
 
 /* Alarms are known to be somewhere, but not where. */
-static int p81_status(const uint8_t *block, struct pb_sample *s)
+static int daly_word_p81_status(const uint8_t *block, struct pb_sample *s)
 {
 	const uint8_t *p = place(block, 0x48 - P81_STATUS); /* from register 48 on */
 
@@ -357,9 +358,9 @@ static int p81_decode(const struct pb_frame *frame, struct pb_sample *s)
 		return 0;
 	switch (frame->command) {
 	case STATUS:
-		return p81_cells(p, s);
+		return daly_word_p81_cells(p, s);
 	case P81_STATUS:
-		return p81_status(p, s);
+		return daly_word_p81_status(p, s);
 	case P81_SETTINGS:
 		daly_put_capacity(s, &s->nominal_mah, PB_HAS_NOMINAL, pb_get_be32(place(p, 0x09)));
 		daly_put_capacity(s, &s->full_mah, PB_HAS_FULL, pb_get_be32(place(p, 0x0B)));

@@ -72,7 +72,7 @@ static bool expected(uint8_t reg, const struct pb_query *pending)
 	return pending ? reg == pending->command || plan_register(reg) : known_register(reg);
 }
 
-static int module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
+static int jbd_module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 {
 	ret->kind = PB_FRAME_MODULE;
 	if (len > 1 && buf[1] != MODULE_START_2)
@@ -118,12 +118,12 @@ static int jbd_frame(const uint8_t *buf, size_t len, const struct pb_query *pend
 	if (len == 0)
 		return PB_FRAME_MORE;
 	if (buf[0] == MODULE_START_1)
-		return module_frame(buf, len, ret);
+		return jbd_module_frame(buf, len, ret);
 	return buf[0] == START ? reply_frame(buf, len, pending, ret) : -EPROTO;
 }
 
 /* bits 15..9 year from 2000, 8..5 month, 4..0 day; @return YYYYMMDD, 0 for no date */
-static int32_t date(uint16_t raw)
+static int32_t jbd_date(uint16_t raw)
 {
 	static const uint8_t days[] = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int32_t year = 2000 + (raw >> 9), month = raw >> 5 & 15, day = raw & 31;
@@ -174,7 +174,7 @@ static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
 	s->remaining_mah = (int64_t)pb_get_be16(p + 4) * unit;
 	s->nominal_mah = (int64_t)pb_get_be16(p + 6) * unit;
 	s->cycles = pb_get_be16(p + 8);
-	s->production_date = date(pb_get_be16(p + 10));
+	s->production_date = jbd_date(pb_get_be16(p + 10));
 	s->balance_mask = pb_get_be16(p + 12) | (uint64_t)pb_get_be16(p + 14) << 16;
 	/* numbered as enum pb_protection is; bit 15, which JBD reserves, is passed on as it is */
 	s->protection_mask = pb_get_be16(p + 16);
@@ -198,7 +198,7 @@ static int decode_basic(const uint8_t *p, size_t len, struct pb_sample *s)
 	return 0;
 }
 
-static int decode_cells(const uint8_t *p, size_t len, struct pb_sample *s)
+static int jbd_decode_cells(const uint8_t *p, size_t len, struct pb_sample *s)
 {
 	size_t count = len / 2;
 
@@ -264,7 +264,7 @@ static int jbd_decode(const struct pb_frame *frame, struct pb_sample *sample)
 	case REG_BASIC:
 		return decode_basic(frame->payload, frame->payload_len, sample);
 	case REG_CELLS:
-		return decode_cells(frame->payload, frame->payload_len, sample);
+		return jbd_decode_cells(frame->payload, frame->payload_len, sample);
 	case REG_NAME:
 		return decode_name(frame->payload, frame->payload_len, sample);
 	case REG_COUNTERS:

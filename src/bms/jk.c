@@ -71,7 +71,7 @@ static int begins(const uint8_t *buf, size_t len, const uint8_t *head)
 	return memcmp(buf, head, known) == 0 ? (int)known : -EPROTO;
 }
 
-static int module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
+static int jk_module_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 {
 	ret->kind = PB_FRAME_MODULE;
 	ret->len = buf[0] == at_command[0] ? sizeof(at_command) : REQUEST_LEN;
@@ -151,7 +151,7 @@ static int jk_frame(const uint8_t *buf, size_t len, const struct pb_query *pendi
 	if (len == 0)
 		return PB_FRAME_MORE;
 	if (begins(buf, len, module_head) > 0 || begins(buf, len, at_command) > 0)
-		return module_frame(buf, len, ret);
+		return jk_module_frame(buf, len, ret);
 	if (is_line(buf, len))
 		return line_frame(buf, len, ret);
 	if (begins(buf, len, reply_head) < 0)
@@ -185,7 +185,7 @@ static void text(char *out, size_t cap, const uint8_t *p, size_t len)
 }
 
 /* @return YYYYMMDD, 0 for no date */
-static int32_t date(const uint8_t *p)
+static int32_t jk_date(const uint8_t *p)
 {
 	int32_t number = 0, month, day;
 
@@ -208,7 +208,7 @@ static int decode_device(const uint8_t *f, struct pb_sample *s)
 	text(s->firmware, sizeof(s->firmware), f + DEVICE_SOFTWARE_AT, VERSION_LEN);
 	text(s->device_name, sizeof(s->device_name), f + DEVICE_NAME_AT, MODEL_LEN);
 	s->carry.layout = (uint8_t)layout_of(model, hardware, s->firmware);
-	s->production_date = date(f + DEVICE_DATE_AT);
+	s->production_date = jk_date(f + DEVICE_DATE_AT);
 	if (s->firmware[0])
 		s->has |= PB_HAS(PB_HAS_FIRMWARE);
 	if (s->device_name[0])

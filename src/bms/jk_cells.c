@@ -143,7 +143,8 @@ static uint32_t end_of_charge(uint32_t alarms, const struct pb_sample *s)
 	return 0;
 }
 
-static void put_probe(struct pb_sample *s, unsigned int index, const uint8_t *p, bool present)
+static void jk_cells_put_probe(struct pb_sample *s, unsigned int index, const uint8_t *p,
+			       bool present)
 {
 	s->temperature_count = (int32_t)index + 1;
 	s->temperature_mc[index] = le16s(p) * 100;
@@ -159,11 +160,11 @@ static void decode_temperatures(const uint8_t *f, const struct places *at, struc
 	unsigned int present = many ? f[PRESENT_AT] : 0xFF;
 
 	s->temperature_has = 0;
-	put_probe(s, 0, f + at->probes, present >> 1 & 1);
-	put_probe(s, 1, f + at->probes + 2, present >> 2 & 1);
+	jk_cells_put_probe(s, 0, f + at->probes, present >> 1 & 1);
+	jk_cells_put_probe(s, 1, f + at->probes + 2, present >> 2 & 1);
 	if (many) {
-		put_probe(s, 2, f + PROBE_3_AT, present >> 4 & 1);
-		put_probe(s, 3, f + PROBE_4_AT, present >> 5 & 1);
+		jk_cells_put_probe(s, 2, f + PROBE_3_AT, present >> 4 & 1);
+		jk_cells_put_probe(s, 3, f + PROBE_4_AT, present >> 5 & 1);
 	}
 	s->mos_temperature_mc = le16s(f + at->mos) * 100;
 	s->has |= PB_HAS(PB_HAS_TEMPERATURES);
@@ -214,7 +215,7 @@ static int no_cells(struct pb_sample *s)
 	return -EPROTO;
 }
 
-static int decode_cells(const uint8_t *f, struct pb_sample *s)
+static int jk_cells_decode(const uint8_t *f, struct pb_sample *s)
 {
 	const struct places *at = places_of(f, s->carry.layout);
 	uint32_t mask;
@@ -282,7 +283,7 @@ static int decode_floats(const uint8_t *f, struct pb_sample *s)
 
 int jk_decode_cells(const uint8_t *f, struct pb_sample *s)
 {
-	return s->carry.layout == JK_LAYOUT_JK04 ? decode_floats(f, s) : decode_cells(f, s);
+	return s->carry.layout == JK_LAYOUT_JK04 ? decode_floats(f, s) : jk_cells_decode(f, s);
 }
 
 bool jk_cells_meters(const uint8_t *f, const struct pb_sample *s, struct pb_meters *ret)

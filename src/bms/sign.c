@@ -11,7 +11,7 @@
 
 enum rank { RANK_MAKER, RANK_SERVICE, RANK_NAME };
 
-static enum rank rank_of(const struct pb_sign *sign)
+static enum rank sign_rank_of(const struct pb_sign *sign)
 {
 	if (sign->maker)
 		return RANK_MAKER;
@@ -102,7 +102,7 @@ static const struct pb_sign *best_sign(const struct pb_sign *signs, const struct
 	const struct pb_sign *best = NULL;
 
 	for (; signs && signs->text; signs++)
-		if ((!best || rank_of(signs) < rank_of(best)) && holds(signs, advert))
+		if ((!best || sign_rank_of(signs) < sign_rank_of(best)) && holds(signs, advert))
 			best = signs;
 	return best;
 }
@@ -117,7 +117,7 @@ const struct pb_codec *pb_codec_of_advert(const struct pb_codec *const *codecs,
 	for (; *codecs; codecs++) {
 		const struct pb_sign *sign = best_sign((*codecs)->signs, advert);
 
-		if (!sign || (codec && rank_of(sign) >= rank_of(*ret_sign)))
+		if (!sign || (codec && sign_rank_of(sign) >= sign_rank_of(*ret_sign)))
 			continue;
 		codec = *codecs;
 		*ret_sign = sign;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-static void drop(struct pb_stream *stream, size_t count)
+static void stream_drop(struct pb_stream *stream, size_t count)
 {
 	stream->len -= count;
 	memmove(stream->buf, stream->buf + count, stream->len);
@@ -13,7 +13,7 @@ static void drop(struct pb_stream *stream, size_t count)
 /* Takes away the frame that was handed out last, now that nobody looks at it any more. */
 static void eat(struct pb_stream *stream)
 {
-	drop(stream, stream->eaten);
+	stream_drop(stream, stream->eaten);
 	stream->eaten = 0;
 }
 
@@ -29,7 +29,7 @@ void pb_stream_push(struct pb_stream *stream, const uint8_t *bytes, size_t len)
 		size_t excess = stream->len + len - PB_STREAM_MAX;
 
 		stream->garbage_bytes += (uint32_t)excess;
-		drop(stream, excess);
+		stream_drop(stream, excess);
 	}
 	memcpy(stream->buf + stream->len, bytes, len);
 	stream->len += len;
@@ -39,15 +39,15 @@ void pb_stream_push(struct pb_stream *stream, const uint8_t *bytes, size_t len)
 static void skip(struct pb_stream *stream, size_t at)
 {
 	stream->garbage_bytes += (uint32_t)at;
-	drop(stream, at);
+	stream_drop(stream, at);
 }
 
 /*
  * Looks for a whole frame from @at on. @return its length with @ret_at; or 0, with @ret_at at the
  * first place that more bytes may complete, or the end.
  */
-static int find(struct pb_stream *stream, const struct pb_codec *codec,
-		const struct pb_query *pending, size_t *ret_at)
+static int stream_find(struct pb_stream *stream, const struct pb_codec *codec,
+		       const struct pb_query *pending, size_t *ret_at)
 {
 	struct pb_frame frame;
 	size_t waiting = stream->len;
@@ -79,7 +79,7 @@ bool pb_stream_next(struct pb_stream *stream, const struct pb_codec *codec,
 	int len;
 
 	eat(stream);
-	len = find(stream, codec, pending, &at);
+	len = stream_find(stream, codec, pending, &at);
 	skip(stream, at);
 	if (len == 0)
 		return false;

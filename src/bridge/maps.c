@@ -88,8 +88,8 @@ static bool good_name(const char *name)
 	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-+")] == '\0';
 }
 
-static int load(struct pb_maps *maps, const char *name, struct pb_map **ret,
-		struct pb_report *report)
+static int maps_load(struct pb_maps *maps, const char *name, struct pb_map **ret,
+		     struct pb_report *report)
 {
 	for (char **dir = maps->dirs; *dir; dir++) {
 		char path[4096];
@@ -108,8 +108,8 @@ static int load(struct pb_maps *maps, const char *name, struct pb_map **ret,
 	return -ENOENT;
 }
 
-static int find(struct pb_maps *maps, const char *name, struct entry **ret,
-		struct pb_report *report)
+static int maps_find(struct pb_maps *maps, const char *name, struct entry **ret,
+		     struct pb_report *report)
 {
 	struct entry *entry = maps->loaded;
 
@@ -120,7 +120,7 @@ static int find(struct pb_maps *maps, const char *name, struct entry **ret,
 		if (!entry)
 			return -ENOMEM;
 		strcpy(entry->name, name);
-		entry->error = load(maps, name, &entry->map, report);
+		entry->error = maps_load(maps, name, &entry->map, report);
 		entry->next = maps->loaded;
 		maps->loaded = entry;
 	}
@@ -132,14 +132,14 @@ int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **re
 		struct pb_report *report)
 {
 	struct entry *entry;
-	int r = good_name(name) ? find(maps, name, &entry, report) : -ENOENT;
+	int r = good_name(name) ? maps_find(maps, name, &entry, report) : -ENOENT;
 
 	if (r == 0)
 		*ret = entry->map;
 	return r;
 }
 
-static bool has(char *const *names, size_t count, const char *name)
+static bool maps_has(char *const *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(names[i], name) == 0)
@@ -165,7 +165,7 @@ static int add_folder(const char *path, char ***names, size_t *count)
 		    strcmp(file->d_name + len - 5, ".yaml") != 0)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), file->d_name);
-		if (!good_name(name) || strchr(name, '+') || has(*names, *count, name))
+		if (!good_name(name) || strchr(name, '+') || maps_has(*names, *count, name))
 			continue;
 		longer = realloc(*names, (*count + 2) * sizeof(**names));
 		if (!longer) {

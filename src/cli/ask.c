@@ -28,7 +28,7 @@ static int open_socket(const char *path, int flags)
 	return r;
 }
 
-static int exchange(int fd, const char *line, FILE *out)
+static int ask_exchange(int fd, const char *line, FILE *out)
 {
 	char bytes[4096];
 	size_t len = 0;
@@ -51,7 +51,7 @@ int pb_cli_ask(const char *path, const char *line, FILE *out)
 
 	if (fd < 0)
 		return fd;
-	r = exchange(fd, line, out);
+	r = ask_exchange(fd, line, out);
 	close(fd);
 	return r;
 }

@@ -39,7 +39,7 @@ struct checker {
 	struct probed *packs;
 };
 
-static void on_reading(void *userdata, const struct pb_reading *reading)
+static void check_probe_on_reading(void *userdata, const struct pb_reading *reading)
 {
 	struct probed *probed = userdata;
 
@@ -56,7 +56,7 @@ static void on_reading(void *userdata, const struct pb_reading *reading)
 		sd_event_exit(probed->checker->event, 0);
 }
 
-static void on_note(void *userdata, const struct pb_note *note)
+static void check_probe_on_note(void *userdata, const struct pb_note *note)
 {
 	const struct probed *probed = userdata;
 
@@ -64,7 +64,8 @@ static void on_note(void *userdata, const struct pb_note *note)
 	       probed->config->name, note->text);
 }
 
-static const struct pb_reader_handler handler = {.reading = on_reading, .note = on_note};
+static const struct pb_reader_handler handler = {.reading = check_probe_on_reading,
+						 .note = check_probe_on_note};
 
 static int on_end(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -94,7 +95,7 @@ static void print_reading(const struct probed *probed)
 	putchar('\n');
 }
 
-static void print_trouble(const struct probed *probed)
+static void check_probe_print_trouble(const struct probed *probed)
 {
 	enum pb_error error = probed->status.last_error;
 	bool link = error == PB_ERROR_CONNECT || error == PB_ERROR_LINK_LOST;
@@ -120,14 +121,14 @@ static int print_all(const struct checker *checker)
 		if (checker->packs[i].status.sequence > 0) {
 			print_reading(&checker->packs[i]);
 		} else {
-			print_trouble(&checker->packs[i]);
+			check_probe_print_trouble(&checker->packs[i]);
 			failed++;
 		}
 	}
 	return failed;
 }
 
-static int start(struct checker *checker, const struct pb_config *config)
+static int check_probe_start(struct checker *checker, const struct pb_config *config)
 {
 	const struct pb_bluez_config bluez = {
 		.max_connections = config->bluetooth.max_connections,
@@ -163,7 +164,7 @@ int pb_cli_check_probe(const struct pb_config *config)
 		r = sd_event_add_time_relative(checker.event, &timer, CLOCK_BOOTTIME,
 					       (uint64_t)SECONDS * 1000000, 0, on_end, &checker);
 	if (r >= 0)
-		r = start(&checker, config);
+		r = check_probe_start(&checker, config);
 	if (r >= 0 && checker.count > 0)
 		r = sd_event_loop(checker.event);
 	if (r < 0)

@@ -39,7 +39,7 @@ struct control_options {
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct control_options *ret)
+static int control_read_options(int argc, char **argv, struct control_options *ret)
 {
 	const struct option_row rows[] = {
 		{"minutes", 'm', OPTION_NUMBER, &ret->minutes, 1, PB_RELEASE_MAX_S / 60},
@@ -81,7 +81,7 @@ int pb_cli_release(int argc, char **argv)
 {
 	struct control_options options;
 	char line[256];
-	int status = read_options(argc, argv, &options);
+	int status = control_read_options(argc, argv, &options);
 
 	if (status >= 0)
 		return status;

@@ -258,8 +258,8 @@ static const struct pb_codec *next_codec(struct walk *walk)
 	return walk->codec;
 }
 
-static int rank_of(const struct pb_codec *codec, const uint8_t *start, int reason,
-		   const struct pb_frame *frame)
+static int decode_rank_of(const struct pb_codec *codec, const uint8_t *start, int reason,
+			  const struct pb_frame *frame)
 {
 	struct pb_frame first;
 
@@ -278,7 +278,7 @@ static void note_failure(struct decoder *d, const struct pb_codec *codec, size_t
 			 const struct pb_frame *frame)
 {
 	struct failure *failure = &d->failure;
-	int rank = rank_of(codec, d->buf + at, reason, frame);
+	int rank = decode_rank_of(codec, d->buf + at, reason, frame);
 
 	if (failure->known && rank <= failure->rank)
 		return;
@@ -314,7 +314,7 @@ static int find_frame(const struct decoder *d, size_t at, const struct pb_codec 
 	return result;
 }
 
-static void drop(struct decoder *d, size_t at)
+static void decode_drop(struct decoder *d, size_t at)
 {
 	struct walk walk = {.only = d->only};
 	struct pb_frame frame;
@@ -364,7 +364,7 @@ static void decode_window(struct decoder *d, bool end)
 			continue;
 		}
 		/* nothing will complete this one: what follows may hold whole frames */
-		drop(d, at);
+		decode_drop(d, at);
 		at++;
 	}
 	d->begin += at;
@@ -385,7 +385,7 @@ static void feed(struct decoder *d, const uint8_t *bytes, size_t len)
 	}
 }
 
-static int finish(struct decoder *d)
+static int decode_finish(struct decoder *d)
 {
 	struct failure *failure = &d->failure;
 
@@ -473,5 +473,5 @@ int pb_cli_decode(int argc, char **argv)
 		r = feed_hex(&decoder, argv[i]);
 	if (optind == argc)
 		r = feed_lines(&decoder);
-	return r < 0 ? 2 : finish(&decoder);
+	return r < 0 ? 2 : decode_finish(&decoder);
 }

@@ -43,7 +43,8 @@ static int read_tcp(struct endpoint *endpoint, const char *text, char *why, size
 	return endpoint->ctx ? 0 : -ENOMEM;
 }
 
-static int read_line(struct endpoint *endpoint, const char *text, char *why, size_t why_cap)
+static int endpoint_read_line(struct endpoint *endpoint, const char *text, char *why,
+			      size_t why_cap)
 {
 	const struct pb_serial_config *line = &endpoint->line;
 
@@ -68,7 +69,7 @@ int endpoint_new(struct endpoint **ret, const char *text, int unit, uint32_t tim
 	if (strncmp(text, "tcp:", 4) == 0)
 		r = read_tcp(endpoint, text + 4, why, why_cap);
 	else if (strncmp(text, "rtu:", 4) == 0)
-		r = read_line(endpoint, text + 4, why, why_cap);
+		r = endpoint_read_line(endpoint, text + 4, why, why_cap);
 	else
 		snprintf(why, why_cap, "'%s', expected tcp:HOST:PORT or rtu:/dev/ttyUSB0@9600,8N1",
 			 text);
@@ -144,7 +145,8 @@ static int open_it(struct endpoint *endpoint, char *why, size_t why_cap)
 }
 
 /* A request that libmodbus does not know. @return length of the reply PDU; negative errno */
-static int exchange(struct endpoint *endpoint, const uint8_t *pdu, size_t len, uint8_t *reply)
+static int endpoint_exchange(struct endpoint *endpoint, const uint8_t *pdu, size_t len,
+			     uint8_t *reply)
 {
 	if (endpoint->is_line)
 		return exchange_rtu(pb_serial_fd(endpoint->serial), endpoint->unit, pdu, len,
@@ -164,7 +166,7 @@ static int read_counted(struct endpoint *endpoint, const struct pb_block_info *b
 
 	pb_put_be16(pdu + 1, (uint16_t)block->addr);
 	pb_put_be16(pdu + 3, (uint16_t)block->count);
-	r = exchange(endpoint, pdu, sizeof(pdu), reply);
+	r = endpoint_exchange(endpoint, pdu, sizeof(pdu), reply);
 	if (r == 3 + 2 * (int)block->count && reply[0] == function &&
 	    pb_get_be16(reply + 1) == block->count) {
 		memcpy(bytes, reply + 3, 2 * (size_t)block->count);
@@ -242,7 +244,7 @@ int endpoint_model(struct endpoint *endpoint, char *ret_model, char *why, size_t
 	*ret_model = '\0';
 	if (r < 0)
 		return r;
-	r = exchange(endpoint, pdu, sizeof(pdu), reply);
+	r = endpoint_exchange(endpoint, pdu, sizeof(pdu), reply);
 	if (r < 0) { /* not known there; a late reply would be taken for the next one's */
 		close_it(endpoint);
 		return 0;

@@ -28,7 +28,7 @@ static int wait_until(int fd, uint64_t due_ms)
 }
 
 /* Reads what is there. @return the number of bytes, 1 at least; -ETIMEDOUT and other errnos */
-static int take(int fd, uint8_t *bytes, size_t room, uint64_t due_ms)
+static int exchange_take(int fd, uint8_t *bytes, size_t room, uint64_t due_ms)
 {
 	int r = wait_until(fd, due_ms);
 	ssize_t n;
@@ -37,11 +37,12 @@ static int take(int fd, uint8_t *bytes, size_t room, uint64_t due_ms)
 		return r < 0 ? r : -ETIMEDOUT;
 	n = read(fd, bytes, room);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? take(fd, bytes, room, due_ms) : -errno;
+		return errno == EAGAIN || errno == EINTR ? exchange_take(fd, bytes, room, due_ms)
+							 : -errno;
 	return n == 0 ? -ECONNRESET : (int)n;
 }
 
-static int put(int fd, const uint8_t *bytes, size_t len)
+static int exchange_put(int fd, const uint8_t *bytes, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
@@ -64,7 +65,7 @@ int exchange_tcp(int fd, uint8_t unit, const uint8_t *pdu, size_t len, uint32_t 
 	int r;
 
 	memcpy(adu + PB_MBAP_LEN, pdu, len);
-	r = put(fd, adu, pb_mbap_wrap(adu, &request, len));
+	r = exchange_put(fd, adu, pb_mbap_wrap(adu, &request, len));
 	while (r >= 0) {
 		struct pb_adu frame;
 		int taken = pb_mbap_next(adu, have, &frame);
@@ -77,7 +78,7 @@ int exchange_tcp(int fd, uint8_t unit, const uint8_t *pdu, size_t len, uint32_t 
 		}
 		memmove(adu, adu + taken, have - (size_t)taken); /* of another request: too late */
 		have -= (size_t)taken;
-		r = taken ? 0 : take(fd, adu + have, sizeof(adu) - have, due_ms);
+		r = taken ? 0 : exchange_take(fd, adu + have, sizeof(adu) - have, due_ms);
 		have += r > 0 ? (size_t)r : 0;
 	}
 	return r;
@@ -93,11 +94,12 @@ int exchange_rtu(int fd, uint8_t unit, const uint8_t *pdu, size_t len, uint32_t 
 
 	tcflush(fd, TCIFLUSH);
 	memcpy(adu + 1, pdu, len);
-	r = put(fd, adu, pb_rtu_wrap(adu, unit, len));
+	r = exchange_put(fd, adu, pb_rtu_wrap(adu, unit, len));
 	while (r >= 0 && have < sizeof(adu)) {
 		bool whole = have >= PB_RTU_ADU_MIN && adu[0] == unit && pb_crc16(adu, have) == 0;
 
-		r = take(fd, adu + have, sizeof(adu) - have, whole ? pb_now_ms() + GAP_MS : due_ms);
+		r = exchange_take(fd, adu + have, sizeof(adu) - have,
+				  whole ? pb_now_ms() + GAP_MS : due_ms);
 		if (whole && r == -ETIMEDOUT) {
 			memcpy(reply, adu + 1, have - 3);
 			return (int)have - 3;

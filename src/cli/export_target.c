@@ -48,7 +48,8 @@ static int read_socket(struct pb_export_target *target, const char *text, char *
 	return 0;
 }
 
-static int read_line(struct pb_export_target *target, const char *text, char *why, size_t why_cap)
+static int export_target_read_line(struct pb_export_target *target, const char *text, char *why,
+				   size_t why_cap)
 {
 	struct pb_serial_config line = {
 		.baud = 9600, .parity = 'N', .data_bits = 8, .stop_bits = 1};
@@ -74,7 +75,7 @@ int pb_export_target_read(struct pb_export_target *target, const char *text, cha
 	*target = (struct pb_export_target){.way = PB_EXPORT_TCP};
 	if (strncmp(text, "rtu:", 4) == 0) {
 		target->way = PB_EXPORT_RTU;
-		return read_line(target, text + 4, why, why_cap);
+		return export_target_read_line(target, text + 4, why, why_cap);
 	}
 	if (strncmp(text, "rtu-over-tcp:", 13) == 0) {
 		target->way = PB_EXPORT_RTU_TCP;

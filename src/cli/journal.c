@@ -41,7 +41,7 @@ static void add_bytes(struct message *message, const void *bytes, size_t len)
 }
 
 /* A field that does not fit is left out whole. */
-static void add_field(struct message *message, const char *name, const char *value)
+static void journal_add_field(struct message *message, const char *name, const char *value)
 {
 	size_t name_len = strlen(name), len = value ? strlen(value) : 0;
 	uint8_t size[8] = {0};
@@ -75,16 +75,16 @@ static int journal_line(enum pb_log_level level, const struct pb_log_about *abou
 
 	snprintf(priority, sizeof(priority), "%d", (int)level);
 	snprintf(unit, sizeof(unit), "%d", about->unit % 1000);
-	add_field(&message, "MESSAGE", text);
-	add_field(&message, "PRIORITY", priority);
-	add_field(&message, "SYSLOG_IDENTIFIER", program_invocation_short_name);
-	add_field(&message, "PACKBRIDGE_PACK", about->pack);
-	add_field(&message, "PACKBRIDGE_BANK", about->bank);
-	add_field(&message, "PACKBRIDGE_UNIT", about->unit ? unit : NULL);
-	add_field(&message, "PACKBRIDGE_ALARM", about->alarm);
-	add_field(&message, "PACKBRIDGE_ERROR", about->error);
-	add_field(&message, "PACKBRIDGE_LISTENER", about->listener);
-	add_field(&message, "PACKBRIDGE_CLIENT", about->client);
+	journal_add_field(&message, "MESSAGE", text);
+	journal_add_field(&message, "PRIORITY", priority);
+	journal_add_field(&message, "SYSLOG_IDENTIFIER", program_invocation_short_name);
+	journal_add_field(&message, "PACKBRIDGE_PACK", about->pack);
+	journal_add_field(&message, "PACKBRIDGE_BANK", about->bank);
+	journal_add_field(&message, "PACKBRIDGE_UNIT", about->unit ? unit : NULL);
+	journal_add_field(&message, "PACKBRIDGE_ALARM", about->alarm);
+	journal_add_field(&message, "PACKBRIDGE_ERROR", about->error);
+	journal_add_field(&message, "PACKBRIDGE_LISTENER", about->listener);
+	journal_add_field(&message, "PACKBRIDGE_CLIENT", about->client);
 	return send_message(&message);
 }
 

@@ -148,7 +148,7 @@ static bool is_hex(const char *line, const struct word *word)
 	return word->at != blanks(line) || !is_counter(word);
 }
 
-static void add(struct run *run, const struct word *word)
+static void logline_add(struct run *run, const struct word *word)
 {
 	if (run->bytes == 0)
 		run->from = word->at;
@@ -197,7 +197,7 @@ size_t logline_bytes(const char *line, uint8_t *out)
 		enum mark mark;
 
 		if (len > 0 && is_hex(line, &word)) {
-			add(&run, &word);
+			logline_add(&run, &word);
 			if (run.bytes >= best.bytes)
 				best = run;
 			at += len;

@@ -28,7 +28,7 @@ static const struct command commands[] = {
 	{"map", pb_cli_map, "list, show and export register maps"},
 };
 
-static void usage(FILE *stream)
+static void main_usage(FILE *stream)
 {
 	fputs("Usage: packbridge COMMAND [OPTION...]\n"
 	      "Serves lithium battery packs as Modbus units.\n\n"
@@ -45,7 +45,7 @@ static void usage(FILE *stream)
 }
 
 /* @return the exit status of @name */
-static int run(const char *name, int argc, char **argv)
+static int main_run(const char *name, int argc, char **argv)
 {
 	if (name && strcmp(name, "--version") == 0) {
 		puts("packbridge " PB_VERSION);
@@ -53,7 +53,7 @@ static int run(const char *name, int argc, char **argv)
 	}
 	if (name &&
 	    (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)) {
-		usage(stdout);
+		main_usage(stdout);
 		return 0;
 	}
 	for (size_t i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -61,14 +61,14 @@ static int run(const char *name, int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	if (name)
 		fprintf(stderr, "packbridge: no command '%s'\n\n", name);
-	usage(stderr);
+	main_usage(stderr);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
-	int status = run(name, argc, argv);
+	int status = main_run(name, argc, argv);
 
 	/* what was not written is no success, whichever command it was */
 	errno = 0;

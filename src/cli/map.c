@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void usage(FILE *stream)
+static void map_usage(FILE *stream)
 {
 	fputs("Usage: packbridge map list [--json]\n"
 	      "       packbridge map show NAME\n"
@@ -120,7 +120,7 @@ static void show_row(const struct pb_row_info *row)
 	       SHOWN(field), row->unit, scale, na, SHOWN(row->description));
 }
 
-static int show(const struct pb_map *map)
+static int map_show(const struct pb_map *map)
 {
 	const char *block = NULL;
 
@@ -152,23 +152,23 @@ struct map_options {
 	bool json;
 };
 
-static int misused(const char *what)
+static int map_misused(const char *what)
 {
 	fprintf(stderr, "packbridge map: %s\n\n", what);
-	usage(stderr);
+	map_usage(stderr);
 	return 2;
 }
 
-static int export(struct map_work *work, char *const *words, int count,
-		  const struct map_export_options *options)
+static int map_do_export(struct map_work *work, char *const *words, int count,
+			 const struct map_export_options *options)
 {
 	if (!options->format)
-		return misused("expected --format");
+		return map_misused("expected --format");
 	if (count != (options->config ? 0 : 1))
-		return misused(options->config ? "expected no map name with --config"
-					       : "expected one map's name");
+		return map_misused(options->config ? "expected no map name with --config"
+						   : "expected one map's name");
 	if (options->listener && !options->config)
-		return misused("--listener, expected --config, too");
+		return map_misused("--listener, expected --config, too");
 	return map_export(work, words[0], options);
 }
 
@@ -185,17 +185,17 @@ static int work_on(struct map_work *work, char *const *words, int count,
 	const struct pb_map *map;
 
 	if (count >= 1 && strcmp(words[0], "export") == 0)
-		return export(work, words + 1, count - 1, &options->export);
+		return map_do_export(work, words + 1, count - 1, &options->export);
 	if (exports(&options->export))
-		return misused("options of an export, expected export NAME");
+		return map_misused("options of an export, expected export NAME");
 	if (count == 1 && strcmp(words[0], "list") == 0)
 		return list(work, options->json);
 	if (count < 1 || strcmp(words[0], "show") != 0)
-		return misused("expected list, show NAME or export NAME");
+		return map_misused("expected list, show NAME or export NAME");
 	if (count != 2)
-		return misused("expected one map's name");
+		return map_misused("expected one map's name");
 	map = pb_cli_find_map(work, "map", words[1]);
-	return map ? show(map) : 1;
+	return map ? map_show(map) : 1;
 }
 
 int pb_cli_map(int argc, char **argv)
@@ -217,7 +217,7 @@ int pb_cli_map(int argc, char **argv)
 	int status;
 
 	if (text) {
-		usage(text);
+		map_usage(text);
 		fclose(text);
 	}
 	status = pb_cli_options(argc, argv, rows, help, "...");

@@ -144,7 +144,7 @@ static void warn_no_modbus(const struct map_export *work)
 				pb_map_name(work->units[i].map), work->format->name);
 }
 
-static int export(struct map_export *work, const char *name)
+static int map_export_job(struct map_export *work, const char *name)
 {
 	if (find_format(work) < 0 || read_groups(work) < 0 || read_host(work) < 0)
 		return 2;
@@ -160,7 +160,7 @@ int map_export(struct map_work *maps, const char *name, const struct map_export_
 	int status;
 
 	work.job.units = work.units;
-	status = export(&work, name);
+	status = map_export_job(&work, name);
 	pb_config_free(work.config);
 	pb_maps_free(work.config_maps);
 	return status;

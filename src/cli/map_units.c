@@ -22,7 +22,7 @@ static unsigned int usual_unit(enum pb_scope scope)
 /* ---- one unit ---- */
 
 /* Names go into all kinds of files, so they are of the kind that configurations have. */
-static bool is_name(const char *name, size_t len)
+static bool map_units_is_name(const char *name, size_t len)
 {
 	static const char good[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -132,7 +132,7 @@ static int read_asked(const char *text, size_t len, struct asked *ret)
 		*name++ = '\0';
 	if (pb_int_parse(entry, 0, 255, &unit) < 0)
 		return map_refuse("--unit, '%s', expected a number from 0 to 255", entry);
-	if (name && !is_name(name, strlen(name)))
+	if (name && !map_units_is_name(name, strlen(name)))
 		return map_refuse("--unit, name '%s', expected up to 31 letters, digits, - and _",
 				  name);
 	if (map && (!*map || strchr(map, '/') || strlen(map) >= PB_CONFIG_MAP))

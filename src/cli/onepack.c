@@ -10,7 +10,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
-static int check_options(const struct onepack *one)
+static int onepack_check_options(const struct onepack *one)
 {
 	char why[256];
 
@@ -47,7 +47,7 @@ int onepack_options(struct onepack *one, int argc, char **argv, const struct opt
 	if (status >= 0)
 		return status;
 	one->link = argv[optind];
-	return check_options(one);
+	return onepack_check_options(one);
 }
 
 int onepack_open(struct onepack *one, const struct pb_reader_handler *handler, void *userdata)

@@ -10,7 +10,7 @@
 
 enum { ROWS_MAX = 16, LONG_ONLY = 256 };
 
-static bool take(const struct option_row *row, const char *command)
+static bool options_take(const struct option_row *row, const char *command)
 {
 	switch (row->kind) {
 	case OPTION_FLAG:
@@ -87,7 +87,7 @@ int pb_cli_options(int argc, char **argv, const struct option_row *rows, const c
 			fputs(help, stderr);
 			return 2;
 		}
-		if (!take(row, argv[0]))
+		if (!options_take(row, argv[0]))
 			return 2;
 	}
 	return check_operands(argc, argv, help, operands);

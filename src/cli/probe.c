@@ -44,7 +44,7 @@ struct probe {
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct probe *ret)
+static int probe_read_options(int argc, char **argv, struct probe *ret)
 {
 	const struct option_row more[] = {
 		{"seconds", 'n', OPTION_NUMBER, &ret->one.seconds, 1, 600},
@@ -76,7 +76,7 @@ static void describe(struct probe *probe)
 	fflush(stdout);
 }
 
-static void on_reading(void *userdata, const struct pb_reading *reading)
+static void probe_on_reading(void *userdata, const struct pb_reading *reading)
 {
 	struct probe *probe = userdata;
 
@@ -96,7 +96,7 @@ static void on_reading(void *userdata, const struct pb_reading *reading)
 		sd_event_exit(probe->one.event, 0);
 }
 
-static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
+static void probe_on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
 {
 	struct probe *probe = userdata;
 	char hex[3 * 1024];
@@ -110,7 +110,7 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 	fprintf(stderr, "%c %s\n", sent ? '>' : '<', hex);
 }
 
-static void on_note(void *userdata, const struct pb_note *note)
+static void probe_on_note(void *userdata, const struct pb_note *note)
 {
 	struct probe *probe = userdata;
 
@@ -119,9 +119,9 @@ static void on_note(void *userdata, const struct pb_note *note)
 }
 
 static const struct pb_reader_handler handler = {
-	.reading = on_reading,
-	.bytes = on_bytes,
-	.note = on_note,
+	.reading = probe_on_reading,
+	.bytes = probe_on_bytes,
+	.note = probe_on_note,
 };
 
 /* ---- the result ---- */
@@ -181,7 +181,7 @@ static int show_bad(struct probe *probe)
 	return 1;
 }
 
-static int run(struct probe *probe)
+static int probe_run(struct probe *probe)
 {
 	int r = onepack_run(&probe->one);
 
@@ -194,7 +194,7 @@ static int run(struct probe *probe)
 int pb_cli_probe(int argc, char **argv)
 {
 	struct probe probe = {.one = {.poll_ms = 500, .stale_after_s = 60}};
-	int status = read_options(argc, argv, &probe);
+	int status = probe_read_options(argc, argv, &probe);
 
 	if (status >= 0)
 		return status;
@@ -203,7 +203,7 @@ int pb_cli_probe(int argc, char **argv)
 	probe.found = json_array();
 	status = onepack_open(&probe.one, &handler, &probe);
 	if (status < 0)
-		status = run(&probe);
+		status = probe_run(&probe);
 	onepack_close(&probe.one);
 	json_decref(probe.found);
 	return status;

@@ -41,7 +41,7 @@ static const char help[] =
 
 /* ---- options ---- */
 
-static int misused(const char *what)
+static int read_misused(const char *what)
 {
 	fprintf(stderr, "packbridge read: %s\n\n%s", what, help);
 	return 2;
@@ -75,7 +75,7 @@ static int read_options(int argc, char **argv, struct read_options *ret)
 	if (status >= 0)
 		return status;
 	if (watch && !parse_watch(watch, &ret->watch_s))
-		return misused("--watch, expected 0.1 to 3600 seconds");
+		return read_misused("--watch, expected 0.1 to 3600 seconds");
 	ret->endpoint = argv[optind];
 	return -1;
 }
@@ -83,7 +83,7 @@ static int read_options(int argc, char **argv, struct read_options *ret)
 /* ---- the map ---- */
 
 /* It comes from whom we ask: a name may be one of ours, never a file's. */
-static bool is_name(const char *text)
+static bool read_is_name(const char *text)
 {
 	return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-+")];
 }
@@ -103,7 +103,7 @@ static int ask_map(struct endpoint *endpoint, const struct read_options *options
 	version = strrchr(model, ' ');
 	if (version)
 		*version = '\0';
-	if (version && is_name(model))
+	if (version && read_is_name(model))
 		snprintf(ret_name, cap, "%s", model);
 	else
 		snprintf(ret_name, cap, "%s",
@@ -288,7 +288,7 @@ int pb_cli_read(int argc, char **argv)
 		return status;
 	if (endpoint_new(&endpoint, options.endpoint, (int)options.unit,
 			 (uint32_t)options.timeout_ms, why, sizeof(why)) < 0)
-		return misused(why);
+		return read_misused(why);
 	status = 1;
 	look.endpoint = endpoint;
 	look.map = choose_map(&work, endpoint, &options);

@@ -27,7 +27,7 @@ static void explain_old(const struct look *look, int64_t unit, FILE *out)
 		fprintf(out, " (%s)", pb_error_text((enum pb_error)error));
 }
 
-static void explain(const struct look *look, size_t block_index, int64_t unit, FILE *out)
+static void read_show_explain(const struct look *look, size_t block_index, int64_t unit, FILE *out)
 {
 	int code = look->results[block_index];
 	struct pb_block_info block;
@@ -80,7 +80,7 @@ int read_explain_all(const struct look *look, int64_t unit)
 
 		if (result == 0 || result == -ECANCELED || result == told)
 			continue;
-		explain(look, i, unit, stderr);
+		read_show_explain(look, i, unit, stderr);
 		told = result;
 	}
 	return told ? 1 : 0;
@@ -99,7 +99,7 @@ static int decimals(const struct pb_row_info *row)
 	return count;
 }
 
-static const char *words_of(const struct pb_field *field, int64_t value)
+static const char *read_show_words_of(const struct pb_field *field, int64_t value)
 {
 	if (strcmp(field->name, "quality") == 0)
 		return pb_quality_text((enum pb_quality)value);
@@ -138,8 +138,8 @@ static void print_bits(const struct look *look, size_t index, int64_t value)
 	}
 }
 
-static void print_value(const struct look *look, size_t index, const struct pb_row_info *row,
-			const struct pb_row_value *value)
+static void read_show_print_value(const struct look *look, size_t index,
+				  const struct pb_row_info *row, const struct pb_row_value *value)
 {
 	bool mask = row->field && row->field->kind == PB_KIND_MASK;
 
@@ -157,8 +157,8 @@ static void print_value(const struct look *look, size_t index, const struct pb_r
 		fputs("  ", stdout);
 		print_bits(look, index, value->value);
 	} else if (value->available && !value->several && row->field &&
-		   *words_of(row->field, value->value)) {
-		printf(" %s", words_of(row->field, value->value));
+		   *read_show_words_of(row->field, value->value)) {
+		printf(" %s", read_show_words_of(row->field, value->value));
 	}
 }
 
@@ -199,7 +199,7 @@ void read_show_text(const struct look *look, const struct read_options *options)
 		}
 		pb_export_field(&row, name, sizeof(name));
 		printf("%6u  %-32.32s ", row.addr, SHOWN(*name ? name : row.description));
-		print_value(look, i, &row, &value);
+		read_show_print_value(look, i, &row, &value);
 		putchar('\n');
 	}
 	if (left_out)
@@ -272,7 +272,7 @@ static void collect_rows(const struct look *look, bool ends, json_t *fields)
 	}
 }
 
-static json_t *collect(const struct look *look)
+static json_t *read_show_collect(const struct look *look)
 {
 	json_t *fields = json_object();
 
@@ -285,7 +285,7 @@ void read_show_json(const struct look *look, const struct read_options *options,
 {
 	json_t *object = json_pack("{s:s, s:I, s:s, s:b, s:o}", "endpoint", options->endpoint,
 				   "unit", (json_int_t)options->unit, "map", pb_map_name(look->map),
-				   "complete", complete, "fields", collect(look));
+				   "complete", complete, "fields", read_show_collect(look));
 
 	if (!object)
 		return;

@@ -43,7 +43,7 @@ struct record {
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct record *ret)
+static int record_read_options(int argc, char **argv, struct record *ret)
 {
 	const struct option_row more[] = {
 		{"seconds", 'n', OPTION_NUMBER, &ret->one.seconds, 1, 86400},
@@ -76,7 +76,7 @@ __attribute__((format(printf, 2, 3))) static void write_line(struct record *reco
 	sd_event_exit(record->one.event, 1);
 }
 
-static void on_reading(void *userdata, const struct pb_reading *reading)
+static void record_on_reading(void *userdata, const struct pb_reading *reading)
 {
 	struct record *record = userdata;
 	bool connected = reading->status->connected;
@@ -91,7 +91,7 @@ static void on_reading(void *userdata, const struct pb_reading *reading)
 	record->readings += reading->new_reading;
 }
 
-static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
+static void record_on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len)
 {
 	struct record *record = userdata;
 	char hex[2 * EVENT_MAX + 1];
@@ -110,7 +110,7 @@ static void on_bytes(void *userdata, bool sent, const uint8_t *bytes, size_t len
 	}
 }
 
-static void on_note(void *userdata, const struct pb_note *note)
+static void record_on_note(void *userdata, const struct pb_note *note)
 {
 	struct record *record = userdata;
 
@@ -120,14 +120,14 @@ static void on_note(void *userdata, const struct pb_note *note)
 }
 
 static const struct pb_reader_handler handler = {
-	.reading = on_reading,
-	.bytes = on_bytes,
-	.note = on_note,
+	.reading = record_on_reading,
+	.bytes = record_on_bytes,
+	.note = record_on_note,
 };
 
 /* ---- the run ---- */
 
-static int run(struct record *record)
+static int record_run(struct record *record)
 {
 	fprintf(record->out, "packbridge recording 1\n# packbridge %s, link %.*s\n", PB_VERSION,
 		(int)strcspn(record->one.link, ":"), record->one.link);
@@ -146,7 +146,7 @@ static int record_pack(struct record *record)
 		fprintf(stderr, "packbridge record: %s: %s\n", record->file, strerror(errno));
 		return 1;
 	}
-	r = run(record);
+	r = record_run(record);
 	if (fclose(record->out) != 0 && !record->failed) {
 		fprintf(stderr, "packbridge record: %s: %s\n", record->file, strerror(errno));
 		record->failed = true;
@@ -159,7 +159,7 @@ static int record_pack(struct record *record)
 int pb_cli_record(int argc, char **argv)
 {
 	struct record record = {.one = {.name = "pack", .poll_ms = 1000, .stale_after_s = 15}};
-	int status = read_options(argc, argv, &record);
+	int status = record_read_options(argc, argv, &record);
 
 	if (status >= 0)
 		return status;

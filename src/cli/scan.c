@@ -57,7 +57,7 @@ struct scan {
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct scan_options *ret)
+static int scan_read_options(int argc, char **argv, struct scan_options *ret)
 {
 	const struct option_row rows[] = {
 		{"seconds", 'n', OPTION_NUMBER, &ret->seconds, 1, 600},
@@ -100,7 +100,7 @@ static void each(void *userdata, const struct pb_seen *seen)
 	found->rule = sign ? sign->text : NULL;
 }
 
-static void collect(struct scan *scan)
+static void scan_collect(struct scan *scan)
 {
 	pb_bluez_seen(scan->bluez, each, scan);
 	scan->packs = 0;
@@ -109,7 +109,7 @@ static void collect(struct scan *scan)
 			scan->packs++;
 }
 
-static int arm(struct scan *scan, sd_event_source *source)
+static int scan_arm(struct scan *scan, sd_event_source *source)
 {
 	uint64_t now = pb_now_ms(), ms = TICK_MS;
 
@@ -126,7 +126,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	int r;
 
 	(void)usec;
-	collect(scan);
+	scan_collect(scan);
 	r = pb_bluez_trouble(scan->bluez, scan->options.adapter, scan->why, sizeof(scan->why));
 	scan->trouble_ticks = r < 0 && r != -EAGAIN ? scan->trouble_ticks + 1 : 0;
 	scan->trouble = r;
@@ -136,7 +136,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 			scan->count, scan->packs);
 	if (now >= scan->end_ms || scan->trouble_ticks >= TROUBLE_TICKS)
 		return sd_event_exit(scan->event, 0);
-	return arm(scan, source);
+	return scan_arm(scan, source);
 }
 
 /* ---- showing ---- */
@@ -176,7 +176,7 @@ static void print_json(const struct found *found)
 	json_decref(object);
 }
 
-static void print_line(const struct found *found)
+static void scan_print_line(const struct found *found)
 {
 	const struct pb_seen *seen = &found->seen;
 	char mac[18], rssi[16] = "";
@@ -236,7 +236,7 @@ static void print_snippet(const struct scan *scan)
 	}
 }
 
-static int show(struct scan *scan)
+static int scan_show(struct scan *scan)
 {
 	const char *remedy = pb_remedy_link(scan->trouble);
 	size_t others = scan->count - scan->packs;
@@ -255,7 +255,7 @@ static int show(struct scan *scan)
 		if (scan->options.json)
 			print_json(&scan->found[i]);
 		else
-			print_line(&scan->found[i]);
+			scan_print_line(&scan->found[i]);
 	}
 	if (scan->packs > 0 && !scan->options.json)
 		print_snippet(scan);
@@ -270,7 +270,7 @@ static int show(struct scan *scan)
 	return 1;
 }
 
-static int run(struct scan *scan)
+static int scan_run(struct scan *scan)
 {
 	/* one or two packs are all that it will ever hold: none */
 	static const struct pb_bluez_config config = {.max_connections = 1, .acquire = true};
@@ -295,18 +295,18 @@ static int run(struct scan *scan)
 int pb_cli_scan(int argc, char **argv)
 {
 	struct scan scan = {0};
-	int status = read_options(argc, argv, &scan.options), r;
+	int status = scan_read_options(argc, argv, &scan.options), r;
 
 	if (status >= 0)
 		return status;
 	scan.end_ms = pb_now_ms() + (uint64_t)scan.options.seconds * 1000;
 	r = pb_cli_event_new(&scan.event);
 	if (r >= 0)
-		r = run(&scan);
+		r = scan_run(&scan);
 	sd_event_unref(scan.event);
 	if (r < 0)
 		fprintf(stderr, "packbridge scan: %s\n", strerror(-r));
-	status = r < 0 ? 1 : show(&scan);
+	status = r < 0 ? 1 : scan_show(&scan);
 	free(scan.found);
 	return status;
 }

@@ -73,7 +73,7 @@ static void print_lacking(json_t *all, bool *begun)
 }
 
 /* @return whether there is trouble */
-static bool print_trouble(json_t *all)
+static bool status_print_trouble(json_t *all)
 {
 	json_t *pack;
 	size_t i;
@@ -223,7 +223,7 @@ static int print_page(json_t *all)
 	alarm = print_alarms(all);
 	print_table(all, "packs", "PACK", width);
 	print_table(all, "banks", "BANK", width);
-	trouble = print_trouble(all);
+	trouble = status_print_trouble(all);
 	print_impossible(all);
 	print_listeners(all);
 	return trouble || alarm ? 1 : 0;
@@ -238,7 +238,7 @@ struct status_options {
 };
 
 /* @return -1: go on; else the exit status to end with. */
-static int read_options(int argc, char **argv, struct status_options *ret)
+static int status_read_options(int argc, char **argv, struct status_options *ret)
 {
 	const struct option_row rows[] = {
 		{"watch", 'w', OPTION_FLAG, &ret->watch, 0, 0},
@@ -287,7 +287,7 @@ int pb_cli_status(int argc, char **argv)
 {
 	struct status_options options;
 	json_t *all;
-	int status = read_options(argc, argv, &options), error;
+	int status = status_read_options(argc, argv, &options), error;
 
 	if (status >= 0)
 		return status;

@@ -265,7 +265,8 @@ static const struct column {
 };
 
 /* @battery: NULL: the head */
-static void print_line(json_t *battery, const char *name, int name_width, int width, FILE *out)
+static void status_model_print_line(json_t *battery, const char *name, int name_width, int width,
+				    FILE *out)
 {
 	int left = width - name_width;
 
@@ -287,12 +288,12 @@ static void print_line(json_t *battery, const char *name, int name_width, int wi
 
 void status_head(const char *title, int name_width, int width, FILE *out)
 {
-	print_line(NULL, title, name_width, width, out);
+	status_model_print_line(NULL, title, name_width, width, out);
 }
 
 void status_line(json_t *battery, int name_width, int width, FILE *out)
 {
-	print_line(battery, status_text(battery, "name"), name_width, width, out);
+	status_model_print_line(battery, status_text(battery, "name"), name_width, width, out);
 }
 
 /* "2 alarms, ", or "" for none */

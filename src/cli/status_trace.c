@@ -40,7 +40,7 @@ static void print_exchanges(struct trace_watch *watch, char *text)
 }
 
 /* @return 0; an exit status, after a word on stderr. */
-static int take_answer(struct trace_watch *watch, char *text)
+static int status_trace_take_answer(struct trace_watch *watch, char *text)
 {
 	static const char head[] = "trace ";
 	unsigned long long next, left;
@@ -77,7 +77,7 @@ static int ask_once(struct trace_watch *watch)
 		free(text);
 		return 1;
 	}
-	status = take_answer(watch, text);
+	status = status_trace_take_answer(watch, text);
 	free(text);
 	return status;
 }

@@ -84,7 +84,7 @@ __attribute__((format(printf, 3, 4))) static void drawf(struct screen *screen, c
 
 /* ---- the list ---- */
 
-static json_t *battery_at(json_t *all, size_t index)
+static json_t *watch_battery_at(json_t *all, size_t index)
 {
 	json_t *packs = json_object_get(all, "packs"), *banks = json_object_get(all, "banks");
 	size_t count = json_array_size(packs);
@@ -147,7 +147,7 @@ static void draw_list(struct screen *screen, json_t *all)
 	table_line(NULL, width, screen, line, sizeof(line));
 	drawf(screen, "\033[1m", "  %s", line);
 	for (size_t i = first; i < count && i < first + room; i++) {
-		json_t *battery = battery_at(all, i);
+		json_t *battery = watch_battery_at(all, i);
 
 		line[0] = '\0';
 		table_line(battery, width, screen, line, sizeof(line));
@@ -337,7 +337,7 @@ static void grow_old(struct watch *watch, uint64_t now_ms)
 	if (!is_silent(watch, now_ms))
 		return;
 	for (size_t i = 0; i < battery_count(watch->all); i++) {
-		json_t *battery = battery_at(watch->all, i);
+		json_t *battery = watch_battery_at(watch->all, i);
 		json_t *age = json_object_get(battery, "age_s");
 
 		if (json_is_integer(age))
@@ -358,7 +358,7 @@ static void end_question(struct watch *watch, int error)
 	watch->error = error;
 }
 
-static void take_answer(struct watch *watch, uint64_t now_ms)
+static void watch_take_answer(struct watch *watch, uint64_t now_ms)
 {
 	json_t *all;
 
@@ -373,7 +373,7 @@ static void take_answer(struct watch *watch, uint64_t now_ms)
 	watch->aged_s = 0;
 }
 
-static void take_bytes(struct watch *watch, uint64_t now_ms)
+static void watch_take_bytes(struct watch *watch, uint64_t now_ms)
 {
 	char bytes[4096];
 	ssize_t n;
@@ -381,12 +381,12 @@ static void take_bytes(struct watch *watch, uint64_t now_ms)
 	while ((n = read(watch->fd, bytes, sizeof(bytes))) > 0)
 		fwrite(bytes, 1, (size_t)n, watch->answer);
 	if (n == 0)
-		take_answer(watch, now_ms);
+		watch_take_answer(watch, now_ms);
 	else if (errno != EAGAIN && errno != EINTR)
 		end_question(watch, -errno);
 }
 
-static void ask(struct watch *watch, uint64_t now_ms)
+static void watch_ask(struct watch *watch, uint64_t now_ms)
 {
 	if (watch->fd >= 0 && now_ms - watch->asked_ms >= GIVE_UP_MS)
 		end_question(watch, -ETIMEDOUT);
@@ -403,7 +403,7 @@ static void ask(struct watch *watch, uint64_t now_ms)
 
 /* ---- the screen ---- */
 
-static void measure(struct screen *screen)
+static void watch_measure(struct screen *screen)
 {
 	struct winsize size;
 
@@ -416,7 +416,7 @@ static void measure(struct screen *screen)
 }
 
 /* In one write, so that nothing flickers. */
-static void show(struct screen *screen, const struct watch *watch, uint64_t now_ms)
+static void watch_show(struct screen *screen, const struct watch *watch, uint64_t now_ms)
 {
 	char *text = NULL, title[256] = "";
 	size_t len, count = battery_count(watch->all);
@@ -425,7 +425,7 @@ static void show(struct screen *screen, const struct watch *watch, uint64_t now_
 	screen->out = open_memstream(&text, &len);
 	if (!screen->out || !line)
 		abort(); /* out of memory, in a program for a terminal */
-	measure(screen);
+	watch_measure(screen);
 	screen->row = 0;
 	fputs("\033[H", screen->out);
 	if (is_silent(watch, now_ms))
@@ -441,7 +441,7 @@ static void show(struct screen *screen, const struct watch *watch, uint64_t now_
 	if (count && screen->chosen >= count)
 		screen->chosen = count - 1;
 	draw_list(screen, watch->all);
-	draw_battery(screen, battery_at(watch->all, screen->chosen));
+	draw_battery(screen, watch_battery_at(watch->all, screen->chosen));
 	fputs("\033[J", screen->out);
 	fclose(screen->out);
 	for (size_t at = 0; at < len;) {
@@ -496,10 +496,10 @@ static void loop(struct watch *watch, int signals)
 			return;
 		now_ms = pb_now_ms();
 		if (ready > 0 && fds[2].revents)
-			take_bytes(watch, now_ms);
-		ask(watch, now_ms);
+			watch_take_bytes(watch, now_ms);
+		watch_ask(watch, now_ms);
 		grow_old(watch, now_ms);
-		show(&screen, watch, now_ms);
+		watch_show(&screen, watch, now_ms);
 	}
 }
 

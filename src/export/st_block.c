@@ -15,8 +15,8 @@
 #include <string.h>
 
 /* The register's words as an expression; @at: index of the first in `w`. */
-static void words_of(const struct st_code *code, const struct variable *variable, const char *at,
-		     const char *next, char *out, size_t cap)
+static void st_block_words_of(const struct st_code *code, const struct variable *variable,
+			      const char *at, const char *next, char *out, size_t cap)
 {
 	bool low = pb_map_low_word_first(code->map);
 
@@ -55,7 +55,8 @@ static void real_literal(const char *text, char *out, size_t cap)
 	snprintf(out, cap, "%s%s", text, strchr(text, '.') ? "" : ".0");
 }
 
-static void value_of(const struct variable *variable, const char *words, char *out, size_t cap)
+static void st_block_value_of(const struct variable *variable, const char *words, char *out,
+			      size_t cap)
 {
 	const struct pb_row_info *row = &variable->row;
 	const char *from = row->words == 1 ? "WORD" : "DWORD", *number = number_of(variable);
@@ -135,8 +136,8 @@ static void place_of(const struct variable *variable, unsigned int at, char *out
 			 offset < 0 ? -offset : offset);
 }
 
-static void print_value(const struct st_code *code, const struct variable *variable,
-			unsigned int at, FILE *out)
+static void st_block_print_value(const struct st_code *code, const struct variable *variable,
+				 unsigned int at, FILE *out)
 {
 	char first[48], second[48], words[160], value[512];
 	const char *element = variable->count > 1 ? "[i]" : "";
@@ -150,8 +151,8 @@ static void print_value(const struct st_code *code, const struct variable *varia
 		print_loop(variable, out);
 	place_of(variable, at, first, sizeof(first));
 	place_of(variable, at + 1, second, sizeof(second));
-	words_of(code, variable, first, second, words, sizeof(words));
-	value_of(variable, words, value, sizeof(value));
+	st_block_words_of(code, variable, first, second, words, sizeof(words));
+	st_block_value_of(variable, words, value, sizeof(value));
 	bracket(value, sizeof(value));
 	if (!st_has_flag(variable)) {
 		fprintf(out, "%sdata.%s%s := %s;\n", tab, variable->name, element, value);
@@ -197,7 +198,8 @@ void st_print_block(const struct st_code *code, size_t block, FILE *out)
 
 		if (variable->block != block || !st_shown(variable))
 			continue;
-		print_value(code, variable, (unsigned int)variable->row.addr - info.addr, out);
+		st_block_print_value(code, variable, (unsigned int)variable->row.addr - info.addr,
+				     out);
 		if (text)
 			fprintf(out, "data.%s_text := %s(data.%s);\n", variable->name,
 				text->function, variable->name);

@@ -99,8 +99,8 @@ struct st_part {
 };
 
 /* The name alone where it is free, else behind that of its word. */
-static void part_name(const struct st_code *code, const struct variable *variable, const char *name,
-		      struct st_part *part)
+static void st_code_part_name(const struct st_code *code, const struct variable *variable,
+			      const char *name, struct st_part *part)
 {
 	if (has_member(code, name))
 		snprintf(part->name, sizeof(part->name), "%s_%s", variable->name, name);
@@ -118,7 +118,7 @@ static bool bits_part(const struct st_code *code, const struct variable *variabl
 		return false;
 	variable_bit_name(&info, name, sizeof(name));
 	*ret = (struct st_part){.bit = bit, .width = info.number ? info.width : 1};
-	part_name(code, variable, name, ret);
+	st_code_part_name(code, variable, name, ret);
 	return true;
 }
 
@@ -138,12 +138,12 @@ static bool mask_part(const struct st_code *code, const struct variable *variabl
 		return false;
 	snprintf(name, sizeof(name), "%s_%s", pb_field_stem(row->field), part);
 	*ret = (struct st_part){.bit = bit, .width = 1};
-	part_name(code, variable, name, ret);
+	st_code_part_name(code, variable, name, ret);
 	return true;
 }
 
-static bool part_of(const struct st_code *code, const struct variable *variable, unsigned int bit,
-		    struct st_part *ret)
+static bool st_code_part_of(const struct st_code *code, const struct variable *variable,
+			    unsigned int bit, struct st_part *ret)
 {
 	if (variable->row.type == PB_ROW_BITS)
 		return bits_part(code, variable, bit, ret);
@@ -159,7 +159,7 @@ static int add_parts(struct st_code *code, const struct variable *variable)
 	int r = 0;
 
 	for (unsigned int bit = 0; r >= 0 && bit < 32; bit++) {
-		if (!part_of(code, variable, bit, &part))
+		if (!st_code_part_of(code, variable, bit, &part))
 			continue;
 		memcpy(member.name, part.name, sizeof(member.name));
 		member.type = part.width > 1 ? "UINT" : "BOOL";

@@ -57,8 +57,8 @@ static void field_name(const struct pb_field *field, char *out, size_t cap)
 }
 
 /* "cell_3", "protection_short_circuit"; @stem in place of the catalogue's, NULL: that. */
-static void part_name(const struct pb_field *field, unsigned int part, const char *stem, char *out,
-		      size_t cap)
+static void variables_part_name(const struct pb_field *field, unsigned int part, const char *stem,
+				char *out, size_t cap)
 {
 	const char *name = pb_field_part(field, part);
 	char text[64];
@@ -73,7 +73,7 @@ static void part_name(const struct pb_field *field, unsigned int part, const cha
 }
 
 /* The element or the mask's bit that a row shows, -1 when it shows all of a field. */
-static int part_of(const struct pb_row_info *row)
+static int variables_part_of(const struct pb_row_info *row)
 {
 	if (row->index >= 0)
 		return row->index;
@@ -81,9 +81,9 @@ static int part_of(const struct pb_row_info *row)
 }
 
 /* Of a single value, or of an array as a whole: by the map, by the catalogue. */
-static void name_of(const struct pb_row_info *row, bool is_array, char *out, size_t cap)
+static void variables_name_of(const struct pb_row_info *row, bool is_array, char *out, size_t cap)
 {
-	int part = part_of(row);
+	int part = variables_part_of(row);
 
 	if (*row->name)
 		snprintf(out, cap, "%s", row->name);
@@ -93,7 +93,7 @@ static void name_of(const struct pb_row_info *row, bool is_array, char *out, siz
 	else if (part < 0)
 		field_name(row->field, out, cap);
 	else if (!is_array)
-		part_name(row->field, (unsigned int)part, NULL, out, cap);
+		variables_part_name(row->field, (unsigned int)part, NULL, out, cap);
 	else {
 		pb_export_identifier(pb_field_stem(row->field), out, cap);
 		strip_unit(out);
@@ -122,13 +122,13 @@ static void make_unique(struct variables *variables, struct variable *variable)
 void variable_element_name(const struct variable *variable, size_t element, char *out, size_t cap)
 {
 	const struct pb_row_info *row = &variable->row;
-	int part = part_of(row);
+	int part = variables_part_of(row);
 
 	if (variable->count == 1 || part < 0)
 		snprintf(out, cap, "%s", variable->name);
 	else
-		part_name(row->field, (unsigned int)part + (unsigned int)element,
-			  *row->name ? row->name : NULL, out, cap);
+		variables_part_name(row->field, (unsigned int)part + (unsigned int)element,
+				    *row->name ? row->name : NULL, out, cap);
 }
 
 void variable_bit_name(const struct pb_bit_info *bit, char *out, size_t cap)
@@ -138,7 +138,7 @@ void variable_bit_name(const struct pb_bit_info *bit, char *out, size_t cap)
 	if (*bit->name)
 		snprintf(out, cap, "%s", bit->name);
 	else if (part >= 0)
-		part_name(bit->field, (unsigned int)part, NULL, out, cap);
+		variables_part_name(bit->field, (unsigned int)part, NULL, out, cap);
 	else
 		field_name(bit->field, out, cap);
 }
@@ -212,13 +212,13 @@ static enum pb_export_group group_of(const struct pb_row_info *row)
 static bool continues(const struct variable *variable, const struct pb_row_info *next)
 {
 	const struct pb_row_info *row = &variable->row;
-	int part = part_of(row);
+	int part = variables_part_of(row);
 
 	return row->field && part >= 0 && next->block == row->block && next->type == row->type &&
 	       next->field == row->field && next->description == row->description &&
 	       strcmp(next->name, row->name) == 0 &&
 	       next->addr == row->addr + variable->count * row->words &&
-	       part_of(next) == part + (int)variable->count;
+	       variables_part_of(next) == part + (int)variable->count;
 }
 
 static bool shows(const struct pb_row_info *row)
@@ -234,14 +234,14 @@ static void name_all(struct variables *variables)
 
 	for (variables->count = 0; variables->count < count; variables->count++) {
 		struct variable *variable = &variables->items[variables->count];
-		int part = part_of(&variable->row);
+		int part = variables_part_of(&variable->row);
 
 		variable->first = variable->row.field && part >= 0
 					  ? part + (int)pb_field_first(variable->row.field)
 					  : -1;
 		variable->group = group_of(&variable->row);
-		name_of(&variable->row, variable->count > 1, variable->name,
-			sizeof(variable->name));
+		variables_name_of(&variable->row, variable->count > 1, variable->name,
+				  sizeof(variable->name));
 		make_unique(variables, variable);
 	}
 }

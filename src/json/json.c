@@ -121,7 +121,7 @@ bool pb_json_has(json_t *object, const struct pb_field *field, unsigned int inde
 	return value && !json_is_null(value);
 }
 
-static void add_field(json_t *object, const struct pb_field *field, const void *data)
+static void json_add_field(json_t *object, const struct pb_field *field, const void *data)
 {
 	json_t *value = json_field(field, data), *inner;
 	const char *name;
@@ -141,7 +141,7 @@ json_t *pb_json_sample(const struct pb_sample *sample)
 
 	for (size_t i = 0; i < count; i++)
 		if (fields[i].data && fields[i].offset < sizeof(data.sample))
-			add_field(object, &fields[i], &data);
+			json_add_field(object, &fields[i], &data);
 	return object;
 }
 
@@ -153,7 +153,7 @@ json_t *pb_json_battery(const struct pb_battery *battery, bool old)
 
 	for (size_t i = 0; i < count; i++)
 		if (!old || !fields[i].data)
-			add_field(object, &fields[i], battery);
+			json_add_field(object, &fields[i], battery);
 	return object;
 }
 
@@ -165,7 +165,7 @@ json_t *pb_json_gateway(const struct pb_gateway *gateway)
 
 	for (size_t i = 0; i < count; i++)
 		if (!fields[i].indexed)
-			add_field(object, &fields[i], gateway);
+			json_add_field(object, &fields[i], gateway);
 	return object;
 }
 

@@ -75,7 +75,7 @@ struct ble_link {
 	uint8_t out[BLE_OUT_MAX];
 };
 
-/** Wakes on_timer() of ble.c. */
+/** Wakes ble_on_timer() of ble.c. */
 void ble_arm(struct ble_link *ble, uint64_t ms);
 /** Lets go of all that the state holds; the next state is the caller's to set. */
 void ble_let_go(struct ble_link *ble);

@@ -89,7 +89,7 @@ static void drop_fd(struct tcp_link *tcp)
 	sd_event_source_set_enabled(tcp->timer, SD_EVENT_OFF);
 }
 
-static void shut(struct tcp_link *tcp)
+static void tcp_shut(struct tcp_link *tcp)
 {
 	drop_fd(tcp);
 	sd_event_source_set_enabled(tcp->later, SD_EVENT_OFF);
@@ -98,9 +98,9 @@ static void shut(struct tcp_link *tcp)
 }
 
 /* Tells the owner; it may open the link again at once, so nothing may follow this. */
-static void go_down(struct tcp_link *tcp, int error, const char *why)
+static void tcp_go_down(struct tcp_link *tcp, int error, const char *why)
 {
-	shut(tcp);
+	tcp_shut(tcp);
 	tcp->head.handler->down(tcp->head.userdata, error, why);
 }
 
@@ -181,19 +181,19 @@ static void receive(struct tcp_link *tcp)
 	if (n > 0)
 		tcp->head.handler->data(tcp->head.userdata, bytes, (size_t)n);
 	else if (n == 0)
-		go_down(tcp, -ECONNRESET, "closed by the peer");
+		tcp_go_down(tcp, -ECONNRESET, "closed by the peer");
 	else if (errno != EAGAIN && errno != EINTR)
-		go_down(tcp, -errno, error_words(-errno));
+		tcp_go_down(tcp, -errno, error_words(-errno));
 }
 
-static void exchange(struct tcp_link *tcp, uint32_t revents)
+static void tcp_exchange(struct tcp_link *tcp, uint32_t revents)
 {
 	int r;
 
 	if (revents & EPOLLOUT && tcp->out_len > 0) {
 		r = flush(tcp);
 		if (r < 0) {
-			go_down(tcp, r, error_words(r));
+			tcp_go_down(tcp, r, error_words(r));
 			return;
 		}
 		if (tcp->out_len == 0)
@@ -248,7 +248,7 @@ static void finish_resolve(struct tcp_link *tcp)
 	if (tcp->addresses.count == 0) {
 		snprintf(why, sizeof(why), "'%s' not found: %s", tcp->endpoint.host,
 			 tcp->addresses.why);
-		go_down(tcp, -EHOSTUNREACH, why);
+		tcp_go_down(tcp, -EHOSTUNREACH, why);
 		return;
 	}
 	connect_next(tcp);
@@ -268,7 +268,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 		finish_connect(tcp);
 		break;
 	case TCP_UP:
-		exchange(tcp, revents);
+		tcp_exchange(tcp, revents);
 		break;
 	case TCP_CLOSED:
 	case TCP_STARTING:
@@ -305,7 +305,7 @@ static void connect_next(struct tcp_link *tcp)
 			return;
 		}
 	}
-	go_down(tcp, tcp->error, error_words(tcp->error));
+	tcp_go_down(tcp, tcp->error, error_words(tcp->error));
 }
 
 static int start_resolve(struct tcp_link *tcp)
@@ -323,7 +323,7 @@ static int start_resolve(struct tcp_link *tcp)
 	return sd_event_add_io(tcp->event, &tcp->io, tcp->fd, EPOLLIN, on_io, tcp);
 }
 
-static void start(struct tcp_link *tcp)
+static void tcp_start(struct tcp_link *tcp)
 {
 	int r;
 
@@ -334,29 +334,29 @@ static void start(struct tcp_link *tcp)
 	}
 	r = start_resolve(tcp);
 	if (r < 0)
-		go_down(tcp, r, error_words(r));
+		tcp_go_down(tcp, r, error_words(r));
 }
 
-static int on_later(sd_event_source *source, void *userdata)
+static int tcp_on_later(sd_event_source *source, void *userdata)
 {
 	struct tcp_link *tcp = userdata;
 
 	(void)source;
 	if (tcp->state == TCP_STARTING)
-		start(tcp);
+		tcp_start(tcp);
 	else if (tcp->state == TCP_FAILED)
-		go_down(tcp, tcp->error, error_words(tcp->error));
+		tcp_go_down(tcp, tcp->error, error_words(tcp->error));
 	return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int tcp_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct tcp_link *tcp = userdata;
 
 	(void)source;
 	(void)usec;
 	if (tcp->state == TCP_RESOLVING) {
-		go_down(tcp, -ETIMEDOUT, "no answer from the name server");
+		tcp_go_down(tcp, -ETIMEDOUT, "no answer from the name server");
 	} else if (tcp->state == TCP_CONNECTING) {
 		tcp->error = -ETIMEDOUT;
 		connect_next(tcp);
@@ -378,7 +378,7 @@ static int tcp_open(struct pb_link *link)
 
 static void tcp_close(struct pb_link *link)
 {
-	shut(tcp_of(link));
+	tcp_shut(tcp_of(link));
 }
 
 /* The link ends, but the owner hears of it from the loop. */
@@ -426,16 +426,16 @@ static void tcp_free(struct pb_link *link)
 	free(tcp);
 }
 
-static int add_sources(struct tcp_link *tcp)
+static int tcp_add_sources(struct tcp_link *tcp)
 {
-	int r = sd_event_add_defer(tcp->event, &tcp->later, on_later, tcp);
+	int r = sd_event_add_defer(tcp->event, &tcp->later, tcp_on_later, tcp);
 
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_enabled(tcp->later, SD_EVENT_OFF);
 	if (r < 0)
 		return r;
-	r = sd_event_add_time(tcp->event, &tcp->timer, CLOCK_BOOTTIME, UINT64_MAX, 0, on_timer,
+	r = sd_event_add_time(tcp->event, &tcp->timer, CLOCK_BOOTTIME, UINT64_MAX, 0, tcp_on_timer,
 			      tcp);
 	if (r < 0)
 		return r;
@@ -470,7 +470,7 @@ static int tcp_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 	tcp->event = sd_event_ref(setup->event);
 	tcp->fd = tcp->asked = -1;
 	tcp->endpoint = endpoint;
-	r = add_sources(tcp);
+	r = tcp_add_sources(tcp);
 	if (r < 0) {
 		snprintf(why, why_cap, "%s", strerrordesc_np(-r));
 		tcp_free(&tcp->head);

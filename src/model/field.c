@@ -22,7 +22,7 @@ static bool present(const struct pb_field *field, const void *data, unsigned int
 	return true;
 }
 
-static int64_t load(const void *p, size_t size, bool is_signed)
+static int64_t field_load(const void *p, size_t size, bool is_signed)
 {
 	uint64_t raw = 0;
 	unsigned int unused = 64 - 8 * (unsigned int)size;
@@ -72,8 +72,8 @@ bool pb_field_get(const struct pb_field *field, const void *data, unsigned int i
 	assert(field->kind != PB_KIND_TEXT && index < field->count);
 	if (!present(field, data, index))
 		return false;
-	value = load((const char *)data + field->offset + (size_t)index * field->size, field->size,
-		     field->is_signed);
+	value = field_load((const char *)data + field->offset + (size_t)index * field->size,
+			   field->size, field->is_signed);
 	if (field->has_none && value == field->none)
 		return false;
 	*ret = value;

@@ -57,7 +57,7 @@ static const struct {
 	{"temperature_state", "temperature_state", 1, NULL},
 };
 
-static size_t find(const struct pb_field *field)
+static size_t part_find(const struct pb_field *field)
 {
 	size_t i = 0;
 
@@ -68,21 +68,21 @@ static size_t find(const struct pb_field *field)
 
 unsigned int pb_field_first(const struct pb_field *field)
 {
-	size_t i = find(field);
+	size_t i = part_find(field);
 
 	return i < PB_ARRAY_SIZE(parts) ? parts[i].first : 0;
 }
 
 const char *pb_field_stem(const struct pb_field *field)
 {
-	size_t i = find(field);
+	size_t i = part_find(field);
 
 	return i < PB_ARRAY_SIZE(parts) ? parts[i].stem : field->name;
 }
 
 const char *pb_field_part(const struct pb_field *field, unsigned int part)
 {
-	size_t i = find(field);
+	size_t i = part_find(field);
 
 	return i < PB_ARRAY_SIZE(parts) && parts[i].name ? parts[i].name(part) : NULL;
 }

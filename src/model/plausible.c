@@ -34,7 +34,7 @@ struct check {
 	bool spoilt;
 };
 
-static bool has(const struct pb_sample *s, enum pb_has what)
+static bool plausible_has(const struct pb_sample *s, enum pb_has what)
 {
 	return s->has & PB_HAS(what);
 }
@@ -45,7 +45,7 @@ static bool same(const struct pb_refusal *a, const struct pb_refusal *b)
 }
 
 /* @return its row, or PB_REFUSALS_MAX: there is no place for one more. */
-static size_t add(struct pb_refusals *refusals, const struct pb_refusal *refusal)
+static size_t plausible_add(struct pb_refusals *refusals, const struct pb_refusal *refusal)
 {
 	size_t row = 0;
 	uint32_t times;
@@ -63,7 +63,7 @@ static size_t add(struct pb_refusals *refusals, const struct pb_refusal *refusal
 }
 
 /* A reading is impossible; @row is why. */
-static void spoil(struct pb_refusals *refusals, size_t row)
+static void plausible_spoil(struct pb_refusals *refusals, size_t row)
 {
 	refusals->readings++;
 	refusals->last = row < PB_REFUSALS_MAX ? row : 0;
@@ -73,12 +73,12 @@ static void spoil(struct pb_refusals *refusals, size_t row)
 static void refuse(struct check *check, const struct pb_refusal *refusal)
 {
 	struct pb_refusals *refusals = check->refusals;
-	size_t row = add(refusals, refusal);
+	size_t row = plausible_add(refusals, refusal);
 
 	if (!refusal->field->vital)
 		refusals->values++;
 	else if (!check->spoilt)
-		spoil(refusals, row);
+		plausible_spoil(refusals, row);
 	check->spoilt |= refusal->field->vital;
 }
 
@@ -127,7 +127,7 @@ static void check_field(struct check *check, const struct pb_field *field)
 	bool refused = false;
 	int64_t value;
 
-	if (field->has >= 0 && !has(check->sample, (enum pb_has)field->has))
+	if (field->has >= 0 && !plausible_has(check->sample, (enum pb_has)field->has))
 		return;
 	tighten(&refusal, common);
 	tighten(&refusal, check->bounds);
@@ -158,8 +158,8 @@ static void check_ranges(struct check *check)
 
 /* ---- what is said twice ---- */
 
-static void refuse_value(struct check *check, const char *name, enum pb_against against,
-			 int64_t value, int64_t min, int64_t max)
+static void plausible_refuse_value(struct check *check, const char *name, enum pb_against against,
+				   int64_t value, int64_t min, int64_t max)
 {
 	const struct pb_refusal refusal = {
 		.field = pb_field_find(PB_SCOPE_PACK, name),
@@ -177,7 +177,7 @@ struct cells {
 	int64_t sum, min, max, count;
 };
 
-static struct cells measure(const struct pb_sample *s)
+static struct cells plausible_measure(const struct pb_sample *s)
 {
 	struct cells cells = {.min = INT64_MAX};
 
@@ -234,33 +234,33 @@ static void check_voltage(struct check *check)
 {
 	const struct pb_sample *s = check->sample;
 	struct pb_refusal range = {.min = INT64_MAX, .max = INT64_MIN};
-	struct cells cells = measure(s);
+	struct cells cells = plausible_measure(s);
 
 	if (cells.count > 0 && cells.max == 0) {
-		refuse_value(check, "cell_mv", PB_AGAINST_RANGE, 0, 1, CELL_MOST_MV);
+		plausible_refuse_value(check, "cell_mv", PB_AGAINST_RANGE, 0, 1, CELL_MOST_MV);
 		return;
 	}
-	if (!has(s, PB_HAS_VOLTAGE) || cells.count == 0)
+	if (!plausible_has(s, PB_HAS_VOLTAGE) || cells.count == 0)
 		return;
 	allow(&range, cells.sum);
 	allow_one_wrong(&range, &cells);
 	if (s->voltage_mv < range.min || s->voltage_mv > range.max)
-		refuse_value(check, "voltage_mv", PB_AGAINST_CELLS, s->voltage_mv,
-			     range.min < 0 ? 0 : range.min, range.max);
+		plausible_refuse_value(check, "voltage_mv", PB_AGAINST_CELLS, s->voltage_mv,
+				       range.min < 0 ? 0 : range.min, range.max);
 }
 
 static void check_count(struct check *check)
 {
 	const struct pb_sample *s = check->sample;
 
-	if (!has(s, PB_HAS_CELLS))
+	if (!plausible_has(s, PB_HAS_CELLS))
 		return;
 	if (s->cells_said != 0 && s->cell_count != s->cells_said)
-		refuse_value(check, "cell_count", PB_AGAINST_COUNT, s->cell_count, s->cells_said,
-			     s->cells_said);
+		plausible_refuse_value(check, "cell_count", PB_AGAINST_COUNT, s->cell_count,
+				       s->cells_said, s->cells_said);
 	else if (s->cell_has >> s->cell_count)
-		refuse_value(check, "cell_count", PB_AGAINST_CELLS, s->cell_count,
-			     64 - __builtin_clzll(s->cell_has), PB_CELLS_MAX);
+		plausible_refuse_value(check, "cell_count", PB_AGAINST_CELLS, s->cell_count,
+				       64 - __builtin_clzll(s->cell_has), PB_CELLS_MAX);
 }
 
 /* Nothing tells which of the two is wrong. */
@@ -269,10 +269,10 @@ static void check_charge(struct check *check)
 	struct pb_sample *s = check->sample;
 	int64_t most = s->full_mah * FULL_PERCENT / 100;
 
-	if (!has(s, PB_HAS_REMAINING) || !has(s, PB_HAS_FULL) || s->full_mah == 0 ||
-	    s->remaining_mah <= most)
+	if (!plausible_has(s, PB_HAS_REMAINING) || !plausible_has(s, PB_HAS_FULL) ||
+	    s->full_mah == 0 || s->remaining_mah <= most)
 		return;
-	refuse_value(check, "remaining_mah", PB_AGAINST_FULL, s->remaining_mah, 0, most);
+	plausible_refuse_value(check, "remaining_mah", PB_AGAINST_FULL, s->remaining_mah, 0, most);
 	take_out(s, PB_HAS_FULL);
 }
 
@@ -282,13 +282,13 @@ static void check_balance(struct check *check)
 	struct pb_sample *s = check->sample;
 	uint64_t most;
 
-	if (!has(s, PB_HAS_BALANCE) || s->cell_has == 0)
+	if (!plausible_has(s, PB_HAS_BALANCE) || s->cell_has == 0)
 		return;
 	most = (UINT64_C(1) << s->cell_count) - 1;
 	if (s->balance_mask <= most)
 		return;
-	refuse_value(check, "balance_mask", PB_AGAINST_CELLS, (int64_t)s->balance_mask, 0,
-		     (int64_t)most);
+	plausible_refuse_value(check, "balance_mask", PB_AGAINST_CELLS, (int64_t)s->balance_mask, 0,
+			       (int64_t)most);
 }
 
 int pb_sample_check(struct pb_sample *sample, const struct pb_bound *bounds,
@@ -316,7 +316,7 @@ void pb_refusals_add_reply(struct pb_refusals *refusals, const char *reply,
 
 	check_ranges(&check);
 	if (!check.spoilt)
-		spoil(refusals, add(refusals, &refusal));
+		plausible_spoil(refusals, plausible_add(refusals, &refusal));
 }
 
 /* ---- in words ---- */

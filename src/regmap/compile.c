@@ -285,7 +285,7 @@ static int read_rows(struct compiler *c, struct block *block, const struct pb_ya
 	return 0;
 }
 
-static int read_block(struct compiler *c, const struct pb_yaml *node)
+static int compile_read_block(struct compiler *c, const struct pb_yaml *node)
 {
 	struct pb_map *map = c->map;
 	struct block *block = &map->blocks[map->block_count];
@@ -331,7 +331,7 @@ static int read_blocks(struct compiler *c, const struct pb_yaml *node)
 	if (!c->map->blocks)
 		return -ENOMEM;
 	for (const struct pb_yaml *item = node->child; item && r == 0; item = item->next)
-		r = read_block(c, item);
+		r = compile_read_block(c, item);
 	qsort(c->map->blocks, c->map->block_count, sizeof(*c->map->blocks), by_table);
 	return r;
 }
@@ -349,7 +349,7 @@ static bool offers(const struct head *head, const char *option)
 	return false;
 }
 
-static void check_options(struct compiler *c, const struct head *head)
+static void compile_check_options(struct compiler *c, const struct head *head)
 {
 	if (head->options && (head->options->type != PB_YAML_SEQUENCE ||
 			      pb_yaml_count(head->options) != 1 || !offers(head, "other-sign")))
@@ -439,7 +439,7 @@ static int read_map(struct compiler *c, const struct pb_yaml *root)
 	map->word_count = head.reply == 1;
 	map->unaligned = head.unaligned;
 	map->description = map_node_text(c, head.description);
-	check_options(c, &head);
+	compile_check_options(c, &head);
 	take_options(c, &head);
 	len = strlen(map->name);
 	if (*c->options && len + strlen(c->options) + 1 < sizeof(map->name))

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t words_of(const struct pb_map *map, const struct row *row, const uint8_t *bytes)
+static uint32_t decode_words_of(const struct pb_map *map, const struct row *row,
+				const uint8_t *bytes)
 {
 	uint32_t first = pb_get_be16(bytes), second;
 
@@ -113,10 +114,10 @@ void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
 	case PB_ROW_F32:
 	case PB_ROW_BITS:
 		if (row->field) {
-			decode_field(row, words_of(map, row, bytes), ret);
+			decode_field(row, decode_words_of(map, row, bytes), ret);
 			break;
 		}
-		ret->value = signed_raw(row->type, words_of(map, row, bytes));
+		ret->value = signed_raw(row->type, decode_words_of(map, row, bytes));
 		ret->number = (double)ret->value;
 		break;
 	case PB_ROW_RESERVED:

@@ -299,7 +299,7 @@ static uint8_t fault_of(const struct pb_map *map, const struct block *block, boo
 }
 
 /* Behind a fault nobody looks, so old data is blanked wherever the last reading is not wanted. */
-static bool blank(const struct pb_unit_image *image, bool old)
+static bool image_blank(const struct pb_unit_image *image, bool old)
 {
 	return old && image->map->stale != PB_STALE_LAST;
 }
@@ -384,7 +384,7 @@ void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool ol
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
 			if (!map->rows[i].writable || !image->made)
 				encode_row(map, &map->rows[i], &image->blocks[b], data,
-					   blank(image, old));
+					   image_blank(image, old));
 	}
 }
 
@@ -394,7 +394,7 @@ void pb_unit_image_refresh(struct pb_unit_image *image, const void *data)
 		const struct live *live = &image->live[i];
 
 		encode_row(image->map, &image->map->rows[live->row], &image->blocks[live->block],
-			   data, blank(image, image->old));
+			   data, image_blank(image, image->old));
 	}
 }
 

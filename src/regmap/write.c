@@ -40,7 +40,7 @@ static void copy_row(const struct row *row, const struct pb_block *to, const uin
 }
 
 /* Signed types by their sign, f32 as its bits. */
-static int64_t value_of(bool low_first, const struct row *row, const uint8_t *p)
+static int64_t write_value_of(bool low_first, const struct row *row, const uint8_t *p)
 {
 	uint32_t first = pb_get_be16(p), second;
 
@@ -66,8 +66,9 @@ static bool take_row(struct map_write *job, const struct row *row)
 		write->text_len = 2 * (size_t)row->words;
 		return true;
 	}
-	write->value = row->type == PB_ROW_COIL ? bit_at(job->bytes, row->addr - job->addr)
-						: value_of(job->image->map->low_word_first, row, p);
+	write->value = row->type == PB_ROW_COIL
+			       ? bit_at(job->bytes, row->addr - job->addr)
+			       : write_value_of(job->image->map->low_word_first, row, p);
 	if (row->ignored)
 		return true;
 	return write->value >= row->min && write->value <= row->max;

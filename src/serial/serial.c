@@ -100,7 +100,8 @@ int pb_serial_parse(struct pb_serial_config *config, const char *text, char *why
 
 /* ---- opening ---- */
 
-static int explain(int error, const struct pb_serial_config *config, char *why, size_t why_cap)
+static int serial_explain(int error, const struct pb_serial_config *config, char *why,
+			  size_t why_cap)
 {
 	switch (error) {
 	case ENOENT:
@@ -158,11 +159,11 @@ static int lock_line(struct pb_serial *serial, const struct pb_serial_config *co
 {
 	serial->lock = open(config->device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (serial->lock < 0)
-		return explain(errno, config, why, why_cap);
+		return serial_explain(errno, config, why, why_cap);
 	if (!isatty(serial->lock))
-		return explain(ENOTTY, config, why, why_cap);
+		return serial_explain(ENOTTY, config, why, why_cap);
 	if (flock(serial->lock, LOCK_EX | LOCK_NB) < 0)
-		return explain(errno, config, why, why_cap);
+		return serial_explain(errno, config, why, why_cap);
 	return 0;
 }
 
@@ -176,7 +177,7 @@ int pb_serial_open(struct pb_serial **ret, const struct pb_serial_config *config
 		return -EINVAL;
 	serial = calloc(1, sizeof(*serial));
 	if (!serial)
-		return explain(ENOMEM, config, why, why_cap);
+		return serial_explain(ENOMEM, config, why, why_cap);
 	serial->fd = serial->lock = -1;
 	r = lock_line(serial, config, why, why_cap);
 	if (r < 0)
@@ -184,11 +185,11 @@ int pb_serial_open(struct pb_serial **ret, const struct pb_serial_config *config
 	serial->line = modbus_new_rtu(config->device, (int)config->baud, config->parity,
 				      config->data_bits, config->stop_bits);
 	if (!serial->line || modbus_connect(serial->line) < 0)
-		return explain(errno, config, why, why_cap);
+		return serial_explain(errno, config, why, why_cap);
 	serial->fd = modbus_get_socket(serial->line);
 	/* libmodbus's O_EXCL excludes nobody */
 	if (ioctl(serial->fd, TIOCEXCL) < 0)
-		return explain(errno, config, why, why_cap);
+		return serial_explain(errno, config, why, why_cap);
 	if (set_rs485(serial->fd, config, why, why_cap) < 0)
 		return -ENOTSUP;
 	tcflush(serial->fd, TCIOFLUSH);

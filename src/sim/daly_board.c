@@ -76,7 +76,7 @@ static uint16_t state(const struct pb_sample *s)
 }
 
 /* Second levels only; bit n is bit n % 8 of byte n / 8. */
-static uint64_t alarm_bits(const struct pb_sample *s)
+static uint64_t daly_board_alarm_bits(const struct pb_sample *s)
 {
 	static const uint8_t bits[PB_PROTECT_COUNT] = {
 		[PB_PROTECT_CELL_OVERVOLTAGE] = 1,
@@ -104,25 +104,25 @@ static uint64_t alarm_bits(const struct pb_sample *s)
 
 /* ---- D2 and P81: registers ---- */
 
-static void put_cells(uint16_t *words, const struct pb_sample *s)
+static void daly_board_put_cells(uint16_t *words, const struct pb_sample *s)
 {
 	for (int i = 0; i < s->cell_count; i++)
 		words[i] = u16(s->cell_mv[i]);
 }
 
 /* Places without a probe are 0 beyond the count, as on real boards. */
-static void put_probes(uint16_t *words, const struct pb_sample *s, int places)
+static void daly_board_put_probes(uint16_t *words, const struct pb_sample *s, int places)
 {
 	for (int i = 0; i < places && i < s->temperature_count; i++)
 		words[i] = probe(s, i);
 }
 
-static void d2_status(uint16_t *w, const struct pb_sample *s)
+static void daly_board_d2_status(uint16_t *w, const struct pb_sample *s)
 {
-	uint64_t alarms = alarm_bits(s);
+	uint64_t alarms = daly_board_alarm_bits(s);
 
-	put_cells(w, s);
-	put_probes(w + 0x20, s, 8);
+	daly_board_put_cells(w, s);
+	daly_board_put_probes(w + 0x20, s, 8);
 	w[0x28] = u16(pb_scale(s->voltage_mv, 1, 100));
 	w[0x29] = current(s);
 	w[0x2A] = u16(s->soc_permille);
@@ -146,7 +146,7 @@ static void d2_status(uint16_t *w, const struct pb_sample *s)
 	w[0x3C] = (uint16_t)(alarms >> 32);
 }
 
-static void d2_balance(uint16_t *w, const struct pb_sample *s)
+static void daly_board_d2_balance(uint16_t *w, const struct pb_sample *s)
 {
 	w[0] = (uint16_t)s->balance_mask;
 	w[1] = (uint16_t)(s->balance_mask >> 16);
@@ -174,11 +174,11 @@ static void put_words_text(uint16_t *w, const char *text)
 static bool d2_block(uint16_t first, uint16_t count, const struct pb_sample *s, uint16_t *w)
 {
 	if (first == 0 && (count == 62 || count == 80)) {
-		d2_status(w, s);
+		daly_board_d2_status(w, s);
 		if (count == 80)
-			d2_balance(w + 0x3E, s);
+			daly_board_d2_balance(w + 0x3E, s);
 	} else if (first == 0x3E && count == 9) {
-		d2_balance(w, s);
+		daly_board_d2_balance(w, s);
 	} else if (first == 0x80 && count == 41) {
 		d2_settings(w, s);
 	} else if (first == 0xA9 && count == 32) {
@@ -190,10 +190,10 @@ static bool d2_block(uint16_t first, uint16_t count, const struct pb_sample *s, 
 	return true;
 }
 
-static void p81_cells(uint16_t *w, const struct pb_sample *s)
+static void daly_board_p81_cells(uint16_t *w, const struct pb_sample *s)
 {
-	put_cells(w, s);
-	put_probes(w + 0x30, s, 8);
+	daly_board_put_cells(w, s);
+	daly_board_put_probes(w + 0x30, s, 8);
 	w[0x38] = u16(pb_scale(s->voltage_mv, 1, 100));
 	w[0x39] = current(s);
 	w[0x3A] = u16(s->soc_permille);
@@ -204,7 +204,7 @@ static void p81_cells(uint16_t *w, const struct pb_sample *s)
 }
 
 /* @w: register 41 on */
-static void p81_status(uint16_t *w, const struct pb_sample *s)
+static void daly_board_p81_status(uint16_t *w, const struct pb_sample *s)
 {
 	w[0x41 - 0x41] = u16(s->cell_delta_mv);
 	w[0x43 - 0x41] = hottest(s);
@@ -234,9 +234,9 @@ static void put_words_u32(uint16_t *w, int64_t value)
 static bool p81_block(uint16_t first, uint16_t count, const struct pb_sample *s, uint16_t *w)
 {
 	if (first == 0 && count == 64) {
-		p81_cells(w, s);
+		daly_board_p81_cells(w, s);
 	} else if (first == 0x41 && count == 62) {
-		p81_status(w, s);
+		daly_board_p81_status(w, s);
 	} else if (first == 0x100 && count == 81) {
 		w[1] = u16(s->cell_count);
 		put_words_u32(w + 0x09, s->nominal_mah);
@@ -277,7 +277,7 @@ static size_t answer_words(enum daly_variant variant, const struct pb_sample *s,
 /* ---- A5: frames of eight bytes ---- */
 
 /* @return the end of the frame at @frame, whose data is there. */
-static uint8_t *finish(uint8_t *frame, uint8_t command)
+static uint8_t *daly_board_finish(uint8_t *frame, uint8_t command)
 {
 	uint8_t sum = 0;
 
@@ -291,7 +291,7 @@ static uint8_t *finish(uint8_t *frame, uint8_t command)
 	return frame + A5_LEN;
 }
 
-static uint8_t *a5_cells(uint8_t *frame, const struct pb_sample *s)
+static uint8_t *daly_board_a5_cells(uint8_t *frame, const struct pb_sample *s)
 {
 	uint8_t data[8] = {0};
 
@@ -301,18 +301,18 @@ static uint8_t *a5_cells(uint8_t *frame, const struct pb_sample *s)
 		for (int i = 0; i < 3 && 3 * n + i < s->cell_count; i++)
 			pb_put_be16(data + 1 + 2 * (size_t)i, u16(s->cell_mv[3 * n + i]));
 		memcpy(frame + 4, data, sizeof(data));
-		frame = finish(frame, 0x95);
+		frame = daly_board_finish(frame, 0x95);
 	}
 	return frame;
 }
 
-static uint8_t *a5_probes(uint8_t *frame, const struct pb_sample *s)
+static uint8_t *daly_board_a5_probes(uint8_t *frame, const struct pb_sample *s)
 {
 	for (int n = 0; n < A5_PROBE_FRAMES; n++) {
 		frame[4] = (uint8_t)(n + 1);
 		for (int i = 0; i < 7; i++)
 			frame[5 + i] = 7 * n + i < s->temperature_count ? probe(s, 7 * n + i) : 0;
-		frame = finish(frame, 0x96);
+		frame = daly_board_finish(frame, 0x96);
 	}
 	return frame;
 }
@@ -370,7 +370,7 @@ static bool a5_data(uint8_t command, const struct pb_sample *s, uint8_t *d)
 		put_le(d, s->balance_mask, 6);
 		return true;
 	case 0x98:
-		put_le(d, alarm_bits(s), 7);
+		put_le(d, daly_board_alarm_bits(s), 7);
 		return true;
 	default:
 		return false;
@@ -390,17 +390,17 @@ static size_t answer_a5(enum daly_variant variant, const struct pb_sample *s,
 	if (sum != request[A5_LEN - 1])
 		return 0;
 	if (request[2] == 0x95)
-		end = a5_cells(reply, s);
+		end = daly_board_a5_cells(reply, s);
 	else if (request[2] == 0x96)
-		end = a5_probes(reply, s);
+		end = daly_board_a5_probes(reply, s);
 	else if (a5_data(request[2], s, reply + 4))
-		end = finish(reply, request[2]);
+		end = daly_board_finish(reply, request[2]);
 	return (size_t)(end - reply);
 }
 
-static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
-		     const struct pb_sample *sample, const uint8_t *request, size_t len,
-		     uint8_t *reply)
+static size_t daly_board_answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+				const struct pb_sample *sample, const uint8_t *request, size_t len,
+				uint8_t *reply)
 {
 	(void)talk;
 	return board->variant == D2 || board->variant == P81
@@ -410,10 +410,16 @@ static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 }
 
 const struct pb_sim_board pb_sim_daly_d2 = {
-	.maker = "daly", .variant = D2, .answer = answer, .spoil = 1};
+	.maker = "daly", .variant = D2, .answer = daly_board_answer, .spoil = 1};
 const struct pb_sim_board pb_sim_daly_p81 = {
-	.maker = "daly", .variant = P81, .answer = answer, .spoil = 1};
-const struct pb_sim_board pb_sim_daly_a5 = {
-	.maker = "daly", .variant = A5, .answer = answer, .frame_len = A5_LEN, .spoil = 1};
-const struct pb_sim_board pb_sim_daly_a5_wire = {
-	.maker = "daly", .variant = A5_WIRE, .answer = answer, .frame_len = A5_LEN, .spoil = 1};
+	.maker = "daly", .variant = P81, .answer = daly_board_answer, .spoil = 1};
+const struct pb_sim_board pb_sim_daly_a5 = {.maker = "daly",
+					    .variant = A5,
+					    .answer = daly_board_answer,
+					    .frame_len = A5_LEN,
+					    .spoil = 1};
+const struct pb_sim_board pb_sim_daly_a5_wire = {.maker = "daly",
+						 .variant = A5_WIRE,
+						 .answer = daly_board_answer,
+						 .frame_len = A5_LEN,
+						 .spoil = 1};

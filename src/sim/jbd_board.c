@@ -124,7 +124,7 @@ static void put_basic(struct writer *w, const struct pb_sample *sample)
 	put16(w, 0); /* balance current */
 }
 
-static void put_cells(struct writer *w, const struct pb_sample *sample)
+static void jbd_board_put_cells(struct writer *w, const struct pb_sample *sample)
 {
 	for (int i = 0; i < sample->cell_count; i++)
 		put16(w, sample->cell_mv[i]);
@@ -177,7 +177,7 @@ static bool put_register(struct writer *w, const struct pb_sample *sample, uint8
 		put_basic(w, sample);
 		return true;
 	case REG_CELLS:
-		put_cells(w, sample);
+		jbd_board_put_cells(w, sample);
 		return true;
 	case REG_NAME:
 		put_name(w, sample);
@@ -190,9 +190,9 @@ static bool put_register(struct writer *w, const struct pb_sample *sample, uint8
 	}
 }
 
-static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
-		     const struct pb_sample *sample, const uint8_t *request, size_t len,
-		     uint8_t *reply)
+static size_t jbd_board_answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+			       const struct pb_sample *sample, const uint8_t *request, size_t len,
+			       uint8_t *reply)
 {
 	struct writer w = {reply + 4};
 	bool done;
@@ -213,4 +213,4 @@ static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 	return (size_t)(w.at - reply);
 }
 
-const struct pb_sim_board pb_sim_jbd = {.maker = "jbd", .answer = answer, .spoil = 2};
+const struct pb_sim_board pb_sim_jbd = {.maker = "jbd", .answer = jbd_board_answer, .spoil = 2};

@@ -87,7 +87,7 @@ static size_t settings(struct pb_sim_talk *talk, const struct pb_sample *s, uint
 	return acknowledge(f);
 }
 
-static uint32_t alarm_bits(const struct pb_sample *s)
+static uint32_t jk_board_alarm_bits(const struct pb_sample *s)
 {
 	static const uint8_t bits[PB_PROTECT_COUNT] = {
 		[PB_PROTECT_PACK_OVERVOLTAGE] = 5,
@@ -109,7 +109,7 @@ static uint32_t alarm_bits(const struct pb_sample *s)
 	return set;
 }
 
-static void put_probe(uint8_t *at, const struct pb_sample *s, int i)
+static void jk_board_put_probe(uint8_t *at, const struct pb_sample *s, int i)
 {
 	bool fitted = i >= 0 && i < s->temperature_count && s->temperature_has >> i & 1;
 
@@ -133,8 +133,8 @@ static void put_common(uint8_t *f, size_t shift, const struct pb_sample *s)
 	put32(at + 118, s->voltage_mv);
 	put32(at + 122, s->power_mw < 0 ? -s->power_mw : s->power_mw);
 	put32(at + 126, s->current_ma);
-	put_probe(at + 130, s, 0);
-	put_probe(at + 132, s, 1);
+	jk_board_put_probe(at + 130, s, 0);
+	jk_board_put_probe(at + 132, s, 1);
 	at[140] = s->balance_mask ? 1 : 0;
 	at[141] = (uint8_t)pb_scale(s->soc_permille, 1, 10);
 	put32(at + 142, s->remaining_mah);
@@ -159,24 +159,24 @@ static size_t cells(enum jk_variant variant, struct pb_sim_talk *talk, const str
 	put32(f + (small ? 54 : 70), (int64_t)s->cell_has);
 	put_extremes(f + (small ? 58 : 74), s);
 	put_common(f, small ? 0 : 32, s);
-	put_probe(f + (small ? 134 : 144), s, mos);
+	jk_board_put_probe(f + (small ? 134 : 144), s, mos);
 	if (small)
-		pb_put_le16(f + 136, (uint16_t)alarm_bits(s));
+		pb_put_le16(f + 136, (uint16_t)jk_board_alarm_bits(s));
 	else
-		put32(f + 166, alarm_bits(s));
+		put32(f + 166, jk_board_alarm_bits(s));
 	if (variant == NEW_32S) {
 		f[214] = (uint8_t)((UINT64_C(1) << (s->temperature_count + 1)) - 1);
-		put_probe(f + 256, s, 2);
-		put_probe(f + 258, s, 3);
-		put_probe(f + 254, s, mos);
+		jk_board_put_probe(f + 256, s, 2);
+		jk_board_put_probe(f + 258, s, 3);
+		jk_board_put_probe(f + 254, s, mos);
 	}
 	f[LEN - 1] = sum_of(f, LEN - 1);
 	return LEN;
 }
 
-static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
-		     const struct pb_sample *sample, const uint8_t *request, size_t len,
-		     uint8_t *reply)
+static size_t jk_board_answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+			      const struct pb_sample *sample, const uint8_t *request, size_t len,
+			      uint8_t *reply)
 {
 	if (len != REQUEST_LEN || memcmp(request, "\xAA\x55\x90\xEB", 4) != 0 ||
 	    request[REQUEST_LEN - 1] != sum_of(request, REQUEST_LEN - 1))
@@ -192,8 +192,8 @@ static size_t answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 }
 
 /* New firmwares put the command of a modem between the frames. */
-static size_t stream(const struct pb_sim_board *board, struct pb_sim_talk *talk,
-		     const struct pb_sample *sample, uint8_t *bytes)
+static size_t jk_board_stream(const struct pb_sim_board *board, struct pb_sim_talk *talk,
+			      const struct pb_sample *sample, uint8_t *bytes)
 {
 	static const uint8_t modem[] = {'A', 'T', '\r', '\n'};
 	size_t at = 0;
@@ -209,8 +209,8 @@ static size_t stream(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 
 #define JK_BOARD(which)                                                                            \
 	{                                                                                          \
-		.maker = "jk", .variant = (which), .answer = answer, .spoil = ACK_LEN + 1,         \
-		.stream_ms = STREAM_MS, .stream = stream                                           \
+		.maker = "jk", .variant = (which), .answer = jk_board_answer,                      \
+		.spoil = ACK_LEN + 1, .stream_ms = STREAM_MS, .stream = jk_board_stream            \
 	}
 
 const struct pb_sim_board pb_sim_jk_24s = JK_BOARD(OLD_24S);

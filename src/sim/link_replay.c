@@ -53,7 +53,7 @@ static const struct recording_event *coming(const struct replay_link *replay)
 	return event->kind == RECORDING_RECEIVED || event->kind == RECORDING_DOWN ? event : NULL;
 }
 
-static int arm(struct replay_link *replay)
+static int replay_arm(struct replay_link *replay)
 {
 	const struct recording_event *event = coming(replay);
 
@@ -68,13 +68,13 @@ static void go_on_behind(struct replay_link *replay, size_t place)
 	replay->base_ms = pb_now_ms() - replay->recording.events[place].ms;
 }
 
-static void shut(struct replay_link *replay)
+static void replay_shut(struct replay_link *replay)
 {
 	replay->state = CLOSED;
 	sd_event_source_set_enabled(replay->timer, SD_EVENT_OFF);
 }
 
-static int come_up(struct replay_link *replay)
+static int replay_come_up(struct replay_link *replay)
 {
 	const struct recording *recording = &replay->recording;
 	size_t place = replay->cursor;
@@ -88,43 +88,43 @@ static int come_up(struct replay_link *replay)
 	replay->next = recording->count;
 	if (place < replay->cursor + recording->count)
 		go_on_behind(replay, place % recording->count);
-	r = arm(replay);
+	r = replay_arm(replay);
 	replay->head.handler->up(replay->head.userdata);
 	return r;
 }
 
 /* One event a turn, and nothing behind it: the owner may close the link. */
-static int deliver(struct replay_link *replay)
+static int replay_deliver(struct replay_link *replay)
 {
 	const struct recording_event *event = coming(replay);
 	const uint8_t *bytes;
 	int r;
 
 	if (!event || replay->base_ms + event->ms > pb_now_ms())
-		return arm(replay);
+		return replay_arm(replay);
 	bytes = replay->recording.bytes + event->at;
 	replay->next++;
 	if (event->kind == RECORDING_DOWN) {
 		replay->cursor = replay->next;
-		shut(replay);
+		replay_shut(replay);
 		replay->head.handler->down(replay->head.userdata, -ECONNRESET,
 					   event->len ? (const char *)bytes : "as recorded");
 		return 0;
 	}
-	r = arm(replay);
+	r = replay_arm(replay);
 	replay->head.handler->data(replay->head.userdata, bytes, event->len);
 	return r;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int replay_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct replay_link *replay = userdata;
 
 	(void)source;
 	(void)usec;
 	if (replay->state == OPENING)
-		return come_up(replay);
-	return replay->state == UP ? deliver(replay) : 0;
+		return replay_come_up(replay);
+	return replay->state == UP ? replay_deliver(replay) : 0;
 }
 
 /* ---- the link ---- */
@@ -141,7 +141,7 @@ static int replay_open(struct pb_link *link)
 
 static void replay_close(struct pb_link *link)
 {
-	shut(replay_of(link));
+	replay_shut(replay_of(link));
 }
 
 static int replay_send(struct pb_link *link, const uint8_t *bytes, size_t len)
@@ -158,7 +158,7 @@ static int replay_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 		return 0;
 	replay->cursor = place + 1;
 	go_on_behind(replay, place);
-	return arm(replay);
+	return replay_arm(replay);
 }
 
 static void replay_free(struct pb_link *link)
@@ -201,8 +201,8 @@ int replay_create(struct pb_link **ret, const struct pb_link_setup *setup, const
 	}
 	replay->head = (struct pb_link){&replay_type, setup->handler, setup->userdata};
 	replay->recording = recording;
-	r = sd_event_add_time(setup->event, &replay->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer,
-			      replay);
+	r = sd_event_add_time(setup->event, &replay->timer, CLOCK_BOOTTIME, UINT64_MAX, 1,
+			      replay_on_timer, replay);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(replay->timer, SD_EVENT_OFF);
 	if (r < 0) {

@@ -68,7 +68,7 @@ static struct sim_link *sim_of(struct pb_link *link)
 
 /* ---- what is on its way ---- */
 
-static int arm(struct sim_link *sim)
+static int sim_arm(struct sim_link *sim)
 {
 	uint64_t due_ms = sim->stream_ms;
 	int r;
@@ -103,7 +103,7 @@ static void pop(struct sim_link *sim)
 	sim->count--;
 }
 
-static void put(struct item *item, const uint8_t *bytes, size_t len)
+static void sim_put(struct item *item, const uint8_t *bytes, size_t len)
 {
 	assert(item->len + len <= sizeof(item->bytes));
 	memcpy(item->bytes + item->len, bytes, len);
@@ -117,7 +117,7 @@ static void push_end(struct sim_link *sim, const char *why)
 	sim->why = why;
 }
 
-static void shut(struct sim_link *sim)
+static void sim_shut(struct sim_link *sim)
 {
 	sim->state = SIM_CLOSED;
 	sim->count = 0;
@@ -160,9 +160,9 @@ static void put_tail(struct sim_link *sim, struct item *item, const uint8_t *req
 	static const uint8_t zeros[STRAY_MAX];
 
 	if (pb_random_below(&sim->faults, 2) == 0 && len <= ECHO_MAX)
-		put(item, request, len);
+		sim_put(item, request, len);
 	else
-		put(item, zeros, 1 + pb_random_below(&sim->faults, STRAY_MAX));
+		sim_put(item, zeros, 1 + pb_random_below(&sim->faults, STRAY_MAX));
 }
 
 /* A single 00 right after connecting, as many radio modules send. */
@@ -171,7 +171,7 @@ static void greet(struct sim_link *sim)
 	struct item *item = hit(sim, sim->options.stray) ? push(sim) : NULL;
 
 	if (item)
-		put(item, (const uint8_t[]){0}, 1);
+		sim_put(item, (const uint8_t[]){0}, 1);
 }
 
 /* ---- requests ---- */
@@ -192,7 +192,7 @@ static void break_off(struct sim_link *sim, struct item *item)
 }
 
 /* Boards that send more frames than there are cells are not heard to the end: the first is bad. */
-static void spoil(const struct pb_sim_board *board, uint8_t *reply, size_t len)
+static void sim_spoil(const struct pb_sim_board *board, uint8_t *reply, size_t len)
 {
 	reply[(board->frame_len ? board->frame_len : len) - board->spoil] ^= 0x55;
 }
@@ -220,7 +220,7 @@ static size_t board_says(struct sim_link *sim, const uint8_t *request, size_t le
 }
 
 /* @request: NULL, 0: the board sends by itself */
-static void answer(struct sim_link *sim, const uint8_t *request, size_t len)
+static void sim_answer(struct sim_link *sim, const uint8_t *request, size_t len)
 {
 	/* all are drawn each time, so that one kind of fault does not move the others */
 	bool lost = hit(sim, sim->options.lost), bad = hit(sim, sim->options.bad);
@@ -237,10 +237,10 @@ static void answer(struct sim_link *sim, const uint8_t *request, size_t len)
 	if (!item)
 		return;
 	if (bad)
-		spoil(sim->options.profile->board, reply, reply_len);
+		sim_spoil(sim->options.profile->board, reply, reply_len);
 	if (stray)
 		put_stray(sim, item);
-	put(item, reply, reply_len);
+	sim_put(item, reply, reply_len);
 	if (stray && request)
 		put_tail(sim, item, request, len);
 	sim->replies++;
@@ -249,7 +249,7 @@ static void answer(struct sim_link *sim, const uint8_t *request, size_t len)
 }
 
 /* What the board sends by itself, when its time has come. */
-static void stream(struct sim_link *sim)
+static void sim_stream(struct sim_link *sim)
 {
 	if (pb_now_ms() < sim->stream_ms)
 		return;
@@ -257,7 +257,7 @@ static void stream(struct sim_link *sim)
 	if (is_away(sim))
 		push_end(sim, "the simulated pack went out of reach (down=)");
 	else
-		answer(sim, NULL, 0);
+		sim_answer(sim, NULL, 0);
 }
 
 static int sim_send(struct pb_link *link, const uint8_t *bytes, size_t len)
@@ -273,25 +273,25 @@ static int sim_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 	if (is_away(sim))
 		push_end(sim, "the simulated pack went out of reach (down=)");
 	else
-		answer(sim, bytes, len);
-	return arm(sim);
+		sim_answer(sim, bytes, len);
+	return sim_arm(sim);
 }
 
 /* ---- turns of the loop ---- */
 
 /* Tells the owner; it may open the link again at once, so nothing may follow this. */
-static void go_down(struct sim_link *sim, int error, const char *why)
+static void sim_go_down(struct sim_link *sim, int error, const char *why)
 {
-	shut(sim);
+	sim_shut(sim);
 	sim->head.handler->down(sim->head.userdata, error, why);
 }
 
-static int come_up(struct sim_link *sim)
+static int sim_come_up(struct sim_link *sim)
 {
 	int r;
 
 	if (is_away(sim)) {
-		go_down(sim, -EHOSTUNREACH, "the simulated pack is out of reach (down=)");
+		sim_go_down(sim, -EHOSTUNREACH, "the simulated pack is out of reach (down=)");
 		return 0;
 	}
 	sim->state = SIM_UP;
@@ -301,25 +301,25 @@ static int come_up(struct sim_link *sim)
 	if (sim->options.profile->board->stream)
 		sim->stream_ms = pb_now_ms() + sim->options.profile->board->stream_ms;
 	greet(sim);
-	r = arm(sim);
+	r = sim_arm(sim);
 	sim->head.handler->up(sim->head.userdata);
 	return r;
 }
 
 /* One piece a turn, and nothing behind it: the owner may close the link. */
-static int deliver(struct sim_link *sim)
+static int sim_deliver(struct sim_link *sim)
 {
 	uint8_t piece[BYTES_MAX];
 	struct item *item;
 	size_t len;
 	int r;
 
-	stream(sim); /* may change which item is the first */
+	sim_stream(sim); /* may change which item is the first */
 	item = &sim->queue[sim->first];
 	if (sim->count == 0 || item->due_ms > pb_now_ms())
-		return arm(sim);
+		return sim_arm(sim);
 	if (item->len == 0) {
-		go_down(sim, -ECONNRESET, sim->why);
+		sim_go_down(sim, -ECONNRESET, sim->why);
 		return 0;
 	}
 	len = item->len - item->done;
@@ -330,7 +330,7 @@ static int deliver(struct sim_link *sim)
 	item->done += len;
 	if (item->done == item->len)
 		pop(sim);
-	r = arm(sim);
+	r = sim_arm(sim);
 	sim->head.handler->data(sim->head.userdata, piece, len);
 	return r;
 }
@@ -339,9 +339,9 @@ static int turn(struct sim_link *sim)
 {
 	switch (sim->state) {
 	case SIM_OPENING:
-		return come_up(sim);
+		return sim_come_up(sim);
 	case SIM_UP:
-		return deliver(sim);
+		return sim_deliver(sim);
 	case SIM_CLOSED:
 		break;
 	}
@@ -354,7 +354,7 @@ static int on_now(sd_event_source *source, void *userdata)
 	return turn(userdata);
 }
 
-static int on_later(sd_event_source *source, uint64_t usec, void *userdata)
+static int sim_on_later(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	(void)source;
 	(void)usec;
@@ -375,7 +375,7 @@ static int sim_open(struct pb_link *link)
 
 static void sim_close(struct pb_link *link)
 {
-	shut(sim_of(link));
+	sim_shut(sim_of(link));
 }
 
 static bool sim_rssi(struct pb_link *link, int32_t *ret_dbm)
@@ -399,7 +399,7 @@ static void sim_free(struct pb_link *link)
 	free(sim);
 }
 
-static int add_sources(struct sim_link *sim, sd_event *event)
+static int sim_add_sources(struct sim_link *sim, sd_event *event)
 {
 	int r = sd_event_add_defer(event, &sim->now, on_now, sim);
 
@@ -409,7 +409,7 @@ static int add_sources(struct sim_link *sim, sd_event *event)
 	if (r < 0)
 		return r;
 	/* 1 us of accuracy means: do not gather wake-ups, delay= is to be exact */
-	r = sd_event_add_time(event, &sim->later, CLOCK_BOOTTIME, UINT64_MAX, 1, on_later, sim);
+	r = sd_event_add_time(event, &sim->later, CLOCK_BOOTTIME, UINT64_MAX, 1, sim_on_later, sim);
 	return r < 0 ? r : sd_event_source_set_enabled(sim->later, SD_EVENT_OFF);
 }
 
@@ -434,7 +434,7 @@ static int sim_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 	sim->born_ms = sim->moved_ms = pb_now_ms();
 	pb_random_seed(&sim->faults, ~options.seed);
 	pb_sim_start(&sim->sim, &options);
-	r = add_sources(sim, setup->event);
+	r = sim_add_sources(sim, setup->event);
 	if (r < 0) {
 		snprintf(why, why_cap, "%s", strerrordesc_np(-r));
 		sim_free(&sim->head);

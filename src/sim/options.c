@@ -160,7 +160,8 @@ static int parse_value(struct pb_sim_options *options, const struct sim_option *
 	return r;
 }
 
-static int refuse_value(const struct sim_option *row, const char *value, char *why, size_t cap)
+static int options_refuse_value(const struct sim_option *row, const char *value, char *why,
+				size_t cap)
 {
 	if (row->kind == KIND_SPAN)
 		snprintf(why, cap, "%s=%s, expected AFTER+FOR in seconds, e.g. %s=60+10", row->key,
@@ -186,7 +187,7 @@ static int parse_option(struct pb_sim_options *options, char *text, char *why, s
 	snprintf(value, sizeof(value), "%s", equals ? equals + 1 : "");
 	if (equals && parse_value(options, row, equals + 1) >= 0)
 		return 0;
-	return refuse_value(row, value, why, cap);
+	return options_refuse_value(row, value, why, cap);
 }
 
 /* FNV-1a: packs with unlike addresses differ, and a run can be repeated */

@@ -26,8 +26,8 @@ static int wrong(struct reader *reader, const char *what)
 	return -EINVAL;
 }
 
-static int take_bytes(struct reader *reader, const char *text, size_t len,
-		      struct recording_event *event)
+static int recording_take_bytes(struct reader *reader, const char *text, size_t len,
+				struct recording_event *event)
 {
 	char hex[2 * RECORDING_BYTES_MAX + 1];
 	uint8_t *bytes = reader->recording->bytes + reader->used;
@@ -96,7 +96,7 @@ static int take_line(struct reader *reader, const char *line, size_t len)
 		take_text(reader, line + (len ? 5 : 4), len, &event);
 	} else if (len > 2 && (line[0] == '>' || line[0] == '<') && line[1] == ' ') {
 		event.kind = line[0] == '>' ? RECORDING_SENT : RECORDING_RECEIVED;
-		r = take_bytes(reader, line + 2, len - 2, &event);
+		r = recording_take_bytes(reader, line + 2, len - 2, &event);
 	} else {
 		r = wrong(reader, "expected up, > BYTES, < BYTES or down WHY");
 	}
@@ -121,7 +121,7 @@ static bool next_line(struct reader *reader, const char **ret_line, size_t *ret_
 	return true;
 }
 
-static int read_all(struct reader *reader)
+static int recording_read_all(struct reader *reader)
 {
 	const char *line;
 	size_t len;
@@ -153,7 +153,7 @@ int recording_parse(struct recording *ret, const char *text, size_t len, char *w
 	if (!ret->bytes)
 		return -ENOMEM;
 	reader.line = 0;
-	r = read_all(&reader);
+	r = recording_read_all(&reader);
 	if (r < 0)
 		recording_clear(ret);
 	return r;
