@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every room needs and no library gives: byte order, scaling without overflow, the clock,
- * the log, clean-up. Knows no battery and no Modbus.
+ * Basics that every room uses: byte order, scaling without overflow, the clock, the log, clean-up.
+ * Nothing here is about batteries or Modbus.
  */
 #pragma once
 
@@ -65,15 +65,15 @@ static inline void pb_put_le16(uint8_t *p, uint16_t v)
 }
 
 /**
- * CRC-16 of Modbus (Serial Line V1.02, 6.2.2), which Daly uses, too. On the wire its low byte comes
- * first; over bytes with their CRC it is 0.
+ * CRC-16 of Modbus (Serial Line V1.02, 6.2.2); Daly uses it too. The low byte is sent first. The
+ * CRC of a whole frame, its CRC included, is 0.
  */
 uint16_t pb_crc16(const uint8_t *bytes, size_t len);
-/** Goes on from @crc. */
+/** Adds more bytes to @crc. */
 uint16_t pb_crc16_add(uint16_t crc, const uint8_t *bytes, size_t len);
 
 /**
- * Parses hex digits, blanks, ':' and '-' between bytes allowed, an "0x" in front too.
+ * Parses hex digits. Blanks, ':' and '-' may stand between bytes, and "0x" in front.
  * @return the number of bytes written to @out; -EINVAL not hex or an odd digit; -ENOSPC more than
  *         @cap bytes.
  */
@@ -81,10 +81,13 @@ int pb_hex_parse(const char *text, uint8_t *out, size_t cap);
 
 /**
  * Prints @len bytes as upper case pairs with @sep between (0: none); always ends @out with NUL.
- * @return how many bytes there was room for.
+ * @return the number of bytes printed; fewer than @len if @out is too small.
  */
 size_t pb_hex_print(char *out, size_t cap, const uint8_t *bytes, size_t len, char sep);
-/** The same with blanks, for people: what there is no room for is told ("and 12 bytes more"). */
+/**
+ * The same with blanks, for people. If not all bytes fit, the text ends with their number ("and 12
+ * bytes more").
+ */
 void pb_hex_trace(char *out, size_t cap, const uint8_t *bytes, size_t len);
 
 /* ---- numbers ---- */
@@ -94,7 +97,7 @@ void pb_hex_trace(char *out, size_t cap, const uint8_t *bytes, size_t len);
  * @den must not be 0; either may be negative.
  */
 int64_t pb_scale(int64_t value, int64_t num, int64_t den);
-/** The same, rounded down for @way < 0, up for @way > 0, and to the nearest for 0. */
+/** The same; @way < 0 rounds down, @way > 0 rounds up, 0 rounds to the nearest. */
 int64_t pb_scale_toward(int64_t value, int64_t num, int64_t den, int way);
 
 static inline int64_t pb_clamp(int64_t value, int64_t min, int64_t max)
@@ -110,12 +113,12 @@ static inline int64_t pb_clamp(int64_t value, int64_t min, int64_t max)
 int pb_ratio_parse(const char *text, int64_t *ret_num, int64_t *ret_den);
 
 /**
- * Parses a whole number, decimal or 0x..., and nothing behind it.
+ * Parses an integer, decimal or 0x...; nothing may follow it.
  * @return 0; -EINVAL not a number; -ERANGE outside @min..@max.
  */
 int pb_int_parse(const char *text, int64_t min, int64_t max, int64_t *ret);
 
-/** A small deterministic generator (xorshift64*): jitter and simulators, nothing secret. */
+/** A small deterministic generator (xorshift64*), for jitter and simulators; not for secrets. */
 struct pb_random {
 	uint64_t state;
 };
@@ -128,7 +131,7 @@ uint32_t pb_random_below(struct pb_random *random, uint32_t below);
 /* ---- words ---- */
 
 /**
- * The entry of @words (ended by NULL) nearest to @word by edit distance, for "did you mean".
+ * Finds the entry of @words (ended by NULL) nearest to @word by edit distance, for "did you mean".
  * @return one of @words, or NULL if none is near.
  */
 const char *pb_nearest(const char *word, const char *const *words);
@@ -137,32 +140,32 @@ const char *pb_nearest(const char *word, const char *const *words);
 
 /**
  * Reads a whole regular file of at most @max bytes. Never waits for another program: a FIFO, a
- * device, a socket or a folder is refused, and not even opened.
+ * device, a socket or a folder is refused without opening it.
  * @return 0 and the bytes (@ret, with a NUL behind them; free() it); -ENOENT and other errnos;
  *         -ENODEV no regular file; -EISDIR a folder; -EFBIG; with the reason in @why.
  */
 int pb_file_read(const char *path, size_t max, char **ret, size_t *ret_len, char *why,
 		 size_t why_cap);
 /**
- * Writes the one name of a file that may have several: without links, "." and "//". What is not
- * there keeps its last part.
+ * Writes the canonical path of a file: without symbolic links, "." and "//". If the file does not
+ * exist, only its folder is resolved and its last part stays.
  */
 void pb_path_canonical(const char *path, char *out, size_t cap);
 
-/* ---- text of others ---- */
+/* ---- untrusted text ---- */
 
 /**
- * Takes the next character of a text that others wrote, so that it can be shown anywhere. Whole
- * characters of UTF-8 stay. TAB, line ends and the like become a blank; other control characters,
- * those that show nothing or turn the direction of writing, and each broken one become '?'.
- * @text is moved on; @ret gets 1 to 4 bytes, without a NUL.
- * @return how many; 0: the end, which is @end or a NUL before it.
+ * Takes the next character of an untrusted text, so that it can be shown anywhere. Valid UTF-8
+ * characters stay. TAB, line ends and the like become a blank. Other control characters, invisible
+ * ones, those that change the writing direction, and each invalid one become '?'. @text moves to
+ * the next character; @ret gets 1 to 4 bytes, without a NUL.
+ * @return the number of bytes in @ret; 0: the text ended, at @end or at a NUL before it.
  */
 size_t pb_text_next(const char **text, const char *end, char ret[static 4]);
 
 /**
- * Copies such a text, cleaned like that, and cut between two characters where it does not fit.
- * @out may be @text; @cap, at least 1, counts the NUL, which is always there.
+ * Copies an untrusted text, cleaned as by pb_text_next(). A text that does not fit is cut between
+ * two characters. @out may be @text; @cap, at least 1, counts the NUL, which is always there.
  * @return @out.
  */
 char *pb_text_clean(char *out, size_t cap, const char *text, size_t len);
@@ -171,7 +174,7 @@ char *pb_text_clean(char *out, size_t cap, const char *text, size_t len);
 
 enum { PB_ADVERT_NAME = 64, PB_ADVERT_UUIDS = 16, PB_ADVERT_MAKER = 32 };
 
-/** What a Bluetooth device says of itself before it is connected; what it does not say is empty. */
+/** What a Bluetooth device advertises before it is connected; missing parts are empty. */
 struct pb_advert {
 	uint8_t mac[6];		   /**< in display order */
 	char name[PB_ADVERT_NAME]; /**< cleaned by pb_text_clean() */
@@ -194,10 +197,12 @@ struct pb_pipe {
 
 /* ---- time ---- */
 
-/** CLOCK_BOOTTIME in ms: never set back, and it counts the time that the machine slept. */
+/**
+ * CLOCK_BOOTTIME in ms: it is never set back, and it includes the time in which the machine slept.
+ */
 uint64_t pb_now_ms(void);
 
-/* ---- log: lines to stderr, or to a sink of the program's ---- */
+/* ---- log: lines to stderr, or to the program's own sink ---- */
 
 enum pb_log_level { PB_LOG_ERR = 3, PB_LOG_WARNING = 4, PB_LOG_INFO = 6, PB_LOG_DEBUG = 7 };
 
@@ -205,7 +210,7 @@ enum pb_log_level { PB_LOG_ERR = 3, PB_LOG_WARNING = 4, PB_LOG_INFO = 6, PB_LOG_
 void pb_log_set_level(enum pb_log_level level);
 bool pb_log_enabled(enum pb_log_level level);
 
-/** What a message is about, for a log that keeps fields; NULL and 0: not about that. */
+/** Fields of a log message, for logs that store fields (the journal). NULL or 0: no such field. */
 struct pb_log_about {
 	const char *pack, *bank; /**< names of the configuration */
 	int32_t unit;
@@ -217,23 +222,25 @@ struct pb_log_about {
 
 /**
  * Takes one message, its text without a newline at the end.
- * @return 0; -EAGAIN: it would have to wait, so the message is left out; another negative errno: it
- *         goes to stderr.
+ * @return 0; -EAGAIN: the sink would block, so the message is dropped; another negative errno: the
+ *         message goes to stderr.
  */
 typedef int pb_log_sink(enum pb_log_level level, const struct pb_log_about *about,
 			const char *text);
-/** Messages go to @sink from now on, those of the level that is shown; NULL: to stderr. */
+/** Sends messages to @sink from now on, up to the level of pb_log_set_level(). NULL: to stderr. */
 void pb_log_set_sink(pb_log_sink *sink);
 
 /**
- * For a program that must not stop because nobody reads its stderr: from now on a message that
- * would have to wait is left out and counted, and the log is told as soon as it takes something
- * again. Others who share stderr see no difference.
+ * From now on the log never blocks, even if nobody reads stderr. A message that would block is
+ * dropped and counted; the log reports the count as soon as it takes messages again. Other programs
+ * that share stderr are not affected.
  */
 void pb_log_never_wait(void);
-/** Tells the log of what was left out, if it takes it by now; each message does that as well. */
+/**
+ * Reports dropped messages to the log, if it takes messages again. Each new message tries that too.
+ */
 void pb_log_catch_up(void);
-/** Messages left out since the start; wraps at 2^32. */
+/** Messages dropped since the start; wraps at 2^32. */
 uint32_t pb_log_left_out(void);
 
 /** One line, without the newline. Allocates nothing. */
@@ -244,8 +251,9 @@ void pb_log(enum pb_log_level level, const char *format, ...) PB_PRINTF(2, 3);
 /* ---- the service manager ---- */
 
 /**
- * Tells systemd something ("READY=1"), as sd_notify() does; nothing when it does not listen. The
- * socket is opened by the first call and kept: later ones need no descriptor, and none ever waits.
+ * Sends a message ("READY=1") to systemd, as sd_notify() does; does nothing if systemd does not
+ * listen. The first call opens the socket and keeps it, so later calls need no descriptor. Never
+ * blocks.
  */
 void pb_notify(const char *format, ...) PB_PRINTF(1, 2);
 
@@ -254,28 +262,33 @@ void pb_notify(const char *format, ...) PB_PRINTF(1, 2);
 enum { PB_REPEAT_MS = 60000, PB_REPEAT_WORDS = 2, PB_REPEAT_KEYS = 64 * PB_REPEAT_WORDS };
 
 /**
- * Keeps a state that flaps from filling the log. The first message of each key is said at once,
- * the same again within a minute is only counted; when the minute is over, the caller says once how
- * many were left out. As long as a key goes on repeating, it is only summed up, once a minute.
- * Zero it to start. Pure: the caller brings the time (any clock that is never set back).
+ * Limits repeated log messages, e.g. of a state that flaps. The first message of each key is logged
+ * at once. The same key again within a minute is only counted; at the end of the minute the caller
+ * logs the count. As long as a key keeps repeating, only its count is logged, once a minute. Zero
+ * it to start. Pure: the caller passes the time (any clock that is never set back).
  */
 struct pb_repeat {
 	uint64_t until_ms; /**< when the running minute ends; 0: none runs */
-	/** Bit sets of keys: said in this minute, or repeating since the last; left out in it. */
+	/**
+	 * Bit sets of keys. @said: logged in this minute, or still repeating since the last one.
+	 * @repeated: left out in this minute.
+	 */
 	uint64_t said[PB_REPEAT_WORDS], repeated[PB_REPEAT_WORDS];
-	uint32_t left_out; /**< messages of this minute that were not said */
+	uint32_t left_out; /**< messages of this minute that were not logged */
 };
 
 /**
- * To be asked before a message is said. @key: what it says, below PB_REPEAT_KEYS; the caller's
- * own numbers.
- * @return true: say it; false: it was counted, see pb_repeat_due_ms().
+ * Call it before each message. @key: the kind of message, below PB_REPEAT_KEYS; the caller chooses
+ * the numbers.
+ * @return true: log it; false: it was counted, see pb_repeat_due_ms().
  */
 bool pb_repeat_say(struct pb_repeat *repeat, unsigned int key, uint64_t now_ms);
-/** @return when pb_repeat_sum() has something to be said; UINT64_MAX: never, as it stands. */
+/**
+ * @return the time at which pb_repeat_sum() has something to log; UINT64_MAX: nothing is counted.
+ */
 uint64_t pb_repeat_due_ms(const struct pb_repeat *repeat);
 /**
- * @return how many messages were left out in the minute that is over, to be said in one line; 0:
- *         none, or the minute is not over.
+ * @return the number of messages left out in the minute that has ended, to be logged in one line;
+ *         0: none, or the minute has not ended.
  */
 uint32_t pb_repeat_sum(struct pb_repeat *repeat, uint64_t now_ms);

@@ -17,21 +17,21 @@ extern const struct pb_link_type *const pb_links[];
 
 const struct pb_codec *pb_codec_find(const char *name);
 
-/** In place of a codec's name: find out which. */
+/** Used instead of a codec's name: detect the protocol. */
 #define PB_PROTOCOL_AUTO "auto"
 
-/** @return 0: it is one, or auto; -EINVAL with the reason in @why. */
+/** @return 0: it is a protocol or "auto"; -EINVAL with the reason in @why. */
 int pb_protocol_check(const char *protocol, char *why, size_t why_cap);
 
 struct pb_session_config;
-/** Sets the codec, or those to be tried, by a name that pb_protocol_check() let pass. */
+/** Sets the codec, or the codecs to try, from a name that pb_protocol_check() accepted. */
 void pb_session_protocol(struct pb_session_config *config, const char *protocol);
 
-/** The lines that several packs share, each found by its address. */
+/** The lines that several packs share, found by their address. */
 struct pb_lines;
 /**
- * Those of a configuration that has passed pb_bridge_check().
- * @before: the same of another configuration: what is there goes on. NULL: nothing is.
+ * Makes the shared lines of a configuration that passed pb_bridge_check().
+ * @before: lines of the configuration before; lines that are in both continue. NULL: none.
  * @return 0; negative errno.
  */
 int pb_lines_new(struct pb_lines **ret, const struct pb_config *config, sd_event *event,
@@ -40,7 +40,7 @@ int pb_lines_new(struct pb_lines **ret, const struct pb_config *config, sd_event
 void pb_lines_apply(const struct pb_lines *lines);
 struct pb_lines *pb_lines_free(struct pb_lines *lines);
 PB_DEFINE_FREEP(struct pb_lines, pb_lines_free)
-/** @return the line of @pack, borrowed; NULL: it has its link for itself. */
+/** @return the line of @pack, borrowed; NULL: it does not share its link. */
 struct pb_multidrop *pb_lines_of(const struct pb_lines *lines, const struct pb_pack_config *pack);
 
 struct pb_reader;
@@ -62,31 +62,31 @@ const struct pb_codec *pb_codec_multidrop(const char *protocol);
 const struct pb_link_type *pb_link_find(const char *link, const char **ret_address, char *why,
 					size_t why_cap);
 
-/** The maps that can be used: loaded once, by name. */
+/** The available maps, loaded once, by name. */
 struct pb_maps;
 
 /**
- * @dirs: folders with NAME.yaml, ended by NULL; an earlier one wins. Folders that are missing are
- * passed over. Maps are loaded when first asked for.
+ * @dirs: folders with NAME.yaml, ended by NULL; earlier folders take precedence, missing ones are
+ * ignored. A map is loaded when it is first requested.
  */
 int pb_maps_new(struct pb_maps **ret, const char *const *dirs);
 struct pb_maps *pb_maps_free(struct pb_maps *maps);
 PB_DEFINE_FREEP(struct pb_maps, pb_maps_free)
-/** Writes the folders that are looked in, "A, B, C". */
+/** Writes the list of the folders, "A, B, C". */
 void pb_maps_dirs(const struct pb_maps *maps, char *out, size_t cap);
 /** Names of all maps in the folders, sorted, ended by NULL; free with pb_maps_names_free(). */
 int pb_maps_names(struct pb_maps *maps, char ***ret);
 char **pb_maps_names_free(char **names);
 /**
- * @return 0; -ENOENT no such map; -EINVAL with the map's errors in @report, where they stand once
- *         however often it is asked for.
+ * @return 0; -ENOENT no such map; -EINVAL with the map's errors in @report. They are reported once,
+ *         however often the map is requested.
  */
 int pb_maps_get(struct pb_maps *maps, const char *name, const struct pb_map **ret,
 		struct pb_report *report);
 
 struct pb_bridge;
 
-/** Descriptors that a configuration may come to need, at the most. */
+/** The most descriptors that a configuration can need. */
 struct pb_descriptors {
 	size_t all, packs, clients, others; /**< all: the sum of the rest */
 };
@@ -94,57 +94,61 @@ struct pb_descriptors {
 struct pb_descriptors pb_bridge_descriptors(const struct pb_config *config);
 
 /**
- * Checks what the configuration alone cannot know: links, codecs, maps, scopes, addresses, and what
- * cannot be there at a time. What pb_config_read() left empty is passed over.
+ * Checks what needs more than the configuration's own rules: links, codecs, maps, scopes,
+ * addresses, and entries that conflict with each other. Members that pb_config_read() left empty
+ * are skipped.
  * @return 0, or -EINVAL with every error in @report.
  */
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report);
 
 /**
- * Builds everything and opens the listeners; packs do not connect yet.
- * Takes @config and @maps, but not after an error. @version: for the gateway's registers, borrowed.
+ * Builds everything and opens the listeners; packs do not connect yet. On success it takes
+ * ownership of @config and @maps. @version: for the gateway's registers, borrowed.
  * @return 0; negative with the errors in @report.
  */
 int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *config,
 		  struct pb_maps *maps, const char *version, struct pb_report *report);
 /**
- * Goes over to another configuration, wholly or not at all: packs that have not changed stay
- * connected, clients of listeners whose address has not changed stay on their sockets.
- * Takes @config and @maps, which pb_bridge_check() has let pass, and frees the earlier ones; but
- * not after an error.
+ * Changes to another configuration, completely or not at all. Packs that have not changed stay
+ * connected; clients of listeners whose address has not changed stay on their sockets. On success
+ * it takes ownership of @config and @maps, which must have passed pb_bridge_check(), and frees the
+ * earlier ones.
  * @return 0; negative with the errors in @report, and nothing has changed.
  */
 int pb_bridge_reload(struct pb_bridge *bridge, struct pb_config *config, struct pb_maps *maps,
 		     struct pb_report *report);
-/** @return the configuration that runs now: good until the next reload. */
+/** @return the running configuration, valid until the next reload. */
 const struct pb_config *pb_bridge_config(const struct pb_bridge *bridge);
 struct pb_asker;
 
-/** What loads the configuration anew, and calls pb_bridge_reload() in turn. */
+/** Reloads the configuration from its file and then calls pb_bridge_reload(). */
 struct pb_reloader {
 	/** Answers @asker ("ok: ..." or "error: ...") at once or later. */
 	void (*reload)(void *userdata, struct pb_asker *asker);
-	/** @asker, which has no answer yet, has gone. */
+	/** @asker has disconnected before it got an answer. */
 	void (*forget)(void *userdata, struct pb_asker *asker);
 };
 
-/** What the command `reload` of the control socket asks; without one, it is refused. */
+/**
+ * Sets the handler of the command `reload` of the control socket. Without one, the command is
+ * refused.
+ */
 void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *reloader,
 			 void *userdata);
 /**
- * Does what a line from the control socket says ("release house 600", "take house", "reset"), and
+ * Executes one command line of the control socket ("release house 600", "take house", "reset") and
  * writes "ok: ..." or "error: ..." to @answer.
  */
 void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer);
 /**
- * Answers a line as the status socket does: "status" or nothing, all that there is to see as one
- * JSON object and a newline (docs/operations.md lists it); "metrics", the same in the text format
- * of Prometheus, version 0.0.4. At once, for tests: the socket makes it in pieces.
+ * Answers a line as the status socket does. "status" or an empty line: the whole state as one JSON
+ * object and a newline (listed in docs/operations.md). "metrics": the same in the text format of
+ * Prometheus, version 0.0.4. Writes it in one go, for tests; the socket writes it in pieces.
  */
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer);
 /**
- * Writes what stands at @path of the page, at once, for tests. @return the status of HTTP: 200;
- * 400 and 404, with nothing written.
+ * Writes the document at @path of the status page in one go, for tests. @return the HTTP status:
+ * 200; 400 or 404 with nothing written.
  */
 unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
 			    const char *(*argument)(void *query, const char *name), void *query,
@@ -159,13 +163,15 @@ PB_DEFINE_FREEP(struct pb_bridge, pb_bridge_free)
 enum { PB_RELEASE_MAX_S = 24 * 3600 };
 
 /**
- * Lets go of a pack for @ms, so that the phone app can have it; 0: takes it back now.
+ * Disconnects from a pack for @ms, so that the phone app can connect; 0: connects again now.
  * @return 0; -ENOENT: no such pack.
  */
 int pb_bridge_release(struct pb_bridge *bridge, const char *pack, uint32_t ms);
 
-/** Whether listener @index opened with this configuration; a reload takes others along. */
+/**
+ * @return whether listener @index was opened by this configuration; false: a reload took it over.
+ */
 bool pb_bridge_listener_is_new(const struct pb_bridge *bridge, size_t index);
 
-/** Port of listener @index, as the kernel gave it; 0 for a serial line. */
+/** @return the port on which listener @index really listens; 0 for a serial line. */
 uint16_t pb_bridge_port(const struct pb_bridge *bridge, size_t index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * packbridge.yaml -> struct pb_config. Names of codecs, links and maps stay strings here: the
- * bridge knows which there are.
+ * packbridge.yaml -> struct pb_config. Names of codecs, links and maps are kept as strings; the
+ * bridge checks them.
  */
 #pragma once
 
@@ -10,21 +10,21 @@
 
 enum {
 	PB_CONFIG_NAME = 32, /**< the NUL included */
-	PB_CONFIG_MAP = 64,  /**< of a map, options included */
+	PB_CONFIG_MAP = 64,  /**< name of a map, with its options */
 	PB_CONFIG_LINK = 256,
 	PB_CONFIG_PASSWORD = 16, /**< of a radio module */
 	PB_CONFIG_ADAPTER = 16,
 };
 
 /**
- * What a change of a key means to a daemon that loads the file anew: `change` in the rows. A key of
- * a list or section inside another section has none; that of the list or section counts.
+ * Effect of a changed key when the daemon reloads the file: `change` in the rows. Keys inside a
+ * nested list or section have none; the change of the whole list or section counts.
  */
 enum pb_config_change {
-	PB_CHANGE_APPLIES = 1 << 0,    /**< it takes effect, and nothing is interrupted */
-	PB_CHANGE_RECONNECTS = 1 << 1, /**< the pack is connected anew */
-	PB_CHANGE_REOPENS = 1 << 2,    /**< a serial line is opened anew; a socket stays open */
-	PB_CHANGE_REPLACES = 1 << 3,   /**< it is another one: the old one goes, a new one comes */
+	PB_CHANGE_APPLIES = 1 << 0,    /**< takes effect without an interruption */
+	PB_CHANGE_RECONNECTS = 1 << 1, /**< the pack is reconnected */
+	PB_CHANGE_REOPENS = 1 << 2,    /**< a serial line is reopened; a socket stays open */
+	PB_CHANGE_REPLACES = 1 << 3,   /**< the old object is removed and a new one created */
 };
 
 struct pb_pack_config {
@@ -37,30 +37,32 @@ struct pb_pack_config {
 	uint32_t gap_ms;    /**< silence between a reply and the next request */
 	uint32_t settle_ms; /**< silence after connecting */
 	uint32_t reply_timeout_ms;
-	uint32_t tries; /**< a request is sent so often before its poll counts as failed */
+	uint32_t tries; /**< how often a request is sent before its poll counts as failed */
 	uint32_t connect_timeout_ms;
-	uint32_t stale_after_s; /**< 0 in the file's absence: 3 polls, at least 15 s; filled in */
-	bool stale_fixed;	/**< the file names it; compared together with stale_after_s */
+	uint32_t stale_after_s; /**< default: 3 polls, at least 15 s */
+	bool stale_fixed;	/**< the file sets it; compared together with stale_after_s */
 	char password[PB_CONFIG_PASSWORD];  /**< of the radio module; "": none */
-	char password_file[PB_CONFIG_LINK]; /**< where it stands instead; read when loaded */
-	uint32_t address; /**< on a line that several packs share, from 1; 0: it has its own */
+	char password_file[PB_CONFIG_LINK]; /**< file with the password; read when the configuration
+					       is loaded */
+	uint32_t address; /**< address on a line that several packs share, from 1; 0: the line is
+			     not shared */
 	int32_t passkey;  /**< for pairing, 0..999999; -1: none */
 	int chemistry;	  /**< enum pb_chemistry */
-	struct pb_limit_setup limits; /**< of the chemistry, the file's `limits:`, its own */
-	struct pb_alarm_setup alarms; /**< the same with `alarms:` */
+	struct pb_limit_setup limits; /**< by chemistry, the file's `limits:`, its own */
+	struct pb_alarm_setup alarms; /**< the same for `alarms:` */
 	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
 };
 
-/** Packs that are shown as one battery, too. */
+/** A bank: packs that are also published as one battery. */
 struct pb_bank_config {
 	char name[PB_CONFIG_NAME]; /**< [a-z0-9-], unique among packs and banks */
 	char map[PB_CONFIG_MAP];
 	int32_t unit;		      /**< 1..247, unique among packs and banks */
 	size_t pack_count;	      /**< 1..PB_MEMBERS_MAX */
-	size_t packs[PB_MEMBERS_MAX]; /**< their places in the configuration */
+	size_t packs[PB_MEMBERS_MAX]; /**< their indexes in pb_config.packs */
 	char pack_names[PB_MEMBERS_MAX][PB_CONFIG_NAME];
 	struct pb_bank_setup setup;
-	struct pb_alarm_setup alarms; /**< beside those of its packs */
+	struct pb_alarm_setup alarms; /**< in addition to those of its packs */
 	struct pb_mark map_mark, packs_mark;
 };
 
@@ -73,7 +75,7 @@ struct pb_show_config {
 	int32_t unit;		   /**< 1..247, unique on its listener */
 	char pack[PB_CONFIG_NAME]; /**< name of the pack; "": it is a bank */
 	char bank[PB_CONFIG_NAME];
-	size_t index; /**< of that pack or bank */
+	size_t index; /**< index of that pack or bank */
 	char map[PB_CONFIG_MAP];
 	struct pb_mark map_mark;
 };
@@ -86,16 +88,16 @@ enum pb_listen_kind {
 };
 
 struct pb_listen_config {
-	enum pb_listen_kind kind;     /**< with the address it says which listener it is */
+	enum pb_listen_kind kind;     /**< kind and address together identify a listener */
 	char address[PB_CONFIG_LINK]; /**< HOST:PORT, [HOST]:PORT; or a line's device */
-	struct pb_show_config *units; /**< all that it shows, besides the gateway */
-	size_t unit_count;	      /**< 0: each pack and bank as its own unit */
+	struct pb_show_config *units; /**< all units of the listener, besides the gateway */
+	size_t unit_count;	      /**< 0: each pack and bank with its own unit id */
 	uint32_t gap_ms;	      /**< not for PB_LISTEN_TCP */
 	/* sockets */
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_s;
 	char **allow;		     /**< networks that may connect */
 	size_t allow_count;	     /**< 0: everyone may */
-	struct pb_mark *allow_marks; /**< where each stands */
+	struct pb_mark *allow_marks; /**< mark of each entry */
 	/* lines */
 	uint32_t baud;
 	int parity; /**< enum pb_config_parity */
@@ -107,7 +109,7 @@ struct pb_listen_config {
 	struct pb_mark mark, baud_mark;
 };
 
-/** An adapter with a limit of its own. */
+/** An adapter with its own limit. */
 struct pb_adapter_config {
 	char name[PB_CONFIG_ADAPTER]; /**< "hci0" */
 	uint32_t max_connections;
@@ -116,21 +118,21 @@ struct pb_adapter_config {
 struct pb_bluetooth_config {
 	uint32_t max_connections;   /**< on one adapter at a time */
 	uint32_t power_cycle_after; /**< failed connects in a row; 0: never */
-	bool acquire;		    /**< bytes through descriptors rather than D-Bus messages */
+	bool acquire; /**< true: transfer bytes through descriptors, not D-Bus messages */
 	size_t adapter_count;
 	struct pb_adapter_config *adapters;
 };
 
-/** Unix sockets of the daemon's own, by the key of their path. */
+/** Unix sockets of the daemon, by the key of their path. */
 enum pb_socket {
 	PB_SOCKET_CONTROL, /**< takes commands */
-	PB_SOCKET_STATUS,  /**< tells what there is to see */
+	PB_SOCKET_STATUS,  /**< reports the state */
 	PB_SOCKETS
 };
 
 struct pb_socket_config {
 	char path[PB_CONFIG_LINK];
-	bool fixed; /**< the file names it, so it must work */
+	bool fixed; /**< the file sets it, so a failure is an error */
 	struct pb_mark mark;
 };
 
@@ -138,8 +140,8 @@ struct pb_socket_config {
 struct pb_http_section {
 	char address[PB_CONFIG_LINK]; /**< HOST:PORT; "": there is no page */
 	size_t host_count, allow_count;
-	char **hosts; /**< names of `Host:` that pass, besides those that always do */
-	char **allow; /**< networks that may connect; none: everyone */
+	char **hosts; /**< names accepted in `Host:`, in addition to the usual ones */
+	char **allow; /**< networks that may connect; if empty, everyone may */
 	struct pb_mark *host_marks, *allow_marks;
 	struct pb_mark mark;
 };
@@ -166,8 +168,9 @@ int pb_config_load(struct pb_config **ret, const char *path, struct pb_report *r
 int pb_config_parse(struct pb_config **ret, const char *file, const char *text, size_t len,
 		    struct pb_report *report);
 /**
- * The same, but with mistakes @ret is what could be read, for pb_bridge_check() to find more of
- * them in the same run, and for nothing else: what is wrong or missing is 0 or "". NULL: nothing.
+ * The same, but after errors @ret is the part that could be read, so that pb_bridge_check() can
+ * find more errors in the same run. Do not use it for anything else: invalid or missing values are
+ * 0 or "". NULL: nothing could be read.
  */
 int pb_config_read(struct pb_config **ret, const char *path, struct pb_report *report);
 struct pb_config *pb_config_free(struct pb_config *config);
@@ -191,7 +194,7 @@ enum { PB_LISTEN_NAME = PB_CONFIG_LINK + 16 };
 /** Writes "tcp 127.0.0.1:502"; @cap: PB_LISTEN_NAME is enough. */
 void pb_listen_name(const struct pb_listen_config *listen, char *out, size_t cap);
 
-/** Where these sockets are unless the file says otherwise. */
+/** Default paths of the sockets. */
 #define PB_CONFIG_CONTROL "/run/packbridge/control.sock"
 #define PB_CONFIG_STATUS  "/run/packbridge/status.sock"
 

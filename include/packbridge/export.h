@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Register maps as text for people and for other programs: a compiled map, and the units that show
- * it, in; pages, tables, settings and code out. Pure: no file is opened here, no option is read.
+ * Register maps as text for people and for other programs. Input: a compiled map and the units that
+ * use it. Output: pages, tables, settings and code. Pure: opens no file, reads no option.
  */
 #pragma once
 
@@ -14,12 +14,12 @@ enum pb_export_way {
 	PB_EXPORT_TCP = 1,
 	PB_EXPORT_RTU_TCP = 2,
 	PB_EXPORT_RTU = 4,
-	PB_EXPORT_NUMBERS = 8, /**< of a format: it needs an IPv4 address, no name */
+	PB_EXPORT_NUMBERS = 8, /**< of a format: it needs an IPv4 address, not a host name */
 };
 
-/** What a value is good for, so that a client can have less than all. Bits of a set. */
+/** Groups of values, so that a client can select some of them. Bits of a set. */
 enum pb_export_group {
-	PB_EXPORT_MAIN = 1,	   /**< what people look at */
+	PB_EXPORT_MAIN = 1,	   /**< the main values for people */
 	PB_EXPORT_CELLS = 2,	   /**< single cells and probes */
 	PB_EXPORT_ALARMS = 4,	   /**< alarms, warnings and protections one by one */
 	PB_EXPORT_DIAGNOSTICS = 8, /**< counters, words of bits, texts and the rest */
@@ -51,7 +51,7 @@ struct pb_export_unit {
 	char id[PB_EXPORT_NAME];   /**< the same as an identifier, unique in the job */
 };
 
-/** What one export is about. */
+/** Input of one export. */
 struct pb_export_job {
 	struct pb_export_target target;
 	const struct pb_export_unit *units;
@@ -65,25 +65,25 @@ struct pb_export {
 	const char *doc;  /**< a few words for --help */
 	/** Prints the text. @return 0; negative errno. */
 	int (*print)(const struct pb_export_job *job, FILE *out);
-	size_t units_max;    /**< how many units fit in one text */
-	unsigned int ways;   /**< set of enum pb_export_way that the program can take */
+	size_t units_max;    /**< the most units in one text */
+	unsigned int ways;   /**< set of enum pb_export_way that the program supports */
 	unsigned int groups; /**< default for pb_export_job.groups */
 };
 
 /** All formats, ended by a NULL name. */
 extern const struct pb_export pb_exports[];
 
-/** @return whether @unit is the first one of the job with its map. */
+/** @return whether @unit is the first unit of the job with its map. */
 bool pb_export_is_first(const struct pb_export_job *job, size_t unit);
 
-/** Makes an identifier of a text: "packbridge-bank" becomes "packbridge_bank". */
+/** Turns a text into an identifier: "packbridge-bank" becomes "packbridge_bank". */
 void pb_export_identifier(const char *text, char *out, size_t cap);
 
-/** "voltage_mv", "cell_mv[3]", "balance_mask bits 0-23", "" for none. */
+/** Prints the field of a row: "voltage_mv", "cell_mv[3]", "balance_mask bits 0-23", "" for none. */
 void pb_export_field(const struct pb_row_info *row, char *out, size_t cap);
-/** The register that means "not available", "" without one. */
+/** Prints the register value that means "not available"; "" if there is none. */
 void pb_export_na(const struct pb_row_info *row, char *out, size_t cap);
-/** "0.1", "0.1, offset 40", "" for 1. */
+/** Prints the scale: "0.1", "0.1, offset 40", "" for 1. */
 void pb_export_scale(const struct pb_row_info *row, char *out, size_t cap);
-/** "input, holding"; @set: of enum pb_table. */
+/** Prints the names of tables, "input, holding". @set: of enum pb_table. */
 void pb_export_tables(uint8_t set, const char *separator, char *out, size_t cap);

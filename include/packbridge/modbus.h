@@ -49,7 +49,7 @@ enum pb_exception {
 	PB_EXCEPTION_GATEWAY_TARGET = 0x0B, /**< the unit's pack has not answered in time */
 };
 
-/** Tables are bits, so that one block can stand in several. */
+/** Tables are bits, so that one block can belong to several. */
 enum pb_table {
 	PB_TABLE_COIL = 1 << 0,
 	PB_TABLE_DISCRETE = 1 << 1,
@@ -59,39 +59,41 @@ enum pb_table {
 
 enum pb_fault {
 	PB_FAULT_NONE = 0,
-	PB_FAULT_EXCEPTION = PB_EXCEPTION_GATEWAY_TARGET, /**< old: exception 0B */
-	PB_FAULT_SILENT = 0xFF, /**< old: no reply at all; on Modbus TCP exception 0B */
+	PB_FAULT_EXCEPTION = PB_EXCEPTION_GATEWAY_TARGET, /**< data is stale: exception 0B */
+	PB_FAULT_SILENT = 0xFF, /**< data is stale: no reply at all; on Modbus TCP exception 0B */
 };
 
-/** A run of addresses without holes. */
+/** A range of addresses without gaps. */
 struct pb_block {
 	uint8_t tables; /**< set of enum pb_table: registers or bits, not both */
-	uint8_t fault;	/**< enum pb_fault: what a request that touches this block gets instead */
+	uint8_t fault;	/**< enum pb_fault: answer to each request that touches this block */
 	uint16_t addr;	/**< wire address of the first */
 	uint32_t count; /**< registers or bits; addr + count <= 65536 */
-	uint8_t *bytes; /**< as on the wire: registers big endian, bits from the lowest bit up */
-	const uint8_t *writable; /**< a bit for each address, lowest first; NULL: none */
+	uint8_t *bytes; /**< as on the wire: registers big endian, bits from the lowest bit on */
+	const uint8_t *writable; /**< a bit per address, lowest first; NULL: read-only */
 };
 
-/** Who asks, at the other end of a connection or line. */
+/** The client at the other end of a connection or line. */
 struct pb_peer {
 	char name[48];	     /**< for messages: "192.168.1.7", "fe80::1%eth0", "/dev/ttyUSB0" */
-	uint8_t address[16]; /**< IPv6, or IPv4 as ::ffff:a.b.c.d; of a line all are 0 */
+	uint8_t address[16]; /**< IPv6, or IPv4 as ::ffff:a.b.c.d; zeros for a serial line */
 };
 
-/** What one unit shows. Blocks of one table do not overlap and are sorted by address. Borrowed
- * memory. */
+/**
+ * Content of one unit. Blocks of one table do not overlap and are sorted by address. Borrowed
+ * memory.
+ */
 struct pb_image {
 	const struct pb_block *blocks;
 	size_t block_count;
 	uint8_t exception_status; /**< answer to function 7 */
-	bool word_count; /**< replies to 3 and 4 have the number of registers in two bytes instead
-			    of that of bytes in one, which is no Modbus */
-	/** For functions 17 and 43/14: map, pack, what it speaks; NULL: not told. */
+	bool word_count; /**< not Modbus: replies to 3 and 4 carry the number of registers in two
+			    bytes, instead of the number of bytes in one */
+	/** For functions 17 and 43/14: names of map, pack and battery protocol; NULL: left out. */
 	const char *model, *name, *protocol;
 	/**
-	 * Carries out a write of @count addresses of @table (coils or holding) from @addr on, all
-	 * of them writable; @bytes as on the wire. All or nothing. @peer: who writes; NULL: not
+	 * Executes a write of @count addresses of @table (coils or holding) from @addr on. All of
+	 * them are writable. @bytes: as on the wire. All or nothing. @peer: the client; NULL: not
 	 * known.
 	 * @return PB_EXCEPTION_NONE; ILLEGAL_VALUE, DEVICE_FAILURE or DEVICE_BUSY.
 	 */
@@ -100,16 +102,14 @@ struct pb_image {
 	void *userdata;
 };
 
-/** Counters of a line or listener for function 8; they count up to 65535 and start again (APP
- * 6.8). */
+/** Counters of a line or listener for function 8; they wrap at 65536 (APP 6.8). */
 struct pb_diagnostics {
-	uint16_t bus_messages; /**< sub-function 0B: frames without an error, whoever they were for
-				*/
-	uint16_t bus_errors;   /**< 0C: frames with a wrong CRC */
-	uint16_t exceptions;   /**< 0D: exceptions that were answered */
+	uint16_t bus_messages;	  /**< sub-function 0B: frames without an error, for any server */
+	uint16_t bus_errors;	  /**< 0C: frames with a wrong CRC */
+	uint16_t exceptions;	  /**< 0D: exceptions that were answered */
 	uint16_t server_messages; /**< 0E: frames for one of our units, broadcasts too */
-	uint16_t no_response;	  /**< 0F: of them not answered */
-	uint16_t naks;		  /**< 10: none ever */
+	uint16_t no_response;	  /**< 0F: of these, not answered */
+	uint16_t naks;		  /**< 10: always 0 */
 	uint16_t busy;		  /**< 11: answered by exception 06 */
 	uint16_t overruns;	  /**< 12: characters that came too fast */
 };
@@ -119,11 +119,11 @@ struct pb_identity {
 	const char *vendor, *product, *revision, *url, *product_name;
 };
 
-/** Where a request came from, beside its bytes. */
+/** The origin of a request. */
 struct pb_origin {
-	const struct pb_peer *peer;	    /**< who asks; NULL: not known */
-	const struct pb_identity *identity; /**< NULL: functions 17 and 43/14 are unknown */
-	struct pb_diagnostics *diagnostics; /**< of the listener; NULL: function 8 is unknown */
+	const struct pb_peer *peer;	    /**< the client; NULL: not known */
+	const struct pb_identity *identity; /**< NULL: functions 17 and 43/14 are unsupported */
+	struct pb_diagnostics *diagnostics; /**< of the listener; NULL: function 8 is unsupported */
 };
 
 /**
@@ -131,66 +131,65 @@ struct pb_origin {
  * @origin: NULL: functions 8, 17 and 43 are unknown.
  * @image: NULL when the unit does not exist: exception 0A for every request.
  * @pdu, @len: function code and data, len may be 0 (no reply).
- * @reply: room for PB_PDU_MAX bytes.
- * Order of checks (APP 6): function known, else 01; quantity, value and length of the request
- * legal, else 03; all addresses in the image, and writable for a write, else 02; no block with a
- * fault, else that; then what the write brings.
- * Function codes 0 and 128..255 are answered (code | 0x80), 01.
- * Function 8 changes no counter but for its sub-function 0A, which clears all; counting is the
- * server's.
+ * @reply: room for PB_PDU_MAX bytes. Order of checks (APP 6): function supported, else 01;
+ * quantity, value and length of the request legal, else 03; all addresses in the image, and
+ * writable for a write, else 02; no block with a fault, else that fault; then the result of the
+ * write. Function codes 0 and 128..255 are answered (code | 0x80), 01. Function 8 changes no
+ * counter, except its sub-function 0A, which clears all. The server counts.
  * @return length of the reply PDU; 0 = stay silent.
  */
 size_t pb_modbus_reply(const struct pb_origin *origin, const struct pb_image *image,
 		       const uint8_t *pdu, size_t len, uint8_t *reply);
 
-/* ---- framings: how requests and replies stand in a stream of bytes ---- */
+/* ---- framings: requests and replies within a stream of bytes ---- */
 
-/** A request or reply, without what its framing puts around it. */
+/** A request or reply without its framing. */
 struct pb_adu {
 	uint16_t transaction; /**< of MBAP: the reply repeats it */
 	uint8_t unit;
-	const uint8_t *pdu; /**< borrowed from where it was found */
+	const uint8_t *pdu; /**< borrowed from the buffer in which it was found */
 	size_t pdu_len;	    /**< 1..PB_PDU_MAX */
 };
 
-/** What a framing remembers of one stream; its own members may follow. */
+/** State of a framing for one stream; the framing's own members may follow. */
 struct pb_framer {
-	/** Whether a unit is ours: on a line that has other servers, too. */
+	/** @return whether a unit is ours. For lines with other servers. */
 	bool (*ours)(void *userdata, uint8_t unit);
-	/** Told of a request for another server; NULL: nobody wants to know. */
+	/** Called for each request to another server; may be NULL. */
 	void (*other)(void *userdata, const struct pb_adu *request);
 	void *userdata;
-	/* what it has seen; whoever takes these over sets them to 0 */
-	uint32_t frames;   /**< without an error, requests and what other servers reply */
-	uint32_t errors;   /**< ends by silence without a right CRC */
+	/* counters; the code that adds them up sets them to 0 */
+	uint32_t frames;   /**< frames without an error: requests, and replies of other servers */
+	uint32_t errors;   /**< frames ended by silence without a valid CRC */
 	uint32_t overruns; /**< more bytes than a frame can have */
 };
 
-/** One way to frame. Pure; no allocation. */
+/** One kind of framing. Pure; no allocation. */
 struct pb_framing {
-	const char *over_tcp; /**< what it is called over TCP: "TCP", "RTU over TCP" */
-	size_t framer_size;   /**< of what begins with a struct pb_framer; all else starts as 0 */
-	uint8_t head, tail;   /**< bytes of an ADU in front of its PDU and behind */
+	const char *over_tcp; /**< its name over TCP: "TCP", "RTU over TCP" */
+	size_t framer_size; /**< of its state, which begins with a struct pb_framer; the rest starts
+			       as 0 */
+	uint8_t head, tail; /**< bytes of an ADU before and after its PDU */
 	/**
-	 * As on a serial line: units are 1 to 247, 0 is the broadcast, and who is not meant is
-	 * silent. Else every request is answered.
+	 * true: as on a serial line. Units are 1 to 247, 0 is the broadcast, and requests for other
+	 * units get no reply. false: every request is answered.
 	 */
 	bool line;
-	bool by_silence; /**< a frame may have to wait for a gap behind it: next() by @silence */
+	bool by_silence; /**< a frame may end only with a gap behind it: next() with @silence */
 	/**
 	 * Takes the next request.
-	 * @silence: nothing has come for the gap behind the last byte; @len is 0 then.
-	 * @ret_taken: how many of the @len bytes it took, whatever it returns. What it left is to
-	 *             be given again.
-	 * @return 1 and @ret, good until the next call; 0: there is none yet; -EPROTO: the stream
-	 *         cannot be trusted any more, close it.
+	 * @silence: nothing was received during the gap after the last byte; @len is 0 then.
+	 * @ret_taken: number of the @len bytes that it consumed, for any result. Pass the other
+	 * bytes again.
+	 * @return 1 and @ret, valid until the next call; 0: no whole request yet; -EPROTO: the
+	 *         stream has lost synchronisation, close it.
 	 */
 	int (*next)(struct pb_framer *framer, const uint8_t *bytes, size_t len, bool silence,
 		    size_t *ret_taken, struct pb_adu *ret);
 	/** @return whether the framer holds a part of a request. */
 	bool (*pending)(const struct pb_framer *framer);
 	/**
-	 * Completes a reply whose PDU already stands at @adu + head.
+	 * Completes a reply whose PDU is already at @adu + head.
 	 * @return length of the ADU, at most head + PB_PDU_MAX + tail.
 	 */
 	size_t (*wrap)(uint8_t *adu, const struct pb_adu *request, size_t pdu_len);
@@ -204,16 +203,15 @@ extern const struct pb_framing pb_framing_rtu;
 /* ---- MBAP ---- */
 
 /**
- * Takes the frame at the head of a TCP stream, by the length field alone.
+ * Takes the frame at the head of a TCP stream, by its length field only.
  * @ret: its pdu is borrowed from the buffer.
- * @return bytes that it took; 0 more are needed; -EPROTO protocol id not 0, or length outside
- *         2..254: the stream cannot be trusted any more, close it (decided as soon as these bytes
- *         are there).
+ * @return number of bytes consumed; 0: more are needed; -EPROTO: protocol id not 0, or length
+ *         outside 2..254. Then the stream has lost synchronisation, close it (found as soon as
+ *         these bytes are received).
  */
 int pb_mbap_next(const uint8_t *buf, size_t len, struct pb_adu *ret);
 
-/** Writes the header for a reply PDU that already stands at @adu + PB_MBAP_LEN. @return ADU length.
- */
+/** Writes the header for a reply PDU that is already at @adu + PB_MBAP_LEN. @return ADU length. */
 size_t pb_mbap_wrap(uint8_t *adu, const struct pb_adu *request, size_t pdu_len);
 
 /* ---- RTU: bytes of a serial line (Serial Line V1.02, SER) ---- */
@@ -225,31 +223,34 @@ enum {
 };
 
 /**
- * Finds requests on a line that may have other servers. A frame ends where its function says, if
- * the CRC is right there, else with the line's silence. What another server answers is known as
- * that: it follows a request for it.
+ * Finds requests on a line that may have other servers. A frame ends at the length given by its
+ * function, if the CRC is valid there, else at the silence of the line. A frame that follows a
+ * request for another server is recognised as that server's reply.
  */
 struct pb_rtu {
 	struct pb_framer framer;
 	uint8_t bytes[PB_RTU_ADU_MAX];
-	size_t len, taken; /**< taken: of the frame that was given last */
-	bool lost;	   /**< more than a frame's bytes came: nothing counts until the silence */
+	size_t len, taken; /**< taken: length of the frame that was returned last */
+	bool lost;	   /**< more bytes than a frame can have: ignore all until the silence */
 	bool foreign;	   /**< the last request was for another server, which may answer */
 	uint8_t foreign_unit, foreign_function;
 };
 
-/** @return how many of @len bytes it took (all, or as many as fit: take frames, then go on). */
+/**
+ * @return how many of @len bytes it took: all, or as many as fit (then take frames and push the
+ *         rest).
+ */
 size_t pb_rtu_push(struct pb_rtu *rtu, const uint8_t *bytes, size_t len);
 /**
  * The next request for one of our units, or a broadcast.
- * @silence: the line has been silent for the gap behind the last byte.
- * @ret: its pdu is borrowed from @rtu, good until its next call.
+ * @silence: the line has been silent for the gap after the last byte.
+ * @ret: its pdu is borrowed from @rtu, valid until the next call.
  * @return true and @ret; false: none (yet). Call until false.
  */
 bool pb_rtu_next(struct pb_rtu *rtu, bool silence, struct pb_adu *ret);
-/** Forgets what has come so far, not what was counted: the line was closed. */
+/** Drops received bytes after the line was closed; keeps the counters. */
 void pb_rtu_reset(struct pb_rtu *rtu);
-/** Puts address and CRC around a reply PDU that already stands at @adu + 1. @return ADU length. */
+/** Adds address and CRC to a reply PDU that is already at @adu + 1. @return ADU length. */
 size_t pb_rtu_wrap(uint8_t *adu, uint8_t unit, size_t pdu_len);
 /** The frame gap of 3.5 characters of 11 bits in us; 1750 above 19200 baud (SER 2.5.1.1). */
 uint32_t pb_rtu_gap_us(uint32_t baud);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readers: what brings readings of a pack. The one there is polls a pack over a link: it connects,
- * polls, reassembles, times out, reconnects, and knows when a reading is stale.
+ * Readers bring readings of a pack. The present one polls a pack over a link: it connects, polls,
+ * reassembles frames, handles timeouts, reconnects, and knows when a reading is stale.
  */
 #pragma once
 
@@ -13,36 +13,37 @@
 
 /** Times of a session; all in ms unless the name says otherwise. */
 struct pb_session_config {
-	const struct pb_codec
-		*codec; /**< its first dialect; to begin with, when @others are there */
+	const struct pb_codec *codec; /**< first dialect of the protocol; if @others is set, the
+					 codec to begin with */
 	/** Codecs that may be the right one (`protocol: auto`), ended by NULL; or NULL. */
 	const struct pb_codec *const *others;
 	uint32_t poll_ms;
 	uint32_t gap_ms;    /**< between a reply and the next request; 0 allowed */
-	uint32_t settle_ms; /**< between the link's coming up and the first request */
+	uint32_t settle_ms; /**< from link up to the first request */
 	uint32_t reply_timeout_ms;
-	uint32_t tries;		     /**< a request is sent at most so often, at least 1 */
-	uint32_t connect_timeout_ms; /**< 0: the link has limits of its own */
+	uint32_t tries;		     /**< how often a request is sent at most; at least 1 */
+	uint32_t connect_timeout_ms; /**< 0: the link limits its attempts itself */
 	uint32_t stale_after_s;
-	bool stale_fixed;		/**< not to be lengthened when packs take turns */
+	bool stale_fixed;		/**< true: not extended when packs take turns */
 	char password[PB_PASSWORD_MAX]; /**< of the radio module; "": none */
 	uint8_t address; /**< of the pack, on a line that several share; as pb_codec.request() */
 	uint64_t seed;	 /**< of the back-off's jitter */
 };
 
 /*
- * A reader brings readings of one pack, from wherever. It hands up all there is by its handler;
- * nobody looks into it.
+ * A reader brings readings of one pack from any source. It passes all data to its handler; other
+ * code does not look into it.
  */
 struct pb_reader;
 
 /** Called from the event loop, and from start() and release(). */
 struct pb_reader_handler {
-	/** Something has changed; behind the note() that is about it. */
+	/** Something has changed. Called after the note() about the same change. */
 	void (*reading)(void *userdata, const struct pb_reading *reading);
 	/**
-	 * What goes over the link, for `probe`; may be NULL. Of a BMS's secrets @bytes has zeros;
-	 * it is NULL for @len bytes of a password's dialogue, in either direction.
+	 * Bytes sent or received on the link, for `probe`; may be NULL. Secrets of a BMS are
+	 * redacted to zeros. @bytes is NULL for @len bytes of a password dialogue, in both
+	 * directions.
 	 */
 	void (*bytes)(void *userdata, bool sent, const uint8_t *bytes, size_t len);
 	/** A message, to be logged or shown. */
@@ -51,24 +52,28 @@ struct pb_reader_handler {
 
 /** One kind of reader. */
 struct pb_reader_type {
-	/** Starts reading; one that was started goes on as it is. @return 0; negative errno. */
+	/** Starts reading; does nothing if it was started already. @return 0; negative errno. */
 	int (*start)(struct pb_reader *reader);
-	/** Lets go of the pack for @ms, so that another program can have it; 0: takes it back. */
+	/**
+	 * Disconnects from the pack for @ms, so that another program can connect; 0: connects again
+	 * now.
+	 */
 	void (*release)(struct pb_reader *reader, uint32_t ms);
 	/**
-	 * Switches the pack, between two polls; what becomes of it is in pb_reading.command.
-	 * @return 0: taken; -EBUSY: another one is under way; -ENOTCONN: there is no connection to
-	 *         the pack; -ENODATA: its reading is stale.
+	 * Operates the switches of the pack, between two polls. The result is in
+	 * pb_reading.command.
+	 * @return 0: accepted; -EBUSY: another command is running; -ENOTCONN: there is no
+	 *         connection to the pack; -ENODATA: its reading is stale.
 	 */
 	int (*command)(struct pb_reader *reader, const struct pb_command *command);
-	/** Shows what was found at the far end, line by line; for `probe`. */
+	/** Describes what was found at the far end, line by line; for `probe`. */
 	void (*describe)(struct pb_reader *reader, void (*line)(void *userdata, const char *text),
 			 void *userdata);
 	/** Ends and frees it; sends nothing. Not from inside a handler. */
 	void (*free)(struct pb_reader *reader);
 };
 
-/** The head of every reader; each kind puts its own members behind. */
+/** The head of every reader; each kind appends its own members. */
 struct pb_reader {
 	const struct pb_reader_type *type;
 	const struct pb_reader_handler *handler;
@@ -80,7 +85,7 @@ PB_DEFINE_FREEP(struct pb_reader, pb_reader_free)
 
 /**
  * The reader of a pack at the far end of a link: a session, driven by the event loop.
- * @type, @setup: the link; its handler and userdata are the reader's own.
+ * @type, @setup: the link; the reader sets its own handler and userdata.
  * @return 0; negative errno.
  */
 int pb_pack_new(struct pb_reader **ret, const struct pb_session_config *config,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plant: all batteries (packs, and banks of packs) with what is known of them, and the units
- * that show them to clients.
+ * The plant: the state of all batteries (packs, and banks of packs), and the units that publish
+ * them to clients.
  *
  *	reading, time, reset ──▶ pb_plant_step() ──▶ notes for the log, the next deadline
  *	                              │
@@ -10,8 +10,8 @@
  *	request, time ───────▶ pb_plant_image() ──▶ the registers of one unit
  *
  * Pure: no clock, no event loop, no log, no link and no server. Memory is allocated when a plant is
- * made, never by a step or a request. A request changes no deadline: whatever it finds, e.g. that a
- * reading has turned stale, is found by the deadline as well.
+ * made, never by a step or a request. A request changes no deadline: if it finds e.g. that a
+ * reading has turned stale, the next step at the deadline finds it as well.
  */
 #pragma once
 
@@ -29,20 +29,20 @@ struct pb_unit_table;
 /** A pack or a bank. All pointers are borrowed for the plant's life. */
 struct pb_battery_setup {
 	const char *name;     /**< unique among packs and banks */
-	const char *protocol; /**< of a pack: until a reading names it; of a bank: "bank" */
+	const char *protocol; /**< of a pack: used until a reading names it; of a bank: "bank" */
 	int32_t unit;	      /**< its unit id in the configuration, for notes */
 	const struct pb_alarm_setup *alarms;
 	/* a pack */
 	const struct pb_limit_setup *limits; /**< NULL: a bank */
-	uint32_t stale_after_s;		     /**< until its reader reports a status */
-	bool keep;			     /**< pb_plant_take() takes over what was known of it */
+	uint32_t stale_after_s;		     /**< used until its reader reports a status */
+	bool keep;			     /**< pb_plant_take() takes over its state */
 	/* a bank */
 	const struct pb_bank_setup *bank; /**< NULL: a pack */
 	const size_t *packs;		  /**< indexes of its packs */
 	size_t pack_count;		  /**< 1..PB_MEMBERS_MAX */
 };
 
-/** What the plant calls. */
+/** Callbacks of the plant. */
 struct pb_plant_handler {
 	/**
 	 * One line for the log. Called while pb_plant_step() or a client's write runs, as often as
@@ -50,7 +50,7 @@ struct pb_plant_handler {
 	 */
 	void (*note)(void *userdata, enum pb_log_level level, const struct pb_log_about *about,
 		     const char *text);
-	/** Sets what the plant does not know: the counters of the servers and of the log. */
+	/** Sets the fields that the plant does not know: counters of the servers and of the log. */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
 };
 
@@ -71,25 +71,26 @@ struct pb_plant *pb_plant_free(struct pb_plant *plant);
 PB_DEFINE_FREEP(struct pb_plant, pb_plant_free)
 
 /**
- * Shows @battery as unit @id (1..247) of unit table @table, by @map (borrowed). The same battery by
- * the same map is encoded once for all tables.
+ * Publishes @battery as unit @id (1..247) of unit table @table with @map (borrowed). The same
+ * battery with the same map is encoded once for all tables.
  * @return 0; -ENOMEM.
  */
 int pb_plant_add_unit(struct pb_plant *plant, size_t table, int32_t id, size_t battery,
 		      const struct pb_map *map);
 
 /**
- * Takes over what another plant knows of the packs of the same name that are set up with @keep, and
- * of all banks of the same name: reading, status, latched alarms, limits in progress, sequence,
- * repeated notes; and what clients wrote to units of the same name and map. Before PB_PLANT_START.
+ * Takes over the state of another plant: of packs with the same name that are set up with @keep,
+ * and of all banks with the same name. That is reading, status, latched alarms, running limits,
+ * sequence and repeated notes; also values that clients wrote to units of the same name and map.
+ * Call it before PB_PLANT_START.
  */
 void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before);
 
 enum pb_plant_event_type {
 	PB_PLANT_START,	  /**< first, once */
-	PB_PLANT_READING, /**< a pack's reader has a new reading, or only another status */
+	PB_PLANT_READING, /**< a pack's reader has a new reading, or only a new status */
 	PB_PLANT_TIME,	  /**< the deadline passed (calling too early does no harm) */
-	PB_PLANT_RESET,	  /**< forget latched alarms that are over */
+	PB_PLANT_RESET,	  /**< forget latched alarms that have ended */
 };
 
 enum { PB_PLANT_ALL = -1 };
@@ -101,39 +102,39 @@ struct pb_plant_event {
 };
 
 /**
- * Takes one event; hands notes to the handler.
+ * Processes one event; passes notes to the handler.
  * @now_ms: above 0, never goes back.
- * @return when PB_PLANT_TIME is due; UINT64_MAX: never, as it stands.
+ * @return when PB_PLANT_TIME is due; UINT64_MAX: not needed.
  */
 uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *event, uint64_t now_ms);
 
-/* ---- what clients see ---- */
+/* ---- for Modbus clients ---- */
 
-/** @return the table, good for the plant's life. */
+/** @return the table, valid for the plant's life. */
 struct pb_unit_table *pb_plant_table(struct pb_plant *plant, size_t table);
 /** @return whether there is a unit @id (0..255); makes no image. */
 bool pb_plant_owns(const struct pb_unit_table *table, uint8_t id);
 /**
- * The registers of unit @id (0..255) at @now_ms; 0 and 255 are the gateway itself. Whether a
- * reading is stale is decided here, by @now_ms, whether PB_PLANT_TIME is late or not.
- * @return borrowed, good until the next step or request; NULL: no such unit.
+ * Gives the registers of unit @id (0..255) at @now_ms; 0 and 255 are the gateway itself. This call
+ * decides by @now_ms whether a reading is stale, so a late PB_PLANT_TIME does no harm.
+ * @return borrowed, valid until the next step or request; NULL: no such unit.
  */
 const struct pb_image *pb_plant_image(struct pb_unit_table *table, uint8_t id, uint64_t now_ms);
-/** @return the map that decodes the image of a unit that is there. */
+/** @return the map that decodes the image of an existing unit. */
 const struct pb_map *pb_plant_map(const struct pb_unit_table *table, uint8_t id);
 
-/* ---- what there is to see otherwise ---- */
+/* ---- for status, metrics and pages ---- */
 
 /** @return the index of the battery of that name; -ENOENT. */
 int pb_plant_find(const struct pb_plant *plant, const char *name);
 /**
- * The battery at @now_ms, with age, quality and heartbeat. With any other quality than
- * PB_QUALITY_GOOD it has no reading that may be shown as live.
- * @return borrowed, good until the next step or request.
+ * Gives the battery at @now_ms, with age, quality and heartbeat. Only with PB_QUALITY_GOOD may its
+ * reading be shown as live.
+ * @return borrowed, valid until the next step or request.
  */
 const struct pb_battery *pb_plant_battery(struct pb_plant *plant, size_t battery, uint64_t now_ms);
 
-/** What a pack's reader handed up beside the reading. */
+/** Data from a pack's reader, besides the reading. */
 struct pb_plant_pack {
 	const char *state; /**< a word or two for a person; static storage */
 	struct pb_note note;
@@ -146,19 +147,19 @@ const struct pb_plant_pack *pb_plant_pack(const struct pb_plant *plant, size_t p
 /** One alarm of a battery, for a person. */
 struct pb_plant_alarm {
 	enum pb_level level;
-	uint64_t since_ms; /**< when it got that level */
-	const char *pack;  /**< a bank's alarm that comes from this pack; NULL: its own */
+	uint64_t since_ms; /**< when it reached that level */
+	const char *pack; /**< for a bank's alarm: the pack that causes it; NULL: the bank itself */
 	char text[PB_ALARM_TEXT_MAX];
 };
 
-/** @return whether there is an alarm or a warning of that kind. */
+/** @return whether the battery has an alarm or a warning of that kind. */
 bool pb_plant_alarm(const struct pb_plant *plant, size_t battery, enum pb_alarm alarm,
 		    struct pb_plant_alarm *ret);
 
-/** The gateway's fields at @now_ms, all but unit_status. */
+/** @return the gateway's fields at @now_ms, all except unit_status. */
 const struct pb_gateway *pb_plant_gateway(struct pb_plant *plant, uint64_t now_ms);
 
-/** What a line about the whole plant tells; as of the last step. */
+/** Summary of the whole plant, as of the last step. */
 struct pb_plant_summary {
 	size_t packs;
 	size_t good;   /**< packs with a good reading */

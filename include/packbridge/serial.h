@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Serial lines, opened and set up by libmodbus, for servers and for links. The rest is plain
- * non-blocking read() and write() on the descriptor.
+ * Serial lines for servers and links. libmodbus opens and configures the line; then plain
+ * non-blocking read() and write() on the descriptor are used.
  */
 #pragma once
 
@@ -15,18 +15,21 @@ struct pb_serial_config {
 	char parity;		       /**< 'N', 'E' or 'O' */
 	uint8_t data_bits;	       /**< 7 or 8 */
 	uint8_t stop_bits;	       /**< 1 or 2 */
-	bool rs485;		       /**< the kernel's driver switches the direction, by RTS: */
-	bool rts_low;		       /**< RTS is low while sending, not high */
-	uint32_t rts_before_ms;	       /**< RTS is switched so long before the first bit */
-	uint32_t rts_after_ms;	       /**< and so long after the last one */
+	bool rs485;		       /**< the kernel's driver switches the direction with RTS */
+	bool rts_low;		       /**< RTS is low while sending, instead of high */
+	uint32_t rts_before_ms;	       /**< time from switching RTS to the first bit */
+	uint32_t rts_after_ms;	       /**< time from the last bit to switching back */
 };
 
 /**
- * Reads "DEVICE@BAUD,8N1"; what is missing stays as it is in @config.
+ * Parses "DEVICE@BAUD,8N1". Missing parts stay unchanged in @config.
  * @return 0; -EINVAL with the reason in @why.
  */
 int pb_serial_parse(struct pb_serial_config *config, const char *text, char *why, size_t why_cap);
-/** @return 0; -EINVAL with the reason in @why: libmodbus would take an unknown rate for 9600. */
+/**
+ * @return 0; -EINVAL with the reason in @why: needed because libmodbus uses 9600 for an unknown
+ *         rate.
+ */
 int pb_serial_check(const struct pb_serial_config *config, char *why, size_t why_cap);
 
 /** An open line, locked against other programs. */

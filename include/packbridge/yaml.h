@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * YAML text -> tree with line marks -> struct, through rows. Errors are collected, not returned
- * one by one: a person mends a file in one go.
+ * YAML text -> tree with line marks -> struct, through rows. Errors are collected, so that a person
+ * can correct the whole file at once.
  */
 #pragma once
 
@@ -13,32 +13,38 @@ enum { PB_REPORT_MAX = 100 };
 
 /**
  * Collected errors "file:line:col: what, expected what". Zero it to start. The first PB_REPORT_MAX
- * are told, then one line says that there are more: nobody reads them, and a small file can have
- * millions.
+ * errors are kept, then one line reports that there are more: a small file can have millions of
+ * errors.
  */
 struct pb_report {
-	size_t count; /**< errors, told or not */
-	size_t told;  /**< lines, at most PB_REPORT_MAX + 1; less when memory has run out */
+	size_t count; /**< number of errors, also those that are not kept */
+	size_t told;  /**< number of @lines, at most PB_REPORT_MAX + 1; fewer when out of memory */
 	char **lines; /**< each without a newline */
-	/** Says what is meant by @key ("it in `limits:`"), or makes @out empty; may be NULL. */
+	/**
+	 * Suggests the right place for an unknown @key ("it in `limits:`"), or makes @out empty.
+	 * May be NULL.
+	 */
 	void (*elsewhere)(const char *key, char *out, size_t cap);
-	const char *sample; /**< where a good file stands, for who has an empty one; or NULL */
+	const char *sample; /**< path of a sample file, suggested for an empty file; or NULL */
 };
 
 /** Adds one error. @line and @col count from 1; 0 leaves them out. */
 void pb_report_add(struct pb_report *report, const char *file, unsigned int line, unsigned int col,
 		   const char *format, ...) PB_PRINTF(5, 6);
-/** Where in a file something stands, from 1; 0: the file as a whole. */
+/** A place in a file, from 1; 0: the whole file. */
 struct pb_mark {
 	unsigned int line, col;
 };
 
-/** Adds one error at a mark that was kept. */
+/** Adds one error at a stored mark. */
 void pb_report_at(struct pb_report *report, const char *file, struct pb_mark mark,
 		  const char *text);
-/** @return true: further errors are only counted, so nobody needs to look for good advice. */
+/**
+ * @return true: further errors are only counted, so the caller can skip the search for a
+ *         suggestion.
+ */
 bool pb_report_is_full(const struct pb_report *report);
-/** By file, line and column: several passes over a file find what stands in it. */
+/** Sorts by file, line and column, because several passes over a file find its errors. */
 void pb_report_sort(struct pb_report *report);
 void pb_report_print(const struct pb_report *report, FILE *stream);
 void pb_report_clear(struct pb_report *report);
@@ -53,7 +59,7 @@ struct pb_yaml {
 	const char *text;	/**< scalar: its value; else NULL */
 	bool quoted;		/**< scalar in quotes: text, never null */
 	bool flow;		/**< mapping in braces */
-	const char *key; /**< as a mapping's member: its key, "" if that stood before; else NULL */
+	const char *key; /**< member of a mapping: its key, "" if that is a duplicate; else NULL */
 	unsigned int key_line, key_col;
 	struct pb_yaml *child; /**< first item or member */
 	struct pb_yaml *next;  /**< next sibling */
@@ -63,8 +69,8 @@ struct pb_yaml {
  * Parses one document. @file is the name in messages. Anchors, aliases, tags, several documents,
  * duplicate keys, keys that are no scalars and nesting deeper than 32 are errors; sizes are
  * limited to 1 MiB.
- * @return 0 and the root (@ret, free with pb_yaml_free()); -EINVAL with the errors in @report, and
- *         with the root if the rest could be read, so that its errors are told in the same run;
+ * @return 0 and the root (@ret, free with pb_yaml_free()); -EINVAL with the errors in @report; also
+ *         with the root if the rest could be read, so that its errors are reported in the same run;
  *         -ENOMEM.
  */
 int pb_yaml_parse(struct pb_yaml **ret, const char *file, const char *text, size_t len,
@@ -79,16 +85,18 @@ const struct pb_yaml *pb_yaml_get(const struct pb_yaml *node, const char *key);
 /** @return number of items or members. */
 size_t pb_yaml_count(const struct pb_yaml *node);
 /**
- * Where an error about @key stands: at the member of @node, or at @node itself when that member is
- * not there, since the value came from elsewhere (a preset, another key, a file) or is missing.
+ * Finds the node for an error about @key: the member of @node. If there is no such member, it is
+ * @node itself: the value came from elsewhere (a preset, another key, a file) or is missing.
  * @return never NULL.
  */
 const struct pb_yaml *pb_yaml_at(const struct pb_yaml *node, const char *key);
-/** @return whether an error stands at @node: its value is wrong, so nothing follows from it. */
+/**
+ * @return whether @report has an error at @node. Then its value is invalid and must not be used.
+ */
 bool pb_yaml_told(const struct pb_report *report, const struct pb_yaml *node);
 /**
- * An error at @node; NULL, a place that nobody knows: without one. A single value has one error,
- * the first.
+ * Adds an error at @node; NULL: an error without a place. Only the first error of a single value is
+ * kept.
  */
 void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const char *format, ...)
 	PB_PRINTF(3, 4);
@@ -96,69 +104,71 @@ void pb_yaml_error(struct pb_report *report, const struct pb_yaml *node, const c
 enum pb_yaml_row_type {
 	PB_YAML_TEXT, /**< char[size], refused when longer */
 	PB_YAML_INT, /**< int64_t, int32_t, uint32_t, uint16_t or uint8_t by @size; decimal or 0x */
-	PB_YAML_DECIMAL, /**< as PB_YAML_INT, but a decimal number in the file, stored times @factor
-			  */
+	PB_YAML_DECIMAL, /**< a decimal number in the file; stored as PB_YAML_INT, times @factor */
 	PB_YAML_BOOL,	 /**< bool: true/false, yes/no, on/off */
 	PB_YAML_ENUM,	 /**< int: the index of the word in @words */
-	PB_YAML_NODE,	 /**< const struct pb_yaml *: the caller reads it */
+	PB_YAML_NODE,	 /**< const struct pb_yaml *: the caller evaluates it */
 };
 
 enum pb_yaml_shape {
 	PB_YAML_ONE,   /**< one value */
 	PB_YAML_ITEMS, /**< a pointer to an array */
-	PB_YAML_TEXTS, /**< char **, each text of its own */
+	PB_YAML_TEXTS, /**< char **, each text allocated separately */
 };
 
 struct pb_yaml_row;
 
 /**
- * Where the finished struct has the value of a row, when that is not the place that it is filled
- * into: so it is with each PB_YAML_NODE.
+ * Final place of a row's value in the struct, if it differs from the place that pb_yaml_fill()
+ * sets. Every PB_YAML_NODE needs it.
  */
 struct pb_yaml_kept {
 	enum pb_yaml_shape shape;
 	size_t offset; /**< of the struct's member */
-	size_t size;   /**< PB_YAML_ONE: of the member; PB_YAML_ITEMS: of an item */
-	size_t count;  /**< lists: offset of their number, a size_t */
-	const struct pb_yaml_row *rows; /**< of the member or an item; NULL: all its bytes count */
+	size_t size;   /**< of the member (PB_YAML_ONE) or of an item (PB_YAML_ITEMS) */
+	size_t count;  /**< lists: offset of their length, a size_t */
+	const struct pb_yaml_row *rows; /**< of the member or item; NULL: compare all bytes */
 };
 
-/** One key of a mapping: parses, checks, compares, documents and feeds the manual page. */
+/**
+ * One key of a mapping: used to parse, check, compare and document it, also for the manual page.
+ */
 struct pb_yaml_row {
 	const char *key;
 	enum pb_yaml_row_type type;
 	size_t offset, size; /**< of the struct's member */
 	bool required;
-	bool secret;		  /**< no message shows the value */
+	bool secret;		  /**< never printed in messages */
 	int64_t min, max;	  /**< PB_YAML_INT, PB_YAML_DECIMAL: as stored */
 	int64_t factor;		  /**< PB_YAML_DECIMAL */
 	const char *const *words; /**< PB_YAML_ENUM, ended by NULL */
-	const char *preset; /**< what counts when the key is missing, as text; NULL: leave as is */
-	const char *doc;    /**< one line */
+	const char *preset;	  /**< default value, as text; NULL: leave the member unchanged */
+	const char *doc;	  /**< one line */
 	const char
-		*note; /**< PB_YAML_DECIMAL: what ends an error, "; volts of..."; NULL: nothing */
-	const struct pb_yaml_kept *kept; /**< NULL: the value stays where it is filled into */
-	unsigned int change;		 /**< what a change of the value means: bits of its user */
+		*note; /**< PB_YAML_DECIMAL: end of an error message, "; volts of..."; NULL: none */
+	const struct pb_yaml_kept *kept; /**< NULL: the value stays at @offset */
+	unsigned int change; /**< effect of a change of the value: bits defined by the caller */
 };
 
 /**
- * Reads a decimal number that is whole when taken times @factor.
- * @return 0; -EINVAL, with the error in @report, when it is none or outside @min..@max (as stored).
+ * Reads a decimal number; times @factor it must be an integer.
+ * @return 0; -EINVAL, with the error in @report, if it is not such a number or outside @min..@max
+ *         (as stored).
  */
 int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
 		    int64_t max, int64_t *ret, struct pb_report *report);
 
 /**
- * Fills @ret from the mapping @node through @rows (ended by a NULL key). Unknown keys are errors
- * that name the nearest known one.
+ * Fills @ret from the mapping @node by @rows (ended by a NULL key). Unknown keys are errors; the
+ * message suggests the nearest known key.
  * @return 0, or -EINVAL with all the errors in @report.
  */
 int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, void *ret,
 		 struct pb_report *report);
 
 /**
- * Compares two finished structs: their values are where the rows, ended by a NULL key, or `kept` of
- * a row say. A PB_YAML_NODE must have `kept`.
+ * Compares two finished structs by their rows, ended by a NULL key. The place of a value is given
+ * by `kept` if the row has it, else by @offset. A PB_YAML_NODE must have `kept`.
  * @return the first row, from @rows on, whose values differ; NULL: none.
  */
 const struct pb_yaml_row *pb_yaml_differs(const struct pb_yaml_row *rows, const void *a,

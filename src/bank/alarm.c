@@ -37,8 +37,10 @@ static bool is_low(enum pb_alarm alarm)
 	return false;
 }
 
-/* A pack at rest may well repeat itself. From a hundredth of its capacity an hour on, cells and
- * current cannot stand still for long. */
+/*
+ * A pack at rest may repeat its values. At C/100 and above, cells and current cannot stay equal for
+ * long.
+ */
 static bool flows(const struct pb_sample *s)
 {
 	int64_t capacity_mah = s->has & PB_HAS(PB_HAS_NOMINAL) ? s->nominal_mah : 0;
@@ -48,7 +50,7 @@ static bool flows(const struct pb_sample *s)
 	       (s->current_ma >= least_ma || s->current_ma <= -least_ma);
 }
 
-/* What a kind looks at. @return false: the reading does not have it */
+/* The value that a kind of alarm checks. @return false: not in the reading */
 static bool alarm_value_of(enum pb_alarm alarm, const struct pb_battery *battery, int64_t *ret)
 {
 	const struct pb_sample *s = &battery->sample;
@@ -140,7 +142,7 @@ static uint8_t step_value(const struct pb_alarm_rule *rule, struct pb_alarm_stat
 	return level;
 }
 
-/* The level of a kind that goes by time alone: how long it has been so. */
+/* The level of a kind that depends on a duration only. */
 static uint8_t step_lasting(const struct pb_alarm_rule *rule, uint64_t *since_ms, bool is_so,
 			    uint64_t now_ms, uint64_t *next_ms)
 {
@@ -163,7 +165,9 @@ static uint8_t step_lasting(const struct pb_alarm_rule *rule, uint64_t *since_ms
 	return rule->has_warning && now_ms >= warning_ms ? PB_LEVEL_WARNING : PB_LEVEL_NONE;
 }
 
-/* What the BMS itself says: bits of what an alarm is about. @return false: it does not tell */
+/*
+ * Causes of an alarm that the BMS itself reports, as bits. @return false: it does not report them
+ */
 static bool causes_of(enum pb_alarm alarm, const struct pb_battery *battery, uint32_t *ret)
 {
 	const struct pb_sample *s = &battery->sample;
@@ -198,7 +202,7 @@ static uint8_t step_causes(const struct pb_alarm_rule *rule, struct pb_alarm_sta
 	if (!causes_of(alarm, battery, &causes))
 		return kind->level;
 	level = step_lasting(rule, &kind->since_ms[0], causes != 0, now_ms, next_ms);
-	/* what was ordered is no fault */
+	/* a requested state is no fault */
 	if (alarm == PB_ALARM_SWITCHED_OFF && level == PB_LEVEL_ALARM && is_locked(battery))
 		level = PB_LEVEL_WARNING;
 	kind->new_causes = level == PB_LEVEL_NONE ? 0 : causes & ~kind->causes;
@@ -207,13 +211,13 @@ static uint8_t step_causes(const struct pb_alarm_rule *rule, struct pb_alarm_sta
 }
 
 static uint8_t step_kind(const struct pb_alarm_rule *rule, struct pb_alarm_state *state,
-			 enum pb_alarm alarm, const struct pb_battery *battery, bool old,
+			 enum pb_alarm alarm, const struct pb_battery *battery, bool stale,
 			 uint64_t now_ms, uint64_t *next_ms)
 {
 	state->kinds[alarm].new_causes = 0;
 	if (alarm == PB_ALARM_SILENT)
-		return step_lasting(rule, &state->kinds[alarm].since_ms[0], old, now_ms, next_ms);
-	if (old) /* an old reading proves nothing, neither way */
+		return step_lasting(rule, &state->kinds[alarm].since_ms[0], stale, now_ms, next_ms);
+	if (stale) /* a stale reading proves nothing, neither way */
 		return state->kinds[alarm].level;
 	if (alarm == PB_ALARM_PROTECTION || alarm == PB_ALARM_SWITCHED_OFF)
 		return step_causes(rule, state, alarm, battery, now_ms, next_ms);
@@ -292,7 +296,7 @@ static void tell_limits(const struct pb_alarm_setup *setup, struct pb_battery *b
 	pb_battery_mark(battery, PB_HAS_CELL_LEVELS);
 }
 
-/* @return whether who watches is to be told */
+/* @return whether a client or the log must be informed */
 static bool show_kind(bool latch, struct pb_alarm_kind *kind, uint8_t level, uint64_t now_ms)
 {
 	bool changed;
@@ -323,7 +327,8 @@ static void sum_up(struct pb_alarms *alarms)
 }
 
 uint32_t pb_alarm_step(const struct pb_alarm_setup *setup, struct pb_alarm_state *state,
-		       struct pb_battery *battery, bool old, uint64_t now_ms, uint64_t *ret_next_ms)
+		       struct pb_battery *battery, bool stale, uint64_t now_ms,
+		       uint64_t *ret_next_ms)
 {
 	struct pb_alarms *alarms = &battery->alarms;
 	uint32_t changed = 0;
@@ -331,7 +336,7 @@ uint32_t pb_alarm_step(const struct pb_alarm_setup *setup, struct pb_alarm_state
 	*ret_next_ms = UINT64_MAX;
 	for (int i = 0; i < PB_ALARM_COUNT; i++) {
 		struct pb_alarm_kind *kind = &state->kinds[i];
-		uint8_t level = step_kind(&setup->rules[i], state, (enum pb_alarm)i, battery, old,
+		uint8_t level = step_kind(&setup->rules[i], state, (enum pb_alarm)i, battery, stale,
 					  now_ms, ret_next_ms);
 
 		if (show_kind(setup->latch, kind, level, now_ms))
@@ -340,7 +345,7 @@ uint32_t pb_alarm_step(const struct pb_alarm_setup *setup, struct pb_alarm_state
 	}
 	sum_up(alarms);
 	add_protections(&battery->sample, alarms->worst);
-	if (!old)
+	if (!stale)
 		look_at_each(setup, &battery->sample, alarms);
 	tell_limits(setup, battery);
 	return changed;

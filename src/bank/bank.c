@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many batteries as one.
+ * Computes one bank from its packs.
  *
  *	packs with a good reading -> rules.c (sums, means, extremes) -> pb_sample_derive()
  *	                          -> cells.c, share.c (limits, rating) -> the bank's values
  *	all packs                 -> rules.c (counters), members.c (alarms)
  *
- * Most values follow from the table in rules.c; what stands here and in the other files is what a
- *row of that table cannot say.
+ * Most values follow from the table in rules.c. This and the other files compute the values that a
+ * row of that table cannot express.
  */
 #include "rules.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What battery.has tells of the members. */
+/* Bits of battery.has for pb_members. */
 #define HAS_MEMBERS                                                                                \
 	(PB_HAS(PB_HAS_SOC_TOTAL) | PB_HAS(PB_HAS_SOC_SPREAD) | PB_HAS(PB_HAS_VOLTAGE_SPREAD) |    \
 	 PB_HAS(PB_HAS_PACK_CELLS) | PB_HAS(PB_HAS_CELL_PACKS) |                                   \
@@ -65,12 +65,12 @@ static void add_status(const struct pb_bank_setup *setup, const struct pb_member
 		const struct pb_status *of = &members[i].battery->status;
 
 		all.packs[i] = members[i].battery;
-		if (!members[i].old && of->sampled_ms < status->sampled_ms)
+		if (!members[i].stale && of->sampled_ms < status->sampled_ms)
 			status->sampled_ms = of->sampled_ms;
-		if (!members[i].old && of->details_ms &&
+		if (!members[i].stale && of->details_ms &&
 		    (status->details_ms == 0 || of->details_ms < status->details_ms))
 			status->details_ms = of->details_ms;
-		if (members[i].old && status->last_error == PB_ERROR_NONE)
+		if (members[i].stale && status->last_error == PB_ERROR_NONE)
 			status->last_error = of->last_error;
 	}
 	bank_apply(&all, STAGE_COUNTED);
@@ -114,7 +114,7 @@ enum pb_quality pb_bank_quality(const struct pb_bank_setup *setup, const struct 
 	bool connected = false;
 
 	for (size_t i = 0; i < count; i++) {
-		good += !members[i].old;
+		good += !members[i].stale;
 		connected |= members[i].battery->status.connected;
 	}
 	if (has_reading(setup, good, count))
@@ -135,7 +135,7 @@ static void count_members(const struct pb_bank_setup *setup, const struct pb_mem
 	else
 		m->packs_parallel = (int32_t)count;
 	for (size_t i = 0; i < count; i++) {
-		if (members[i].old)
+		if (members[i].stale)
 			continue;
 		fleet->packs[fleet->count] = members[i].battery;
 		fleet->number[fleet->count++] = (int)i + 1;
@@ -197,7 +197,7 @@ static void keep_names(struct pb_members *members, const struct pb_members *befo
 	       sizeof(before->temperature_max_name));
 }
 
-void pb_bank_single(struct pb_battery *battery, bool old)
+void pb_bank_single(struct pb_battery *battery, bool stale)
 {
 	struct pb_members *m = &battery->members;
 	struct pb_sample *s = &battery->sample;
@@ -205,13 +205,13 @@ void pb_bank_single(struct pb_battery *battery, bool old)
 
 	*m = (struct pb_members){
 		.packs = 1,
-		.packs_online = !old,
-		.packs_stale = old,
+		.packs_online = !stale,
+		.packs_stale = stale,
 		.packs_parallel = 1,
 		.packs_series = 1,
-		.packs_online_set = !old,
+		.packs_online_set = !stale,
 	};
-	if (old) {
+	if (stale) {
 		keep_names(m, &before);
 		return;
 	}

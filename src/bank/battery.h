@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of this room ask of one battery. */
+/* Questions about one battery, shared by the files of this room. */
 #pragma once
 
 #include "packbridge/bank.h"

@@ -136,10 +136,11 @@ static int add_lowest_cells(const struct fleet *fleet, int *ret_first)
 }
 
 /*
- * A reader of the bank sees one cell for several parallel ones, but the lowest and the highest cell
- * of all must be in the list. Each index has its lowest cell; the last one has the highest of all,
- * and gives its lowest to the first. These two indices are fixed, so no value of the list changes
- * by more than a cell does, and all banks of the same packs have the same list.
+ * The list has one entry for the parallel cells of each index. It must contain the lowest and the
+ * highest cell of the bank. Each entry is the lowest cell of its index, with one exception: the
+ * last entry is the highest cell of the bank, and the lowest cell of the last index goes into the
+ * first entry. Since these two indices are fixed, an entry never jumps by more than a cell changes,
+ * and all banks of the same packs have the same list.
  */
 static void add_parallel_cells(const struct fleet *fleet)
 {

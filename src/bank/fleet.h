@@ -53,7 +53,7 @@ bool bank_weights(const struct fleet *fleet, int64_t *ret, int64_t *ret_sum);
 /** Sets a member of the bank. */
 void bank_put32(struct pb_battery *bank, int32_t *place, int64_t value, enum pb_has what);
 void bank_put64(struct pb_battery *bank, int64_t *place, int64_t value, enum pb_has what);
-/** The BMS lets a current pass in this direction. */
+/** @return whether the BMS lets a current pass in this direction. */
 static inline bool passes(const struct pb_battery *pack, bool charge)
 {
 	return bank_blocked_by(pack, charge) == PB_REASON_UNKNOWN;
@@ -62,6 +62,6 @@ static inline bool passes(const struct pb_battery *pack, bool charge)
 /** cells.c: extremes and lists; need cell_count. */
 void bank_add_cells(const struct fleet *fleet);
 void bank_add_temperatures(const struct fleet *fleet);
-/** share.c: limits, and what the bank is rated for, which its sample must be there for. */
+/** share.c: limits and ratings; ratings need the bank's sample. */
 void bank_add_limits(const struct fleet *fleet);
 void bank_add_rating(const struct fleet *fleet);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits of one battery. The algorithm is that of dbus-serialbattery v2.1, less its weak points:
- * a limit that comes back never passes what the present reading allows; equal limits keep their own
- * reasons; what a rule needs and the reading lacks stops the current rather than the rule.
+ * Limits of one battery. The algorithm is that of dbus-serialbattery v2.1, with three changes: a
+ * limit that rises again never exceeds what the present reading allows; equal limits keep their own
+ * reasons; if the reading lacks a value that a rule needs, the current is 0 and the rule is not
+ * skipped.
  */
 #include "battery.h"
 
@@ -10,7 +11,7 @@
 
 #include <stdio.h>
 
-/* What battery.has tells of limits, and of the rating. */
+/* Bits of battery.has for limits and rating. */
 #define HAS_LIMITS                                                                                 \
 	(PB_HAS(PB_HAS_CHARGE_VOLTAGE) | PB_HAS(PB_HAS_DISCHARGE_VOLTAGE) |                        \
 	 PB_HAS(PB_HAS_CHARGE_CURRENT) | PB_HAS(PB_HAS_DISCHARGE_CURRENT) |                        \
@@ -49,7 +50,7 @@ int32_t pb_curve_at(const struct pb_curve *curve, int32_t at)
 
 /* ---- currents ---- */
 
-/* The lowest of what was offered; of equal ones the first. */
+/* Keeps the lowest offered value; of equal ones the first. */
 struct lowest {
 	int32_t value;
 	enum pb_reason reason;
@@ -100,7 +101,7 @@ static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb
 	if ((block == PB_REASON_PROTECTION && setup->by_protection) ||
 	    (block == PB_REASON_SWITCH && setup->by_switch))
 		offer(&lowest, 0, block);
-	/* a pack that tells its protections may have one that it could not tell this time */
+	/* a pack that usually reports protections may have one that is missing in this reading */
 	if (setup->by_protection && state->protections &&
 	    !pb_battery_has(battery, PB_HAS_PROTECTION))
 		offer(&lowest, 0, PB_REASON_INCOMPLETE);
@@ -114,7 +115,7 @@ static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb
 	return lowest;
 }
 
-/* Takes a lower value at once, and a higher one slowly. */
+/* Follows a lower value at once, and a higher one slowly. */
 static void ramp_current(const struct pb_limit_setup *setup, struct pb_ramp *ramp, int32_t max_ma,
 			 uint64_t passed_ms, uint64_t now_ms, struct lowest *lowest)
 {
@@ -158,7 +159,7 @@ static void step_current(const struct pb_limit_setup *setup, struct pb_limit_sta
 	int32_t max_ma = charge ? battery->rating.charge_max_ma : battery->rating.discharge_max_ma;
 	struct lowest lowest;
 
-	/* without a maximum, nothing can be told but that it must be 0 */
+	/* without a maximum, only a limit of 0 is known */
 	lowest = allowed(setup, state, battery, charge, max_ma ? max_ma : INT32_MAX);
 	if (max_ma)
 		ramp_current(setup, ramp, max_ma, passed_ms, now_ms, &lowest);
@@ -340,7 +341,7 @@ static void step_requests(const struct pb_limit_setup *setup, struct pb_limit_st
 	struct pb_limits *limits = &battery->limits;
 	const struct pb_sample *s = &battery->sample;
 
-	/* a direction of which nothing is known is not allowed */
+	/* a direction without data is not allowed */
 	if (!pb_battery_has(battery, PB_HAS_CHARGE_CURRENT) &&
 	    !pb_battery_has(battery, PB_HAS_DISCHARGE_CURRENT))
 		return;
@@ -366,7 +367,7 @@ void bank_say_limits(struct pb_limits *limits)
 		 pb_reason_text((enum pb_reason)limits->discharge_current_reason));
 }
 
-/* Nothing is known: no limit is there. Ramps start afresh, the phase goes on where it was. */
+/* There is no data, so no limit. Ramps start again, the phase continues where it was. */
 static void fall_silent(struct pb_limit_state *state, struct pb_battery *battery)
 {
 	state->voltage.valid = state->charge.valid = state->discharge.valid = false;
@@ -375,13 +376,13 @@ static void fall_silent(struct pb_limit_state *state, struct pb_battery *battery
 }
 
 void pb_limit_step(const struct pb_limit_setup *setup, struct pb_limit_state *state,
-		   struct pb_battery *battery, bool old, uint64_t now_ms)
+		   struct pb_battery *battery, bool stale, uint64_t now_ms)
 {
 	uint64_t passed_ms = state->at_ms ? now_ms - state->at_ms : 0;
 
 	battery->limits = (struct pb_limits){0};
 	battery->has &= ~HAS_LIMITS;
-	if (old) {
+	if (stale) {
 		fall_silent(state, battery);
 		bank_say_limits(&battery->limits);
 		return;

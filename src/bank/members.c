@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the alarms of a bank's packs are to the bank. */
+/* Alarms of a bank that follow from the alarms of its packs. */
 #include "battery.h"
 
 #include <string.h>
 
 static void raise_level(uint8_t *level, uint8_t of, int kind)
 {
-	/* that the bank has no reading is its own alarm */
+	/* a bank without a reading has its own alarm for that */
 	if (kind == PB_ALARM_SILENT && of > PB_LEVEL_WARNING)
 		of = PB_LEVEL_WARNING;
 	if (of > *level)
@@ -33,10 +33,10 @@ static void add_cell_states(const struct pb_member *members, size_t count, struc
 	for (size_t i = 0; i < count; i++) {
 		const struct pb_battery *pack = members[i].battery;
 
-		for (int n = 0; n < pack->sample.cell_count && !members[i].old; n++)
+		for (int n = 0; n < pack->sample.cell_count && !members[i].stale; n++)
 			if (at + n < PB_CELLS_MAX && there >> (at + n) & 1)
 				add_state(&alarms->cell[at + n], pack->alarms.cell[n]);
-		if (bank->members.packs_series > 1 && !members[i].old)
+		if (bank->members.packs_series > 1 && !members[i].stale)
 			at += pack->sample.cell_count;
 	}
 }

@@ -6,7 +6,7 @@
 
 /** How the packs' values become the bank's. */
 enum bank_op {
-	OP_OWN, /**< by code of its own, which the table only describes */
+	OP_OWN, /**< computed by its own code; the table only describes it */
 	OP_SUM,
 	OP_MEAN,
 	OP_WEIGHTED, /**< mean by capacity: bank_weights() */

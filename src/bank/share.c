@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a bank's packs can bear together.
- */
+/* Limits and ratings of a bank: what its packs allow together. */
 #include "rules.h"
 
 enum { APART_PERCENT = 10 }; /* of the highest voltage */
@@ -200,7 +198,7 @@ void bank_add_limits(const struct fleet *fleet)
 	}
 }
 
-/* ---- what it is rated for ---- */
+/* ---- ratings ---- */
 
 static int64_t rated_current(const struct fleet *fleet, bool charge)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text of others: what a radio calls itself, what a BMS, a server, a bus or a map's author wrote.
+ * Cleans untrusted text: names of Bluetooth devices, and texts of a BMS, a server, D-Bus or a map.
  */
 #include "packbridge/base.h"
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whoever started us holds the other end of stderr, and may stop reading it: a pipe into a program
- * that hangs, a terminal stopped by ^S, a journald that waits for its card. O_NONBLOCK is a mark of
- * the open file, which the shell and other programs share: set there, they would get EAGAIN in the
- * middle of their output, and it would stay when we have gone. So a pipe or a terminal is opened
- * once more, for a file of our own with that mark. A socket can't be opened again, but has
- * MSG_DONTWAIT; and a plain file makes nobody wait. When opening again is not allowed (another
- * user's pipe), the line is written if poll() says that there is room, which is wrong only when
- * somebody else takes that room in between.
+ * stderr without blocking. Another program reads the other end of stderr and may stop reading: a
+ * pipe into a program that hangs, a terminal stopped by ^S, a journald that waits for its SD card.
+ *
+ * O_NONBLOCK belongs to the open file, which the shell and other programs share. If we set it
+ * there, they would get EAGAIN in the middle of their output, even after our end. So:
+ *
+ *	pipe, terminal  opened once more, to get our own open file with O_NONBLOCK
+ *	socket          cannot be opened again, but has MSG_DONTWAIT
+ *	plain file      never blocks
+ *
+ * If a pipe cannot be opened again (it belongs to another user), a line is written only if poll()
+ * reports room. This can block only if another program fills that room in between.
  */
 #include "stderr.h"
 

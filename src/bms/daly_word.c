@@ -227,7 +227,7 @@ static void daly_word_put_probes(struct pb_sample *s, const uint8_t *p, unsigned
 		daly_put_probe(s, i, word(p, i));
 }
 
-/* Voltage, current and SoC stand side by side in both maps. */
+/* Voltage, current and SoC have adjacent registers in both maps. */
 static void put_pack(struct pb_sample *s, const uint8_t *p)
 {
 	s->voltage_mv = word(p, 0) * 100;

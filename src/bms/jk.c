@@ -13,8 +13,8 @@
  *
  * The cells' frame is decoded in jk_cells.c.
  *
- * The device's frame holds passcodes in clear: they are not looked at, and blanked where bytes are
- * shown.
+ * The device's frame holds passcodes in clear text. They are not decoded, and redacted where bytes
+ * are shown.
  *
  * Source: docs/protocols/jk.md; every frame of tests/data/jk/frames.json is a test.
  */

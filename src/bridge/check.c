@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the configuration alone cannot know: whether links, codecs, maps and addresses are right.
+ * Checks that need more than the configuration: whether links, codecs, maps and addresses are
+ * valid.
  */
 #include "listeners.h"
 #include "site.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is right by itself but not beside another: one pack by two spellings, one line or port for
- * two. Each is told of the first that it collides with.
+ * Entries that are valid alone but conflict with another one: one pack in two spellings, or one
+ * serial line or port used twice. The error of an entry names the first entry that it conflicts
+ * with.
  */
 #include "listeners.h"
 #include "packbridge/net.h"

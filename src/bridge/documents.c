@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *	documents_ask() ──▶ questions ──▶ on_work(): begin, pieces of 0.5 ms, finish ──▶ all its
- *askers
+ *	documents_ask() ──▶ questions ──▶ on_work() ──▶ answer to all askers of a question
+ *	                                  begin, pieces of 0.5 ms, finish
  *
- * A question holds all who ask for the same document. An answer is freed when its last asker has
+ * A question holds all askers of the same document. An answer is freed when its last asker has
  * sent it. While too many bytes are not sent yet, no other document is begun.
  */
 #include "documents.h"

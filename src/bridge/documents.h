@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes documents for those who ask, one after the other, in pieces between which the loop goes
- * on. Askers that want the same document before it is begun share it. Whoever asks later gets a
- * newer one.
+ * Writes documents for the clients of the sockets and the page, one after the other. Each is
+ * written in pieces; the event loop runs between them. Clients that ask for the same document
+ * before it is begun share it. A later question gets a newer document.
  */
 #pragma once
 
@@ -10,16 +10,19 @@
 
 struct documents;
 
-/** @snapshot: gives what a piece is written from. */
+/** @snapshot: gives the input of each piece. */
 int documents_new(struct documents **ret, sd_event *event,
 		  struct snapshot (*snapshot)(const void *userdata), const void *userdata);
-/** Nobody may wait any more, and no answer may be in use. */
+/** All askers must be gone, and no answer may be in use. */
 struct documents *documents_free(struct documents *documents);
 
-/** Answers @asker later. @unit: see struct document. */
+/**
+ * Queues @asker for a document; it is answered later, from the event loop. @unit: see struct
+ * document.
+ */
 void documents_ask(struct documents *documents, const struct document_kind *kind, int64_t unit,
 		   struct pb_asker *asker);
-/** @asker, who waits, has gone. */
+/** @asker has disconnected; it gets no answer. */
 void documents_forget(struct documents *documents, const struct pb_asker *asker);
 /** The site has been replaced: the document that is being written begins anew. */
 void documents_restart(struct documents *documents);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Maps by name, from a list of folders; each is loaded when it is first asked for. That one could
- * not be loaded is kept as well: however many units want to show it, its errors are told once.
+ * Maps by name, from a list of folders; each is loaded when it is first requested. A failed load is
+ * remembered too: its errors are reported once, however many units use the map.
  */
 #include "packbridge/bridge.h"
 

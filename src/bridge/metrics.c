@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fields of all batteries as metrics, in base units as Prometheus wants them. What is absent,
- * or old, has no line.
+ * The fields of all batteries as metrics, in base units as Prometheus wants them. Absent or stale
+ * values have no line.
  */
 #include "document.h"
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What there is, by name. A new codec or link is one row here.
- */
+/* Tables of codecs and links, by name. A new one is one row here. */
 #include "packbridge/bridge.h"
 #include "packbridge/pack.h"
 #include "packbridge/sim.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one configuration makes: readers of packs, and the plant that they feed. A reload makes
- * another site beside it, which takes over what has not changed.
+ * The objects of one configuration: the readers of its packs, and the plant that they feed. A
+ * reload makes a second site, which takes over the unchanged packs.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 struct site;
 
-/** What a reader hands up goes to pack @index of the plant. */
+/** Passes the data of a reader to pack @index of the plant. */
 struct site_pack {
 	struct site *site;
 	size_t index;

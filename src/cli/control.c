@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What asks a running daemon through its control socket: to free a pack, to forget alarms, to load
- * its configuration anew. It needs
- * neither D-Bus nor Modbus: `echo "release house 600" | socat -
- * UNIX-CONNECT:/run/packbridge/control.sock` is the same.
+ * Commands to a running daemon through its control socket: release a pack, forget alarms, reload
+ * the configuration. They need neither D-Bus nor Modbus. This does the same:
+ *
+ *	echo "release house 600" | socat - UNIX-CONNECT:/run/packbridge/control.sock
  */
 #include "ask.h"
 #include "cli.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What others wrote, on its way to a terminal or a file: names, notes, answers, texts of maps. It
- * is cleaned where it comes in; this is the second guard, for what was forgotten there.
+ * Cleans untrusted text before it is printed: names, notes, answers, texts of maps. Such text is
+ * already cleaned on input; this is the second guard, in case an input forgot it.
  */
 #pragma once
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * packbridge status: what a running daemon has to tell, through its status socket.
- */
+/* packbridge status: prints the state of a running daemon, read from its status socket. */
 #include "status.h"
 
 #include "ask.h"
@@ -98,7 +96,7 @@ static bool status_print_trouble(json_t *all)
 	return trouble;
 }
 
-/* What packs said that can't be, whether they have a good reading beside it or not. */
+/* Impossible values of packs, with or without a good reading. */
 static void print_impossible(json_t *all)
 {
 	json_t *pack, *refusal;
@@ -264,7 +262,7 @@ static int status_read_options(int argc, char **argv, struct status_options *ret
 	return 2;
 }
 
-/* What the daemon says, as it says it. */
+/* Prints the daemon's answer unchanged. */
 static int print_raw(const char *path, const char *question)
 {
 	char *text = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * packbridge status --watch: a screen that is drawn anew twice a second, of what the daemon said
- * last. Plain ANSI sequences; a library for terminals would be in the daemon's memory as well,
- *which is the same program. The daemon is asked once a second, without waiting: while it does not
- *answer, ages go on, and nothing is shown as good.
+ * packbridge status --watch: a screen with the daemon's last answer, redrawn twice a second. It
+ * uses plain ANSI sequences: a terminal library would also be loaded into the daemon, which is the
+ * same program. The daemon is asked once a second, without blocking. While it does not answer, ages
+ * keep counting and no battery is shown as good.
  *
  *	title
  *	packs and banks, one line each, the one in question marked
@@ -46,7 +46,7 @@ struct screen {
 	FILE *out;
 };
 
-/* What the daemon says, and the question that is under way. */
+/* The daemon's last answer, and the running question. */
 struct watch {
 	const char *path;
 	json_t *all; /* its last answer; NULL: none yet */
@@ -329,7 +329,7 @@ static bool is_silent(const struct watch *watch, uint64_t now_ms)
 	       now_ms - watch->answered_ms >= ASK_MS + LATE_MS;
 }
 
-/* While no answer comes, readings get older, and nobody knows how they are. */
+/* Without an answer, readings get older and their quality is unknown. */
 static void grow_old(struct watch *watch, uint64_t now_ms)
 {
 	json_int_t passed_s = (json_int_t)((now_ms - watch->answered_ms) / 1000);

@@ -116,7 +116,7 @@ static size_t pack_find_same(const struct pb_config *config, size_t count, bool 
 	return i;
 }
 
-/* Each is told of the first that it collides with. */
+/* The error of a pack names the first pack that it conflicts with. */
 static void pack_check_unique(const struct pb_config *config, size_t count,
 			      const struct pb_yaml *node, struct pb_report *report)
 {

@@ -177,7 +177,7 @@ static void markdown_code(const char *text, FILE *out)
 	fputc('`', out);
 }
 
-/* What happens to old data, and where. Nothing for a map that is always shown. */
+/* How stale data is answered, and in which blocks. Nothing for a map without stale data. */
 static void markdown_stale(const struct pb_map *map, FILE *out)
 {
 	struct pb_block_info block;

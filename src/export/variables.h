@@ -14,7 +14,7 @@ struct variable {
 	size_t index;		/**< its place in the map */
 	size_t count;		/**< elements; 1 for a single value */
 	size_t block;		/**< its place among the map's blocks */
-	bool always;		/**< its block can be read however old the data is */
+	bool always;		/**< its block can be read even with stale data */
 	int first;		/**< number of the first element, as people count; -1: no array */
 	enum pb_export_group group;
 	char name[VARIABLE_NAME]; /**< an identifier, unique in the map: "voltage", "cell" */

@@ -145,14 +145,14 @@ json_t *pb_json_sample(const struct pb_sample *sample)
 	return object;
 }
 
-json_t *pb_json_battery(const struct pb_battery *battery, bool old)
+json_t *pb_json_battery(const struct pb_battery *battery, bool stale)
 {
 	json_t *object = json_object();
 	size_t count;
 	const struct pb_field *fields = pb_fields(PB_SCOPE_BATTERY, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (!old || !fields[i].data)
+		if (!stale || !fields[i].data)
 			json_add_field(object, &fields[i], battery);
 	return object;
 }

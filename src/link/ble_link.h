@@ -79,7 +79,7 @@ struct ble_link {
 void ble_arm(struct ble_link *ble, uint64_t ms);
 /** Lets go of all that the state holds; the next state is the caller's to set. */
 void ble_let_go(struct ble_link *ble);
-/** Ends the link; the owner hears of it from the loop. */
+/** Ends the link; the owner gets down() from the event loop. */
 void ble_fail(struct ble_link *ble, int error, const char *format, ...) PB_PRINTF(3, 4);
 /** The device goes away: looks for it again, or fails if there is a connection. */
 void ble_gone(struct ble_link *ble, int error, const char *why);

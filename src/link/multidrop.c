@@ -7,9 +7,10 @@
  *	     handler->data() <-- multidrop_on_data() <----------'
  *	tap_done() --> the gap --> the next turn
  *
- * Whose turn it is says turns.c, with the line as a place that has one slot; how long the line must
- * be silent before says quiet.c. Handlers are called from the loop only: multidrop_on_data() and
- *its like by the real link, the rest by one timer, which does one thing a turn of the loop.
+ * turns.c decides whose turn it is; for it the line is a place with one slot. quiet.c decides how
+ * long the line must be silent before a request. Handlers are called from the event loop only: by
+ * the real link (multidrop_on_data() and similar), or by one timer, which does one thing in each
+ * turn of the loop.
  */
 #include "quiet.h"
 #include "turns.h"
@@ -38,7 +39,7 @@ enum tap_state {
 	TAP_CLOSED,
 	TAP_OPENING,
 	TAP_UP,
-	TAP_FAILED, /* the loop will tell it */
+	TAP_FAILED, /* the owner will be told from the event loop */
 };
 
 struct tap {
@@ -188,7 +189,7 @@ static int multidrop_on_timer(sd_event_source *source, uint64_t usec, void *user
 
 /* ---- the real link ---- */
 
-/* The tap ends; the loop will tell it. */
+/* Ends the tap; its owner gets down() from the event loop. */
 static void tap_fail(struct tap *tap, int error, const char *why)
 {
 	tap->state = TAP_FAILED;

@@ -30,7 +30,7 @@ enum serial_state {
 	SERIAL_CLOSED,
 	SERIAL_STARTING, /* open() was called; the loop does the rest */
 	SERIAL_UP,
-	SERIAL_FAILED, /* the loop will tell it */
+	SERIAL_FAILED, /* the owner will be told from the event loop */
 };
 
 struct serial_link {
@@ -166,7 +166,7 @@ static void serial_close(struct pb_link *link)
 	serial_shut(serial_of(link));
 }
 
-/* The link ends, but the owner hears of it from the loop. */
+/* Ends the link; the owner gets down() from the event loop. */
 static void serial_fail_later(struct serial_link *serial, int error)
 {
 	serial_shut(serial);

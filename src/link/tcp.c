@@ -50,7 +50,7 @@ enum tcp_state {
 	TCP_RESOLVING,
 	TCP_CONNECTING,
 	TCP_UP,
-	TCP_FAILED, /* the loop will tell it */
+	TCP_FAILED, /* the owner will be told from the event loop */
 };
 
 struct tcp_link {
@@ -381,7 +381,7 @@ static void tcp_close(struct pb_link *link)
 	tcp_shut(tcp_of(link));
 }
 
-/* The link ends, but the owner hears of it from the loop. */
+/* Ends the link; the owner gets down() from the event loop. */
 static void fail_later(struct tcp_link *tcp, int error)
 {
 	drop_fd(tcp);

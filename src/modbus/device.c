@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the device says of itself: diagnostics (8), server id (17), identification (43/14).
- * The specification has 8 and 17 for serial lines; scanners send them over TCP as well.
+ * Functions about the device itself: diagnostics (8), server id (17), identification (43/14). The
+ * specification has 8 and 17 for serial lines; scanners send them over TCP as well.
  */
 #include "functions.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames on a serial line. SER marks their ends by silence alone, which USB adapters swallow and
- * invent, so the length that the function tells, and a right CRC there, come first.
+ * Frames on a serial line. By SER only silence ends a frame. But USB adapters remove silence and
+ * add silence, so a frame ends first of all at the length given by its function, if the CRC is
+ * valid there.
  */
 #include "packbridge/base.h"
 #include "packbridge/modbus.h"

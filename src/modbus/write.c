@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes. All that can be refused is refused before anything changes: structure and value (03),
- * addresses that are not there or only readable (02), old data (the block's fault). What is left is
- * the image's own write(), which does all or nothing.
+ * Writes. All checks come before any change: structure and value (03), missing or read-only
+ * addresses (02), stale data (the block's fault). Then the image's own write() executes all of it
+ * or nothing.
  */
 #include "functions.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a reading cannot be. A sound checksum says only that the bytes arrived; boards that wake,
- * boards of another kind and registers that are not there say impossible things in sound frames.
+ * Plausibility of readings. A valid checksum proves only that the bytes arrived. Boards that wake
+ * up, boards of another kind and missing registers send impossible values in valid frames.
  */
 #include "packbridge/model/plausible.h"
 #include "packbridge/base.h"
@@ -62,14 +62,14 @@ static size_t plausible_add(struct pb_refusals *refusals, const struct pb_refusa
 	return row;
 }
 
-/* A reading is impossible; @row is why. */
+/* Marks the whole reading as impossible because of @row. */
 static void plausible_spoil(struct pb_refusals *refusals, size_t row)
 {
 	refusals->readings++;
 	refusals->last = row < PB_REFUSALS_MAX ? row : 0;
 }
 
-/* Of a vital field the first one is told as the reason. */
+/* The first refused vital field is the reported reason. */
 static void refuse(struct check *check, const struct pb_refusal *refusal)
 {
 	struct pb_refusals *refusals = check->refusals;
@@ -156,7 +156,7 @@ static void check_ranges(struct check *check)
 			check_field(check, &fields[i]);
 }
 
-/* ---- what is said twice ---- */
+/* ---- values that are reported twice ---- */
 
 static void plausible_refuse_value(struct check *check, const char *name, enum pb_against against,
 				   int64_t value, int64_t min, int64_t max)

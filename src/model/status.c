@@ -10,7 +10,7 @@ static uint16_t status_age_s(uint64_t since_ms, uint64_t now_ms)
 	return age_s > age_most_s ? age_most_s : (uint16_t)age_s;
 }
 
-bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms)
+bool pb_status_is_stale(const struct pb_status *status, uint64_t now_ms)
 {
 	return status->sequence == 0 ||
 	       now_ms - status->sampled_ms >= (uint64_t)status->stale_after_s * 1000;
@@ -30,7 +30,7 @@ enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_m
 {
 	if (status->sequence == 0)
 		return PB_QUALITY_NEVER;
-	if (!pb_status_is_old(status, now_ms))
+	if (!pb_status_is_stale(status, now_ms))
 		return PB_QUALITY_GOOD;
 	return status->connected ? PB_QUALITY_STALE : PB_QUALITY_LOST;
 }

@@ -88,7 +88,7 @@ int pb_session_may_command(const struct pb_session *head, uint64_t now_ms)
 		return -EBUSY;
 	if (!head->status.connected || !s->read_here)
 		return -ENOTCONN;
-	return pb_status_is_old(&head->status, now_ms) ? -ENODATA : 0;
+	return pb_status_is_stale(&head->status, now_ms) ? -ENODATA : 0;
 }
 
 /* Boards need a silence between a reply and the next request. */
@@ -116,7 +116,7 @@ unsigned int dialogue_command(struct session *s, uint64_t now)
 
 	if (s->head.command.state != PB_COMMAND_WAITING)
 		return 0;
-	if (pb_status_is_old(&s->head.status, now))
+	if (pb_status_is_stale(&s->head.status, now))
 		return dialogue_abort(s);
 	s->head.command.state = PB_COMMAND_RUNNING;
 	result = first_step(s, PB_DIALOGUE_COMMAND);

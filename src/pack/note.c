@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a session says. Troubles that come and go are told once a minute: the first one at once,
- * the others are counted and told as a number with the first one after that minute.
+ * Messages of a session. A trouble that comes and goes is logged once a minute: the first one at
+ * once; the others are counted, and their number is added to the first message after that minute.
  */
 #include "state.h"
 

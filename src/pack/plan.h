@@ -56,11 +56,11 @@ struct plan {
 	uint32_t stale_after_s;
 	struct pb_requests requests;
 	uint64_t up_ms;	   /**< when the connection was made */
-	uint64_t proof_ms; /**< what comes from now on was measured after this time; 0: not known */
+	uint64_t proof_ms; /**< data received from now on was measured after this time; 0: not known
+			    */
 	uint64_t first_ms; /**< when the first request of this poll was sent; 0: not yet */
-	uint64_t work_ms;  /**< what this poll has brought was measured after this time; 0: it has
-			      brought nothing yet */
-	uint64_t base_ms[PB_QUERIES_MAX]; /**< the same for what each query brought to @base */
+	uint64_t work_ms; /**< all data of this poll was measured after this time; 0: no data yet */
+	uint64_t base_ms[PB_QUERIES_MAX]; /**< the same for the data of each query in @base */
 	const struct pb_query *marker;	  /**< the request that gives the proof; NULL: not needed */
 	uint64_t marker_ms;		  /**< the proof is a reply to a request sent since then */
 	uint32_t markers_left;		  /**< how often it may be sent */

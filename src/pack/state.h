@@ -40,7 +40,7 @@ struct session {
 	uint64_t held_ms;  /**< what was left of it when the request had to wait; 0: none waits */
 	uint64_t stale_ms; /**< when the reading turns stale; UINT64_MAX: it is, or there is none */
 	uint64_t step_ms;  /**< of the last event */
-	uint64_t late_ms;  /**< how much later than asked for we were called, summed up */
+	uint64_t late_ms;  /**< sum of the delays of our deadlines */
 
 	/* the connection */
 	uint32_t attempt;	 /**< connections without a reading, in a row */
@@ -77,10 +77,10 @@ struct session {
 	const struct pb_codec *read_codec; /**< of the last reading */
 
 	/* what is said of it */
-	uint64_t said_ms; /**< when a trouble was last told */
+	uint64_t said_ms; /**< when a trouble was logged last */
 	uint32_t unsaid;  /**< troubles since then */
-	bool trouble;	  /**< said in the log, so the end of it is said too */
-	bool quiet;	  /**< the running trouble is not told loudly */
+	bool trouble;	  /**< logged, so its end is logged too */
+	bool quiet;	  /**< the running trouble is logged at a low level */
 };
 
 void session_init(struct session *session, const struct pb_session_config *config);
@@ -149,9 +149,9 @@ unsigned int publish_reading(struct session *session, uint64_t now);
 
 unsigned int note_write(struct session *session, enum pb_log_level level, const char *format, ...)
 	PB_PRINTF(3, 4);
-/** A trouble begins, or goes on. @return how loud it is told. */
+/** A trouble begins, or continues. @return the log level for it. */
 enum pb_log_level note_trouble(struct session *session, uint64_t now);
-/** What was not told before. @return text to be put behind a message, in @out. */
+/** Reports messages left out before. @return text to append to a message, in @out. */
 const char *note_unsaid(struct session *session, char *out, size_t cap);
 /** The first reading by this codec: what was found out about the pack goes with it. */
 unsigned int note_first(struct session *session);

@@ -28,7 +28,7 @@ static uint64_t first_of(uint64_t a, uint64_t b)
 
 static uint64_t turns_stale_ms(const struct pb_status *status, uint64_t now_ms)
 {
-	return pb_status_is_old(status, now_ms)
+	return pb_status_is_stale(status, now_ms)
 		       ? UINT64_MAX
 		       : status->sampled_ms + 1000 * (uint64_t)status->stale_after_s;
 }
@@ -68,7 +68,7 @@ static size_t list_members(const struct battery *bank, uint64_t now_ms, struct p
 
 		ret[i] = (struct pb_member){
 			.battery = pack,
-			.old = pb_status_is_old(&pack->status, now_ms),
+			.stale = pb_status_is_stale(&pack->status, now_ms),
 		};
 	}
 	return bank->setup->pack_count;
@@ -130,7 +130,7 @@ static void battery_sum_up(struct battery *pack, bool stale)
 
 void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms)
 {
-	bool stale = pb_status_is_old(&pack->data.status, now_ms);
+	bool stale = pb_status_is_stale(&pack->data.status, now_ms);
 
 	pack->stale_ms = turns_stale_ms(&pack->data.status, now_ms);
 	pack->version++;

@@ -163,7 +163,7 @@ static void count_packs(const struct pb_plant *plant, struct pb_gateway *gateway
 	for (size_t i = 0; i < plant->pack_count; i++) {
 		const struct battery *pack = &plant->batteries[i];
 
-		if (pb_status_is_old(&pack->data.status, now_ms))
+		if (pb_status_is_stale(&pack->data.status, now_ms))
 			gateway->stale++;
 		else
 			gateway->online++;

@@ -70,14 +70,14 @@ static void put_string(const struct pb_map *map, const struct row *row, const ch
 	memset(p + len, map->blanks ? ' ' : 0, cap - len);
 }
 
-static bool bit_of(const struct bit_source *source, const void *data, bool old)
+static bool bit_of(const struct bit_source *source, const void *data, bool stale)
 {
 	int64_t value;
 	bool set;
 
 	if (!source->field)
 		return source->value;
-	if ((old && source->field->data) ||
+	if ((stale && source->field->data) ||
 	    !pb_field_get(source->field, data, source->index, &value))
 		return false;
 	if (source->any)
@@ -90,43 +90,43 @@ static bool bit_of(const struct bit_source *source, const void *data, bool old)
 }
 
 /* What is not there, because there are fewer elements, is not stood in for. */
-static bool stands_in(const struct row *row, const void *data, bool old)
+static bool stands_in(const struct row *row, const void *data, bool stale)
 {
 	int64_t count;
 
-	if (!row->other || (old && row->other->data))
+	if (!row->other || (stale && row->other->data))
 		return false;
 	return !row->within || (pb_field_get(row->within, data, 0, &count) && row->index < count);
 }
 
 /* The row's value, or that of the field that stands in. */
-static bool row_number(const struct row *row, const void *data, bool old, int64_t *ret)
+static bool row_number(const struct row *row, const void *data, bool stale, int64_t *ret)
 {
-	if (!(old && row->field->data) && pb_field_get(row->field, data, row->index, ret))
+	if (!(stale && row->field->data) && pb_field_get(row->field, data, row->index, ret))
 		return true;
-	return stands_in(row, data, old) && pb_field_get(row->other, data, 0, ret);
+	return stands_in(row, data, stale) && pb_field_get(row->other, data, 0, ret);
 }
 
 /* What begins at one bit, as many bits as it has. */
-static unsigned int part_raw(const struct bit_source *source, const void *data, bool old)
+static unsigned int part_raw(const struct bit_source *source, const void *data, bool stale)
 {
 	int64_t value;
 
 	if (!source->field)
 		return source->value;
 	if (!source->number)
-		return bit_of(source, data, old);
-	return row_number(source->number, data, old, &value) ? number_raw(source->number, value)
-							     : (unsigned int)source->number->na;
+		return bit_of(source, data, stale);
+	return row_number(source->number, data, stale, &value) ? number_raw(source->number, value)
+							       : (unsigned int)source->number->na;
 }
 
-static uint16_t bits_raw(const struct row *row, const void *data, bool old)
+static uint16_t bits_raw(const struct row *row, const void *data, bool stale)
 {
 	unsigned int raw = 0;
 
 	for (unsigned int i = 0; i < ROW_BITS; i++)
 		if (row->bits[i].width)
-			raw |= part_raw(&row->bits[i], data, old) << i;
+			raw |= part_raw(&row->bits[i], data, stale) << i;
 	return (uint16_t)raw;
 }
 
@@ -138,28 +138,28 @@ static void put_bit(uint8_t *bytes, uint32_t bit, bool value)
 }
 
 static void put_number(const struct pb_map *map, const struct row *row, uint8_t *p,
-		       const void *data, bool old)
+		       const void *data, bool stale)
 {
 	int64_t value;
 
 	if (!row->field)
 		put_words(map, row, p, (uint32_t)row->value);
-	else if (!row_number(row, data, old, &value))
+	else if (!row_number(row, data, stale, &value))
 		put_words(map, row, p, (uint32_t)row->na);
 	else
 		put_words(map, row, p, number_raw(row, value));
 }
 
-static const char *row_text(const struct row *row, const void *data, bool old)
+static const char *row_text(const struct row *row, const void *data, bool stale)
 {
 	if (!row->field)
 		return row->text;
-	return old && row->field->data ? NULL : pb_field_text(row->field, data);
+	return stale && row->field->data ? NULL : pb_field_text(row->field, data);
 }
 
-/* @old: data rows show their not-available value */
+/* @stale: data rows show their not-available value */
 static void encode_row(const struct pb_map *map, const struct row *row,
-		       const struct pb_block *block, const void *data, bool old)
+		       const struct pb_block *block, const void *data, bool stale)
 {
 	uint32_t at = (uint32_t)row->addr - block->addr;
 	uint8_t *p = block->bytes + 2 * (size_t)at;
@@ -170,17 +170,17 @@ static void encode_row(const struct pb_map *map, const struct row *row,
 	case PB_ROW_U32:
 	case PB_ROW_S32:
 	case PB_ROW_F32:
-		put_number(map, row, p, data, old);
+		put_number(map, row, p, data, stale);
 		break;
 	case PB_ROW_STRING:
-		put_string(map, row, row_text(row, data, old), p);
+		put_string(map, row, row_text(row, data, stale), p);
 		break;
 	case PB_ROW_BITS:
-		pb_put_be16(p, bits_raw(row, data, old));
+		pb_put_be16(p, bits_raw(row, data, stale));
 		break;
 	case PB_ROW_COIL:
 		put_bit(block->bytes, at,
-			row->field ? bit_of(&row->bit, data, old) : row->value != 0);
+			row->field ? bit_of(&row->bit, data, stale) : row->value != 0);
 		break;
 	case PB_ROW_RESERVED:
 		break;
@@ -282,9 +282,9 @@ struct pb_unit_image *pb_unit_image_free(struct pb_unit_image *image)
 	return NULL;
 }
 
-static uint8_t fault_of(const struct pb_map *map, const struct block *block, bool old)
+static uint8_t fault_of(const struct pb_map *map, const struct block *block, bool stale)
 {
-	if (!old || block->always)
+	if (!stale || block->always)
 		return PB_FAULT_NONE;
 	switch (map->stale) {
 	case PB_STALE_EXCEPTION:
@@ -298,10 +298,13 @@ static uint8_t fault_of(const struct pb_map *map, const struct block *block, boo
 	return PB_FAULT_NONE;
 }
 
-/* Behind a fault nobody looks, so old data is blanked wherever the last reading is not wanted. */
-static bool image_blank(const struct pb_unit_image *image, bool old)
+/*
+ * Stale data is replaced by "not available" unless the map keeps the last reading. (Under a fault
+ * it is not readable anyway.)
+ */
+static bool image_blank(const struct pb_unit_image *image, bool stale)
 {
-	return old && image->map->stale != PB_STALE_LAST;
+	return stale && image->map->stale != PB_STALE_LAST;
 }
 
 /* A map that can't say that a value is missing may need it. */
@@ -369,22 +372,22 @@ static void widen(struct pb_unit_image *image, const void *data)
 	}
 }
 
-void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool old)
+void pb_unit_image_encode(struct pb_unit_image *image, const void *data, bool stale)
 {
 	const struct pb_map *map;
 
 	widen(image, data);
 	map = image->map;
-	old = old || lacks(map, data);
-	image->old = old;
+	stale = stale || lacks(map, data);
+	image->stale = stale;
 	for (size_t b = 0; b < map->block_count; b++) {
 		const struct block *block = &map->blocks[b];
 
-		image->blocks[b].fault = fault_of(map, block, old);
+		image->blocks[b].fault = fault_of(map, block, stale);
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
 			if (!map->rows[i].writable || !image->made)
 				encode_row(map, &map->rows[i], &image->blocks[b], data,
-					   image_blank(image, old));
+					   image_blank(image, stale));
 	}
 }
 
@@ -394,7 +397,7 @@ void pb_unit_image_refresh(struct pb_unit_image *image, const void *data)
 		const struct live *live = &image->live[i];
 
 		encode_row(image->map, &image->map->rows[live->row], &image->blocks[live->block],
-			   data, image_blank(image, image->old));
+			   data, image_blank(image, image->stale));
 	}
 }
 

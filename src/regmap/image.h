@@ -13,7 +13,7 @@ struct pb_unit_image {
 	struct pb_block *blocks;
 	uint8_t *bytes; /* of all blocks, one behind the other */
 	bool made;	/* everything has been encoded once */
-	bool old;	/* as encoded last */
+	bool stale;	/* as encoded last */
 	size_t live_count;
 	struct live {
 		uint16_t block;

@@ -48,7 +48,7 @@ struct row {
 	bool fine; /* in the option coarse the scale is another one */
 	bool has_na;
 	int64_t na;	       /* shown for what is absent; with has_na, it can be nothing else */
-	bool needed;	       /* without a value, the reading is as if it were old */
+	bool needed;	       /* without a value, the whole reading counts as stale */
 	const int64_t *values; /* registers by the field's value; NULL: by the scale */
 	size_t value_count;
 	int64_t value;		       /* constants */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One client. Its turn is one receive, all whole requests that are there, and one send of their
+ * One client. A turn is one receive, all whole requests received so far, and one send of their
  * replies:
  *
- *	stream ─ receive() ─▶ in ─ framing next() ─▶ request ─ service_reply() ─▶ out ─ send() ─▶
- *stream
+ *	stream ── receive() ──▶ in ── framing next() ──▶ request
+ *	stream ◀── send() ── out ◀── service_reply() ───────┘
  *
- * When it does not take its replies, nothing more is read from it until it does, so its memory is
- * bounded.
+ * If a client does not read its replies, nothing more is read from it until it does, so its memory
+ * is bounded.
  */
 #include "tcp.h"
 

@@ -33,7 +33,7 @@ int pb_http_host_check(const char *name, char *why, size_t why_cap)
 	return -EINVAL;
 }
 
-/* A dot at its end only says that the name is whole. */
+/* A dot at the end only marks a fully qualified name. */
 static bool same_name(const char *a, const char *b)
 {
 	size_t len_a = strlen(a), len_b = strlen(b);

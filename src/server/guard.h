@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may see the status page: by address, and by the name that a browser asks for. A web site can
- * let its own name point to any address (DNS rebinding), so that a visitor's browser takes our page
- * for a part of that site. What it can't do is change the name in `Host:`.
+ * Decides who may read the status page, by the client's address and by the name in `Host:`. A web
+ * site can point its own name to our address (DNS rebinding); then a visitor's browser treats our
+ * page as a part of that site. But the site cannot change the name in `Host:`.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ struct guard {
 	size_t allow_count, host_count;
 	struct pb_network *allow;
 	char **hosts;
-	char own[256]; /**< what this machine is called; "": not known */
+	char own[256]; /**< name of this machine; "": not known */
 };
 
 /** @return 0, or -EINVAL and -ENOMEM with the reason in @why; @ret is free of memory then. */
@@ -21,8 +21,8 @@ int guard_make(struct guard *ret, const char *const *hosts, size_t host_count,
 void guard_clear(struct guard *guard);
 
 /**
- * @header: what stands behind `Host:`, HOST or HOST:PORT; NULL: there is none, as in HTTP/1.0. That
- * passes, since no browser leaves it out.
+ * @header: content of `Host:`, HOST or HOST:PORT; NULL: no such header (HTTP/1.0), which is
+ * accepted, since every browser sends it.
  * @return whether HOST is an address, localhost, this machine or one of @guard's names.
  */
 bool guard_host(const struct guard *guard, const char *header);

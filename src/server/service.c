@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service.h"
 
-/* What function 8 tells; the counters are 16 bits and start again. */
+/* Counters of function 8: 16 bits, they wrap. */
 static void service_count(struct service *service, bool known, const uint8_t *reply, size_t len)
 {
 	struct pb_diagnostics *d = &service->diagnostics;
@@ -19,9 +19,10 @@ static void service_count(struct service *service, bool known, const uint8_t *re
 }
 
 /*
- * Where an inverter's line would stay quiet, as protocols that have no other word for old data want
- * it, Modbus TCP has an exception: a client that waits for one unit holds up all others of its
- * connection. RTU over TCP is a line: a converter may stand there, with the inverter behind it.
+ * Stale data with the rule "silence": on a serial line there is no reply, as some inverter
+ * protocols require. On Modbus TCP the reply is an exception, since a client that waits for one
+ * unit delays all others of its connection. RTU over TCP counts as a line: there may be a converter
+ * with the inverter behind it.
  */
 static size_t instead_of_silence(uint8_t function, uint8_t *pdu)
 {

@@ -22,7 +22,7 @@ struct service {
  * Answers one request of @peer into @adu, which has room for the framing's largest ADU.
  *
  * On a line, broadcasts and units that are not ours get no reply, since another server may be
- * meant; nor does a unit that is silent because its data is old. Elsewhere each request has a
+ * meant; nor does a unit that is silent because its data is stale. Elsewhere each request has a
  * reply: exception 0A and 0B.
  * @return length of the reply; 0: none.
  */

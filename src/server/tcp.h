@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The TCP server's insides, in three files:
+ * The inner parts of the TCP server, in three files:
  *
- *	tcp.c      one server: its settings, its listening sockets, what others may ask of it
- *	clients.c  which clients it has: their order, who makes way for a new one, whose time is
- *over client.c   one client: its turn, from bytes to requests to replies to bytes
+ *	tcp.c      one server: settings, listening sockets, public functions
+ *	clients.c  its clients: their order, timeouts, which one is closed for a new one
+ *	client.c   one client: bytes -> requests -> replies -> bytes
  *
- * A client is a stream (stream.h: what its bytes are in) and a framing (modbus.h: what requests are
- * in those). Nothing else knows whether it is Modbus TCP or RTU frames over TCP.
+ * A client has a stream (stream.h: how bytes are received and sent) and a framing (modbus.h: how
+ * requests are found in the bytes). Only the framing knows whether it is Modbus TCP or RTU frames
+ * over TCP.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a pack has sent, with times, as `packbridge record` writes it: one event a line.
+ * A recording of a link, as `packbridge record` writes it: one event per line, with its time.
  *
  *	packbridge recording 1
  *	# a comment
@@ -9,7 +9,7 @@
  *	48 < DD03001B...
  *	1200 down why, in words
  *
- * The number is milliseconds since the start. Pure.
+ * The number is the time in milliseconds since the start. Pure.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ enum {
 struct recording_event {
 	uint64_t ms;
 	enum recording_kind kind;
-	size_t at, len; /**< in recording.bytes; of DOWN, its reason, ended by NUL */
+	size_t at, len; /**< in recording.bytes; for DOWN: the reason, ended by NUL */
 };
 
 struct recording {
@@ -49,8 +49,8 @@ int recording_parse(struct recording *ret, const char *text, size_t len, char *w
 int recording_load(struct recording *ret, const char *path, char *why, size_t why_cap);
 void recording_clear(struct recording *recording);
 /**
- * The next event from place @from on, round the end, that is this request.
- * @return its place; SIZE_MAX: there is none.
+ * Finds the next event that is this request: from index @from to the end, then from the beginning.
+ * @return its index; SIZE_MAX: none.
  */
 size_t recording_find(const struct recording *recording, size_t from, const uint8_t *request,
 		      size_t len);

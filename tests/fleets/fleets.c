@@ -151,7 +151,7 @@ static void print_fleet(void)
 		packs[i] = (struct pb_battery){0};
 		members[i] = (struct pb_member){&packs[i], chance(old_percent)};
 		fill(&packs[i], lacks_percent);
-		judge(&packs[i], members[i].old);
+		judge(&packs[i], members[i].stale);
 	}
 	bank = (struct pb_battery){0};
 	reading = pb_bank_compute(&setup, members, count, &bank);
@@ -162,7 +162,7 @@ static void print_fleet(void)
 	       setup.topology == PB_TOPOLOGY_SERIES, setup.missing == PB_MISSING_FAULT,
 	       setup.charge_max_ma, setup.discharge_max_ma, reading);
 	for (size_t i = 0; i < count; i++)
-		printf("%s%d", i ? "," : "", members[i].old);
+		printf("%s%d", i ? "," : "", members[i].stale);
 	fputs("],\"packs\":[", stdout);
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? "," : "", stdout);

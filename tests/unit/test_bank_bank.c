@@ -27,7 +27,7 @@ static void make_pack(size_t i, bool odd)
 	struct pb_limit_setup limits;
 
 	packs[i] = (struct pb_battery){.status = {.sequence = 1, .sampled_ms = 1000 + i}};
-	members[i] = (struct pb_member){.battery = &packs[i], .old = odd && roll(0, 3) == 0};
+	members[i] = (struct pb_member){.battery = &packs[i], .stale = odd && roll(0, 3) == 0};
 	s->voltage_mv = roll(12800, 14000);
 	s->current_ma = roll(-100000, 100000);
 	s->soc_permille = roll(0, 1000);
@@ -49,8 +49,8 @@ static void make_pack(size_t i, bool odd)
 		    PB_HAS(PB_HAS_TEMPERATURE_EXTREMES));
 	pb_sample_derive(s);
 	pb_limit_preset(&limits, PB_CHEMISTRY_LIFEPO4);
-	pb_bank_single(&packs[i], members[i].old);
-	pb_limit_step(&limits, &state, &packs[i], members[i].old, 1000);
+	pb_bank_single(&packs[i], members[i].stale);
+	pb_limit_step(&limits, &state, &packs[i], members[i].stale, 1000);
 }
 
 static size_t make_fleet(bool odd)
@@ -220,11 +220,11 @@ START_TEST(packs_of_two_kinds)
 		ck_assert_int_eq(bank.limits.charge_current_ma > 0, seconds[i].fits);
 		ck_assert_int_eq(bank.limits.discharge_current_ma > 0, seconds[i].fits);
 		ck_assert_int_eq(bank.limits.charge_allowed, seconds[i].fits);
-		members[1].old = true; /* the others go on without it */
+		members[1].stale = true; /* the others go on without it */
 		ck_assert(pb_bank_compute(&setup, members, 2, &bank));
 		ck_assert(!bank.members.mixed && bank.limits.charge_allowed);
 		setup.topology = PB_TOPOLOGY_SERIES;
-		members[1].old = false;
+		members[1].stale = false;
 		ck_assert(pb_bank_compute(&setup, members, 2, &bank));
 		ck_assert(!bank.members.mixed);
 	}
@@ -315,7 +315,7 @@ START_TEST(pack_behind_the_charge_voltage)
 			packs[i].sample.charge_fet = packs[i].sample.discharge_fet = true;
 			packs[i].limits.charge_voltage_mv = lowest_mv + (i == lowest ? 0 : 500);
 		}
-		members[(lowest + 1) % 3].old = true;
+		members[(lowest + 1) % 3].stale = true;
 		ck_assert(pb_bank_compute(&setup, members, 3, &bank));
 		ck_assert_int_eq(bank.limits.charge_voltage_mv, lowest_mv);
 		ck_assert_int_eq(bank.limits.charge_voltage_pack, (int)lowest + 1);
@@ -328,7 +328,7 @@ START_TEST(missing_packs)
 	pb_random_seed(&dice, 14);
 	for (size_t i = 0; i < 3; i++)
 		make_pack(i, false);
-	members[1].old = true;
+	members[1].stale = true;
 	packs[1].status.last_error = PB_ERROR_TIMEOUT;
 	setup = (struct pb_bank_setup){.missing = PB_MISSING_EXCLUDE};
 	ck_assert(pb_bank_compute(&setup, members, 3, &bank));
@@ -345,7 +345,7 @@ START_TEST(missing_packs)
 	ck_assert_int_eq(pb_bank_quality(&setup, members, 3), PB_QUALITY_LOST);
 	ck_assert_int_eq(bank.members.packs_online, 2);
 	ck_assert_str_eq(bank.limits.charge_current_text, "no reading");
-	members[0].old = members[2].old = true;
+	members[0].stale = members[2].stale = true;
 	setup.missing = PB_MISSING_EXCLUDE;
 	ck_assert(!pb_bank_compute(&setup, members, 3, &bank));
 }
@@ -402,7 +402,7 @@ START_TEST(cell_states)
 	ck_assert_uint_eq(bank.alarms.temperature_has, 0x3);
 	ck_assert_int_eq(bank.alarms.temperature[0], PB_NORMAL_HIGH);
 	ck_assert_int_eq(bank.alarms.temperature[1], PB_NORMAL_LOW);
-	members[1].old = true;
+	members[1].stale = true;
 	pb_bank_alarms(members, 2, &bank);
 	ck_assert_int_eq(bank.alarms.cell[5], PB_NORMAL);
 }

@@ -522,7 +522,7 @@ START_TEST(goes_stale_in_time)
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 14);
 	run(&w, 1);
 	ck_assert_int_ne(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_GOOD);
-	ck_assert(pb_status_is_old(&w.session.head.status, w.now));
+	ck_assert(pb_status_is_stale(&w.session.head.status, w.now));
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 15);
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now + 70000000), 65534);
 	w.board = BOARD_GOOD;
@@ -539,7 +539,7 @@ START_TEST(never_read)
 	start(&w);
 	run(&w, 100000);
 	ck_assert_int_eq(pb_status_quality(&w.session.head.status, w.now), PB_QUALITY_NEVER);
-	ck_assert(pb_status_is_old(&w.session.head.status, w.now));
+	ck_assert(pb_status_is_stale(&w.session.head.status, w.now));
 	ck_assert_uint_eq(pb_status_age_s(&w.session.head.status, w.now), 65535);
 	ck_assert_int_eq(w.session.head.status.last_error, PB_ERROR_CONNECT);
 	ck_assert_uint_eq(w.session.head.status.reconnects, 0);
@@ -743,9 +743,9 @@ START_TEST(stopped_in_a_poll)
 	for (int i = 0; i < 3; i++) { /* again and again is no pace either */
 		stand_still(&w, stops_ms[_i]);
 		ck_assert_uint_eq(w.session.head.status.stale_after_s, 15);
-		ck_assert(pb_status_is_old(&w.session.head.status, w.now) ==
+		ck_assert(pb_status_is_stale(&w.session.head.status, w.now) ==
 			  (w.now - w.session.head.status.sampled_ms >= 15000));
-		ck_assert_int_eq(pb_status_is_old(&w.session.head.status, w.now),
+		ck_assert_int_eq(pb_status_is_stale(&w.session.head.status, w.now),
 				 stops_ms[_i] > 14000);
 	}
 	run(&w, 60000);

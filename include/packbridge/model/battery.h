@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * struct pb_battery: all that is known of a pack or of a bank of packs. That is one reading
- * (sample.h), the state of the connection (status.h), and what packbridge makes of both: alarms,
- * limits, members.
+ * struct pb_battery: all data of a pack or of a bank of packs. It holds one reading (sample.h), the
+ * state of the connection (status.h), and the results of packbridge: alarms, limits, members.
  */
 #pragma once
 
 #include "packbridge/model/sample.h"
 #include "packbridge/model/status.h"
 
-enum { PB_MEMBERS_MAX = 64 }; /**< packs of one bank: as many as a set has bits */
+enum { PB_MEMBERS_MAX = 64 }; /**< packs of one bank: one bit of a set for each */
 
-/** What packbridge watches. Published as bits and as indices of alarm_level: they never change. */
+/**
+ * Kinds of alarms. Published as bits and as indices of alarm_level, so the numbers never change.
+ */
 enum pb_alarm {
 	PB_ALARM_CELL_HIGH,
 	PB_ALARM_CELL_LOW,
 	PB_ALARM_VOLTAGE_HIGH,
 	PB_ALARM_VOLTAGE_LOW,
 	PB_ALARM_CELL_SPREAD,
-	PB_ALARM_CHARGE_HOT, /**< too hot to be charged, whether it is being charged or not */
+	PB_ALARM_CHARGE_HOT, /**< too hot to charge, whether it is charging or not */
 	PB_ALARM_CHARGE_COLD,
 	PB_ALARM_DISCHARGE_HOT,
 	PB_ALARM_DISCHARGE_COLD,
@@ -35,10 +36,10 @@ enum pb_alarm {
 
 enum pb_level { PB_LEVEL_NONE = 0, PB_LEVEL_WARNING = 1, PB_LEVEL_ALARM = 2 };
 
-/** @return the kind's name as in the configuration, "cell_high"; "?" for a number that is none. */
+/** @return the kind's name as in the configuration, "cell_high"; "?" for an invalid number. */
 const char *pb_alarm_name(enum pb_alarm alarm);
 
-/** State of one cell or probe by the alarms' limits; published. */
+/** State of one cell or probe by the limits of the alarms; published. */
 enum pb_normal {
 	PB_NORMAL = 0,
 	PB_NORMAL_LOW = 1,
@@ -52,10 +53,10 @@ struct pb_alarms {
 	uint32_t alarms;	       /**< those of them at level alarm */
 	uint8_t level[PB_ALARM_COUNT]; /**< enum pb_level */
 	uint8_t severity;	       /**< the highest of them */
-	/** @level, raised to PB_LEVEL_ALARM where a protection of the BMS means the same. */
+	/** @level, raised to PB_LEVEL_ALARM if the BMS has a protection of the same kind. */
 	uint8_t worst[PB_ALARM_COUNT];
 	uint64_t cell_has;	    /**< cells that exist, with or without a value */
-	uint64_t temperature_has;   /**< the same of probes */
+	uint64_t temperature_has;   /**< the same for probes */
 	uint8_t cell[PB_CELLS_MAX]; /**< enum pb_normal, of cells that exist */
 	uint8_t temperature[PB_TEMPERATURES_MAX];
 };
@@ -71,19 +72,19 @@ enum pb_reason {
 	PB_REASON_PROTECTION = 6, /**< the BMS reports a protection that stops this direction */
 	PB_REASON_SILENT = 7,	  /**< no reading */
 	PB_REASON_RISING = 8,	  /**< a lower limit has ended; this one rises slowly */
-	PB_REASON_INCOMPLETE = 9, /**< the reading lacks what a rule needs */
+	PB_REASON_INCOMPLETE = 9, /**< a value that a rule needs is missing */
 	PB_REASON_BANK = 10,	  /**< the bank's own maximum */
 	PB_REASON_ABSORPTION = 11,
 	PB_REASON_FLOAT = 12,
-	PB_REASON_CELL_HIGH = 13, /**< one cell runs ahead of the others */
+	PB_REASON_CELL_HIGH = 13, /**< one cell is much higher than the others */
 	PB_REASON_BLOCKED = 14,	  /**< every pack of the bank is blocked */
 	PB_REASON_COUNT
 };
 
-/** @return a few words for a person, static storage; "?" for a number that is none. */
+/** @return a few words for a person, static storage; "?" for an invalid number. */
 const char *pb_reason_text(enum pb_reason reason);
 
-/** Where charging stands; published. */
+/** Phase of charging; published. */
 enum pb_phase {
 	PB_PHASE_UNKNOWN = 0,
 	PB_PHASE_BULK = 1,
@@ -103,14 +104,14 @@ struct pb_limits {
 	uint8_t charge_voltage_pack, charge_current_pack, discharge_current_pack;
 	bool charge_allowed;		       /**< CCL is not 0 */
 	bool discharge_allowed;		       /**< DCL is not 0 */
-	bool charge_now;		       /**< so empty that any source should charge it */
-	bool charge_soon;		       /**< nearly so */
+	bool charge_now;		       /**< very empty: any source should charge it */
+	bool charge_soon;		       /**< nearly that empty */
 	char charge_voltage_text[PB_NAME_MAX]; /**< the reasons in words */
 	char charge_current_text[PB_NAME_MAX];
 	char discharge_current_text[PB_NAME_MAX];
 };
 
-/** What a battery is made of. A pack is a bank of one. */
+/** The packs of a battery. A single pack counts as a bank of one. */
 struct pb_members {
 	int32_t packs, packs_online, packs_stale;
 	int32_t packs_parallel, packs_series; /**< how the packs are wired; one of the two is 1 */
@@ -147,33 +148,36 @@ struct pb_rating {
 	int32_t full_voltage_mv;		 /**< absorption voltage of all cells */
 	int64_t energy_mwh;			 /**< nominal capacity at nominal voltage */
 	int64_t charge_max_mw, discharge_max_mw; /**< maximum current at nominal voltage */
-	int32_t cell_high_mv, cell_low_mv;	 /**< where the alarms of cells begin */
+	int32_t cell_high_mv, cell_low_mv;	 /**< thresholds of the cell alarms */
 };
 
-/** All that a map of a pack or bank can show, in one structure: a field is an offset into it. */
+/**
+ * All fields that a map of a pack or bank can use, in one structure: a field is an offset into it.
+ */
 struct pb_battery {
 	struct pb_sample sample;
-	uint64_t has;		 /**< set of PB_HAS(enum pb_has), of all that is not in @sample */
-	struct pb_status status; /**< of a bank: sums, and the oldest reading */
-	uint64_t link_has;	 /**< bit 0: rssi_dbm is known; never of a bank */
+	uint64_t has;		 /**< set of PB_HAS(enum pb_has), for members outside @sample */
+	struct pb_status status; /**< for a bank: sums, and the oldest reading */
+	uint64_t link_has;	 /**< bit 0: rssi_dbm is known; never for a bank */
 	int32_t rssi_dbm;	 /**< received signal strength of the link, where it has one */
 	struct pb_alarms alarms;
 	struct pb_limits limits;
 	struct pb_members members;
 	struct pb_rating rating;
-	enum pb_quality quality; /**< like the ages and @heartbeat as of the last look at a clock */
-	uint16_t age_s;		 /**< age of the reading; 65534 or more: 65534; 65535: never read */
-	uint16_t details_age_s;	 /**< age of the oldest value that is queried rarely: counters,
-				    names, capacity by design; 65535: there is none */
-	uint16_t unchanged_s;	 /**< how long all readings have been pb_sample_same(); 65534: that
-				    or more; of a bank: the longest of its packs */
-	uint16_t heartbeat;	 /**< goes up by one each second, 1..65535 */
-	char name[PB_NAME_MAX];	 /**< its name in the configuration */
-	char protocol[16];	 /**< codec name; of a bank "bank" */
+	enum pb_quality
+		quality; /**< as of the last update by a clock, like the ages and @heartbeat */
+	uint16_t age_s;	 /**< age of the reading; 65534 or more: 65534; 65535: never read */
+	uint16_t details_age_s; /**< age of the oldest value that is queried rarely: counters,
+				   names, capacity by design; 65535: there is none */
+	uint16_t unchanged_s; /**< how long the readings have been equal by pb_sample_same(); 65534:
+				 that or more; for a bank: the longest of its packs */
+	uint16_t heartbeat;   /**< goes up by one each second, 1..65535 */
+	char name[PB_NAME_MAX];	    /**< its name in the configuration */
+	char protocol[16];	    /**< codec name; of a bank "bank" */
 	char software[PB_NAME_MAX]; /**< packbridge's version */
 };
 
-/** @return whether the member that @what stands for has a value, in @battery or in its sample. */
+/** @return whether the value @what is present, in @battery or in its sample. */
 static inline bool pb_battery_has(const struct pb_battery *battery, enum pb_has what)
 {
 	uint64_t has = what < PB_HAS_OF_SAMPLE ? battery->sample.has : battery->has;
@@ -181,7 +185,7 @@ static inline bool pb_battery_has(const struct pb_battery *battery, enum pb_has 
 	return (has & PB_HAS(what)) != 0;
 }
 
-/** That member has a value from now on. */
+/** Marks the value @what as present. */
 static inline void pb_battery_mark(struct pb_battery *battery, enum pb_has what)
 {
 	if (what < PB_HAS_OF_SAMPLE)

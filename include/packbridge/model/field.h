@@ -44,7 +44,7 @@ enum pb_scope {
 };
 
 /**
- * How a value is rounded when its register has coarser steps. A client that obeys a limit may get
+ * Rounding of a value when its register has coarser steps. A client that follows a limit may get
  * less than the exact limit, never more.
  */
 enum pb_safe {
@@ -58,7 +58,7 @@ struct pb_field {
 	const char *name; /**< e.g. "voltage_mv"; a '.' nests in JSON: "counters.short_circuit" */
 	enum pb_kind kind;
 	enum pb_uom uom;
-	int64_t min, max; /**< what can really occur; a register must be able to hold it */
+	int64_t min, max; /**< range that can really occur; a register must be able to hold it */
 	uint16_t offset;  /**< of the value, or of element 0 */
 	uint8_t size;	  /**< bytes of one element; for text, of the whole */
 	bool is_signed;
@@ -66,19 +66,19 @@ struct pb_field {
 	bool live;	/**< changes with the clock, not only with a reading */
 	bool data;	/**< belongs to the reading, so it is stale when the reading is */
 	uint16_t count; /**< elements; 1 for a scalar */
-	bool vital;	/**< an impossible value spoils the whole reading: pb_sample_check() */
-	bool has_none;	/**< @none is stored where there is no value */
+	bool vital; /**< an impossible value makes the whole reading invalid: pb_sample_check() */
+	bool has_none; /**< @none is stored where there is no value */
 	int64_t none;
 	enum pb_safe safe;
 	bool flow;	     /**< its sign is the direction of the charge */
-	bool sum;	     /**< a bank adds it up: range times PB_MEMBERS_MAX */
+	bool sum;	     /**< a bank sums it: range times PB_MEMBERS_MAX */
 	int8_t has;	     /**< enum pb_has, or -1: always there */
 	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
 	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
 	const char *description;
 };
 
-/** @return whether the field can be without a value: not reported, or stale. */
+/** @return whether the field can be absent: not reported, or stale. */
 bool pb_field_can_be_absent(const struct pb_field *field);
 
 /** @return the catalogue of @scope, and how many fields it has. Static storage. */

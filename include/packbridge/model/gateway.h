@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * struct pb_gateway: what packbridge knows of itself, for the gateway's unit.
- */
+/* struct pb_gateway: packbridge's own state, for the gateway's unit. */
 #pragma once
 
 #include "packbridge/model/sample.h"
 
 enum { PB_UNITS_MAX = 247 }; /**< highest unit id of Modbus */
 
-/** All that a gateway map can show. */
+/** All fields that a gateway map can use. */
 struct pb_gateway {
 	char product[PB_NAME_MAX];
 	char version[PB_NAME_MAX];
@@ -26,9 +24,9 @@ struct pb_gateway {
 	uint32_t malformed;  /**< connections closed because their bytes were no Modbus, and frames
 				with a wrong CRC; wraps */
 	uint32_t evicted;    /**< idle clients closed to let a new one in, wraps */
-	uint32_t refused;    /**< clients that the configuration does not allow, wraps */
+	uint32_t refused;    /**< clients refused by `allow`, wraps */
 	uint32_t timeouts;   /**< clients closed for an unfinished request, unread replies or
 				idleness, wraps */
-	uint32_t log_left_out;			/**< messages that the log could not take, wraps */
+	uint32_t log_left_out; /**< messages dropped because the log would block, wraps */
 	uint16_t unit_status[PB_UNITS_MAX + 1]; /**< by unit id: 0 no such unit, else quality + 1 */
 };

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a reading cannot be: ranges of values, and how values that cannot occur are refused and
- * counted.
- */
+/* Plausibility of readings: ranges of values; impossible values are refused and counted. */
 #pragma once
 
 #include "packbridge/model/sample.h"
@@ -22,22 +19,22 @@ struct pb_bound {
 		offsetof(struct pb_sample, member), min, max                                       \
 	}
 
-/** What a refused value contradicts. */
+/** The reason why a value was refused. */
 enum pb_against {
 	PB_AGAINST_RANGE, /**< its possible range */
 	PB_AGAINST_CELLS, /**< the voltages or the number of the cells */
-	PB_AGAINST_COUNT, /**< the number of cells as the board counts them elsewhere */
+	PB_AGAINST_COUNT, /**< the number of cells in another place of the reply */
 	PB_AGAINST_FULL,  /**< the full capacity */
-	PB_AGAINST_FORM,  /**< a whole reply, whose form is wrong */
+	PB_AGAINST_FORM,  /**< a whole reply with the wrong form */
 };
 
-/** What was refused: which field, why, how often, and its last value. */
+/** One refused value: the field, the reason, how often, and the last value. */
 struct pb_refusal {
-	const struct pb_field *field; /**< NULL: it is a reply, @reply */
+	const struct pb_field *field; /**< NULL: a whole reply, see @reply */
 	const char *reply;	      /**< name of its request; borrowed */
 	enum pb_against against;
-	unsigned int index; /**< of an array's element: the first that was refused */
-	uint32_t times;	    /**< readings that it spoilt, or that go without it; wraps */
+	unsigned int index; /**< index of the first refused element of an array */
+	uint32_t times;	    /**< number of readings refused or without this value; wraps */
 	int64_t value;
 	int64_t min, max; /**< the possible range */
 };
@@ -51,23 +48,23 @@ enum {
 struct pb_refusals {
 	uint32_t readings, values; /**< struct pb_status: impossible_readings, impossible_values */
 	size_t count;
-	size_t last; /**< row that spoilt the last refused reading */
+	size_t last; /**< row that caused the last refused reading */
 	struct pb_refusal rows[PB_REFUSALS_MAX];
 };
 
 /**
  * Checks a whole reading: each field against its range, and values that the board reports twice
- * against each other. Impossible values are removed from @sample: they are absent then. One in a
- * vital field (voltage, current, SoC, cells) makes the whole reading impossible. To be called
+ * against each other. Impossible values are removed from @sample and become absent. An impossible
+ * value of a vital field (voltage, current, SoC, cells) makes the whole reading invalid. Call it
  * before pb_sample_derive(). Ranges and their reasons: docs/protocols/README.md.
  * @bounds: the codec's own ranges, ended by a row of zeros; may be NULL.
- * @refusals: what was refused is added; may be NULL.
+ * @refusals: refused values are added; may be NULL.
  * @return 0; -EPROTO: not a reading (each value left in @sample is possible by itself).
  */
 int pb_sample_check(struct pb_sample *sample, const struct pb_bound *bounds,
 		    struct pb_refusals *refusals);
 /**
- * Adds a reply that a codec refused: by its impossible value in @sample, or as a whole.
+ * Adds a reply that a codec refused: for an impossible value in @sample, or as a whole.
  * @reply: its request's name; static storage.
  */
 void pb_refusals_add_reply(struct pb_refusals *refusals, const char *reply,

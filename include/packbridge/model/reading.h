@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a reader hands up of one pack: the reading, its status, and what is known beside it. Whoever
- * shows a pack uses what was handed up and asks no reader.
+ * The data that a reader passes on for one pack: the reading, its status and related data. Code
+ * that publishes a pack uses this data and asks no reader.
  */
 #pragma once
 
@@ -16,29 +16,30 @@ struct pb_note {
 	enum pb_log_level level;
 	enum pb_error error; /**< status.last_error when it was written */
 	char text[PB_NOTE_MAX];
-	size_t lasting;	  /**< so many bytes of @text stay true, at most strlen() */
+	size_t lasting;	  /**< number of bytes of @text that stay true later, at most strlen() */
 	uint64_t next_ms; /**< pb_now_ms() of the next attempt to connect; 0: none is due */
 	uint32_t attempt; /**< its number, from 1 */
 };
 
-/** Writes the note as it is now: the time to the next attempt goes down. */
+/** Writes the note for @now_ms, with the time left to the next attempt. */
 void pb_note_text(const struct pb_note *note, uint64_t now_ms, char *out, size_t cap);
 
-/** All that is known of one pack. Pointers are borrowed and good during the call only. */
+/** All data of one pack. Pointers are borrowed and valid only during the call. */
 struct pb_reading {
 	bool new_reading; /**< @sample is new; the status has changed with it */
-	bool new_status;  /**< @status has changed; if neither, only what follows it has */
+	bool new_status;  /**< @status has changed. If neither is set, only later members have
+			     changed */
 	const struct pb_sample *sample; /**< the last whole reading; zeros: none yet */
 	const struct pb_status *status;
 	bool has_rssi;
-	int32_t rssi_dbm;	    /**< received signal strength of the link, where it has one */
-	const char *protocol;	    /**< spoken, or being tried; static storage, as the next two */
-	const char *dialect;	    /**< NULL: it has only one */
-	const char *state;	    /**< a word or two for a person, e.g. "connected" */
-	bool searching;		    /**< it is open which protocol or dialect is the right one */
-	bool logged_in;		    /**< the radio module took the password, in this connection */
-	int link_error;		    /**< negative errno of the link's last end; 0: it never ended */
-	const struct pb_note *note; /**< the last one, as the handler's note() had it */
-	const struct pb_refusals *refusals; /**< what the pack reported that cannot be */
+	int32_t rssi_dbm;     /**< received signal strength of the link, where it has one */
+	const char *protocol; /**< spoken, or being tried; static storage, as the next two */
+	const char *dialect;  /**< NULL: it has only one */
+	const char *state;    /**< a word or two for a person, e.g. "connected" */
+	bool searching;	      /**< the right protocol or dialect is not known yet */
+	bool logged_in;	      /**< the radio module accepted the password in this connection */
+	int link_error;	      /**< negative errno of the link's last end; 0: it never ended */
+	const struct pb_note *note;	    /**< the last one, as the handler's note() had it */
+	const struct pb_refusals *refusals; /**< impossible values that the pack reported */
 	const struct pb_command_status *command;
 };

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * struct pb_sample: one reading of one pack, as a codec decodes it, and what follows from its
- * values.
- */
+/* struct pb_sample: one reading of one pack, as decoded by a codec, and values derived from it. */
 #pragma once
 
 #include <stdbool.h>
@@ -60,7 +57,7 @@ enum { PB_PROTECT_FAULTS = ((1 << PB_PROTECT_COUNT) - 1) & ~(1 << PB_PROTECT_FET
  */
 const char *pb_protection_name(enum pb_protection protection);
 
-/** Which way the charge flows, by a current of at least PB_ACTIVE_MA; the numbers are published. */
+/** Direction of the current, if it is at least PB_ACTIVE_MA; the numbers are published. */
 enum pb_activity { PB_ACTIVITY_IDLE = 0, PB_ACTIVITY_CHARGING = 1, PB_ACTIVITY_DISCHARGING = 2 };
 
 enum {
@@ -156,8 +153,8 @@ struct pb_sample {
 	bool charge_fet;     /**< conducting */
 	bool discharge_fet;  /**< conducting */
 	int32_t cell_count;  /**< 0..PB_CELLS_MAX */
-	int32_t cells_said; /**< a second count of cells elsewhere in the reply; 0: there is none */
-	uint64_t cell_has;  /**< bit 0: cell_mv[0] was reported */
+	int32_t cells_said;  /**< number of cells in another place of the reply; 0: there is none */
+	uint64_t cell_has;   /**< bit 0: cell_mv[0] was reported */
 	int32_t cell_mv[PB_CELLS_MAX];
 	int32_t cell_min_mv;
 	int32_t cell_max_mv;
@@ -179,10 +176,10 @@ struct pb_sample {
 	char firmware[PB_NAME_MAX];
 	uint64_t counter_has; /**< bit n: counters[n] was reported */
 	int32_t counters[PB_COUNTER_COUNT];
-	/** The codec's own notes of earlier frames of this connection; 0: unknown. */
+	/** Data of the codec from earlier frames of this connection; 0: unknown. */
 	struct {
 		uint8_t layout, cells, probes;
-		uint16_t release_mv; /**< below it, a cell's overvoltage is over */
+		uint16_t release_mv; /**< a cell's overvoltage ends below this voltage */
 	} carry;
 };
 
@@ -194,6 +191,6 @@ void pb_sample_derive(struct pb_sample *sample);
 /**
  * @return whether two readings have the same voltage, current, cells, temperatures, switches,
  *         balancing, protections and warnings, as decoded. Charge, state of charge, cycles and
- *         counters are not compared: a board may go on counting them when it no longer measures.
+ *         counters are not compared: a board may continue to count when it no longer measures.
  */
 bool pb_sample_same(const struct pb_sample *a, const struct pb_sample *b);

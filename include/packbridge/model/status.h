@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * struct pb_status: the connection to one pack, and from it the age and the quality of its reading.
+ * struct pb_status: the connection to one pack. It gives the age and the quality of the pack's
+ * reading.
  */
 #pragma once
 
@@ -29,9 +30,9 @@ enum pb_error {
 	PB_ERROR_ECHO = 9,	   /**< repeats requests instead of answering: wants to be paired */
 	PB_ERROR_PASSWORD = 10,	   /**< the radio module refused the password */
 	PB_ERROR_RELEASED = 11,	   /**< released on request, for the phone app */
-	PB_ERROR_LATE = 12,	   /**< replies are too old when they come */
-	PB_ERROR_UNSOLICITED = 13, /**< replies that nobody asked for */
-	PB_ERROR_SHARED_LINE = 14, /**< frames of several boards, which can't be told apart */
+	PB_ERROR_LATE = 12,	   /**< replies are stale when they arrive */
+	PB_ERROR_UNSOLICITED = 13, /**< replies without a request */
+	PB_ERROR_SHARED_LINE = 14, /**< frames of several boards that cannot be distinguished */
 	PB_ERROR_COUNT
 };
 
@@ -51,7 +52,7 @@ struct pb_status {
 	uint32_t connect_failures; /**< attempts to connect that failed */
 	uint32_t reconnects;	/**< times that the link was closed or lost, after the first success
 				 */
-	uint32_t timeouts;	/**< requests without a reply; a wake-up request is none */
+	uint32_t timeouts;	/**< requests without a reply, except wake-up requests */
 	uint32_t bad_frames;	/**< frames with a wrong checksum or end */
 	uint32_t garbage_bytes; /**< bytes that belonged to no frame */
 	uint32_t unsolicited;	/**< replies that answer no request of ours */
@@ -64,7 +65,7 @@ struct pb_status {
 };
 
 /** @return true when the reading is stale at @now_ms, or there is none. */
-bool pb_status_is_old(const struct pb_status *status, uint64_t now_ms);
+bool pb_status_is_stale(const struct pb_status *status, uint64_t now_ms);
 /** Age of the reading in whole seconds, at most 65534; 65535: never read. */
 uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms);
 /** Age of the oldest value that is queried rarely, likewise; 65535: there is none. */
