@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The log: one line per message.
+ *
+ *	pb_log(), pb_log_about() ──▶ the sink (e.g. the journal)
+ *	                        └──▶ stderr.c, if there is no sink or it fails
+ *
+ * A message that would block is dropped and counted. pb_log_catch_up() reports the count later.
+ */
 #include "packbridge/base.h"
 
 #include "stderr.h"

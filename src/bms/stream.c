@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Finds frames in received bytes.
+ *
+ *	buf:  [ last frame ][ garbage ][ frame, or its beginning ]
+ *	       eaten         skipped    returned, or kept for more bytes
+ *
+ * The codec is asked at each byte in turn. A false start may announce a long frame that never
+ * comes, so the search goes on behind it; until then nothing is dropped.
+ */
 #include "packbridge/bms.h"
 
 #include <errno.h>

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The listeners of one configuration. A reload works on two sets, @before and the new one:
+ *
+ *	listeners_prepare()    opens sockets that @before does not have
+ *	listeners_make_room()  closes listening sockets of @before that the new set does not use
+ *	listeners_return()     opens those again, if the reload failed
+ *	listeners_take()       takes over unchanged listeners, closes the others, opens serial lines
+ */
 #include "listeners.h"
 
 #include <ctype.h>

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The status as one JSON object, written in pieces (document.h):
+ *
+ *	head ──▶ each pack ──▶ each bank ──▶ each listener ──▶ its connections
+ *
+ * A piece is one battery, or at most CLIENTS_A_PIECE clients, so a step stays short however many
+ * there are.
+ */
 #include "document.h"
 
 #include "packbridge/json.h"

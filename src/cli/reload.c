@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ *	SIGHUP, `reload` ──▶ reload_ask() ──▶ thread: reads and checks the file and its maps
+ *	                                          │ eventfd
+ *	      pb_bridge_reload() ◀── on_done() ◀──┘  in the event loop
+ *
+ * The thread shares only its job with the loop. If it is asked again while the thread runs, it
+ * loads once more afterwards, since the file may have changed.
+ */
 #include "reload.h"
 
 #include "changes.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Which query is sent next: see the drawing in plan.h.
+ *
+ *	plan_begin() ──▶ plan_next() ──▶ PLAN_ASK: send plan->query
+ *	                    ▲                 │ reply, refusal or timeout
+ *	                    └── plan_finish_query(), or plan_next_codec() if nothing was answered
+ */
 #include "plan.h"
 
 #include <assert.h>

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The list is sorted by time. A reply may answer the oldest open request with its command:
+ *
+ *	open:  A 10:00, B 10:01, A 10:02        reply to B: strikes A 10:00 and B 10:01
+ *
+ * If the list is full, the newest entries of one command are merged; a merged entry keeps its
+ * oldest time, so a reply can only look older than it is.
+ */
 #include "requests.h"
 
 #include <string.h>

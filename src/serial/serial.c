@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A serial line: locked against other programs, opened by libmodbus, and set to RS-485 if
+ * configured. libmodbus only opens the line and sets its parameters; bytes are read and written on
+ * its descriptor.
+ */
 #include "packbridge/serial.h"
 
 #include <errno.h>

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Accepting connections when no descriptor is left:
+ *
+ *	on_knock() ── accepted ──▶ door->came()
+ *	          └── no room ──▶ hub_turn_away(): a reserve descriptor accepts and closes it
+ *	                      └── even that fails: pause for DOOR_PAUSE_MS, then try again
+ */
 #include "door.h"
 
 #include <errno.h>

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Listening sockets of one address:
+ *
+ *	text ── listen_parse() ──▶ listen_address ── listen_open() ──▶ 1..LISTEN_SOCKETS sockets
+ *
+ * One IPv6 socket accepts IPv4 as well. Only localhost has two, 127.0.0.1 and ::1, with one port. A
+ * socket that systemd has already opened for the address is used. Errors are explained with a
+ * remedy.
+ */
 #include "listen.h"
 
 #include "packbridge/base.h"

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A ring of the last exchanges of a listener, printed for a person.
+ *
+ *	each request ──▶ trace_add(): copies it into the ring; the oldest is overwritten
+ *	each question ──▶ trace_tell(): prints those since the last question
+ *
+ * trace_tell() creates the ring, trace_add() frees it TRACE_MS after the last question.
+ */
 #include "trace.h"
 
 #include "packbridge/base.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Fills a struct from a mapping, by rows:
+ *
+ *	each row     ── fill_preset(): its default, or an error if it is required and missing
+ *	each member  ── find_row() ──▶ fill_member(): type and range, then its place in the struct
+ *	                └─ no row ──▶ unknown_key(): an error with the nearest known key
+ */
 #include "report.h"
 
 #include <assert.h>
