@@ -135,7 +135,9 @@ struct pb_dialogue {
 	struct pb_command command;	/**< COMMAND */
 	const struct pb_query *query;	/**< READ */
 	int step;			/**< of the codec: its progress; 0 at the start */
-	struct pb_query request;	/**< of the codec: to be sent next */
+	/** Of the codec: to be sent next. Its @command is that of the reply, which for LOGIN must
+	 * be a PB_FRAME_MODULE. */
+	struct pb_query request;
 };
 
 /**
@@ -168,6 +170,8 @@ struct pb_sign {
 	const char *const *unnamed;   /**< patterns of names that it must not have */
 };
 
+enum { PB_QUERIES_MAX = 16 /**< of one codec */ };
+
 /**
  * One battery protocol, or one dialect of it. A codec keeps no state: one const object serves all
  * packs, the tests and the fuzzer. Data that later frames need from earlier ones is kept in
@@ -179,8 +183,8 @@ struct pb_codec {
 	const char *dialect; /**< for people; NULL: there is only one */
 	/** The dialect to try next when this one gets no answer; NULL: this is the last. */
 	const struct pb_codec *next;
-	const struct pb_query *queries;
-	size_t query_count;
+	const struct pb_query *queries; /**< at least one of them PB_EACH_POLL */
+	size_t query_count;		/**< at most PB_QUERIES_MAX */
 	/**
 	 * Value ranges of its boards where they are tighter than the catalogue's, for
 	 * pb_sample_check().
@@ -268,7 +272,8 @@ struct pb_codec {
 	const struct pb_pipe *pipes;
 
 	/**
-	 * Explains why no frame starts at the head of a stream, in a few words; for `decode`.
+	 * Explains why no frame starts at the head of a stream, in a few words; for `decode`. NULL:
+	 * `decode` gives the reason only.
 	 * @reason, @frame: what frame() gave for the same bytes.
 	 */
 	void (*explain)(const uint8_t *buf, size_t len, int reason, const struct pb_frame *frame,

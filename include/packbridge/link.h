@@ -97,7 +97,8 @@ struct pb_link_type {
 	/**
 	 * Writes a canonical text for the device at @address, which create() accepted. Two
 	 * spellings of one device give the same text; so two packs with one device are found. "":
-	 * any number of packs may have this address. May look at files, but waits for nobody.
+	 * any number of packs may have this address. May look at files, but waits for nobody. Each
+	 * row of pb_links[] has it.
 	 */
 	void (*identity)(const char *address, char *out, size_t cap);
 	/** @return name of the protocol at @address; NULL: not known. May be NULL. */

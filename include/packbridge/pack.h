@@ -63,7 +63,8 @@ struct pb_reader_type {
 	 * Operates the switches of the pack, between two polls. The result is in
 	 * pb_reading.command.
 	 * @return 0: accepted; -EBUSY: another command is running; -ENOTCONN: there is no
-	 *         connection to the pack; -ENODATA: its reading is stale.
+	 *         connection to the pack; -ENODATA: its reading is stale; -EOPNOTSUPP: this kind of
+	 *         reader can't switch a pack.
 	 */
 	int (*command)(struct pb_reader *reader, const struct pb_command *command);
 	/** Describes what was found at the far end, line by line; for `probe`. */

@@ -16,8 +16,6 @@
 #include "packbridge/model/sample.h"
 #include "requests.h"
 
-enum { PB_QUERIES_MAX = 16 };
-
 /** What comes next. */
 enum plan_next {
 	PLAN_ASK,     /**< plan->query */

@@ -26,7 +26,7 @@ void pb_note_text(const struct pb_note *note, uint64_t now_ms, char *out, size_t
 
 /** All data of one pack. Pointers are borrowed and valid only during the call. */
 struct pb_reading {
-	bool new_reading; /**< @sample is new; the status has changed with it */
+	bool new_reading; /**< @sample is new. Set @new_status with it, as the status has changed */
 	bool new_status;  /**< @status has changed. If neither is set, only later members have
 			     changed */
 	const struct pb_sample *sample; /**< the last whole reading; zeros: none yet */
@@ -39,7 +39,9 @@ struct pb_reading {
 	bool searching;	      /**< the right protocol or dialect is not known yet */
 	bool logged_in;	      /**< the radio module accepted the password in this connection */
 	int link_error;	      /**< negative errno of the link's last end; 0: it never ended */
-	const struct pb_note *note;	    /**< the last one, as the handler's note() had it */
-	const struct pb_refusals *refusals; /**< impossible values that the pack reported */
-	const struct pb_command_status *command;
+	/** The last one, as the handler's note() had it; zeros: none yet. Never NULL. */
+	const struct pb_note *note;
+	/** Impossible values that the pack reported; zeros: none. Never NULL. */
+	const struct pb_refusals *refusals;
+	const struct pb_command_status *command; /**< zeros: there was no command. Never NULL */
 };
