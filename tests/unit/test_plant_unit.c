@@ -222,6 +222,9 @@ START_TEST(gateway_fields)
 	struct pb_sample fault = bench_sample();
 	const struct pb_gateway *gateway;
 
+	gateway = pb_plant_gateway(bench.plant, bench.now_ms);
+	ck_assert_int_eq(gateway->alarms, 0);
+	ck_assert_int_eq(gateway->warnings, 0);
 	fault.protection_mask = 1 << PB_PROTECT_SHORT_CIRCUIT;
 	bench_read(PACK_A, fault);
 	ck_assert_int_eq(get(0, GATEWAY_ONLINE), 1);
@@ -260,6 +263,7 @@ START_TEST(gateway_in_a_burst)
 	ck_assert_ptr_eq(image, pb_plant_image(pb_plant_table(bench.plant, 0), 0, bench.now_ms));
 	pb_plant_image(other, 0, bench.now_ms);
 	ck_assert_ptr_nonnull(image);
+	ck_assert_str_eq(image->name, "gateway");
 }
 END_TEST
 
