@@ -8,7 +8,7 @@
 
 #include "listeners.h"
 
-/** What documents are written from, at one moment. */
+/** The input of documents at one moment. */
 struct snapshot {
 	const struct pb_config *config;
 	struct site *site;
@@ -22,8 +22,8 @@ struct document {
 	FILE *out;
 	int64_t unit;	      /**< whose registers */
 	unsigned int status;  /**< as HTTP has it; 200 unless a step sets it */
-	size_t part, at, sub; /**< the step's own: where it goes on; 0 at first */
-	void *kept; /**< the step's own: what must not change between pieces; free() frees it */
+	size_t part, at, sub; /**< of the step: where it continues; 0 at first */
+	void *kept; /**< of the step: data that must not change between pieces; freed by free() */
 };
 
 /** A kind of document. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who asks the daemon itself, beside Modbus: the control socket takes orders, the status socket and
- * the page show the state of all batteries. Long texts are written piece by piece (documents.c).
+ * Access to the daemon besides Modbus: the control socket takes commands; the status socket and the
+ * page show the state of all batteries. Long texts are written piece by piece (documents.c).
  *
  *   control socket --> order() --> command.c, or the reloader
  *   status socket --> tell() --> documents

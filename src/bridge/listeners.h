@@ -7,7 +7,7 @@
 #include "packbridge/server.h"
 #include "site.h"
 
-/** One of the two is there, the other NULL. */
+/** One of the two is set, the other is NULL. */
 struct listener {
 	struct pb_server *server;
 	struct pb_line *line;
@@ -32,7 +32,7 @@ int listener_check(const struct pb_listen_config *listen, struct pb_mark *ret_ma
 		   size_t why_cap);
 
 /**
- * Whether packs, listeners, the page and the sockets can be there at a time.
+ * Checks whether packs, listeners, the page and the sockets conflict with each other.
  * @return 0, also with errors in @report; -ENOMEM.
  */
 int check_conflicts(const struct pb_config *config, struct pb_report *report);
@@ -46,17 +46,16 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		      const struct site *site, const struct listeners *before,
 		      struct pb_report *report);
 /**
- * Those of @before that @config does not go on from take no more clients, so that their ports are
- * free for others: 127.0.0.1:502 can become 0.0.0.0:502. Their clients stay for now.
+ * Listeners of @before that @config does not continue accept no more clients, so that their ports
+ * are free: 127.0.0.1:502 can become 0.0.0.0:502. Their clients stay for now.
  * @return how many there are; -ENOMEM.
  */
 int listeners_make_room(const struct listeners *before, const struct pb_config *config);
-/** The way back from listeners_make_room(). What fails is in @report; the next reload tries again.
- */
+/** Reverses listeners_make_room(). Failures are in @report; the next reload tries again. */
 void listeners_return(const struct listeners *listeners, struct pb_report *report);
 /**
- * Shows @site from now on: takes over from @before (NULL: nothing) what goes on, closes the rest of
- * it, opens the lines.
+ * Serves @site from now on: takes over continued listeners from @before (NULL: none), closes its
+ * others, opens serial lines.
  */
 int listeners_take(struct listeners *listeners, const struct listeners_setup *setup,
 		   const struct site *site, struct listeners *before, struct pb_report *report);

@@ -22,19 +22,20 @@ struct pb_bridge {
 	struct pb_hub *hub;
 	struct listeners listeners;
 	struct pb_control *sockets[PB_SOCKETS];
-	struct pb_control *old_sockets[PB_SOCKETS]; /* going: one may be what asked for that */
+	struct pb_control *old_sockets[PB_SOCKETS]; /* to be closed: the question that causes this
+						       may use one of them */
 	sd_event_source *bury;
 	struct pb_http *http;	     /* NULL: no status page */
 	struct documents *documents; /* for those at the sockets */
 	struct documents
-		*page_documents; /* apart: who does not take the page's texts holds up no other */
+		*page_documents; /* separate, so that slow clients of the page delay no other */
 	const struct pb_reloader *reloader; /* NULL: there is nothing to be loaded anew */
 	void *userdata;
 };
 
 /* ---- bridge.c ---- */
 
-/** What @config says of the adapters. @ret: free() ends it. @return 0, -ENOMEM. */
+/** Reads the adapter limits from @config. @ret: free() ends it. @return 0, -ENOMEM. */
 int bridge_adapter_limits(const struct pb_config *config, struct pb_adapter_limit **ret);
 /** @limits: of bridge_adapter_limits(), borrowed by what is returned. */
 struct pb_bluez_config bridge_bluez_config(const struct pb_config *config,
@@ -62,10 +63,10 @@ int doors_open_page(struct pb_bridge *bridge, const struct pb_config *config, st
 bool doors_socket_moves(const struct pb_bridge *bridge, const struct pb_config *config,
 			enum pb_socket which);
 bool doors_page_moves(const struct pb_bridge *bridge, const struct pb_config *config);
-/** Takes @socket; the earlier one goes when what asked through it has its answer. */
+/** Takes @socket; the earlier one is closed when the question through it is answered. */
 void doors_replace_socket(struct pb_bridge *bridge, enum pb_socket which,
 			  struct pb_control *socket);
-/** What the page takes from @config while it stays where it is. */
+/** Applies @config to the page, whose address stays. */
 void doors_configure_page(struct pb_bridge *bridge, const struct pb_config *config);
-/** The site is another one: texts that are being made begin anew. */
+/** The site was replaced: documents in progress start again. */
 void doors_restart(struct pb_bridge *bridge);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /**
- * Writes what @after has and does not have beside @before: "pack solar added; pack house changed:
- * poll_ms, limits; listener tcp 0.0.0.0:502 removed"; or that nothing has changed.
+ * Writes the differences from @before to @after: "pack solar added; pack house changed: poll_ms,
+ * limits; listener tcp 0.0.0.0:502 removed"; or that nothing has changed.
  */
 void changes_print(const struct pb_config *before, const struct pb_config *after, FILE *out);

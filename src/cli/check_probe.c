@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The packs of a configuration, all at once, until each has brought a reading or nothing better
- * will come of it.
+ * Connects to all packs of a configuration at once, until each has brought a reading or has no
+ * chance of one.
  */
 #include "check_probe.h"
 #include "onepack.h"

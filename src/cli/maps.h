@@ -13,7 +13,7 @@ struct map_work {
 
 /**
  * A map by its name, or by the path of its file. @command: for messages.
- * @return borrowed; NULL when it can't be had, which is said on stderr.
+ * @return borrowed; NULL after an error, which is reported on stderr.
  */
 const struct pb_map *pb_cli_find_map(struct map_work *work, const char *command, const char *name);
 void pb_cli_map_done(struct map_work *work);

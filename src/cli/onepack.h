@@ -26,7 +26,7 @@ struct onepack {
 int onepack_options(struct onepack *one, int argc, char **argv, const struct option_row *more,
 		    const char *help, const char *operands);
 /**
- * Makes the pack; what is wrong is said on stderr. To be closed in any case.
+ * Makes the pack; errors are reported on stderr. Close it in any case.
  * @return -1: go on; else the exit status to end with.
  */
 int onepack_open(struct onepack *one, const struct pb_reader_handler *handler, void *userdata);

@@ -20,7 +20,7 @@ struct option_row {
 };
 
 /**
- * Reads options and checks the number of operands; what is wrong is said on stderr.
+ * Reads options and checks the number of operands; errors are reported on stderr.
  * @rows: ended by a NULL name. @operands: their names, "LINK FILE"; those in [] may be missing;
  * "..." at the end: any number.
  * @return -1: go on, optind is the first operand; else the exit status to end with.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads the configuration anew while the daemon runs: a thread reads and checks the file and its
- * maps, the loop goes over to what it made.
+ * Reloads the configuration while the daemon runs: a thread reads and checks the file and its maps,
+ * then the event loop changes to the result.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ int reload_new(struct reload **ret, sd_event *event, struct daemon *daemon,
 struct reload *reload_free(struct reload *reload);
 
 /**
- * Loads, or does so once more when it is at it: the file may have changed since it was read.
+ * Starts a reload; if one is running, another follows it, since the file may have changed.
  * @asker: NULL when nobody waits for an answer.
  */
 void reload_ask(struct reload *reload, struct pb_asker *asker);

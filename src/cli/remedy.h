@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What to do about it: the second half of every message of `scan` and `probe`. */
+/* Remedies: the second half of every error message of `scan` and `probe`. */
 #pragma once
 
 #include "packbridge/model/status.h"

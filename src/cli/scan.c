@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Listens for advertisements and says which of them are packs, and why.
- */
+/* Listens for advertisements and reports which of them are packs, and why. */
 #include "cli.h"
 #include "options.h"
 #include "remedy.h"

@@ -16,7 +16,7 @@ struct daemon {
 
 /**
  * Runs the daemon until SIGTERM or SIGINT; SIGHUP loads its file anew. Takes config and maps.
- * @return exit status: 0 ended by a signal, 1 could not start (said on stderr).
+ * @return exit status: 0 ended by a signal, 1 could not start (reported on stderr).
  */
 int pb_cli_serve(struct daemon *daemon);
 

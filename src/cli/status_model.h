@@ -8,8 +8,7 @@
 
 /** Asks the status socket @path. @return 0, with the text for free(); negative errno. */
 int status_fetch_text(const char *path, const char *question, char **ret);
-/** @return what the daemon behind the status socket @path tells; NULL with its errno in @ret_error.
- */
+/** @return the answer of the status socket @path; NULL with its errno in @ret_error. */
 json_t *status_fetch(const char *path, int *ret_error);
 
 /**

@@ -3,5 +3,5 @@
 
 #include "packbridge/config.h"
 
-/** Says, one by one, what in a good configuration holds, but not well; @text: good for the call. */
+/** Reports the weak points of a valid configuration, one by one. @text: valid during the call. */
 void warnings_each(const struct pb_config *config, void (*say)(const char *text));

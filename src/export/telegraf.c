@@ -4,9 +4,9 @@
  * comment within an array. Texts are left out, which releases before 1.29 do not know; the name is
  * a tag anyway.
  *
- * The first exception ends what a plugin reads of a unit. So what can always be read has a plugin
- * section of its own. A processor drops the values that mean "not available", and puts right what
- * has an offset: the plugin can do neither.
+ * A plugin stops reading a unit at the first exception. So the blocks that can always be read have
+ * their own plugin section. A processor drops the values that mean "not available", and puts right
+ * what has an offset: the plugin can do neither.
  */
 #include "format.h"
 

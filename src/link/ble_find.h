@@ -6,7 +6,7 @@
 struct ble_link;
 struct bluez_device;
 
-enum { BLE_FIND_MS = 20000 /**< of scanning, until a pack counts as not there */ };
+enum { BLE_FIND_MS = 20000 /**< of scanning, until a pack counts as missing */ };
 
 /** @return the best device for the link; NULL: none that could be used now is known. */
 struct bluez_device *ble_find(const struct ble_link *ble);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A `ble:` link, seen from inside: ble.c is the link, ble_find.c chooses the device, ble_connect.c
- * connects, ble_pipe.c moves the bytes, ble_state.c ends it all.
+ * The inner parts of a `ble:` link: ble.c is the link, ble_find.c chooses the device, ble_connect.c
+ * connects, ble_pipe.c transfers the bytes, ble_state.c ends the connection.
  */
 #pragma once
 
@@ -48,10 +48,11 @@ struct ble_link {
 	struct ble_address address;
 	uint32_t limit_ms;
 	enum ble_state state;
-	char path[BLUEZ_PATH]; /**< of the last device that it had its turn with */
-	bool must_see;	       /**< the last attempt failed: connect only when it is heard */
-	bool waiting; /**< down by itself: an open() may be worthwhile when something comes back */
-	int error;    /**< FAILED: what to tell */
+	char path[BLUEZ_PATH]; /**< of the device of its last turn */
+	bool must_see; /**< the last attempt failed: connect only when its advertisement is received
+			*/
+	bool waiting;  /**< went down by itself: open() may succeed when something comes back */
+	int error;     /**< FAILED: the error for down() */
 	char why[BLUEZ_WHY];
 	sd_event_source *timer;
 	sd_bus_slot *call; /**< what the state waits for */
@@ -67,17 +68,17 @@ struct ble_link {
 	int notify_fd, write_fd;
 	sd_event_source *notify_io, *write_io;
 	bool command;		 /**< write without response */
-	bool command_known;	 /**< which of the two works was found out */
+	bool command_known;	 /**< it is known which of the two works */
 	unsigned int unanswered; /**< requests since bytes came last */
 	size_t write_max;	 /**< bytes a write */
-	bool writing;		 /**< a WriteValue is out */
+	bool writing;		 /**< a WriteValue is pending */
 	size_t out_len, out_done;
 	uint8_t out[BLE_OUT_MAX];
 };
 
 /** Wakes ble_on_timer() of ble.c. */
 void ble_arm(struct ble_link *ble, uint64_t ms);
-/** Lets go of all that the state holds; the next state is the caller's to set. */
+/** Releases all that the state holds; the caller sets the next state. */
 void ble_let_go(struct ble_link *ble);
 /** Ends the link; the owner gets down() from the event loop. */
 void ble_fail(struct ble_link *ble, int error, const char *format, ...) PB_PRINTF(3, 4);

@@ -28,7 +28,7 @@ enum {
 
 /**
  * Calls a method of BlueZ; @done gets the reply or the error. @types and what follows as for
- * sd_bus_message_append(). @slot owns the call: unref it to be told nothing.
+ * sd_bus_message_append(). @slot owns the call: unref it to cancel @done.
  */
 int bluez_call(struct pb_bluez *bluez, sd_bus_slot **slot, const char *path, const char *interface,
 	       const char *method, sd_bus_message_handler_t done, void *userdata,
@@ -36,7 +36,7 @@ int bluez_call(struct pb_bluez *bluez, sd_bus_slot **slot, const char *path, con
 /** The same for a message that is made already. */
 int bluez_send(struct pb_bluez *bluez, sd_bus_slot **slot, sd_bus_message *m,
 	       sd_bus_message_handler_t done, void *userdata, uint64_t timeout_ms);
-/** The same as bluez_call(), and nobody waits for the answer. */
+/** The same as bluez_call(), without waiting for the answer. */
 void bluez_tell(struct pb_bluez *bluez, const char *path, const char *interface,
 		const char *method);
 /**

@@ -60,7 +60,7 @@ struct pb_bluez {
 	sd_event_source *later; /**< runs the pump */
 	sd_event_source
 		*timer; /**< of BUS_DOWN and of a sync that failed; and scans to be tried again */
-	sd_event_source *slow; /**< asks again for what only a signal could tell */
+	sd_event_source *slow; /**< reads again what otherwise only a signal reports */
 	bool suspected;	       /**< a call was not answered */
 	bool better;	       /**< something came back: users that gave up should try again */
 	bool scanning;	       /**< pb_bluez_scan() was called */

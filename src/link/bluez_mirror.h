@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mirror of BlueZ's objects: adapters, devices, services and characteristics. What BlueZ tells
- * of them is read by bluez_objects.c.
+ * The mirror of BlueZ's objects: adapters, devices, services and characteristics. bluez_objects.c
+ * fills it from BlueZ's messages.
  */
 #pragma once
 
@@ -45,7 +45,7 @@ struct bluez_device {
 	bool listed;   /**< in the reply that is being read */
 	bool has_rssi; /**< heard in the running scan */
 	bool heard;    /**< in any scan of ours */
-	int16_t rssi;  /**< the last one heard; 127: not told (Core Specification, HCI) */
+	int16_t rssi;  /**< the last one received; 127: not reported (Core Specification, HCI) */
 };
 
 static inline bool bluez_rssi_known(const struct bluez_device *device)
@@ -69,7 +69,7 @@ struct bluez_gatt {
 	bool service;
 	bool listed;	    /**< in the reply that is being read */
 	unsigned int flags; /**< set of GATT_... */
-	uint16_t mtu;	    /**< 0: not told */
+	uint16_t mtu;	    /**< 0: not reported */
 };
 
 struct bluez_device *bluez_device_find(struct pb_bluez *bluez, const char *path);
@@ -81,13 +81,13 @@ struct bluez_adapter *bluez_adapter_make(struct pb_bluez *bluez, const char *pat
 struct bluez_device *bluez_device_make(struct pb_bluez *bluez, const char *path);
 struct bluez_gatt *bluez_gatt_make(struct pb_bluez *bluez, const char *path);
 
-/** An object is gone, and all below it. @error, @why: what the users of a device are told. */
+/** An object is gone, with all objects below it. @error, @why: for the users of a device. */
 void bluez_adapter_drop(struct pb_bluez *bluez, struct bluez_adapter *adapter, int error,
 			const char *why);
 void bluez_device_drop(struct pb_bluez *bluez, struct bluez_device *device, int error,
 		       const char *why);
 void bluez_gatt_drop(struct pb_bluez *bluez, struct bluez_gatt *gatt);
-/** All of them; users are told the client's own error. */
+/** Drops all objects; users get the client's own error. */
 void bluez_mirror_clear(struct pb_bluez *bluez);
 
 /** @return the number NNNN of a UUID 0000NNNN-0000-1000-8000-00805F9B34FB; 0: another UUID. */

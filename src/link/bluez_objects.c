@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What BlueZ tells of its objects goes into the mirror: by GetManagedObjects, InterfacesAdded,
- * InterfacesRemoved and PropertiesChanged. Messages come from outside: what can't be read is passed
- * over, an object that is unknown is ignored.
+ * Reads BlueZ's messages about its objects into the mirror: GetManagedObjects, InterfacesAdded,
+ * InterfacesRemoved and PropertiesChanged. The messages are untrusted: unreadable parts and unknown
+ * objects are ignored.
  */
 #include "bluez_objects.h"
 

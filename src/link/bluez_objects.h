@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reads what BlueZ tells of its objects into the mirror.
- */
+/* Reads BlueZ's messages about its objects into the mirror. */
 #pragma once
 
 #include <stdbool.h>

@@ -15,7 +15,7 @@ struct bluez_device;
 struct bluez_gatt;
 struct pb_bluez;
 
-/** What the client tells and asks a user. All of them are there; @userdata is the user's. */
+/** Callbacks of the client to a user. All of them must be set; @userdata is the user's. */
 struct bluez_user_handler {
 	/** Something changed, somewhere: take the next step, if there is one. */
 	void (*step)(void *userdata);
@@ -25,7 +25,9 @@ struct bluez_user_handler {
 	void (*wanted)(void *userdata, uint32_t round_ms);
 	/** Something came back: one that gave up should try again. */
 	void (*better)(void *userdata);
-	/** Its device goes away, and is no more behind this call. @error, @why: for the owner. */
+	/**
+	 * Its device goes away, and must not be used after this call. @error, @why: for the owner.
+	 */
 	void (*gone)(void *userdata, int error, const char *why);
 	/** Its device has changed. @all_read: all objects were read, which shows lost signals. */
 	void (*changed)(void *userdata, bool all_read);

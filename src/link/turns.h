@@ -19,7 +19,7 @@
 enum turn_state {
 	TURN_NONE,
 	TURN_WAITING,  /**< for a slot */
-	TURN_STARTING, /**< has a slot and is not ready yet: the place does nothing else meanwhile
+	TURN_STARTING, /**< has a slot and is not ready yet; meanwhile the place does nothing else
 			*/
 	TURN_UP,       /**< has a slot and uses it */
 	TURN_LEAVING,  /**< the slot is about to be free: the same */

@@ -13,8 +13,8 @@
  *	read       a query of the plan in several requests; poll.c sends them as it sends all others
  *
  * A command is taken only while there is a live reading, runs between two polls and is never kept
- * for another connection. Nothing is repeated but by the codec: whether the pack did what it was
- * told shows in the poll behind it.
+ * for another connection. Only the codec repeats requests. The poll after a command shows whether
+ * the pack executed it.
  */
 #include "state.h"
 

@@ -15,8 +15,8 @@
  *
  * Some boards send by themselves once they were asked. Streamed frames carry no timestamp and can
  * queue up (stopped process, slow line). A frame counts only if it arrived after the notice that
- * answers our latest request: order is preserved, so it is newer than that request. So a poll is
- * to listen for the next frame, and the request is repeated as often as proof_interval_ms() says.
+ * answers our latest request: order is preserved, so it is newer than that request. So a poll only
+ * listens for the next frame; the request is repeated every proof_interval_ms().
  *
  * A sleeping board does not answer the request that wakes it (docs/protocols/jbd.md, "Sleep"): up
  * to two requests after connecting, or after 20 s of silence, may be lost without being a fault.

@@ -3,7 +3,7 @@
  * A poll is complete: does it count as a reading, and when does that reading turn stale?
  *
  * As a rule after stale_after_s of the configuration. Two things lengthen it: packs that share
- * places by turns are read once a round (follow_round), and some boards take longer for their
+ * slots by turns are read once a round (follow_round), and some boards take longer for their
  * replies than a poll should last (follow_pace). Time that this program slept through counts for
  * neither.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection: when it is made, given up, left to others, and what becomes of it in time. The
- * states and their drawing are in session.h, the other parts in state.h.
+ * The connection: when to connect, give up, yield to others or try again. The states and their
+ * drawing are in session.h, the other parts in state.h.
  *
  *	event -> take_event -> one function per event, or state_timeout -> session_enter
  *

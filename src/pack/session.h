@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One pack's session, as its driver (pack.c) sees it: a step function over simulated or real time.
- * Events go in, orders come out; what there is to know of the pack stands in the head. The session
- * opens no link, reads no clock and prints nothing.
+ * Events go in, orders come out. The state of the pack is in struct pb_session. The session opens
+ * no link, reads no clock and prints nothing.
  *
  *	 OFF --start--> CONNECTING --up--> SETTLING (--> DIALOGUE) --> WAITING <--> GAP
  *	                  ^  ^   |                                       |  ^        |
@@ -27,10 +27,10 @@ enum pb_session_event_type {
 	PB_SESSION_TIME,    /**< the deadline passed (calling too early does no harm) */
 	PB_SESSION_QUEUED,  /**< the request waits for its turn on a line; SENT will follow */
 	PB_SESSION_SENT,    /**< it leaves now */
-	PB_SESSION_RETRY,   /**< the link says that connecting is worthwhile again */
-	PB_SESSION_WANTED,  /**< others wait for the link's place */
-	PB_SESSION_RELEASE, /**< let go of the pack for a while: somebody asked for it */
-	PB_SESSION_TAKE,    /**< the end of that, early */
+	PB_SESSION_RETRY,   /**< the link reports that connecting may succeed now */
+	PB_SESSION_WANTED,  /**< others wait for the link's slot */
+	PB_SESSION_RELEASE, /**< disconnect for a while, on request */
+	PB_SESSION_TAKE,    /**< end of RELEASE before its time */
 	PB_SESSION_COMMAND, /**< switch; ignored unless pb_session_may_command() */
 };
 
@@ -58,24 +58,24 @@ enum pb_session_state {
 	PB_STATE_OFF,
 	PB_STATE_CONNECTING,
 	PB_STATE_SETTLING,
-	PB_STATE_DIALOGUE, /**< a request of a login or of a command is out */
-	PB_STATE_WAITING,  /**< a request is out, or the BMS sends by itself */
+	PB_STATE_DIALOGUE, /**< waits for a reply of a login or command */
+	PB_STATE_WAITING,  /**< waits for a reply, or for an unsolicited frame */
 	PB_STATE_GAP,	   /**< silence before the next request or try */
 	PB_STATE_RESTING,  /**< until the next poll */
 	PB_STATE_BACKOFF,
 	PB_STATE_PARKED,   /**< another pack has its turn; until the next poll */
-	PB_STATE_RELEASED, /**< left to somebody else, until the time is over */
+	PB_STATE_RELEASED, /**< disconnected on request, until the time is over */
 };
 
-/** What there is to know of a pack; read only. The rest of a session is in state.h. */
+/** The state of a pack; read only. The rest of a session is in state.h. */
 struct pb_session {
 	enum pb_session_state state;
 	const struct pb_codec *codec; /**< in use, or being tried */
-	bool searching;		      /**< it is open which codec or dialect is the right one */
-	bool logged_in;		      /**< the radio module took the password, in this connection */
-	bool secret; /**< what goes over the link belongs to a password's dialogue */
+	bool searching;		      /**< the right codec or dialect is not known yet */
+	bool logged_in; /**< the radio module accepted the password in this connection */
+	bool secret;	/**< bytes on the link belong to a password dialogue */
 	struct pb_command_status command;
-	/** The request that is out, or goes out next, as it is sent; NULL: none. */
+	/** The request that is sent, or to be sent next, in its final form; NULL: none. */
 	const struct pb_query *request;
 	struct pb_status status;
 	struct pb_sample sample; /**< the last whole reading */
@@ -97,8 +97,8 @@ unsigned int pb_session_step(struct pb_session *session, const struct pb_session
 			     uint64_t now_ms, uint64_t *ret_deadline_ms);
 
 /**
- * @return 0: a command would be taken; -EBUSY: one is under way; -ENOTCONN: no connection that has
- *         brought a reading; -ENODATA: the reading is stale.
+ * @return 0: a command would be accepted; -EBUSY: another one is running; -ENOTCONN: no connection
+ *         that has brought a reading; -ENODATA: the reading is stale.
  */
 int pb_session_may_command(const struct pb_session *session, uint64_t now_ms);
 

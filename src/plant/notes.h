@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a battery has to say to the log: a change at once, what flaps once a minute.
- */
+/* Log messages about a battery: a change at once, a flapping state once a minute. */
 #pragma once
 
 #include "battery.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes to an image. A request is taken apart into rows and values; when each of them is good, and
- * whoever owns the image agrees, all are stored, else none.
+ * Writes to an image. A request is split into rows and values. If all of them are valid, and the
+ * owner of the image accepts, all are stored; else none.
  */
 #include "image.h"
 

@@ -4,8 +4,8 @@
  *
  *	oldest ─▶ never asked, by age ─▶ last_new ─▶ asked, the longest idle first ─▶ newest
  *
- * A storm of connections pushes itself out, and nobody who works. Of those that work it is one of
- * the address that has the most (clients_evict()).
+ * So a flood of connections replaces its own clients first, not working ones. Among working
+ * clients, one of the address with the most clients is closed (clients_evict()).
  */
 #include "tcp.h"
 

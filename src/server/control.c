@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A Unix stream socket that answers questions: one line in, a text out, then it is closed. Who may
- * use it is a matter of the file's permissions and of its folder's.
+ * A Unix stream socket that answers questions: one line in, a text out, then it is closed. The
+ * permissions of the file and its folder decide who may use it.
  */
 #include "door.h"
 

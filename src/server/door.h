@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Listening sockets: taking connections, also when there is no descriptor for another one.
- */
+/* Listening sockets: accept connections, also when no descriptor is left. */
 #pragma once
 
 #include "hub.h"
@@ -20,11 +18,11 @@ struct notice {
 /** @return whether to log now; if not, it is counted in left_out. */
 bool notice_is_due(struct notice *notice, uint64_t now_ms);
 
-enum { DOOR_PAUSE_MS = 1000 /* while not even the descriptor in reserve helps */ };
+enum { DOOR_PAUSE_MS = 1000 /* when even the reserve descriptor does not help */ };
 
 /**
  * Takes the next connection of a listener, without blocking.
- * @ret_peer: who it is; NULL: that does not matter. Unix sockets have none.
+ * @ret_peer: its address; NULL: not needed. Unix sockets have none.
  * @return its descriptor, close-on-exec and non-blocking; negative errno.
  */
 int door_take(int listener, union pb_address *ret_peer);

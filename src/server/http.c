@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP by libmicrohttpd, on our event loop: no thread of its own, its epoll set inside ours. Our
- * doors take the connections and hand them over, since the library would try for ever while there
- * is no descriptor.
+ * HTTP by libmicrohttpd on our event loop: without threads, with its epoll set inside ours. Our
+ * doors accept the connections and pass them on, since the library would retry endlessly while no
+ * descriptor is left.
  */
 #include "http.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a listener of any kind does with a whole request: it asks for the unit's image, has the
- * responder answer from it, and counts.
+ * Handles one whole request, for listeners of any kind: gets the unit's image, lets the responder
+ * answer from it, and counts.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct service {
 	void *userdata;
 	struct pb_server_stats stats;
 	struct pb_diagnostics diagnostics;
-	struct trace *trace; /**< NULL: nobody looks on */
+	struct trace *trace; /**< NULL: no trace */
 };
 
 /**
@@ -29,10 +29,10 @@ struct service {
 size_t service_reply(struct service *service, const struct pb_framing *framing,
 		     const struct pb_peer *peer, const struct pb_adu *request, uint64_t now_ms,
 		     uint8_t *adu);
-/** Somebody looks on: keeps the exchange. @adu, @len: the reply of service_reply(). */
+/** Records the exchange in the trace. @adu, @len: the reply of service_reply(). */
 void service_trace(struct service *service, const struct pb_framing *framing, const char *peer,
 		   const struct pb_adu *request, const uint8_t *adu, size_t len);
-/** Makes @framer one of this service. */
+/** Connects @framer to this service. */
 void service_frames(struct service *service, struct pb_framer *framer);
-/** Takes over what @framer has counted. */
+/** Adds the counters of @framer. */
 void service_count_frames(struct service *service, struct pb_framer *framer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of one connection. There are plain ones (plain.c). TLS will be another row, whose
- * streams have a session behind the descriptor: there a receive() may have to wait until something
- * can be sent, and the other way round, which is why want() is asked and not known.
+ * The byte stream of one connection. Plain streams are in plain.c. TLS will be another type: its
+ * receive() may have to wait until the socket can send, and its send() until it can receive. So the
+ * server asks want() which event to wait for.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a listener was asked and what it answered, for a person who looks on. There is a trace only
- * while somebody asks for it: TRACE_MS after the last question, the next request drops it.
+ * A trace of the requests and replies of a listener, for a person. It exists only while it is asked
+ * for: TRACE_MS after the last question, the next request frees it.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ struct trace;
 
 /** One request with its reply. */
 struct trace_exchange {
-	const char *peer; /**< who asked: an address; "line" */
+	const char *peer; /**< the client: an address, or "line" */
 	uint8_t unit;
 	const uint8_t *request; /**< PDU */
 	size_t request_len;	/**< 1..PB_PDU_MAX */

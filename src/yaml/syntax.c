@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libyaml stops at the first thing that it can't read, and says so in the words of its grammar. The
- * rules here look at that line and the one above it for what people really do: tabs, indents,
- * quotes that are not closed, a blank that is missing. The first rule that fits speaks.
+ * libyaml stops at the first syntax error and reports it in terms of its grammar. The rules here
+ * check that line and the line above it for common mistakes: tabs, wrong indentation, open quotes,
+ * a missing blank. The first rule that matches gives the message.
  */
 #include "syntax.h"
 

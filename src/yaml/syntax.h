@@ -17,12 +17,13 @@ struct syntax {
 	size_t cursor_line; /**< from 0 */
 };
 
-/** Says in @report what a person has most likely done; else libyaml's own words. */
+/** Reports the most likely mistake in @report; if none is found, libyaml's own message. */
 void syntax_explain(const struct syntax *syntax, const char *file, struct pb_report *report);
 
 /**
- * Blanks that are none for YAML, and quotes that are none, as word processors and web pages put
- * them. @text: a key or a value without quotes. @return a few words; NULL: nothing of the kind.
+ * Finds characters that look like blanks or quotes but are not valid in YAML, as word processors
+ * and web pages insert them. @text: a key or a value without quotes. @return a few words; NULL:
+ * nothing of the kind.
  */
 const char *syntax_foreign(const char *text, bool is_key);
 
