@@ -74,11 +74,11 @@ static bool is_secret(const struct bms_secret *secret, size_t at)
 }
 
 /*
- * One byte inside a frame. Both checksums are linear: what is taken away of the bytes is taken away
- * of the checksum, whatever the other bytes are, and a wrong one stays wrong.
+ * One byte inside a frame. Both checksums are linear: the share of the redacted bytes is taken out
+ * of the checksum, whatever the other bytes are. A wrong checksum stays wrong.
  */
-static uint8_t codec_blank(const struct bms_secret *secret, struct pb_conceal *conceal,
-			   uint8_t byte)
+static uint8_t codec_redact(const struct bms_secret *secret, struct pb_conceal *conceal,
+			    uint8_t byte)
 {
 	uint8_t gone = is_secret(secret, conceal->at) ? byte : 0;
 	size_t left = secret->len - conceal->at;
@@ -109,7 +109,7 @@ void bms_conceal(const struct bms_secret *secret, struct pb_conceal *conceal, ui
 		uint8_t byte = bytes[i];
 
 		if (conceal->at > 0) {
-			bytes[i] = codec_blank(secret, conceal, byte);
+			bytes[i] = codec_redact(secret, conceal, byte);
 			conceal->at = conceal->at + 1 < secret->len ? conceal->at + 1 : 0;
 		}
 		if (is_head(secret, conceal->head, byte))

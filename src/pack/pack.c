@@ -82,9 +82,12 @@ static void pack_show(const struct pb_pack *pack, bool sent, const uint8_t *byte
 	pb_log(PB_LOG_DEBUG, "pack %s: %c %s", pack->name, sent ? '>' : '<', hex);
 }
 
-/* Of the codec and its dialects, whichever is being tried. @at: place of their states. */
-static size_t conceal(struct pb_pack *pack, const struct pb_codec *codec, size_t at, uint8_t *bytes,
-		      size_t len)
+/*
+ * Redacts secrets of the codec and of all its dialects, since any may be in use. @at: index of
+ * their first state. @return the index behind their states.
+ */
+static size_t pack_redact(struct pb_pack *pack, const struct pb_codec *codec, size_t at,
+			  uint8_t *bytes, size_t len)
 {
 	for (; codec && at < PB_ARRAY_SIZE(pack->conceal); codec = codec->next, at++)
 		if (codec->conceal)
@@ -92,15 +95,15 @@ static size_t conceal(struct pb_pack *pack, const struct pb_codec *codec, size_t
 	return at;
 }
 
-static void conceal_all(struct pb_pack *pack, uint8_t *bytes, size_t len)
+static void pack_redact_all(struct pb_pack *pack, uint8_t *bytes, size_t len)
 {
 	const struct pb_codec *const *codec = pack->others;
 	size_t at = 0;
 
 	if (!codec)
-		conceal(pack, pack->codec, 0, bytes, len);
+		pack_redact(pack, pack->codec, 0, bytes, len);
 	for (; codec && *codec; codec++)
-		at = conceal(pack, *codec, at, bytes, len);
+		at = pack_redact(pack, *codec, at, bytes, len);
 }
 
 /* Received bytes, without the secrets that may be among them. */
@@ -113,7 +116,7 @@ static void show_received(struct pb_pack *pack, const uint8_t *bytes, size_t len
 	for (size_t at = 0, n; at < len; at += n) {
 		n = len - at < sizeof(copy) ? len - at : sizeof(copy);
 		memcpy(copy, bytes + at, n);
-		conceal_all(pack, copy, n);
+		pack_redact_all(pack, copy, n);
 		pack_show(pack, false, copy, n);
 	}
 }

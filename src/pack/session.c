@@ -174,8 +174,8 @@ void session_copy_counters(struct session *s)
 	s->head.status.impossible_values = s->head.refusals.values;
 }
 
-/* Makes room for another pack until the next poll is due. */
-static unsigned int park(struct session *s, uint64_t due_ms)
+/* Yields the slot to another pack until the next poll is due. */
+static unsigned int session_yield(struct session *s, uint64_t due_ms)
 {
 	s->wanted = false;
 	s->turned = true;
@@ -194,7 +194,8 @@ unsigned int session_rest(struct session *s, uint32_t interval_ms, uint64_t now)
 	if (next < now + s->config.gap_ms)
 		next = now + s->config.gap_ms;
 	todo = session_enter(s, PB_STATE_RESTING, next) | dialogue_command(s, now);
-	return s->wanted && s->head.state == PB_STATE_RESTING ? todo | park(s, next) : todo;
+	return s->wanted && s->head.state == PB_STATE_RESTING ? todo | session_yield(s, next)
+							      : todo;
 }
 
 /*
@@ -324,7 +325,7 @@ static unsigned int wanted(struct session *s, uint32_t round_ms)
 	if (round_ms > s->round_ms)
 		s->round_ms = round_ms;
 	s->wanted = s->head.status.connected;
-	return s->head.state == PB_STATE_RESTING ? park(s, s->deadline_ms) : 0;
+	return s->head.state == PB_STATE_RESTING ? session_yield(s, s->deadline_ms) : 0;
 }
 
 static unsigned int release(struct session *s, uint32_t ms, uint64_t now)

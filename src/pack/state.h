@@ -56,8 +56,8 @@ struct session {
 	uint64_t drain_ms; /**< since when it waits for a silence */
 
 	/* turns with other packs */
-	bool wanted;	   /**< others wait for the link's place */
-	bool turned;	   /**< parked since the last reading, and nothing else went wrong */
+	bool wanted; /**< others wait for the link's place */
+	bool turned; /**< yielded its slot since the last reading, and nothing else went wrong */
 	uint32_t round_ms; /**< how long a round of turns takes */
 
 	/* the poll */
