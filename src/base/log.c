@@ -21,7 +21,7 @@ static enum pb_log_level shown = PB_LOG_INFO;
 static pb_log_sink *sink;
 static struct {
 	uint32_t total;
-	uint32_t unsaid; /* of them, those that the log was not told of yet */
+	uint32_t unsaid; /* of them, not reported to the log yet */
 } left_out;
 
 enum { TEXT_MAX = 1024 };

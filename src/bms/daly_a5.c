@@ -142,7 +142,7 @@ static int daly_a5_cells(const uint8_t *p, struct pb_sample *s)
 	return s->carry.cells && s->cell_has != (UINT64_C(1) << count) - 1;
 }
 
-/* Frames in their order only: a place without a probe does not tell whether its frame came. */
+/* Only accepts frames in order: a slot without a probe does not show whether its frame arrived. */
 static int daly_a5_probes(const uint8_t *p, struct pb_sample *s)
 {
 	bool known = s->carry.cells;

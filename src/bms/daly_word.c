@@ -49,7 +49,7 @@ enum {
 	P81_NAME_LEN = 28,
 };
 
-/* A read, as its reply can be told by its length. */
+/* A read; its reply is recognised by its length. */
 struct word_read {
 	uint16_t reg, words;
 };

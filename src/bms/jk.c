@@ -146,7 +146,7 @@ static bool take_type(uint8_t type, struct pb_frame *ret)
 static int jk_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		    struct pb_frame *ret)
 {
-	(void)pending; /* the type tells what it is */
+	(void)pending; /* the type identifies the reply */
 	*ret = (struct pb_frame){.bytes = buf};
 	if (len == 0)
 		return PB_FRAME_MORE;
@@ -283,8 +283,8 @@ static void jk_conceal(struct pb_conceal *conceal, uint8_t *bytes, size_t len)
 static const char *const names[] = {"JK[-_]*", NULL};
 
 /*
- * 88 A0 and the own address is how the radio module's maker fills in manufacturer data: ANT,
- * RoyPow and NEEY have it, too. The id before it tells JK.
+ * 88 A0 and the own address is how the radio module's maker fills in manufacturer data: ANT, RoyPow
+ * and NEEY have it, too. The id before it identifies JK.
  */
 static const struct pb_sign signs[] = {
 	{"maker data of a JK module", "aiobmsble, 4 captured advertisements",

@@ -34,7 +34,7 @@ static void no_map(struct pb_maps *maps, const char *name, char *out, size_t cap
 	pb_maps_names_free(names);
 }
 
-/* The program runs without its own: told once, not for each unit. */
+/* The program has no maps of its own: reported once, not for each unit. */
 static bool has_maps(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)
 {
 	char **names = NULL, dirs[600], text[800];

@@ -18,7 +18,7 @@
 /* ---- packs ---- */
 
 struct pack_place {
-	const struct pb_link_type *type; /* NULL: its link is wrong, which is told */
+	const struct pb_link_type *type; /* NULL: its link is invalid, which is reported already */
 	char identity[PB_LINK_IDENTITY];
 };
 
@@ -151,7 +151,7 @@ static void check_bank_cells(const struct pb_config *config, const struct pb_ban
 			first = pack;
 		if (!cells || cells == conflicts_cells_of(first) ||
 		    pack->chemistry != first->chemistry)
-			continue; /* another chemistry is told */
+			continue; /* a different chemistry is reported */
 		snprintf(text, sizeof(text),
 			 "pack '%s' has %d cells and '%s' %d, expected packs in parallel with the "
 			 "same number of cells",

@@ -38,7 +38,7 @@ static const char an_order[] = "error: this is the status socket, expected the c
 			       "`control:`) for release, "
 			       "take, reset, reload and trace\n";
 
-/* @return what is said to a line that is no question; orders have a socket of their own */
+/* @return the answer to a line that is not a question; commands have their own socket */
 static const char *refusal(const char *line)
 {
 	static const char *const orders[] = {"release", "take", "reset", "reload", "trace"};

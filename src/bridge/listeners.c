@@ -109,7 +109,7 @@ int listeners_prepare(struct listeners *ret, const struct listeners_setup *setup
 		return -ENOMEM;
 	}
 	find_kept(before, config, kept);
-	/* all are tried, so that every one in use is said in one go */
+	/* all are tried, so that every one in use is reported at once */
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const struct pb_listen_config *listen = &config->listens[i];
 		struct listener *listener = &ret->all[i];

@@ -239,7 +239,7 @@ static void status_client(void *userdata, const struct pb_client_info *info)
 		     true);
 }
 
-/* document->sub: 0 before the first, then 1 + how many were told */
+/* document->sub: 0 before the first, then 1 + number of clients written */
 static bool status_connections(struct document *document)
 {
 	const struct snapshot *snapshot = &document->snapshot;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CHANGES_MAX = 30 }; /* that are told one by one */
+enum { CHANGES_MAX = 30 }; /* that are listed one by one */
 
 struct changes {
 	FILE *out;
@@ -30,7 +30,7 @@ static void changes_compare(struct keys *keys, const struct pb_yaml_row *rows, c
 		add_key(keys, rows->key);
 }
 
-/* ---- what is told ---- */
+/* ---- the text ---- */
 
 static void changes_say(struct changes *changes, const char *what, const char *name,
 			const char *how, const char *keys)

@@ -135,7 +135,7 @@ static bool same_limits(const struct pb_pack_config *a, const struct pb_pack_con
 	       !pb_yaml_differs(pb_config_limit_rows(), &a->limits, &b->limits);
 }
 
-/* Packs with the same limits are told together. */
+/* Packs with the same limits are printed together. */
 static void print_all_limits(const struct pb_config *config)
 {
 	puts("\nlimits, in % of the largest current; straight between the points");

@@ -56,7 +56,7 @@ static int control_read_options(int argc, char **argv, struct control_options *r
 	return status;
 }
 
-/* Prints what the daemon says: good news to stdout. @return the exit status */
+/* Prints the daemon's answer; "ok" goes to stdout. @return the exit status */
 static int command_daemon(const char *command, const char *socket, const char *line)
 {
 	char *answer = NULL;

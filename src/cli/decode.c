@@ -72,7 +72,10 @@ static void add_parameter(const struct pb_codec *codec, const struct pb_frame *f
 		json_object_set_new(object, "string", json_string(parameter.text));
 }
 
-/* What cannot be is no field: why not is told, and whether the whole reading would be refused. */
+/*
+ * Impossible values are not printed as fields, but with the reason, and whether the whole reading
+ * would be refused.
+ */
 static void add_refusals(const struct pb_refusals *refusals, json_t *object)
 {
 	char text[64 + PB_REFUSAL_TEXT_MAX];
@@ -103,7 +106,7 @@ static void decode_frame(const struct pb_codec *codec, const struct pb_frame *fr
 		add_refusals(&refusals, object);
 }
 
-/* On a line of several boards nothing is read: a frame does not tell whose it is. */
+/* On a line with several boards nothing is decoded: a frame does not name its board. */
 static void add_address(int address, json_t *object)
 {
 	char text[128];
@@ -263,7 +266,7 @@ static int decode_rank_of(const struct pb_codec *codec, const uint8_t *start, in
 {
 	struct pb_frame first;
 
-	/* a byte 00 may begin one of these: that says nothing */
+	/* a byte 00 may begin one of these, so it proves nothing */
 	if (frame->kind == PB_FRAME_SHARED)
 		return 0;
 	if (reason == -EBADMSG || reason == -EILSEQ)
@@ -409,7 +412,7 @@ static int decode_finish(struct decoder *d)
 
 /* ---- input ---- */
 
-/* @return negative errno, which was told. */
+/* @return negative errno, already reported. */
 static int feed_hex(struct decoder *d, const char *hex)
 {
 	size_t cap = strlen(hex) / 2 + 1;

@@ -38,7 +38,7 @@ static bool is_gateway(unsigned int unit)
 	return unit == 0 || unit == 255;
 }
 
-/* Which units would fit is said by their numbers. */
+/* Units that would fit are listed by their numbers. */
 static int refuse_more(const struct map_export *work)
 {
 	char list[64] = "";

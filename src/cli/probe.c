@@ -198,7 +198,7 @@ int pb_cli_probe(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	/* the link's own remarks would only repeat what is said at the end */
+	/* the link's own messages would only repeat the final one */
 	pb_log_set_level(PB_LOG_ERR);
 	probe.found = json_array();
 	status = onepack_open(&probe.one, &handler, &probe);

@@ -111,7 +111,7 @@ static int ask_map(struct endpoint *endpoint, const struct read_options *options
 	return 0;
 }
 
-/* @return NULL: there is none, which was said */
+/* @return NULL: there is none, already reported */
 static const struct pb_map *choose_map(struct map_work *work, struct endpoint *endpoint,
 				       const struct read_options *options)
 {

@@ -147,7 +147,7 @@ static void read_show_print_value(const struct look *look, size_t index,
 		printf("%12s", "n/a");
 	else if (row->type == PB_ROW_STRING)
 		pb_cli_put(value->text, false, stdout);
-	else if (value->several) /* which of its states it is, the register does not tell */
+	else if (value->several) /* the register does not show which of its states it is */
 		printf("%12lld", (long long)row->values[value->value]);
 	else if (row->type == PB_ROW_BITS || (mask && row->type != PB_ROW_COIL))
 		printf("%#12llx", (unsigned long long)value->value);

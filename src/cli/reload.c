@@ -77,7 +77,7 @@ static int reload_start_thread(struct job *job)
 	return -r;
 }
 
-/* ---- what is told ---- */
+/* ---- messages ---- */
 
 static void reload_tell(struct pb_asker **askers, const char *text, size_t len)
 {
@@ -110,7 +110,7 @@ static void print_loaded(const struct job *job, const struct pb_config *config, 
 		 reload_plural(config->listen_count), job->changes ? job->changes : "");
 }
 
-/* Whoever asked is told what the log is told. */
+/* Answers the askers with the text that is logged. */
 static void reload_say(struct reload *reload, const struct job *job)
 {
 	char line[PATH_MAX + CHANGES_TEXT], *text = NULL;

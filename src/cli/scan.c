@@ -275,7 +275,7 @@ static int scan_run(struct scan *scan)
 	sd_event_source *tick = NULL;
 	int r;
 
-	/* what BlueZ lacks is said at the end, with a remedy */
+	/* problems of BlueZ are reported at the end, with a remedy */
 	pb_log_set_level(PB_LOG_ERR);
 	r = pb_bluez_new(&scan->bluez, scan->event, &config);
 	if (r >= 0)

@@ -48,7 +48,10 @@ static void say_listener(const struct pb_listen_config *listen, uint16_t port)
 		pb_log(PB_LOG_INFO, "Modbus %s on %s, port %u", kind, listen->address, port);
 }
 
-/* Those that a reload has left as they were have been said. A line says itself when it opens. */
+/*
+ * Listeners that a reload did not change were logged before. A serial line logs itself when it
+ * opens.
+ */
 static void say_listeners(const struct daemon *daemon)
 {
 	const struct pb_config *config = pb_bridge_config(daemon->bridge);
@@ -103,7 +106,10 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* ---- life ---- */
 
-/* After each event: a log that was full is told what it missed, also when nothing more happens. */
+/*
+ * After each event: reports dropped messages to a log that was full, also when nothing more
+ * happens.
+ */
 static int on_any(sd_event_source *source, void *userdata)
 {
 	(void)source;

@@ -304,7 +304,7 @@ static void say_count(json_int_t count, const char *what, char *out, size_t cap)
 		snprintf(out, cap, "%lld %s%s, ", (long long)count, what, count == 1 ? "" : "s");
 }
 
-/* Of packs and banks: those are told one by one below. */
+/* Of packs and banks: they are listed one by one below. */
 static void count_alarms(json_t *all, json_int_t *ret_alarms, json_int_t *ret_warnings)
 {
 	static const char *const lists[] = {"packs", "banks"};

@@ -73,7 +73,7 @@ static void bank_check_unique(const struct pb_config *config, size_t count,
 {
 	const struct pb_bank_config *bank = &config->banks[count];
 
-	/* what is missing or wrong is told */
+	/* missing or invalid entries are reported already */
 	for (size_t i = 0; i < config->pack_count; i++) {
 		const struct pb_pack_config *pack = &config->packs[i];
 
@@ -126,7 +126,7 @@ static void read_members(const struct pb_config *config, struct pb_bank_config *
 	for (const struct pb_yaml *item = node->child; item; item = item->next) {
 		size_t place = bank_find_pack(config, item, report);
 
-		if (place == config->pack_count) /* which is told */
+		if (place == config->pack_count) /* already reported */
 			continue;
 		for (size_t i = 0; i < bank->pack_count; i++)
 			if (bank->packs[i] == place)

@@ -105,7 +105,7 @@ static size_t pack_find_same(const struct pb_config *config, size_t count, bool 
 	const struct pb_pack_config *pack = &config->packs[count];
 	size_t i = 0;
 
-	if (name ? !*pack->name : !pack->unit) /* that is told */
+	if (name ? !*pack->name : !pack->unit) /* already reported */
 		return count;
 	for (; i < count; i++) {
 		const struct pb_pack_config *other = &config->packs[i];

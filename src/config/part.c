@@ -101,7 +101,7 @@ void config_no_such(const struct pb_yaml *node, const char *what, const char *na
 	const char *near = names && !pb_report_is_full(report) ? pb_nearest(name, names) : NULL;
 
 	for (size_t i = 0; names && names[i]; i++)
-		if (!*names[i]) /* one has no name, which is told: it may be this one */
+		if (!*names[i]) /* one has no name, which is already reported: it may be this one */
 			return;
 	pb_yaml_error(report, node, "no %s '%s', expected %s%s%s%s", what, name,
 		      near ? "'" : "one of `", near ? near : what, near ? "'" : "s:`",

@@ -73,7 +73,7 @@ static int ble_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* ---- what the client of BlueZ tells and asks ---- */
+/* ---- callbacks of BlueZ's client ---- */
 
 static void user_step(void *userdata)
 {
@@ -128,8 +128,10 @@ static void user_changed(void *userdata, bool all_read)
 {
 	struct ble_link *ble = userdata;
 
-	/* BlueZ 5.66 was seen not to tell of a connection that it has made. The end of one shows
-	 * without this: by the descriptor, by silence, by a timer. */
+	/*
+	 * BlueZ 5.66 was seen not to report a connection that it has made. The end of one shows
+	 * without this: by the descriptor, by silence, by a timer.
+	 */
 	if (all_read && ble->state >= BLE_RESOLVING && ble->state <= BLE_UP)
 		ble->user.device->connected = true;
 	ble_connect_changed(ble);

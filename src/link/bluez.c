@@ -28,9 +28,9 @@
 enum {
 	BUS_RETRY_MS = 2000,  /* until the next try to reach the bus */
 	SYNC_RETRY_MS = 5000, /* after a GetManagedObjects that failed */
-	SLOW_MS = 10000,      /* until what no signal told is asked for */
+	SLOW_MS = 10000,      /* until data that no signal reported is read */
 	SYNC_MS = 60000,      /* a hung bluetoothd answers as soon as it goes on */
-	AUTH_MS = 10000,      /* a bus that accepts, but says nothing */
+	AUTH_MS = 10000,      /* a bus that accepts the connection, but does not answer */
 	FLUSH_MS = 300,	      /* for the last Disconnect calls, at exit */
 };
 

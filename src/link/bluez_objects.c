@@ -315,7 +315,7 @@ static void drop_unlisted(struct pb_bluez *bluez)
 	}
 }
 
-/* What no signal told, too. */
+/* Also what no signal reported. */
 static void all_changed(struct pb_bluez *bluez)
 {
 	for (struct bluez_adapter *a = bluez->adapters; a; a = a->next)

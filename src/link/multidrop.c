@@ -49,7 +49,7 @@ struct tap {
 	enum tap_state state;
 	struct turn turn;  /* STARTING: its exchange is on the line */
 	uint64_t since_ms; /* WAITING: since when */
-	int error;	   /* FAILED: what to tell */
+	int error;	   /* FAILED: the error for down() */
 	const char *why;
 	size_t out_len;
 	uint8_t out[OUT_MAX];
@@ -65,7 +65,7 @@ struct pb_multidrop {
 	struct turns turns;
 	struct quiet quiet;
 	sd_event_source *timer;
-	char why[256]; /* of the last end, for taps that were not told yet */
+	char why[256]; /* of the last end, for taps without down() yet */
 };
 
 static struct tap *tap_of(struct pb_link *link)

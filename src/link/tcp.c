@@ -62,7 +62,7 @@ struct tcp_link {
 	size_t next; /* address to try next */
 	int fd;	     /* socket, or the resolver's descriptor; -1: none */
 	int asked;   /* the resolver's, of a look-up that was not waited for; -1: none */
-	int error;   /* FAILED: what to tell; CONNECTING: of the last address */
+	int error;   /* FAILED: the error for down(); CONNECTING: of the last address */
 	sd_event_source *io;
 	sd_event_source *later; /* what open() and send() leave to the loop */
 	sd_event_source *timer; /* of RESOLVING and CONNECTING */

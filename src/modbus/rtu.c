@@ -37,7 +37,7 @@ static bool rtu_sound(const uint8_t *bytes, size_t len)
 	return len >= PB_RTU_ADU_MIN && len <= PB_RTU_ADU_MAX && pb_crc16(bytes, len) == 0;
 }
 
-/* The length of the request ADU at @b, as far as @len bytes tell; UNKNOWN. */
+/* The length of the request ADU at @b, if @len bytes are enough to know it; else UNKNOWN. */
 static size_t request_len(const uint8_t *b, size_t len)
 {
 	switch (b[1]) {

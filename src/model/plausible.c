@@ -263,7 +263,7 @@ static void check_count(struct check *check)
 				       64 - __builtin_clzll(s->cell_has), PB_CELLS_MAX);
 }
 
-/* Nothing tells which of the two is wrong. */
+/* It is unknown which of the two is wrong. */
 static void check_charge(struct check *check)
 {
 	struct pb_sample *s = check->sample;

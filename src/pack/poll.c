@@ -108,7 +108,7 @@ unsigned int poll_fail(struct session *s, uint64_t now)
 	enum pb_log_level level;
 
 	s->head.status.failures++;
-	/* what the board was told at first, it may have forgotten */
+	/* the board may have forgotten the first requests of the connection */
 	plan_forget_before(&s->plan);
 	s->cycle_error = proof_is_shared(&s->plan, now) ? PB_ERROR_SHARED_LINE
 							: silence_error(s, s->cycle_error);
@@ -242,7 +242,7 @@ unsigned int poll_time_out(struct session *s, uint64_t now)
 	}
 	s->wakes_left = 0;
 	s->head.status.timeouts++;
-	/* what one codec was told says more than the silence of those tried behind it */
+	/* the answer to one codec is a better reason than silence on the codecs tried after it */
 	if (!plan_searching(&s->plan) || s->cycle_error != PB_ERROR_IMPOSSIBLE)
 		s->cycle_error = bad	   ? PB_ERROR_CHECKSUM
 				 : garbage ? PB_ERROR_GARBAGE
@@ -337,7 +337,7 @@ static unsigned int take_bms_reply(struct session *s, const struct pb_frame *fra
 	/* only with the first part of a reply it is clear where it begins */
 	if (frame->in_parts && (s->in_parts || !awaited))
 		return awaited ? take_reply(s, frame, 0, now) : 0;
-	/* what is refused, some boards do not tell */
+	/* some boards do not name the request that they refuse */
 	if (frame->status != 0)
 		return awaited ? take_reply(s, frame, 0, now) : 0;
 	asked_ms = proof_take(&s->plan, frame);

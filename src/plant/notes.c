@@ -57,7 +57,7 @@ static enum pb_level level_of(const struct battery *battery, int alarm)
 	return (enum pb_level)battery->alarm_state.kinds[alarm].shown;
 }
 
-/* An alarm that ends because a reload has switched its rule off says nothing of its cause. */
+/* An alarm that ends because a reload has removed its rule does not show that its cause is gone. */
 static bool is_watched(const struct battery *battery, int alarm)
 {
 	const struct pb_alarm_rule *rule = &battery->setup->alarms->rules[alarm];

@@ -34,7 +34,7 @@ struct pb_line {
 	sd_event_source *silence; /* the gap behind the last byte; while closed, the next try */
 	sd_event_source *send;	  /* the delay before a reply */
 	uint32_t char_us;
-	int error; /* why it is closed, as said last */
+	int error; /* why it is closed, as logged last */
 	struct pb_rtu rtu;
 	struct pb_peer peer;	/* the line */
 	size_t out_at, out_len; /* the reply; out_len 0: none */

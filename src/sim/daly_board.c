@@ -170,7 +170,7 @@ static void put_words_text(uint16_t *w, const char *text)
 		w[i / 2] |= (uint16_t)((uint8_t)text[i] << (i % 2 ? 0 : 8));
 }
 
-/* @return false: this board has no such block, and says so with ones. */
+/* @return false: this board has no such block, and answers FFFF. */
 static bool d2_block(uint16_t first, uint16_t count, const struct pb_sample *s, uint16_t *w)
 {
 	if (first == 0 && (count == 62 || count == 80)) {

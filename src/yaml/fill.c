@@ -395,7 +395,7 @@ int pb_yaml_fill(const struct pb_yaml *node, const struct pb_yaml_row *rows, voi
 
 		if (row)
 			fill_member(row, member, ret, report);
-		else if (*member->key) /* else it stands twice, which is told */
+		else if (*member->key) /* else it is a duplicate, already reported */
 			unknown_key(node, member, last, rows, report);
 		last = member;
 	}

@@ -170,7 +170,7 @@ static void keep_key(void *key)
 
 /*
  * @keys: those before it, as a tree of tsearch(3), so that many of them take no time.
- * @ret: the key; what stands twice is told and kept under no name.
+ * @ret: the key; a duplicate is reported and kept without a name.
  */
 static int take_key(struct parser *p, void **keys, const yaml_event_t *event, char **ret)
 {
