@@ -326,6 +326,86 @@ START_TEST(the_page_comes_back)
 }
 END_TEST
 
+/* ---- a line that packs share ---- */
+
+/* The far end of the line: nobody answers, so each pack asks again and again. */
+static struct {
+	int listener, fd;
+	uint16_t port;
+} far;
+
+static void far_listen(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+
+	far.fd = -1;
+	far.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(bind(far.listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_eq(listen(far.listener, 1), 0);
+	ck_assert_int_eq(getsockname(far.listener, (struct sockaddr *)&at, &len), 0);
+	far.port = ntohs(at.sin_port);
+}
+
+/* @return how many bytes of requests come within @ms. */
+static size_t far_hear(uint64_t ms)
+{
+	uint64_t end_ms = pb_now_ms() + ms;
+	uint8_t bytes[256];
+	size_t heard = 0;
+
+	while (pb_now_ms() < end_ms) {
+		ssize_t n;
+
+		sd_event_run(event, 10000);
+		if (far.fd < 0)
+			far.fd = accept(far.listener, NULL, NULL);
+		n = far.fd < 0 ? -1 : recv(far.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		heard += n > 0 ? (size_t)n : 0;
+		if (n == 0) { /* it is about to connect again */
+			close(far.fd);
+			far.fd = -1;
+		}
+	}
+	return heard;
+}
+
+static int load_line(unsigned int gap_ms, const char *listen)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "packs:\n"
+		 "  - {name: a, link: 'tcp:127.0.0.1:%u', protocol: daly, address: 1, unit: 1, "
+		 "poll_ms: 300, gap_ms: 0, settle_ms: 0, reply_timeout_ms: 50}\n"
+		 "  - {name: b, link: 'tcp:127.0.0.1:%u', protocol: daly, address: 2, unit: 2, "
+		 "reply_timeout_ms: 50, gap_ms: %u, stale_after_s: 600}\n"
+		 "listen: [{tcp: '%s'}]\n",
+		 far.port, far.port, gap_ms, listen);
+	return load(text);
+}
+
+/* A reload that is refused changes nothing of what its packs wait for; the next one does. */
+START_TEST(the_gap_of_a_line)
+{
+	far_listen();
+	ck_assert_msg(load_line(0, "127.0.0.1:0") == 0, "%s", said);
+	ck_assert_int_ge(pb_bridge_start(bridge), 0);
+	ck_assert_uint_gt(far_hear(400), 0);
+	binds_refused = 100;
+	ck_assert_int_lt(load_line(60000, "127.0.0.2:0"), 0);
+	binds_refused = 0;
+	far_hear(100); /* what was under way */
+	ck_assert_uint_gt(far_hear(700), 0);
+	ck_assert_msg(load_line(60000, "127.0.0.1:0") == 0, "%s", said);
+	far_hear(300);
+	ck_assert_uint_eq(far_hear(700), 0);
+	if (far.fd >= 0)
+		close(far.fd);
+	close(far.listener);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("reload");
@@ -339,5 +419,6 @@ int main(void)
 	tcase_add_test(tcase, no_way_back);
 	tcase_add_test(tcase, others_do_not_notice);
 	tcase_add_test(tcase, the_page_comes_back);
+	tcase_add_test(tcase, the_gap_of_a_line);
 	return pb_run_suite("bridge/reload", tcase);
 }
