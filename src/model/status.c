@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "packbridge/model/status.h"
 
-static const uint16_t age_most_s = 65534, age_none_s = 65535;
+static const uint16_t age_most_s = 65534;
 
 static uint16_t status_age_s(uint64_t since_ms, uint64_t now_ms)
 {
@@ -18,12 +18,12 @@ bool pb_status_is_stale(const struct pb_status *status, uint64_t now_ms)
 
 uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms)
 {
-	return status->sequence == 0 ? age_none_s : status_age_s(status->sampled_ms, now_ms);
+	return status->sequence == 0 ? PB_AGE_NONE_S : status_age_s(status->sampled_ms, now_ms);
 }
 
 uint16_t pb_status_details_age_s(const struct pb_status *status, uint64_t now_ms)
 {
-	return status->details_ms == 0 ? age_none_s : status_age_s(status->details_ms, now_ms);
+	return status->details_ms == 0 ? PB_AGE_NONE_S : status_age_s(status->details_ms, now_ms);
 }
 
 enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms)

@@ -246,7 +246,9 @@ const struct pb_battery *battery_at(struct battery *battery, uint64_t now_ms)
 	if (battery->setup->bank && now_ms >= battery->stale_ms)
 		compute_bank(battery, members, list_members(battery, now_ms, members), now_ms);
 	data->quality = battery_quality(battery, now_ms);
-	data->age_s = pb_status_age_s(&data->status, now_ms);
+	/* a bank has its status of packs that it had under another configuration, too */
+	data->age_s = data->quality == PB_QUALITY_NEVER ? PB_AGE_NONE_S
+							: pb_status_age_s(&data->status, now_ms);
 	data->details_age_s = pb_status_details_age_s(&data->status, now_ms);
 	data->heartbeat = battery_heartbeat(battery->plant, now_ms);
 	return data;

@@ -120,6 +120,22 @@ START_TEST(a_new_bank)
 }
 END_TEST
 
+/* It was read under another configuration, but none of the packs that it has now. */
+START_TEST(a_bank_of_packs_never_read)
+{
+	bench_read_all();
+	bench.setup[PACK_A].keep = bench.setup[PACK_B].keep = false;
+	bench_reload();
+	ck_assert_int_eq(bench_battery(BANK_ALL)->quality, PB_QUALITY_NEVER);
+	ck_assert_uint_eq(bench_battery(BANK_ALL)->age_s, 65535);
+	bench_read(PACK_A, bench_sample());
+	ck_assert_uint_eq(bench_battery(BANK_ALL)->age_s, 0);
+	/* this one would need both of them */
+	ck_assert_int_eq(bench_battery(BANK_STRICT)->quality, PB_QUALITY_NEVER);
+	ck_assert_uint_eq(bench_battery(BANK_STRICT)->age_s, 65535);
+}
+END_TEST
+
 /* Its state was known, so a pack that is read anew is missing at once. */
 START_TEST(a_bank_that_lacks_a_pack)
 {
@@ -324,6 +340,7 @@ int main(void)
 	tcase_add_test(tcase, states_of_cells);
 	tcase_add_test(tcase, sequence_of_a_bank);
 	tcase_add_test(tcase, a_new_bank);
+	tcase_add_test(tcase, a_bank_of_packs_never_read);
 	tcase_add_test(tcase, a_bank_that_lacks_a_pack);
 	tcase_add_test(tcase, a_bank_for_a_pack);
 	tcase_add_test(tcase, limits_in_progress);

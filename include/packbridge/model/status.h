@@ -66,9 +66,10 @@ struct pb_status {
 
 /** @return true when the reading is stale at @now_ms, or there is none. */
 bool pb_status_is_stale(const struct pb_status *status, uint64_t now_ms);
-/** Age of the reading in whole seconds, at most 65534; 65535: never read. */
+enum { PB_AGE_NONE_S = 65535 };
+/** Age of the reading in whole seconds, at most 65534; PB_AGE_NONE_S: never read. */
 uint16_t pb_status_age_s(const struct pb_status *status, uint64_t now_ms);
-/** Age of the oldest value that is queried rarely, likewise; 65535: there is none. */
+/** Age of the oldest value that is queried rarely, likewise; PB_AGE_NONE_S: there is none. */
 uint16_t pb_status_details_age_s(const struct pb_status *status, uint64_t now_ms);
 /** The quality at @now_ms, by the clock alone: no timer has to run for it. */
 enum pb_quality pb_status_quality(const struct pb_status *status, uint64_t now_ms);
