@@ -27,6 +27,7 @@
 
 enum {
 	SEND_MAX = 1024, /* as the contract says */
+	MUTE_TURNS = 3,	 /* turns of each pack without a byte on the line: it may be dead */
 	OUT_MAX = 2048, /* what may wait for a turn, with two bytes of length before each request */
 };
 
@@ -49,6 +50,7 @@ struct tap {
 	enum tap_state state;
 	struct turn turn;  /* STARTING: its exchange is on the line */
 	uint64_t since_ms; /* WAITING: since when */
+	unsigned int mute; /* its turns since it is up and the line was heard */
 	int error;	   /* FAILED: the error for down() */
 	const char *why;
 	size_t out_len;
@@ -146,6 +148,7 @@ static void multidrop_begin(struct pb_multidrop *line, struct tap *tap)
 	size_t len;
 
 	turn_begin(&tap->turn, pb_now_ms());
+	tap->mute++;
 	if (tap->head.handler->sent)
 		tap->head.handler->sent(tap->head.userdata);
 	/* it may have been closed in there */
@@ -168,6 +171,7 @@ static void multidrop_tell(struct pb_multidrop *line)
 	tap = line->state == MULTIDROP_UP ? multidrop_find(line, TAP_OPENING) : NULL;
 	if (tap) {
 		tap->state = TAP_UP;
+		tap->mute = 0;
 		tap->head.handler->up(tap->head.userdata);
 	}
 }
@@ -206,10 +210,9 @@ static void multidrop_on_up(void *userdata)
 	multidrop_plan(line);
 }
 
-static void multidrop_on_down(void *userdata, int error, const char *why)
+/* All taps end. */
+static void multidrop_fail(struct pb_multidrop *line, int error, const char *why)
 {
-	struct pb_multidrop *line = userdata;
-
 	line->state = MULTIDROP_CLOSED;
 	snprintf(line->why, sizeof(line->why), "%s", why);
 	for (struct tap *tap = line->taps; tap; tap = tap->next)
@@ -217,11 +220,18 @@ static void multidrop_on_down(void *userdata, int error, const char *why)
 			tap_fail(tap, error, line->why);
 }
 
+static void multidrop_on_down(void *userdata, int error, const char *why)
+{
+	multidrop_fail(userdata, error, why);
+}
+
 static void multidrop_on_data(void *userdata, const uint8_t *bytes, size_t len)
 {
 	struct pb_multidrop *line = userdata;
 	struct tap *tap = multidrop_asking(line);
 
+	for (struct tap *each = line->taps; each; each = each->next)
+		each->mute = 0;
 	if (tap) {
 		tap->head.handler->data(tap->head.userdata, bytes, len);
 		return;
@@ -306,12 +316,30 @@ static int tap_open(struct pb_link *link)
 	return 0;
 }
 
+/* Whether no pack that is up was heard, though each has asked some times. */
+static bool multidrop_is_mute(const struct pb_multidrop *line)
+{
+	for (const struct tap *tap = line->taps; tap; tap = tap->next)
+		if (tap->state == TAP_UP && tap->mute < MUTE_TURNS)
+			return false;
+	return line->state == MULTIDROP_UP;
+}
+
+/*
+ * Who hears nothing closes its link and tries another connection. The others may keep this one
+ * open, each of them for the same reason, so when nobody is heard it ends for all.
+ */
 static void tap_close(struct pb_link *link)
 {
 	struct tap *tap = tap_of(link);
+	bool mute = tap->state == TAP_UP && multidrop_is_mute(tap->line);
 
 	tap->state = TAP_CLOSED;
 	tap_end_turn(tap);
+	if (mute && tap->line->state != MULTIDROP_CLOSED) {
+		tap->line->real->type->close(tap->line->real);
+		multidrop_fail(tap->line, -ETIMEDOUT, "no pack on the line answers");
+	}
 }
 
 static int tap_send(struct pb_link *link, const uint8_t *bytes, size_t len)

@@ -299,6 +299,60 @@ START_TEST(opened_once)
 }
 END_TEST
 
+/* Each pack asks once; @answers: what is heard in each turn. */
+static void round_of(const char *answers)
+{
+	for (int i = 0; i < PACKS; i++) {
+		unsigned int sends = real.sends;
+
+		ask(i);
+		WAIT_UNTIL(real.sends == sends + 1);
+		if (answers)
+			real_says(answers);
+		pb_link_tap.done(users[i].link);
+	}
+}
+
+/* Nobody is heard any more: perhaps only this connection is dead, so it ends for all. */
+START_TEST(a_line_that_is_mute)
+{
+	begin_open();
+	round_of("x");
+	for (int i = 0; i < 3; i++)
+		round_of(NULL);
+	ck_assert_uint_eq(real.closes, 0);
+	pb_link_tap.close(users[0].link);
+	ck_assert_uint_eq(real.closes, 1);
+	ck_assert_uint_eq(users[1].downs, 0); /* told by the loop */
+	WAIT_UNTIL(users[1].downs && users[2].downs);
+	ck_assert_uint_eq(users[0].downs, 0);
+	ck_assert_int_eq(users[1].error, -ETIMEDOUT);
+	ck_assert_str_eq(users[1].why, "no pack on the line answers");
+	ck_assert_int_eq(pb_link_tap.open(users[1].link), 0);
+	ck_assert_uint_eq(real.opens, 2);
+	real_up();
+	WAIT_UNTIL(users[1].ups == 2);
+	end();
+}
+END_TEST
+
+/* One that is silent for long leaves, and another has not asked as often. */
+START_TEST(a_line_that_may_not_be_mute)
+{
+	begin_open();
+	for (int i = 0; i < 3; i++)
+		round_of(NULL);
+	round_of("x");
+	round_of(NULL);
+	round_of(NULL);
+	pb_link_tap.close(users[0].link);
+	drain();
+	ck_assert_uint_eq(real.closes, 0);
+	ck_assert_uint_eq(users[1].downs + users[2].downs, 0);
+	end();
+}
+END_TEST
+
 START_TEST(one_exchange_at_a_time)
 {
 	begin_open();
@@ -627,6 +681,8 @@ int main(void)
 	tcase_add_test(tcase, babble_holds_nobody_up);
 	tcase_add_test(tcase, bad_address);
 	tcase_add_test(tcase, opened_once);
+	tcase_add_test(tcase, a_line_that_is_mute);
+	tcase_add_test(tcase, a_line_that_may_not_be_mute);
 	tcase_add_test(tcase, one_exchange_at_a_time);
 	tcase_add_test(tcase, nobody_starves);
 	tcase_add_test(tcase, sent_is_told);
