@@ -357,6 +357,8 @@ static const struct {
 } passwords[] = {
 	{"password: '1234567'", "1:69: ", "7 characters"},
 	{"password: \"12345\\n\"", "1:69: ", "control character"},
+	{"password: '12 34'", "1:69: ", "a blank as character 3"},
+	{"password: \"123\\x7f\"", "1:69: ", "a foreign character as character 4"},
 	{"password: '123', password_file: /dev/null", "1:91: ", "one of them"},
 	{"password_file: /dev/urandom", "1:74: ", "is a device"},
 	{"password_file: /dev/null", "1:74: ", "is a device"},
