@@ -191,7 +191,7 @@ static bool combine(const struct fleet *fleet, enum bank_op op, const int64_t *v
 static bool rules_value_of(const struct fleet *fleet, enum bank_op op, const struct pb_field *field,
 			   bool reported, int64_t *ret)
 {
-	int64_t values[PB_MEMBERS_MAX];
+	int64_t values[PB_MEMBERS_MAX] = {0};
 	size_t count = op == OP_USABLE ? fleet->count : rules_collect(fleet, field, values);
 
 	if (count == 0 || (count < fleet->count && !reported))
@@ -231,6 +231,9 @@ void bank_apply(const struct fleet *fleet, enum bank_stage stage)
 
 static const char *op_text(enum bank_op op)
 {
+	static const char usable[] = "smallest remaining charge plus smallest missing charge: the "
+				     "charge that can be used before the first pack is full or "
+				     "empty";
 	static const char *const texts[] = {
 		[OP_SUM] = "sum",
 		[OP_MEAN] = "mean",
@@ -242,9 +245,7 @@ static const char *op_text(enum bank_op op)
 		[OP_ANY] = "true if one is",
 		[OP_ALL] = "true if all are",
 		[OP_BITS] = "all bits that are set in one pack",
-		[OP_USABLE] = "smallest remaining charge plus smallest missing charge: the charge "
-			      "that can "
-			      "be used before the first pack is full or empty",
+		[OP_USABLE] = usable,
 	};
 
 	return texts[op];
@@ -265,10 +266,11 @@ static const char *rules_name_of(const struct pb_field *field)
 
 bool pb_bank_rule(size_t index, struct pb_bank_rule *ret)
 {
-	const struct rule *rule = &rules[index];
+	const struct rule *rule;
 
 	if (index >= PB_ARRAY_SIZE(rules))
 		return false;
+	rule = &rules[index];
 	*ret = (struct pb_bank_rule){
 		.field = rule->own ? rule->own : rules_name_of(&rule->field),
 		.parallel = rule->parallel_text ? rule->parallel_text : op_text(rule->parallel),

@@ -317,7 +317,7 @@ static void take_readers(struct site *site, const struct site *before)
 		struct site_pack *pack = &site->packs[i];
 		struct site_pack *old = site_find_same(before, &site->config->packs[i]);
 
-		if (!old)
+		if (!old || !old->reader)
 			continue;
 		pack->reader = old->reader;
 		pack->reader->userdata = pack;

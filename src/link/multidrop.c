@@ -380,9 +380,10 @@ static void tap_free(struct pb_link *link)
 
 	tap_close(link);
 	turns_remove(&tap->line->turns, &tap->turn);
-	while (*at != tap)
+	while (*at && *at != tap)
 		at = &(*at)->next;
-	*at = tap->next;
+	if (*at)
+		*at = tap->next;
 	pb_multidrop_unref(tap->line);
 	free(tap);
 }
@@ -392,11 +393,12 @@ static int tap_create(struct pb_link **ret, const struct pb_link_setup *setup, c
 {
 	struct tap *tap;
 
-	(void)why;
-	(void)why_cap;
 	if (!ret)
 		return 0;
-	assert(setup->multidrop);
+	if (!setup->multidrop) {
+		snprintf(why, why_cap, "no line to share");
+		return -EINVAL;
+	}
 	tap = calloc(1, sizeof(*tap));
 	if (!tap)
 		return -ENOMEM;
