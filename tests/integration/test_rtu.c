@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -21,7 +22,7 @@ enum { PATIENCE_MS = 3000, QUIET_MS = 150 };
 
 static struct daemon packbridge;
 static int line = -1;
-static char device[128], folder_file[160];
+static char device[128], folder_file[160], config_path[128];
 
 /* A new line, at the end of the same symbolic link. */
 static void plug(void)
@@ -46,21 +47,30 @@ static void unplug(void)
 	line = -1;
 }
 
+/* Writes the configuration anew. @unit: of the pack `store` */
+static void configure(const char *options, int unit)
+{
+	FILE *file = fopen(config_path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fprintf(file,
+		"control: %.100s.control\nlisten:\n  - {rtu: %s%s}\n  - {tcp: "
+		"'127.0.0.1:0'}\npacks:\n"
+		"  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, poll_ms: 200}\n"
+		"  - {name: store, link: 'sim:lfp-16s,soc=40,seed=2', unit: %d, poll_ms: 200}\n",
+		folder_file, device, options, unit);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
 static void start(const char *options)
 {
-	static char text[1024], path[128];
-	const char *args[] = {"run", "-c", path, NULL};
+	const char *args[] = {"run", "-c", config_path, NULL};
 
 	daemon_write_file(folder_file, sizeof(folder_file), "line", "");
 	snprintf(device, sizeof(device), "%.100s.tty", folder_file);
 	plug();
-	snprintf(text, sizeof(text),
-		 "control: %.100s.control\nlisten:\n  - {rtu: %s%s}\n  - {tcp: "
-		 "'127.0.0.1:0'}\npacks:\n"
-		 "  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1, poll_ms: 200}\n"
-		 "  - {name: store, link: 'sim:lfp-16s,soc=40,seed=2', unit: 17, poll_ms: 200}\n",
-		 folder_file, device, options);
-	daemon_write_file(path, sizeof(path), "packbridge.yaml", text);
+	daemon_write_file(config_path, sizeof(config_path), "packbridge.yaml", "");
+	configure(options, 17);
 	daemon_start(&packbridge, args);
 	daemon_wait_for(&packbridge, "Modbus RTU on ");
 	daemon_wait_for(&packbridge, "house: first reading");
@@ -328,10 +338,27 @@ START_TEST(unplugged_and_plugged)
 }
 END_TEST
 
+/* A line that a reload leaves open shows the units of the new configuration. */
+START_TEST(goes_on_over_a_reload)
+{
+	start("");
+	configure("", 18);
+	ck_assert_int_eq(kill(packbridge.pid, SIGHUP), 0);
+	daemon_wait_for(&packbridge, "is loaded");
+	send_frame("120400110001");
+	expect("1204020190");
+	send_frame("110400110001");
+	expect_silence();
+	send_frame("010300110001");
+	expect("0103020280");
+	end();
+}
+END_TEST
+
 START_TEST(in_use)
 {
-	static char text[1024], path[128];
-	const char *args[] = {"run", "-c", path, NULL};
+	static char text[1024];
+	const char *args[] = {"run", "-c", config_path, NULL};
 	int other;
 
 	daemon_write_file(folder_file, sizeof(folder_file), "line", "");
@@ -345,7 +372,7 @@ START_TEST(in_use)
 		 "even}\npacks:\n"
 		 "  - {name: house, link: 'sim:lfp-4s,soc=64,seed=1', unit: 1}\n",
 		 folder_file, device);
-	daemon_write_file(path, sizeof(path), "packbridge.yaml", text);
+	daemon_write_file(config_path, sizeof(config_path), "packbridge.yaml", text);
 	daemon_start(&packbridge, args);
 	daemon_wait_for(&packbridge, "is in use by another program");
 	close(other);
@@ -368,6 +395,7 @@ int main(void)
 	tcase_add_test(tcase, adapters_that_echo);
 	tcase_add_test(tcase, echo_is_told_but_there_is_none);
 	tcase_add_test(tcase, unplugged_and_plugged);
+	tcase_add_test(tcase, goes_on_over_a_reload);
 	tcase_add_test(tcase, in_use);
 	return pb_run_suite("rtu", tcase);
 }
