@@ -96,9 +96,9 @@ static uint8_t codec_redact(const struct bms_secret *secret, struct pb_conceal *
 
 static bool is_head(const struct bms_secret *secret, size_t at, uint8_t byte)
 {
-	if (at > 0)
-		return byte == secret->head[at];
-	return byte >= secret->head[0] && byte - secret->head[0] <= secret->spread;
+	uint8_t spread = at == 0 ? secret->spread : 0;
+
+	return byte >= secret->head[at] && byte - secret->head[at] <= spread;
 }
 
 /* A head begins a frame wherever it stands: the one before may have been cut off. */
