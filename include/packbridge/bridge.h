@@ -103,7 +103,8 @@ int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct
 
 /**
  * Builds everything and opens the listeners; packs do not connect yet. On success it takes
- * ownership of @config and @maps. @version: for the gateway's registers, borrowed.
+ * ownership of @config and @maps, which must have passed pb_bridge_check(). @version: for the
+ * gateway's registers, borrowed.
  * @return 0; negative with the errors in @report.
  */
 int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *config,

@@ -144,12 +144,9 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 int pb_bridge_new(struct pb_bridge **ret, sd_event *event, struct pb_config *config,
 		  struct pb_maps *maps, const char *version, struct pb_report *report)
 {
-	PB_CLEANUP(pb_bridge_freep) struct pb_bridge *bridge = NULL;
-	int r = pb_bridge_check(config, maps, report);
+	PB_CLEANUP(pb_bridge_freep) struct pb_bridge *bridge = calloc(1, sizeof(*bridge));
+	int r;
 
-	if (r < 0)
-		return r;
-	bridge = calloc(1, sizeof(*bridge));
 	if (!bridge)
 		return -ENOMEM;
 	bridge->event = event;

@@ -101,10 +101,13 @@ int pb_cli_demo(int argc, char **argv)
 	r = pb_config_parse(&daemon.config, "demo", text, strlen(text), &report);
 	if (r >= 0)
 		r = pb_cli_maps(&daemon.maps);
+	if (r >= 0)
+		r = pb_bridge_check(daemon.config, daemon.maps, &report);
 	pb_report_print(&report, stderr);
 	pb_report_clear(&report);
 	if (r < 0) {
 		pb_config_free(daemon.config);
+		pb_maps_free(daemon.maps);
 		return 1;
 	}
 	return pb_cli_serve(&daemon);

@@ -30,7 +30,7 @@ static void set_up(void)
 	pb_log_set_level(PB_LOG_ERR);
 	if (sd_event_default(&event) < 0 ||
 	    pb_config_parse(&config, "f", text, strlen(text), &report) < 0 ||
-	    pb_maps_new(&maps, dirs) < 0 ||
+	    pb_maps_new(&maps, dirs) < 0 || pb_bridge_check(config, maps, &report) < 0 ||
 	    pb_bridge_new(&bridge, event, config, maps, "0", &report) < 0 ||
 	    pb_bridge_start(bridge) < 0)
 		abort();

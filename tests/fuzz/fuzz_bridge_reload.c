@@ -213,10 +213,12 @@ static void write_file(const char *name, const char *text)
 static int load(struct made *made, const char *text, struct pb_report *report)
 {
 	const char *dirs[] = {folder, NULL};
+	int r;
 
 	if (pb_maps_new(&made->maps, dirs) < 0)
 		abort();
-	return pb_config_parse(&made->config, "f", text, strlen(text), report);
+	r = pb_config_parse(&made->config, "f", text, strlen(text), report);
+	return r < 0 ? r : pb_bridge_check(made->config, made->maps, report);
 }
 
 static void unload(struct made *made)
@@ -361,8 +363,6 @@ static int reload(struct made *made, const char *text)
 	struct pb_report report = {0};
 	int r = load(&next, text, &report);
 
-	if (r >= 0)
-		r = pb_bridge_check(next.config, next.maps, &report);
 	if (r >= 0)
 		r = pb_bridge_reload(made->bridge, next.config, next.maps, &report);
 	assert(r >= 0 || report.count > 0);

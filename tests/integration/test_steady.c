@@ -145,6 +145,7 @@ START_TEST(no_allocation)
 	ck_assert_int_ge(sd_event_default(&event), 0);
 	ck_assert_int_eq(pb_config_parse(&config, "test", text, strlen(text), &report), 0);
 	ck_assert_int_eq(pb_maps_new(&maps, dirs), 0);
+	ck_assert_int_eq(pb_bridge_check(config, maps, &report), 0);
 	ck_assert_int_eq(pb_bridge_new(&bridge, event, config, maps, "test", &report), 0);
 	ck_assert_int_eq(pipe(marks), 0);
 	pid = fork();

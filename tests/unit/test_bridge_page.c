@@ -30,6 +30,7 @@ static void setup(void)
 	ck_assert_int_eq(pb_config_parse(&config, "f", text, strlen(text), &report), 0);
 	ck_assert_int_eq(pb_maps_new(&maps, dirs), 0);
 	ck_assert_int_ge(sd_event_new(&event), 0);
+	ck_assert_int_eq(pb_bridge_check(config, maps, &report), 0);
 	ck_assert_int_eq(pb_bridge_new(&bridge, event, config, maps, "0", &report), 0);
 }
 
