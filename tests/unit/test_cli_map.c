@@ -6,6 +6,7 @@
 #include "packbridge/regmap.h"
 #include "packbridge/yaml.h"
 #include "suite.h"
+#include "text_file.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -22,19 +23,6 @@ static const char *const natives[] = {"packbridge", "packbridge-gateway"};
 static char prefix[] = "test_cli_map.XXXXXX";
 static char program[128];
 static char out[1 << 20], err[1 << 16];
-
-static size_t read_file(const char *path, char *text, size_t cap)
-{
-	FILE *file = fopen(path, "r");
-	size_t len;
-
-	ck_assert_msg(file != NULL, "%s", path);
-	len = fread(text, 1, cap - 1, file);
-	ck_assert_msg(feof(file), "%s is too long", path);
-	fclose(file);
-	text[len] = '\0';
-	return len;
-}
 
 static const char *in_prefix(const char *name)
 {
@@ -122,8 +110,8 @@ static int map_command(const char *const *words)
 		free(argv[--count]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
-	read_file(in_prefix("out"), out, sizeof(out));
-	read_file(in_prefix("err"), err, sizeof(err));
+	text_file_read(in_prefix("out"), out, sizeof(out));
+	text_file_read(in_prefix("err"), err, sizeof(err));
 	return WEXITSTATUS(status);
 }
 
@@ -138,7 +126,7 @@ START_TEST(pages_are_printed)
 	char path[512];
 
 	snprintf(path, sizeof(path), PB_SOURCE_DIR "/docs/registers/%s.md", natives[_i]);
-	read_file(path, page, sizeof(page));
+	text_file_read(path, page, sizeof(page));
 	ck_assert_int_eq(MAP("export", natives[_i], "--format", "markdown"), 0);
 	ck_assert_msg(strcmp(out, page) == 0,
 		      "%s differs from `packbridge map export %s --format markdown`", path,
@@ -298,7 +286,7 @@ START_TEST(format_example_compiles)
 	char *start, *end;
 	int r;
 
-	read_file(PB_SOURCE_DIR "/docs/map-format.md", doc, sizeof(doc));
+	text_file_read(PB_SOURCE_DIR "/docs/map-format.md", doc, sizeof(doc));
 	start = strstr(doc, "```yaml\nmap: ");
 	ck_assert_ptr_nonnull(start);
 	start += strlen("```yaml\n");
@@ -341,7 +329,7 @@ START_TEST(format_lists_the_fields)
 	size_t count;
 	const struct pb_field *fields = pb_fields((enum pb_scope)_i, &count);
 
-	read_file(PB_SOURCE_DIR "/docs/map-format.md", doc, sizeof(doc));
+	text_file_read(PB_SOURCE_DIR "/docs/map-format.md", doc, sizeof(doc));
 	for (size_t i = 0; i < count; i++) {
 		const struct pb_field *field = &fields[i];
 		char line[1024], range[64], elements[16] = "";

@@ -7,6 +7,7 @@
 #include "packbridge/export.h"
 #include "packbridge/yaml.h"
 #include "suite.h"
+#include "text_file.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -16,19 +17,6 @@
 static const char *const natives[] = {"packbridge", "packbridge-gateway"};
 
 static char out[1 << 20];
-
-static size_t read_file(const char *path, char *text, size_t cap)
-{
-	FILE *file = fopen(path, "r");
-	size_t len;
-
-	ck_assert_msg(file != NULL, "%s", path);
-	len = fread(text, 1, cap - 1, file);
-	ck_assert_msg(feof(file), "%s is too long", path);
-	fclose(file);
-	text[len] = '\0';
-	return len;
-}
 
 /* @options: "" or "+exception" */
 static struct pb_map *load_with(const char *name, const char *options)
@@ -143,7 +131,7 @@ static void compare(const struct pb_export *format, const char *name)
 
 	snprintf(path, sizeof(path), PB_SOURCE_DIR "/%s/%s.%s",
 		 page ? "docs/registers" : "tests/data/exports", name, page ? "md" : format->name);
-	read_file(path, golden, sizeof(golden));
+	text_file_read(path, golden, sizeof(golden));
 	print_map(format->name, map);
 	ck_assert_msg(strcmp(out, golden) == 0,
 		      "%s differs from `packbridge map export %s --format %s`", path, name,

@@ -8,11 +8,12 @@
  */
 #include "../../src/pack/state.h"
 #include "suite.h"
+#include "toy_frame.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { START = 0xF0, ADDRESS = 7, GAP_MS = 100, POLL_MS = 5000, REPLY_MS = 50 };
+enum { ADDRESS = 7, GAP_MS = 100, POLL_MS = 5000, REPLY_MS = 50 };
 enum { VOLTS = 0x02, COUNT = 0x10, FIRST = 0x11, ENTER = 0x30, SWITCH = 0x31, STREAM = 0x40 };
 enum { INHIBIT_CHARGE = 1, INHIBIT_DISCHARGE = 2 };
 
@@ -20,15 +21,7 @@ static int toy_frame(const uint8_t *buf, size_t len, const struct pb_query *pend
 		     struct pb_frame *ret)
 {
 	(void)pending;
-	*ret = (struct pb_frame){.bytes = buf, .len = 3};
-	if (buf[0] != START)
-		return -EPROTO;
-	if (len < 3)
-		return PB_FRAME_MORE;
-	ret->command = buf[1];
-	ret->payload = buf + 2;
-	ret->payload_len = 1;
-	return 3;
+	return toy_frame_from(TOY_START, buf, len, ret);
 }
 
 /* The board says STREAM's notice as value 0, and by itself the others. */
@@ -199,7 +192,7 @@ static void pass(uint64_t ms)
 
 static void give(uint8_t command, uint8_t value)
 {
-	uint8_t bytes[] = {START, command, value};
+	uint8_t bytes[] = {TOY_START, command, value};
 
 	event((struct pb_session_event){.type = PB_SESSION_DATA, .bytes = bytes, .len = 3});
 }

@@ -6,6 +6,7 @@
  */
 #include "../../src/pack/state.h"
 #include "suite.h"
+#include "toy_frame.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,29 +20,26 @@ enum {
 	AFTER = 0x05,
 	NOTE = 0x06
 };
-enum { START = 0xF0, OTHER_START = 0xE0, PARTS_COUNT = 3 };
+enum { OTHER_START = 0xE0, PARTS_COUNT = 3 };
 
 static int frame_from(uint8_t start, const uint8_t *buf, size_t len, struct pb_frame *ret)
 {
-	*ret = (struct pb_frame){.bytes = buf, .len = 3};
-	if (buf[0] != start)
-		return -EPROTO;
-	if (len < 3)
-		return PB_FRAME_MORE;
+	int r = toy_frame_from(start, buf, len, ret);
+
+	if (r <= 0)
+		return r;
 	ret->kind = buf[1] == NOTE ? PB_FRAME_NOTICE : PB_FRAME_REPLY;
 	ret->command = (uint16_t)(buf[1] == NOTE ? VOLTS : buf[1] & ~REFUSED);
 	ret->status = buf[1] & REFUSED ? buf[2] : 0;
-	ret->payload = buf + 2;
-	ret->payload_len = 1;
 	ret->in_parts = ret->command == PARTS;
-	return 3;
+	return r;
 }
 
 static int toy_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		     struct pb_frame *ret)
 {
 	(void)pending;
-	return frame_from(START, buf, len, ret);
+	return frame_from(TOY_START, buf, len, ret);
 }
 
 static int other_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
@@ -179,7 +177,7 @@ static void give_from(uint8_t start, uint8_t command, uint8_t value)
 
 static void give(uint8_t command, uint8_t value)
 {
-	give_from(START, command, value);
+	give_from(TOY_START, command, value);
 }
 
 /* The last request was @command: a moment later, its reply. */
@@ -703,7 +701,8 @@ static void refuse(uint8_t command)
 	pass(0);
 	ck_assert_uint_eq(sent[(sends - 1) % sizeof(sent)] & 0x7F, command);
 	now += 50;
-	give_from(session.head.codec == &full || session.head.codec == &newer ? START : OTHER_START,
+	give_from(session.head.codec == &full || session.head.codec == &newer ? TOY_START
+									      : OTHER_START,
 		  REFUSED | command, 1);
 }
 
@@ -831,7 +830,7 @@ END_TEST
 /* Pieces of a frame come soon after each other. What comes later begins a new one. */
 START_TEST(half_frames)
 {
-	static const uint8_t half[] = {START, VOLTS};
+	static const uint8_t half[] = {TOY_START, VOLTS};
 	struct pb_session_event piece = {.type = PB_SESSION_DATA, .bytes = half, .len = 1};
 
 	begin(&fenced);
@@ -846,7 +845,7 @@ END_TEST
 
 START_TEST(frames_in_pieces)
 {
-	static const uint8_t frame[] = {START, VOLTS, 12};
+	static const uint8_t frame[] = {TOY_START, VOLTS, 12};
 
 	begin(&fenced);
 	for (size_t i = 0; i < sizeof(frame); i++) {

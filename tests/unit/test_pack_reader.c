@@ -6,30 +6,26 @@
  */
 #include "packbridge/pack.h"
 #include "suite.h"
+#include "toy_frame.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-event.h>
 
-enum { START = 0xF0, VOLTS = 2, SWITCH = 3, LOGIN = 4, SECRET = 0x5E };
+enum { VOLTS = 2, SWITCH = 3, LOGIN = 4, SECRET = 0x5E };
 
 /* ---- the codec ---- */
 
 static int toy_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		     struct pb_frame *ret)
 {
+	int r = toy_frame_from(TOY_START, buf, len, ret);
+
 	(void)pending;
-	*ret = (struct pb_frame){.bytes = buf, .len = 3};
-	if (buf[0] != START)
-		return -EPROTO;
-	if (len < 3)
-		return PB_FRAME_MORE;
-	ret->kind = buf[1] == LOGIN ? PB_FRAME_MODULE : PB_FRAME_REPLY;
-	ret->command = buf[1];
-	ret->payload = buf + 2;
-	ret->payload_len = 1;
-	return 3;
+	if (r > 0 && ret->command == LOGIN)
+		ret->kind = PB_FRAME_MODULE;
+	return r;
 }
 
 static int toy_decode(const struct pb_frame *frame, struct pb_sample *s)
@@ -295,7 +291,7 @@ static void until_read(size_t number)
 	for (; up.readings == 0; number++) {
 		ck_assert_uint_lt(number, 10);
 		until_sent(number);
-		give((const uint8_t[]){START, VOLTS, 12}, 3);
+		give((const uint8_t[]){TOY_START, VOLTS, 12}, 3);
 	}
 }
 
@@ -438,7 +434,7 @@ START_TEST(a_command)
 	ck_assert_int_eq(reader->type->command(reader, &on), -EBUSY);
 	until_sent(before + 1);
 	ck_assert_uint_eq(far.sent[before % sizeof(far.sent)], SWITCH);
-	give((const uint8_t[]){START, SWITCH, 0}, 3);
+	give((const uint8_t[]){TOY_START, SWITCH, 0}, 3);
 	ck_assert_int_eq(up.command.state, PB_COMMAND_DONE);
 	ck_assert_int_eq(up.hidden, 0);
 }
@@ -458,7 +454,7 @@ START_TEST(a_login_is_not_shown)
 	until_sent(1);
 	ck_assert_uint_eq(far.sent[0], LOGIN);
 	ck_assert_int_eq(up.hidden, 1);
-	give((const uint8_t[]){START, LOGIN, 0}, 3);
+	give((const uint8_t[]){TOY_START, LOGIN, 0}, 3);
 	ck_assert_int_eq(up.hidden, 2);
 	sent = up.sent;
 	until_sent(2);
@@ -513,10 +509,10 @@ START_TEST(bytes_in_the_log)
 	link_up();
 	until_sent(1);
 	ck_assert_str_eq(log_text, "pack there: > 1 bytes of a password's dialogue");
-	give((const uint8_t[]){START, LOGIN, 0}, 3);
+	give((const uint8_t[]){TOY_START, LOGIN, 0}, 3);
 	until_sent(2);
 	ck_assert_msg(strncmp(log_text, "pack there: > 02", 16) == 0, "%s", log_text);
-	give((const uint8_t[]){START, VOLTS, 12}, 3);
+	give((const uint8_t[]){TOY_START, VOLTS, 12}, 3);
 	ck_assert_ptr_nonnull(strstr(log_text, "pack there: "));
 }
 END_TEST
