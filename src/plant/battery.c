@@ -37,7 +37,7 @@ static uint64_t turns_stale_ms(const struct pb_status *status, uint64_t now_ms)
 static void schedule(const struct battery *battery)
 {
 	struct pb_plant *plant = battery->plant;
-	uint64_t due_ms = first_of(battery->alarm_ms, pb_repeat_due_ms(&battery->repeat));
+	uint64_t due_ms = first_of(battery->alarm_ms, pb_repeat_due_ms(&battery->memory.repeat));
 
 	if (!battery->setup->bank)
 		due_ms = first_of(due_ms, battery->stale_ms);
@@ -51,7 +51,7 @@ uint16_t battery_heartbeat(const struct pb_plant *plant, uint64_t now_ms)
 
 static void step_alarms(struct battery *battery, bool stale, uint64_t now_ms)
 {
-	uint32_t changed = pb_alarm_step(battery->setup->alarms, &battery->alarm_state,
+	uint32_t changed = pb_alarm_step(battery->setup->alarms, &battery->memory.alarm_state,
 					 &battery->data, stale, now_ms, &battery->alarm_ms);
 
 	notes_alarms(battery, changed, now_ms);
@@ -104,7 +104,7 @@ void battery_update_bank(struct battery *bank, bool new_reading, uint64_t now_ms
 	struct pb_status *status = &bank->data.status;
 	bool reading = compute_bank(bank, members, count, now_ms);
 
-	bank->settled |= has_settled(members, count);
+	bank->memory.settled |= has_settled(members, count);
 	/* a bank that a reload has made of packs that were read has a first reading at once */
 	if (reading && (new_reading || status->sequence == 0))
 		status->sequence = status->sequence == 65535 ? 1 : (uint16_t)(status->sequence + 1);
@@ -136,7 +136,8 @@ void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms
 	pack->version++;
 	pb_bank_single(&pack->data, stale);
 	if (new_reading || stale) {
-		pb_limit_step(pack->setup->limits, &pack->limit_state, &pack->data, stale, now_ms);
+		pb_limit_step(pack->setup->limits, &pack->memory.limit_state, &pack->data, stale,
+			      now_ms);
 		notes_limits(pack, now_ms);
 	}
 	step_alarms(pack, stale, now_ms);
@@ -163,9 +164,9 @@ static void take_sample(struct battery *pack, const struct pb_reading *reading)
 	uint64_t sampled_ms = reading->status->sampled_ms, unchanged_s;
 	struct pb_battery *data = &pack->data;
 
-	if (pack->changed_ms == 0 || !pb_sample_same(&data->sample, reading->sample))
-		pack->changed_ms = sampled_ms;
-	unchanged_s = (sampled_ms - pack->changed_ms) / 1000;
+	if (pack->memory.changed_ms == 0 || !pb_sample_same(&data->sample, reading->sample))
+		pack->memory.changed_ms = sampled_ms;
+	unchanged_s = (sampled_ms - pack->memory.changed_ms) / 1000;
 	data->unchanged_s = unchanged_s < UNCHANGED_MAX_S ? (uint16_t)unchanged_s : UNCHANGED_MAX_S;
 	pb_battery_mark(data, PB_HAS_UNCHANGED);
 	data->sample = *reading->sample;
@@ -202,16 +203,7 @@ void battery_take(struct battery *battery, const struct battery *before)
 {
 	struct pb_battery *data = &battery->data;
 
-	battery->alarm_state = before->alarm_state;
-	battery->changed_ms = before->changed_ms;
-	battery->allowed_known = before->allowed_known;
-	battery->charge_allowed = before->charge_allowed;
-	battery->discharge_allowed = before->discharge_allowed;
-	battery->settled = before->settled;
-	battery->lacking = before->lacking;
-	battery->mixed = before->mixed;
-	battery->repeat = before->repeat;
-	battery->limit_state = before->limit_state;
+	battery->memory = before->memory;
 	battery->reader.state = before->reader.state;
 	battery->reader.note = before->reader.note;
 	if (before->refusals)

@@ -7,26 +7,31 @@
 
 #include "packbridge/plant.h"
 
-/** A pack or a bank. */
-struct battery {
-	struct pb_plant *plant;
-	const struct pb_battery_setup *setup;
-	struct pb_battery data; /**< age, quality and heartbeat: as battery_at() set them last */
-	uint32_t version;	/**< goes up when the rest of @data changes */
+/** What a reload carries over to the same battery of the next plant, as it is. */
+struct battery_memory {
 	struct pb_alarm_state alarm_state;
-	uint64_t alarm_ms;   /**< when time alone changes an alarm; UINT64_MAX: never */
-	uint64_t changed_ms; /**< of the first reading that all later ones are the same as */
-	/** A pack: when its reading turns stale. A bank: when that of a pack that counts does.
-	 * UINT64_MAX: never, as it stands. */
-	uint64_t stale_ms;
+	uint64_t changed_ms;	 /**< of the first reading that all later ones are the same as */
 	struct pb_repeat repeat; /**< of notes about alarms and limits */
 	/* as notes told it last */
 	bool allowed_known, charge_allowed, discharge_allowed;
 	bool mixed;	 /**< packs of a bank do not fit together */
 	int32_t lacking; /**< packs of a bank without a good reading */
 	bool settled;	 /**< each of its packs has been read, or it is known why not */
+	struct pb_limit_state limit_state; /**< of a pack */
+};
+
+/** A pack or a bank. */
+struct battery {
+	struct pb_plant *plant;
+	const struct pb_battery_setup *setup;
+	struct pb_battery data; /**< age, quality and heartbeat: as battery_at() set them last */
+	uint32_t version;	/**< goes up when the rest of @data changes */
+	struct battery_memory memory;
+	uint64_t alarm_ms; /**< when time alone changes an alarm; UINT64_MAX: never */
+	/** A pack: when its reading turns stale. A bank: when that of a pack that counts does.
+	 * UINT64_MAX: never, as it stands. */
+	uint64_t stale_ms;
 	/* a pack */
-	struct pb_limit_state limit_state;
 	struct pb_plant_pack reader;
 	struct pb_refusals *refusals; /**< those of @reader, see plant->refusals */
 	bool good, alarmed;	      /**< as the plant's summary counts it */

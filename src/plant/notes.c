@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Notes go to the plant's handler one by one, so none is lost however many there are. Each kind of
- * note has a key of battery->repeat: the same key again within a minute is counted, and a line at
- * the end of the minute sums up what was left out.
+ * note has a key of battery->memory.repeat: the same key again within a minute is counted, and a
+ * line at the end of the minute sums up what was left out.
  */
 #include "notes.h"
 
@@ -54,7 +54,7 @@ void notes_line(const struct battery *battery, enum pb_log_level level, const ch
 
 static enum pb_level level_of(const struct battery *battery, int alarm)
 {
-	return (enum pb_level)battery->alarm_state.kinds[alarm].shown;
+	return (enum pb_level)battery->memory.alarm_state.kinds[alarm].shown;
 }
 
 /* An alarm that ends because a reload has removed its rule does not show that its cause is gone. */
@@ -84,7 +84,7 @@ static void note_alarm(const struct battery *battery, int alarm)
 /* A cause that joins others is no repetition. */
 static unsigned int key_of(const struct battery *battery, int alarm)
 {
-	uint32_t causes = battery->alarm_state.kinds[alarm].new_causes;
+	uint32_t causes = battery->memory.alarm_state.kinds[alarm].new_causes;
 
 	if (alarm == PB_ALARM_PROTECTION && causes)
 		return KEY_CAUSES + (unsigned int)__builtin_ctz(causes);
@@ -105,7 +105,7 @@ static size_t sum_alarm(const struct battery *battery, int alarm, const char *be
 /* What flaps is summed up, with how it stands: the last change may be among those left out. */
 static void note_sum(struct battery *battery, uint64_t now_ms)
 {
-	uint32_t count = pb_repeat_sum(&battery->repeat, now_ms);
+	uint32_t count = pb_repeat_sum(&battery->memory.repeat, now_ms);
 	char now[SUM_MAX] = "";
 	size_t at = 0;
 
@@ -123,7 +123,8 @@ void notes_alarms(struct battery *battery, uint32_t changed, uint64_t now_ms)
 {
 	note_sum(battery, now_ms);
 	for (int i = 0; i < PB_ALARM_COUNT; i++)
-		if (changed >> i & 1 && pb_repeat_say(&battery->repeat, key_of(battery, i), now_ms))
+		if (changed >> i & 1 &&
+		    pb_repeat_say(&battery->memory.repeat, key_of(battery, i), now_ms))
 			note_alarm(battery, i);
 }
 
@@ -132,7 +133,7 @@ void notes_alarms(struct battery *battery, uint32_t changed, uint64_t now_ms)
 static void note_direction(struct battery *battery, unsigned int key, const char *what, bool before,
 			   bool now, const char *why, uint64_t now_ms)
 {
-	if (before == now || !pb_repeat_say(&battery->repeat, key + now, now_ms))
+	if (before == now || !pb_repeat_say(&battery->memory.repeat, key + now, now_ms))
 		return;
 	if (now)
 		NOTE(battery, PB_LOG_INFO, NULL, "%s again", what);
@@ -145,17 +146,18 @@ static void note_direction(struct battery *battery, unsigned int key, const char
 void notes_limits(struct battery *battery, uint64_t now_ms)
 {
 	const struct pb_limits *limits = &battery->data.limits;
-	bool known = battery->settled && pb_battery_has(&battery->data, PB_HAS_REQUESTS);
+	bool known = battery->memory.settled && pb_battery_has(&battery->data, PB_HAS_REQUESTS);
 
-	if (known && battery->allowed_known) {
-		note_direction(battery, KEY_CHARGE, "charging", battery->charge_allowed,
+	if (known && battery->memory.allowed_known) {
+		note_direction(battery, KEY_CHARGE, "charging", battery->memory.charge_allowed,
 			       limits->charge_allowed, limits->charge_current_text, now_ms);
-		note_direction(battery, KEY_DISCHARGE, "discharging", battery->discharge_allowed,
-			       limits->discharge_allowed, limits->discharge_current_text, now_ms);
+		note_direction(battery, KEY_DISCHARGE, "discharging",
+			       battery->memory.discharge_allowed, limits->discharge_allowed,
+			       limits->discharge_current_text, now_ms);
 	}
-	battery->allowed_known = known;
-	battery->charge_allowed = limits->charge_allowed;
-	battery->discharge_allowed = limits->discharge_allowed;
+	battery->memory.allowed_known = known;
+	battery->memory.charge_allowed = limits->charge_allowed;
+	battery->memory.discharge_allowed = limits->discharge_allowed;
 }
 
 /* ---- the packs of a bank ---- */
@@ -165,10 +167,10 @@ static void note_lacking(struct battery *bank, uint64_t now_ms)
 	const struct pb_members *m = &bank->data.members;
 	bool lacking = m->packs_online < m->packs;
 
-	if (m->packs_stale == bank->lacking)
+	if (m->packs_stale == bank->memory.lacking)
 		return;
-	bank->lacking = m->packs_stale;
-	if (!pb_repeat_say(&bank->repeat, KEY_MEMBERS + lacking, now_ms))
+	bank->memory.lacking = m->packs_stale;
+	if (!pb_repeat_say(&bank->memory.repeat, KEY_MEMBERS + lacking, now_ms))
 		return;
 	if (lacking)
 		NOTE(bank, PB_LOG_WARNING, NULL, "%d of %d packs with a good reading",
@@ -183,10 +185,10 @@ static void note_mixed(struct battery *bank, uint64_t now_ms)
 {
 	bool mixed = bank->data.members.mixed;
 
-	if (mixed == bank->mixed)
+	if (mixed == bank->memory.mixed)
 		return;
-	bank->mixed = mixed;
-	if (!pb_repeat_say(&bank->repeat, KEY_MIXED + mixed, now_ms))
+	bank->memory.mixed = mixed;
+	if (!pb_repeat_say(&bank->memory.repeat, KEY_MIXED + mixed, now_ms))
 		return;
 	if (mixed)
 		NOTE(bank, PB_LOG_ERR, NULL,
@@ -197,7 +199,7 @@ static void note_mixed(struct battery *bank, uint64_t now_ms)
 
 void notes_members(struct battery *bank, uint64_t now_ms)
 {
-	if (!bank->settled)
+	if (!bank->memory.settled)
 		return;
 	note_lacking(bank, now_ms);
 	note_mixed(bank, now_ms);

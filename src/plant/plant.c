@@ -31,7 +31,7 @@ static void init_battery(struct pb_plant *plant, struct battery *battery,
 	battery->plant = plant;
 	battery->setup = setup;
 	battery->alarm_ms = battery->stale_ms = UINT64_MAX;
-	battery->settled = !setup->bank;
+	battery->memory.settled = !setup->bank;
 	battery->reader.state = "off";
 	if (!setup->bank)
 		battery->reader.refusals = battery->refusals =
@@ -147,7 +147,7 @@ static void plant_reset(struct pb_plant *plant, int battery, uint64_t now_ms)
 	for (int i = 0; i < (int)plant_battery_count(plant); i++) {
 		if (battery != PB_PLANT_ALL && battery != i)
 			continue;
-		pb_alarm_reset(&plant->batteries[i].alarm_state);
+		pb_alarm_reset(&plant->batteries[i].memory.alarm_state);
 		plant_update(plant, (size_t)i, now_ms);
 	}
 }
@@ -207,7 +207,7 @@ static const struct battery *whose_alarm(const struct battery *battery, enum pb_
 	uint8_t level = battery->data.alarms.level[alarm];
 	const struct battery *whose = battery;
 
-	if (battery->alarm_state.kinds[alarm].shown == level)
+	if (battery->memory.alarm_state.kinds[alarm].shown == level)
 		return battery;
 	for (size_t i = 0; whose == battery && i < battery->setup->pack_count; i++)
 		if (battery_of_bank(battery, i)->data.alarms.level[alarm] >= level)
@@ -224,7 +224,7 @@ bool pb_plant_alarm(const struct pb_plant *plant, size_t battery, enum pb_alarm 
 	ret->level = (enum pb_level)of->data.alarms.level[alarm];
 	if (ret->level == PB_LEVEL_NONE)
 		return false;
-	ret->since_ms = whose->alarm_state.kinds[alarm].shown_ms;
+	ret->since_ms = whose->memory.alarm_state.kinds[alarm].shown_ms;
 	ret->pack = whose == of ? NULL : whose->setup->name;
 	pb_alarm_describe(alarm, &whose->data, ret->text, sizeof(ret->text));
 	return true;
