@@ -128,9 +128,11 @@ static void compare(const struct pb_export *format, const char *name)
 	bool other = strcmp(format->name, "openhab") == 0 && strcmp(name, "sunspec") == 0;
 	PB_CLEANUP(pb_map_freep) struct pb_map *map = load_with(name, other ? "+exception" : "");
 	char path[512];
+	int len = snprintf(path, sizeof(path), PB_SOURCE_DIR "/%s/%s.%s",
+			   page ? "docs/registers" : "tests/data/exports", name,
+			   page ? "md" : format->name);
 
-	snprintf(path, sizeof(path), PB_SOURCE_DIR "/%s/%s.%s",
-		 page ? "docs/registers" : "tests/data/exports", name, page ? "md" : format->name);
+	ck_assert_int_lt(len, (int)sizeof(path));
 	text_file_read(path, golden, sizeof(golden));
 	print_map(format->name, map);
 	ck_assert_msg(strcmp(out, golden) == 0,
