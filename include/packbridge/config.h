@@ -50,6 +50,7 @@ struct pb_pack_config {
 	int chemistry;	  /**< enum pb_chemistry */
 	struct pb_limit_setup limits; /**< by chemistry, the file's `limits:`, its own */
 	struct pb_alarm_setup alarms; /**< the same for `alarms:` */
+	struct pb_control_setup control;
 	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
 };
 
@@ -63,6 +64,7 @@ struct pb_bank_config {
 	char pack_names[PB_MEMBERS_MAX][PB_CONFIG_NAME];
 	struct pb_bank_setup setup;
 	struct pb_alarm_setup alarms; /**< in addition to those of its packs */
+	uint32_t keep_closed;	      /**< packs whose switches must stay closed, at least */
 	struct pb_mark map_mark, packs_mark;
 };
 
@@ -98,6 +100,10 @@ struct pb_listen_config {
 	char **allow;		     /**< networks that may connect */
 	size_t allow_count;	     /**< 0: everyone may */
 	struct pb_mark *allow_marks; /**< mark of each entry */
+	char **write;		     /**< networks that may switch packs; of sockets */
+	size_t write_count;	     /**< 0: nobody may */
+	struct pb_mark *write_marks;
+	bool write_line; /**< of a line: its master may switch packs */
 	/* lines */
 	uint32_t baud;
 	int parity; /**< enum pb_config_parity */

@@ -77,6 +77,7 @@ struct pb_block {
 struct pb_peer {
 	char name[48];	     /**< for messages: "192.168.1.7", "fe80::1%eth0", "/dev/ttyUSB0" */
 	uint8_t address[16]; /**< IPv6, or IPv4 as ::ffff:a.b.c.d; zeros for a serial line */
+	bool may_control;    /**< the listener's `write:` lets it switch packs */
 };
 
 /**

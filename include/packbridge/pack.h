@@ -28,6 +28,9 @@ struct pb_session_config {
 	char password[PB_PASSWORD_MAX]; /**< of the radio module; "": none */
 	uint8_t address; /**< of the pack, on a line that several share; as pb_codec.request() */
 	uint64_t seed;	 /**< of the back-off's jitter */
+	/** The pack's switches may be commanded: query also what is needed to verify a command.
+	 * False: the session sends what it sent before there were commands, byte for byte. */
+	bool control;
 };
 
 /*

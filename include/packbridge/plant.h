@@ -36,6 +36,7 @@ struct pb_battery_setup {
 	const struct pb_limit_setup *limits; /**< NULL: a bank */
 	uint32_t stale_after_s;		     /**< used until its reader reports a status */
 	bool keep;			     /**< pb_plant_take() takes over its state */
+	const struct pb_control_setup *control;
 	/* a bank */
 	const struct pb_bank_setup *bank; /**< NULL: a pack */
 	const size_t *packs;		  /**< indexes of its packs */
@@ -52,6 +53,14 @@ struct pb_plant_handler {
 		     const char *text);
 	/** Sets the fields that the plant does not know: counters of the servers and of the log. */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
+	/**
+	 * Sends a command to the reader of @pack. Called while pb_plant_step() runs. The result
+	 * comes with later readings.
+	 * @return as pb_reader_type.command().
+	 */
+	int (*command)(void *userdata, size_t pack, const struct pb_command *command);
+	/** Between two steps, a client's write has made PB_PLANT_TIME due. May be NULL. */
+	void (*due)(void *userdata);
 };
 
 struct pb_plant_setup {
@@ -94,6 +103,16 @@ enum pb_plant_event_type {
 };
 
 enum { PB_PLANT_ALL = -1 };
+
+/**
+ * A client asks to switch the pack or bank @battery. Sends nothing by itself: PB_PLANT_TIME is due
+ * then, see pb_plant_handler.due(). For a bank: to each of its packs, or to none.
+ * @request: its owner is copied.
+ * @return PB_EXCEPTION_NONE: accepted, the state tells what becomes of it; ILLEGAL_ADDRESS: not
+ *         enabled; ILLEGAL_VALUE; DEVICE_BUSY: another owner.
+ */
+enum pb_exception pb_plant_control(struct pb_plant *plant, size_t battery,
+				   const struct pb_control_request *request, uint64_t now_ms);
 
 struct pb_plant_event {
 	enum pb_plant_event_type type;

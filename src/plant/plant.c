@@ -181,6 +181,19 @@ uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *even
 	return first_due_ms(plant);
 }
 
+/* ---- control ---- */
+
+/* No pack can be enabled yet. */
+enum pb_exception pb_plant_control(struct pb_plant *plant, size_t battery,
+				   const struct pb_control_request *request, uint64_t now_ms)
+{
+	(void)plant;
+	(void)battery;
+	(void)request;
+	(void)now_ms;
+	return PB_EXCEPTION_ILLEGAL_ADDRESS;
+}
+
 /* ---- what there is to see ---- */
 
 int pb_plant_find(const struct pb_plant *plant, const char *name)

@@ -72,7 +72,7 @@ static void bench_count(void *userdata, struct pb_gateway *gateway)
 	gateway->clients++; /* once a look */
 }
 
-static const struct pb_plant_handler bench_handler = {bench_note, bench_count};
+static const struct pb_plant_handler bench_handler = {.note = bench_note, .count = bench_count};
 
 static inline struct pb_map *bench_map(const char *name)
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "packbridge/model/control.h"
 #include "packbridge/model/sample.h"
 #include "packbridge/model/status.h"
 
@@ -164,6 +165,7 @@ struct pb_battery {
 	struct pb_limits limits;
 	struct pb_members members;
 	struct pb_rating rating;
+	struct pb_control control;
 	enum pb_quality
 		quality; /**< as of the last update by a clock, like the ages and @heartbeat */
 	uint16_t age_s;	 /**< age of the reading; 65534 or more: 65534; 65535: never read */

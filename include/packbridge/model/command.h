@@ -12,6 +12,10 @@
 struct pb_command {
 	bool inhibit_charge;
 	bool inhibit_discharge;
+	/** Which of the two differ from what the pack has now. A protocol that commands each switch
+	 * apart sends these only; one that commands both at once sends both. */
+	bool change_charge;
+	bool change_discharge;
 };
 
 enum pb_command_state {

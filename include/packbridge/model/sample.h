@@ -99,6 +99,8 @@ enum pb_has {
 	PB_HAS_BALANCING,
 	PB_HAS_CONSUMED,
 	PB_HAS_TIME_TO_EMPTY,
+	PB_HAS_CHARGE_SWITCH,
+	PB_HAS_DISCHARGE_SWITCH,
 	/* members of struct pb_battery outside of its sample */
 	PB_HAS_OF_SAMPLE,
 	PB_HAS_CHARGE_VOLTAGE = PB_HAS_OF_SAMPLE,
@@ -152,9 +154,13 @@ struct pb_sample {
 	int32_t version;     /**< the BMS's firmware byte, raw: makers disagree on its coding */
 	bool charge_fet;     /**< conducting */
 	bool discharge_fet;  /**< conducting */
-	int32_t cell_count;  /**< 0..PB_CELLS_MAX */
-	int32_t cells_said;  /**< number of cells in another place of the reply; 0: there is none */
-	uint64_t cell_has;   /**< bit 0: cell_mv[0] was reported */
+	/** What the BMS is commanded to do with its FETs, as it says: true: closed. A FET may be
+	 * open all the same, e.g. by a protection. Absent: the BMS does not say, or it is not
+	 * clear. */
+	bool charge_switch, discharge_switch;
+	int32_t cell_count; /**< 0..PB_CELLS_MAX */
+	int32_t cells_said; /**< number of cells in another place of the reply; 0: there is none */
+	uint64_t cell_has;  /**< bit 0: cell_mv[0] was reported */
 	int32_t cell_mv[PB_CELLS_MAX];
 	int32_t cell_min_mv;
 	int32_t cell_max_mv;
