@@ -201,9 +201,10 @@ bool proof_drop_marker(struct plan *plan, uint64_t now)
 bool proof_is_hopeless(const struct plan *plan)
 {
 	const struct pb_query *marker = best_marker(plan);
+	uint32_t open = open_requests(plan, first_query(plan));
 
-	return open_requests(plan, first_query(plan)) >= HOPELESS &&
-	       (!marker || open_requests(plan, marker) >= HOPELESS);
+	/* the marker is needed only where the first reply of a poll is not clear by itself */
+	return marker ? open > 0 && open_requests(plan, marker) >= HOPELESS : open >= HOPELESS;
 }
 
 /* ---- times ---- */

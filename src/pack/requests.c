@@ -4,8 +4,8 @@
  *
  *	open:  A 10:00, B 10:01, A 10:02        reply to B: strikes A 10:00 and B 10:01
  *
- * If the list is full, the newest entries of one command are merged; a merged entry keeps its
- * oldest time, so a reply can only look older than it is.
+ * If the list is full, two entries of one command are merged; a merged entry keeps its oldest time,
+ * so a reply can only look older than it is.
  */
 #include "requests.h"
 
@@ -21,28 +21,49 @@ static bool requests_match(const struct pb_request *entry, const struct pb_codec
 	return !entry->codec || (entry->command == command && entry->codec->frame == codec->frame);
 }
 
+/* @return the newest entry before @index of the same command; -1: there is none. */
+static int requests_before(const struct pb_requests *requests, size_t index)
+{
+	const struct pb_request *entry = &requests->open[index];
+
+	for (int i = (int)index - 1; entry->codec && i >= 0; i--)
+		if (requests_match(&requests->open[i], entry->codec, entry->command))
+			return i;
+	return -1;
+}
+
 /*
- * Makes room in a full list: the newest entry of which there is an older one of the same command
- * goes into that one. @return false: there are more commands than places.
+ * Makes room in a full list: two entries of one command become one, those two that are closest
+ * together. So little is lost of when each was sent, and nothing of commands that are sent rarely.
+ * @return false: there are more commands than places.
  */
 static bool requests_merge(struct pb_requests *requests)
 {
-	for (size_t newer = requests->count - 1; newer > 0; newer--) {
-		struct pb_request *from = &requests->open[newer];
+	uint64_t least_ms = UINT64_MAX;
+	struct pb_request *into = NULL, *from = NULL;
 
-		for (size_t older = newer; older-- > 0;) {
-			struct pb_request *into = &requests->open[older];
+	for (size_t i = 1; i < requests->count; i++) {
+		int before = requests_before(requests, i);
+		uint64_t span_ms;
 
-			if (!from->codec || !requests_match(into, from->codec, from->command))
-				continue;
-			into->last_ms = from->last_ms;
-			into->count += from->count;
-			memmove(from, from + 1, (requests->count - 1 - newer) * sizeof(*from));
-			requests->count--;
-			return true;
-		}
+		if (before < 0)
+			continue;
+		span_ms = requests->open[i].last_ms - requests->open[before].first_ms;
+		if (span_ms >= least_ms)
+			continue;
+		least_ms = span_ms;
+		into = &requests->open[before];
+		from = &requests->open[i];
 	}
-	return false;
+	if (!from)
+		return false;
+	if (from->last_ms > into->last_ms)
+		into->last_ms = from->last_ms;
+	into->count += from->count;
+	memmove(from, from + 1,
+		(size_t)(requests->open + requests->count - 1 - from) * sizeof(*from));
+	requests->count--;
+	return true;
 }
 
 /* @return the entry of requests that were all sent at @sent_ms; NULL: there is none. */

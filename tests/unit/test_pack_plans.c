@@ -883,6 +883,28 @@ START_TEST(streams_behind_an_earlier_program)
 }
 END_TEST
 
+/*
+ * The only marker has many open requests: each would have to be sent once more before it is a
+ * proof. A silence before the first request of the connection is quicker. It is not needed while
+ * the first request of a poll has no open ones, since its reply is clear then.
+ */
+START_TEST(silence_instead_of_many_markers)
+{
+	begin_stream();
+	requests_expect(&session.plan.requests, &streaming, BEFORE, 40, now);
+	requests_expect(&session.plan.requests, &streaming, VOLTS, (uint32_t)_i, now);
+	event((struct pb_session_event){.type = PB_SESSION_DOWN});
+	pass(0);
+	event((struct pb_session_event){.type = PB_SESSION_UP});
+	sends = 0;
+	pass(19000);
+	ck_assert_uint_eq(sends > 0, _i == 0);
+	pass(1000);
+	ck_assert_uint_gt(sends, 0);
+	ck_assert_uint_eq(requests_open(&session.plan.requests, &streaming, VOLTS), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("plans");
@@ -911,5 +933,6 @@ int main(void)
 	tcase_add_test(tcase, half_frames);
 	tcase_add_test(tcase, frames_in_pieces);
 	tcase_add_test(tcase, streams_behind_an_earlier_program);
+	tcase_add_loop_test(tcase, silence_instead_of_many_markers, 0, 2);
 	return pb_run_suite("pack/plans", tcase);
 }

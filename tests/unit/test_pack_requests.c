@@ -113,6 +113,22 @@ START_TEST(full_list)
 END_TEST
 
 /* A request of a kind that was not open before clears a list that overflowed. */
+/* What is sent again and again must not blur what is sent rarely: that alone tells a new time. */
+START_TEST(full_list_keeps_rare_commands)
+{
+	begin();
+	for (uint64_t rare = 1; rare <= 3; rare++) {
+		requests_sent(&list, jk, 0x96, rare * 1000000);
+		for (uint64_t n = 1; n <= 4 * PB_REQUESTS_MAX; n++)
+			requests_sent(&list, jk, 0x97, rare * 1000000 + 500 * n);
+	}
+	ck_assert_uint_eq(requests_open(&list, jk, 0x97), 3 * 4 * PB_REQUESTS_MAX);
+	for (uint64_t rare = 1; rare <= 3; rare++)
+		ck_assert_uint_eq(requests_answered(&list, jk, 0x96), rare * 1000000);
+	ck_assert_uint_ge(requests_answered(&list, jk, 0x97), 3000000);
+}
+END_TEST
+
 START_TEST(full_list_is_cleared)
 {
 	begin();
@@ -175,6 +191,7 @@ int main(void)
 	tcase_add_test(tcase, same_time);
 	tcase_add_loop_test(tcase, full_list, 0, 5);
 	tcase_add_test(tcase, full_list_is_cleared);
+	tcase_add_test(tcase, full_list_keeps_rare_commands);
 	tcase_add_test(tcase, more_kinds_than_places);
 	return pb_run_suite("pack/requests", tcase);
 }
