@@ -13,6 +13,7 @@ enum {
 	PB_CONFIG_MAP = 64,  /**< name of a map, with its options */
 	PB_CONFIG_LINK = 256,
 	PB_CONFIG_PASSWORD = 16, /**< of a radio module */
+	PB_CONFIG_PIN = 8,	 /**< of a board */
 	PB_CONFIG_ADAPTER = 16,
 };
 
@@ -44,6 +45,8 @@ struct pb_pack_config {
 	char password[PB_CONFIG_PASSWORD];  /**< of the radio module; "": none */
 	char password_file[PB_CONFIG_LINK]; /**< file with the password; read when the configuration
 					       is loaded */
+	char pin[PB_CONFIG_PIN];	    /**< hardware PIN of the board, 6 digits; "": none */
+	char pin_file[PB_CONFIG_LINK];	    /**< file with the PIN, like password_file */
 	uint32_t address; /**< address on a line that several packs share, from 1; 0: the line is
 			     not shared */
 	int32_t passkey;  /**< for pairing, 0..999999; -1: none */
@@ -51,7 +54,8 @@ struct pb_pack_config {
 	struct pb_limit_setup limits; /**< by chemistry, the file's `limits:`, its own */
 	struct pb_alarm_setup alarms; /**< the same for `alarms:` */
 	struct pb_control_setup control;
-	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark;
+	struct pb_mark link_mark, protocol_mark, map_mark, unit_mark, pin_mark;
+	struct pb_mark control_mark; /**< 0: the file does not set it */
 };
 
 /** A bank: packs that are also published as one battery. */

@@ -127,7 +127,8 @@ struct pb_yaml_kept {
 	size_t offset; /**< of the struct's member */
 	size_t size;   /**< of the member (PB_YAML_ONE) or of an item (PB_YAML_ITEMS) */
 	size_t count;  /**< lists: offset of their length, a size_t */
-	const struct pb_yaml_row *rows; /**< of the member or item; NULL: compare all bytes */
+	const struct pb_yaml_row *rows;	 /**< of the member or item; NULL: compare all bytes */
+	const struct pb_yaml_kept *also; /**< a second place, for a key with two kinds of values */
 };
 
 /**
@@ -157,6 +158,13 @@ struct pb_yaml_row {
  */
 int pb_yaml_decimal(const struct pb_yaml *node, const char *what, int64_t factor, int64_t min,
 		    int64_t max, int64_t *ret, struct pb_report *report);
+
+/**
+ * Reads true/false, yes/no or on/off.
+ * @text: of a node; NULL when it is no scalar.
+ * @return 0; -EINVAL: it is none of them. Reports nothing.
+ */
+int pb_yaml_bool(const char *text, bool *ret);
 
 /**
  * Fills @ret from the mapping @node by @rows (ended by a NULL key). Unknown keys are errors; the

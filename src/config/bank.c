@@ -49,6 +49,8 @@ const struct pb_yaml_row config_bank_rows[] = {
 	 .change = PB_CHANGE_APPLIES, .doc = "largest charge current of the whole bank, besides the limits of its packs"},
 	{"discharge_max_a", PB_YAML_DECIMAL, BANK(setup.discharge_max_ma), .factor = 1000, .min = 100, .max = 256000000,
 	 .change = PB_CHANGE_APPLIES, .doc = "the same for discharging"},
+	{"keep_closed", PB_YAML_INT, BANK(keep_closed), .min = 0, .max = PB_MEMBERS_MAX, .preset = "0",
+	 .change = PB_CHANGE_APPLIES, .doc = "with control of its packs: so many packs, at least, must stay closed in each direction; a client cannot inhibit the others"},
 	{"alarms", PB_YAML_NODE, HERE(alarms), .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "alarms of the whole bank, besides those of its packs"},
 	{0},
 };
@@ -200,6 +202,7 @@ static void read_bank(struct pb_config *config, size_t index, const struct pb_ya
 		read_members(config, bank, source.packs, report);
 	if (source.packs && bank->setup.topology == PB_TOPOLOGY_PARALLEL)
 		check_chemistry(config, bank, source.packs, report);
+	config_check_keep_closed(config, bank, node, report);
 	usual_alarms(&bank->alarms, alarms);
 	config_read_alarms(&bank->alarms, source.alarms, report);
 	config_check_alarms(&bank->alarms, bank->name, source.alarms, alarms, report);

@@ -25,7 +25,7 @@ enum { SOCKETS = 1 << PB_LISTEN_TCP | 1 << PB_LISTEN_RTU_TCP, LINES = 1 << PB_LI
 struct listen {
 	struct pb_listen_config config;
 	char address[PB_LISTEN_KINDS][PB_CONFIG_LINK];
-	const struct pb_yaml *allow, *units;
+	const struct pb_yaml *allow, *write, *units;
 };
 
 static const char *const parities[] = {"none", "even", "odd", NULL};
@@ -50,6 +50,11 @@ static const struct pb_yaml_kept kept_place = {
 };
 static const struct pb_yaml_kept kept_units = CONFIG_KEPT_ITEMS(struct pb_listen_config, units, unit_count, show_rows);
 static const struct pb_yaml_kept kept_allow = CONFIG_KEPT_TEXTS(struct pb_listen_config, allow, allow_count);
+static const struct pb_yaml_kept kept_write_line = CONFIG_KEPT(struct pb_listen_config, write_line);
+static const struct pb_yaml_kept kept_write = {
+	.shape = PB_YAML_TEXTS, .offset = offsetof(struct pb_listen_config, write),
+	.count = offsetof(struct pb_listen_config, write_count), .also = &kept_write_line,
+};
 
 const struct pb_yaml_row config_listen_rows[] = {
 	{"tcp", PB_YAML_TEXT, KIND(PB_LISTEN_TCP),
@@ -64,6 +69,8 @@ const struct pb_yaml_row config_listen_rows[] = {
 	 .change = PB_CHANGE_APPLIES, .doc = "connections at a time; one more closes one that never sent a request, or else the longest idle one of the address with the most"},
 	{"allow", PB_YAML_NODE, NODE(allow),
 	 .change = PB_CHANGE_APPLIES, .kept = &kept_allow, .doc = "list of networks that may connect, e.g. [192.168.1.0/24, 10.0.0.5]; default: everyone"},
+	{"write", PB_YAML_NODE, NODE(write),
+	 .change = PB_CHANGE_APPLIES, .kept = &kept_write, .doc = "list of networks whose clients may switch packs that have control, e.g. [192.168.1.20]; with rtu: true or false, whether the line's master may. Default: nobody may"},
 	{"frame_timeout_ms", PB_YAML_INT, LISTEN(frame_timeout_ms), .min = 100, .max = 600000, .preset = "5000",
 	 .change = PB_CHANGE_APPLIES, .doc = "time for the rest of a request, and for a client to take its replies"},
 	{"idle_timeout_s", PB_YAML_INT, LISTEN(idle_timeout_s), .min = 0, .max = 604800, .preset = "0",
@@ -270,6 +277,8 @@ static int read_listen(struct pb_config *config, size_t index, const struct pb_y
 		r = config_texts(&config_listen->allow, &config_listen->allow_marks,
 				 &config_listen->allow_count, listen.allow, "allow",
 				 "networks like 192.168.1.0/24", report);
+	if (r == 0 && listen.write && found == 1)
+		r = config_read_write(config_listen, listen.write, report);
 	if (r == 0 && listen.units)
 		r = read_units(config, config_listen, listen.units, report);
 	return r;
@@ -312,6 +321,8 @@ void config_free_listens(struct pb_config *config)
 
 		config_free_texts(listen->allow, listen->allow_count);
 		free(listen->allow_marks);
+		config_free_texts(listen->write, listen->write_count);
+		free(listen->write_marks);
 		free(listen->units);
 	}
 	free(config->listens);

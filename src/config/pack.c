@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `packs:`: the keys of a pack, its password, and what holds for it of the limits and alarms of
- * all.
+ * `packs:`: the keys of a pack, and what holds for it of the limits and alarms of all. Secret.c has
+ * its password and PIN, control.c the keys of control.
  */
 #include "packbridge/model/gateway.h"
 
@@ -16,8 +16,6 @@ enum {
 	STALE_POLLS = 3,
 	STALE_LEAST_S = 15,
 	POLL_REQUESTS = 2, /* of the codecs that ask least */
-	PASSWORD_MAX = 6,
-	PASSWORD_FILE_MAX = 4096,
 };
 
 #define PACK(member)                                                                               \
@@ -81,6 +79,20 @@ const struct pb_yaml_row config_pack_rows[] = {
 	 .change = PB_CHANGE_APPLIES, .kept = &kept_limits, .doc = "its own charge and discharge limits; they override those of the file"},
 	{"alarms", PB_YAML_NODE, offsetof(struct pack, alarms), sizeof(const struct pb_yaml *),
 	 .change = PB_CHANGE_APPLIES, .kept = &kept_alarms, .doc = "its own alarms; they override those of the file"},
+	{"control", PB_YAML_ENUM, PACK(control.mode), .words = config_control_modes, .preset = "off",
+	 .change = PB_CHANGE_RECONNECTS, .doc = "what clients may inhibit by the switches of the pack: off, charge, or charge+discharge; see docs/control.md"},
+	{"lease_s", PB_YAML_INT, PACK(control.lease_s), .min = 0, .max = PB_LEASE_NONE_S - 1, .preset = "60",
+	 .change = PB_CHANGE_APPLIES, .doc = "with control: after this time without a renewal a client's inhibit ends; 0: it does not end by itself"},
+	{"lease_end", PB_YAML_ENUM, PACK(control.lease_end), .words = config_lease_ends, .preset = "release",
+	 .change = PB_CHANGE_APPLIES, .doc = "with control: what happens to the switches when a lease ends and when the daemon stops: release, they are closed again, or keep"},
+	{"control_min_s", PB_YAML_INT, PACK(control.min_s), .min = 0, .max = 3600, .preset = "10",
+	 .change = PB_CHANGE_APPLIES, .doc = "with control: shortest time from a change to the next change that closes a switch"},
+	{"control_per_hour", PB_YAML_INT, PACK(control.per_hour), .min = 1, .max = 3600, .preset = "12",
+	 .change = PB_CHANGE_APPLIES, .doc = "with control: changes of the switches in any hour, at most"},
+	{"pin", PB_YAML_TEXT, PACK(pin), .secret = true,
+	 .change = PB_CHANGE_RECONNECTS, .doc = "with control: hardware PIN of a JBD board, 6 digits, if the maker's app asks for one before it switches"},
+	{"pin_file", PB_YAML_TEXT, PACK(pin_file),
+	 .change = PB_CHANGE_APPLIES, .doc = "a file with the PIN in its first line, instead of pin"},
 	{"stale_after_s", PB_YAML_INT, PACK(stale_after_s), .min = 1, .max = 65534,
 	 .change = PB_CHANGE_RECONNECTS, .kept = &kept_stale, .doc = "age from which a reading is stale; default: 3 polls, at least 15 s, longer for slow boards and packs that take turns"},
 	{0},
@@ -132,90 +144,6 @@ static void pack_check_unique(const struct pb_config *config, size_t count,
 		pb_yaml_error(report, pb_yaml_at(node, "unit"),
 			      "unit %d already belongs to pack '%s', expected another", pack->unit,
 			      config->packs[unit].name);
-}
-
-/* Where a pack's password comes from, which is where errors in it stand. */
-static const struct pb_yaml *password_at(const struct pb_pack_config *pack,
-					 const struct pb_yaml *node)
-{
-	return pb_yaml_at(node, pack->password_file[0] ? "password_file" : "password");
-}
-
-/* What a radio module takes. The password itself is nobody's business: no message shows it. */
-static int check_password(struct pb_pack_config *pack, const char *text, size_t len,
-			  const struct pb_yaml *node, struct pb_report *report)
-{
-	const struct pb_yaml *at = password_at(pack, node);
-
-	if (len < 1 || len > PASSWORD_MAX) {
-		pb_yaml_error(report, at, "a password of %zu characters, expected 1 to %d", len,
-			      PASSWORD_MAX);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] > ' ' && text[i] <= '~')
-			continue;
-		pb_yaml_error(report, at,
-			      "a password with %s as character %zu, expected letters, digits and "
-			      "signs of ASCII",
-			      text[i] == ' '		     ? "a blank"
-			      : (unsigned char)text[i] < ' ' ? "a control character"
-							     : "a foreign character",
-			      i + 1);
-		return -EINVAL;
-	}
-	memmove(pack->password, text, len);
-	pack->password[len] = '\0';
-	return 0;
-}
-
-/* The first line of a file, which others should not be able to read. */
-static void read_password_file(struct pb_pack_config *pack, const struct pb_yaml *node,
-			       struct pb_report *report)
-{
-	static const char mark[] = "\xEF\xBB\xBF";
-	const struct pb_yaml *at = password_at(pack, node);
-	char *text = NULL, why[160];
-	size_t len, line = 0;
-
-	if (pb_file_read(pack->password_file, PASSWORD_FILE_MAX, &text, &len, why, sizeof(why)) <
-	    0) {
-		pb_yaml_error(report, at, "'%s' %s, expected a regular file with a password",
-			      pack->password_file, why);
-		return;
-	}
-	if (len >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
-		pb_yaml_error(report, at, "'%s' begins with a byte order mark, expected plain text",
-			      pack->password_file);
-	} else {
-		while (line < len && text[line] != '\n')
-			line++;
-		if (line > 0 && text[line - 1] == '\r')
-			line--;
-		check_password(pack, text, line, node, report);
-	}
-	explicit_bzero(text, len);
-	free(text);
-}
-
-static void read_password(struct pb_pack_config *pack, const struct pb_yaml *node,
-			  struct pb_report *report)
-{
-	if (pack->password_file[0] && pack->password[0])
-		pb_yaml_error(report, password_at(pack, node),
-			      "password and password_file, expected one of them");
-	else if (pack->password_file[0])
-		read_password_file(pack, node, report);
-	else if (pack->password[0])
-		check_password(pack, pack->password, strlen(pack->password), node, report);
-	else if (pack->passkey < 0)
-		return;
-	if (*pack->link && strncmp(pack->link, "ble:", 4) != 0)
-		pb_yaml_error(report,
-			      pack->passkey >= 0 ? pb_yaml_at(node, "passkey")
-						 : password_at(pack, node),
-			      "link %s has no radio module to log in to, expected a ble: link",
-			      pack->link);
 }
 
 /* What holds for all packs, then what a pack says itself; and what results, by its own chemistry.
@@ -280,12 +208,16 @@ static void read_pack(struct pb_config *config, size_t index, const struct pb_ya
 	pack->protocol_mark = config_mark(node, "protocol");
 	pack->map_mark = config_mark(node, "map");
 	pack->unit_mark = config_mark(node, "unit");
+	if (pb_yaml_get(node, "control"))
+		pack->control_mark = config_mark(node, "control");
 	if (*pack->name && !config_good_name(pack->name))
 		pb_yaml_error(report, pb_yaml_at(node, "name"),
 			      "name '%s', expected only a-z, 0-9 and -", pack->name);
 	if (node->type != PB_YAML_MAPPING)
 		return;
-	read_password(pack, node, report);
+	config_read_password(pack, node, report);
+	config_read_pin(pack, node, report);
+	config_check_control(node, report);
 	read_times(pack, node, report);
 	read_settings(pack, &source, all, report);
 	pack_check_unique(config, index, node, report);

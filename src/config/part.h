@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The parts of packbridge.yaml: config.c assembles what pack.c, bank.c, listen.c, bluetooth.c and
- * http.c read of their sections. Battery.c reads alarms and limits; part.c has what all share.
+ * http.c read of their sections. Battery.c reads alarms and limits, secret.c passwords, control.c
+ * checks the keys of control; part.c has what all share.
  */
 #pragma once
 
@@ -99,6 +100,27 @@ void config_check_limits(const struct pb_pack_config *pack, const struct pb_yaml
 void config_check_alarms(const struct pb_alarm_setup *setup, const char *name,
 			 const struct pb_yaml *own, const struct pb_yaml *all,
 			 struct pb_report *report);
+/** Reads and checks the pack's password, from the file or from a file of its own. */
+void config_read_password(struct pb_pack_config *pack, const struct pb_yaml *node,
+			  struct pb_report *report);
+/** The same for the PIN of its board. */
+void config_read_pin(struct pb_pack_config *pack, const struct pb_yaml *node,
+		     struct pb_report *report);
+
+extern const char *const config_control_modes[], *const config_lease_ends[];
+
+/** Refuses keys of control in a pack that does not say `control:`. */
+void config_check_control(const struct pb_yaml *node, struct pb_report *report);
+/** Checks `keep_closed:` of a bank, once it has its packs. */
+void config_check_keep_closed(const struct pb_config *config, const struct pb_bank_config *bank,
+			      const struct pb_yaml *node, struct pb_report *report);
+/**
+ * Reads `write:` of a listener: networks, or true or false for a serial line.
+ * @return 0, also with an error in @report; -ENOMEM.
+ */
+int config_read_write(struct pb_listen_config *listen, const struct pb_yaml *node,
+		      struct pb_report *report);
+
 /** Whether @key is one of `alarms:`. */
 bool config_is_alarm(const char *key);
 

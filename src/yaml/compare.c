@@ -54,15 +54,22 @@ static bool same_list(const struct pb_yaml_kept *kept, const void *a, const void
 	return same;
 }
 
+static bool same_kept(const struct pb_yaml_kept *kept, const void *a, const void *b)
+{
+	bool same = kept->shape == PB_YAML_ONE ? same_value(kept, compare_at(a, kept->offset),
+							    compare_at(b, kept->offset))
+					       : same_list(kept, a, b);
+
+	return same && (!kept->also || same_kept(kept->also, a, b));
+}
+
 static bool compare_same_row(const struct pb_yaml_row *row, const void *a, const void *b)
 {
 	const struct pb_yaml_kept *kept = row->kept;
 
 	assert(kept || row->type != PB_YAML_NODE);
-	if (kept && kept->shape != PB_YAML_ONE)
-		return same_list(kept, a, b);
 	if (kept)
-		return same_value(kept, compare_at(a, kept->offset), compare_at(b, kept->offset));
+		return same_kept(kept, a, b);
 	a = compare_at(a, row->offset);
 	b = compare_at(b, row->offset);
 	return row->type == PB_YAML_TEXT ? strcmp(a, b) == 0 : memcmp(a, b, row->size) == 0;

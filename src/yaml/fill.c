@@ -191,18 +191,18 @@ static const char *fill_int(const struct pb_yaml_row *row, const char *text, voi
 	return NULL;
 }
 
-static const char *fill_bool(const char *text, void *p)
+int pb_yaml_bool(const char *text, bool *ret)
 {
 	static const char *const yes[] = {"true", "yes", "on"}, *const no[] = {"false", "no",
 									       "off"};
 
-	for (size_t i = 0; i < PB_ARRAY_SIZE(yes); i++) {
+	for (size_t i = 0; text && i < PB_ARRAY_SIZE(yes); i++) {
 		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
-			*(bool *)p = strcmp(text, yes[i]) == 0;
-			return NULL;
+			*ret = strcmp(text, yes[i]) == 0;
+			return 0;
 		}
 	}
-	return "true or false";
+	return -EINVAL;
 }
 
 static const char *fill_text(const struct pb_yaml_row *row, const char *text, void *p)
@@ -292,7 +292,7 @@ static const char *fill_scalar(const struct pb_yaml_row *row, const char *text, 
 	case PB_YAML_INT:
 		return fill_int(row, text, p);
 	case PB_YAML_BOOL:
-		return fill_bool(text, p);
+		return pb_yaml_bool(text, p) < 0 ? "true or false" : NULL;
 	case PB_YAML_ENUM:
 		return fill_enum(row, text, p);
 	case PB_YAML_DECIMAL:

@@ -15,6 +15,7 @@
 
 #define A	"packs: [{name: a, link: 'sim:x', unit: 1}]\n"
 #define PACK	"name: a, link: 'sim:x', unit: 1, "
+#define CONTROL PACK "control: charge, "
 #define BANK	"name: c, unit: 9, packs: [a], "
 #define TCP	"tcp: '127.0.0.1:502', "
 #define LINE	"rtu: /dev/ttyS1, "
@@ -35,7 +36,7 @@ static const struct {
 	{"", "%s"},
 	{"packs.", "packs:\n- {%s}\n- {name: b, link: 'sim:y', unit: 2}\n"},
 	{"packs.limits.", "packs: [{" PACK "limits: {%s}}]\n"},
-	{"banks.", "packs: [{name: a, link: 'sim:x', unit: 1}, {name: b, link: 'sim:y', unit: "
+	{"banks.", "packs: [{" CONTROL "}, {name: b, link: 'sim:y', unit: "
 		   "2}]\nbanks: [{%s}]\n"},
 	{"listen.", A "listen: [{%s}]\n"},
 	{"listen.units.",
@@ -83,6 +84,13 @@ static const struct pair {
 	{"packs.chemistry", PACK, PACK "chemistry: nmc", APPLIES},
 	{"packs.limits", PACK, PACK "limits: {hold_s: 1}", APPLIES},
 	{"packs.alarms", PACK, PACK "alarms: {latch: true}", APPLIES},
+	{"packs.control", PACK, PACK "control: charge", RECONNECTS},
+	{"packs.lease_s", CONTROL, CONTROL "lease_s: 61", APPLIES},
+	{"packs.lease_end", CONTROL, CONTROL "lease_end: keep", APPLIES},
+	{"packs.control_min_s", CONTROL, CONTROL "control_min_s: 11", APPLIES},
+	{"packs.control_per_hour", CONTROL, CONTROL "control_per_hour: 13", APPLIES},
+	{"packs.pin", CONTROL "pin: '123456'", CONTROL "pin: '123457'", RECONNECTS},
+	{"packs.pin_file", CONTROL "pin_file: %s", CONTROL "pin_file: /%s", APPLIES},
 	/* the value of the preset, but given: it is not lengthened */
 	{"packs.stale_after_s", PACK, PACK "stale_after_s: 15", RECONNECTS},
 
@@ -124,6 +132,7 @@ static const struct pair {
 	{"banks.missing", BANK, BANK "missing: fault", APPLIES},
 	{"banks.charge_max_a", BANK, BANK "charge_max_a: 10", APPLIES},
 	{"banks.discharge_max_a", BANK, BANK "discharge_max_a: 10", APPLIES},
+	{"banks.keep_closed", BANK, BANK "keep_closed: 1", APPLIES},
 	{"banks.alarms", BANK, BANK "alarms: {latch: true}", APPLIES},
 
 	{"listen.tcp", TCP, "tcp: '127.0.0.1:503'", REPLACES},
@@ -132,6 +141,7 @@ static const struct pair {
 	{"listen.units", TCP, TCP "units: [{unit: 1, pack: a}]", APPLIES},
 	{"listen.max_clients", TCP, TCP "max_clients: 65", APPLIES},
 	{"listen.allow", TCP "allow: [10.0.0.1]", TCP "allow: [10.0.0.2]", APPLIES},
+	{"listen.write", TCP "write: [10.0.0.1]", TCP "write: [10.0.0.2]", APPLIES},
 	{"listen.frame_timeout_ms", TCP, TCP "frame_timeout_ms: 5001", APPLIES},
 	{"listen.idle_timeout_s", TCP, TCP "idle_timeout_s: 1", APPLIES},
 	{"listen.baud", LINE, LINE "baud: 19200", REOPENS},
@@ -365,6 +375,8 @@ static const struct {
 	{A "bluetooth: {acquire: false}\n", A "control: /tmp/c\nlisten: [{tcp: '*:502'}]\n",
 	 "listener tcp *:502 added; listener tcp 0.0.0.0:502 removed; bluetooth changed: acquire; "
 	 "control changed"},
+	{A "listen: [{rtu: /dev/ttyS1, write: false}]\n",
+	 A "listen: [{rtu: /dev/ttyS1, write: true}]\n", "listener rtu /dev/ttyS1 changed: write"},
 	/* two of one address, as port 0 allows */
 	{A "listen: [{tcp: '*:0'}, {tcp: '*:0', max_clients: 1}]\n",
 	 A "listen: [{tcp: '*:0'}, {tcp: '*:0', max_clients: 2}]\n",
