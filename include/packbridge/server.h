@@ -68,6 +68,8 @@ struct pb_server_config {
 	uint32_t idle_timeout_ms;  /**< time without a request; 0: no limit */
 	const char *const *allow;  /**< networks that may connect, "192.168.1.0/24" */
 	size_t allow_count;	   /**< 0: everyone may */
+	const char *const *write;  /**< networks whose clients may switch packs */
+	size_t write_count;	   /**< 0: nobody may */
 	bool rtu; /**< RTU frames with address and CRC instead of MBAP. As on a serial line, unknown
 		     units get no reply, and unit 0 is the broadcast */
 	uint32_t gap_ms; /**< rtu: silence that ends a frame of unknown length; 0: 100 */
@@ -87,7 +89,7 @@ int pb_server_tcp_new(struct pb_server **ret, struct pb_hub *hub,
 void pb_server_set_userdata(struct pb_server *server, void *userdata);
 /**
  * Changes the settings, but not address and kind. Clients that `allow` no longer contains are
- * closed, the others stay.
+ * closed, the others stay; what they may switch follows @config from their next request on.
  * @return 0; negative with the reason in @why, and nothing has changed.
  */
 int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_config *config,
@@ -144,6 +146,7 @@ struct pb_line_config {
 	uint32_t gap_ms;	 /**< silence that ends a frame; at least 3.5 characters are used */
 	uint32_t reply_delay_ms; /**< before a reply, in addition to 3.5 characters */
 	bool echo;		 /**< the adapter receives its own output, which is removed */
+	bool write;		 /**< the line's master may switch packs */
 };
 
 /**
@@ -163,6 +166,8 @@ struct pb_line *pb_line_free(struct pb_line *line);
 PB_DEFINE_FREEP(struct pb_line, pb_line_free)
 /** Sets the @userdata for the backend. */
 void pb_line_set_userdata(struct pb_line *line, void *userdata);
+/** Sets whether the line's master may switch packs, from its next request on. */
+void pb_line_set_write(struct pb_line *line, bool write);
 /** clients: 1 while the line is open. */
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret);
 /** As pb_server_trace(), for all requests on the line, also those for other servers. */

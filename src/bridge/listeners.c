@@ -29,6 +29,7 @@ static void line_config(const struct pb_listen_config *listen, struct pb_line_co
 		.gap_ms = listen->gap_ms,
 		.reply_delay_ms = listen->reply_delay_ms,
 		.echo = listen->echo,
+		.write = listen->write_line,
 	};
 	snprintf(ret->serial.device, sizeof(ret->serial.device), "%.*s", PB_SERIAL_DEVICE - 1,
 		 listen->address);
@@ -43,6 +44,8 @@ static void socket_config(const struct pb_listen_config *listen, struct pb_serve
 		.idle_timeout_ms = 1000 * listen->idle_timeout_s,
 		.allow = (const char *const *)listen->allow,
 		.allow_count = listen->allow_count,
+		.write = (const char *const *)listen->write,
+		.write_count = listen->write_count,
 		.rtu = listen->kind == PB_LISTEN_RTU_TCP,
 		.gap_ms = listen->gap_ms,
 	};
@@ -181,6 +184,7 @@ static int listeners_take_one(struct listener *listener, struct listener *before
 	*before = (struct listener){0};
 	if (listener->line) {
 		pb_line_set_userdata(listener->line, table);
+		pb_line_set_write(listener->line, listen->write_line);
 		return 0;
 	}
 	pb_server_set_userdata(listener->server, table);

@@ -266,6 +266,7 @@ int pb_line_new(struct pb_line **ret, sd_event *event, const struct pb_line_conf
 	service_frames(&line->service, &line->rtu.framer);
 	snprintf(line->peer.name, sizeof(line->peer.name), "%.*s", (int)sizeof(line->peer.name) - 1,
 		 config->serial.device);
+	line->peer.may_control = config->write;
 	if (add_timer(line, &line->silence, line_on_silence) < 0 ||
 	    add_timer(line, &line->send, line_on_send) < 0)
 		return -ENOMEM;
@@ -292,6 +293,11 @@ struct pb_line *pb_line_free(struct pb_line *line)
 void pb_line_set_userdata(struct pb_line *line, void *userdata)
 {
 	line->service.userdata = userdata;
+}
+
+void pb_line_set_write(struct pb_line *line, bool write)
+{
+	line->peer.may_control = write;
 }
 
 void pb_line_stats(const struct pb_line *line, struct pb_server_stats *ret)

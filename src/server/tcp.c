@@ -26,6 +26,13 @@ static bool is_allowed(const struct pb_server *server, const struct pb_peer *pee
 	return pb_networks_have(server->allow, server->allow_count, peer->address);
 }
 
+/* Without `write` nobody may, while without `allow` everyone may connect. */
+static bool may_control(const struct pb_server *server, const struct pb_peer *peer)
+{
+	return server->write_count > 0 &&
+	       pb_networks_have(server->write, server->write_count, peer->address);
+}
+
 static bool may_connect(struct pb_server *server, const struct pb_peer *peer, uint64_t now_ms)
 {
 	if (is_allowed(server, peer))
@@ -117,7 +124,7 @@ static int take_connection(struct pb_server *server, int listener, union pb_addr
 static int add_client(struct pb_server *server, int fd, const union pb_address *address,
 		      uint64_t now_ms)
 {
-	struct pb_peer peer;
+	struct pb_peer peer = {0};
 	struct client *client;
 	int r;
 
@@ -125,6 +132,7 @@ static int add_client(struct pb_server *server, int fd, const union pb_address *
 	pb_address_print(address, peer.name, sizeof(peer.name));
 	if (!may_connect(server, &peer, now_ms))
 		return -EACCES;
+	peer.may_control = may_control(server, &peer);
 	r = client_new(&client, server, fd, &peer, now_ms);
 	if (r < 0)
 		return r;
@@ -213,10 +221,43 @@ static int make_server(struct pb_server **ret, struct pb_hub *hub,
 	return 0;
 }
 
+/* @return 0; negative with the reason in @why, and nothing has changed */
+static int configure_networks(struct pb_server *server, const struct pb_server_config *config,
+			      char *why, size_t why_cap)
+{
+	struct pb_network *allow, *write;
+	int r = pb_networks_parse(&allow, config->allow, config->allow_count, why, why_cap);
+
+	if (r < 0)
+		return r;
+	r = pb_networks_parse(&write, config->write, config->write_count, why, why_cap);
+	if (r < 0) {
+		free(allow);
+		return r;
+	}
+	free(server->allow);
+	free(server->write);
+	server->allow = allow;
+	server->write = write;
+	server->allow_count = config->allow_count;
+	server->write_count = config->write_count;
+	return 0;
+}
+
+/* Connected clients go by the new networks, too. */
+static void configure_clients(struct pb_server *server)
+{
+	for (struct client *client = server->oldest, *newer; client; client = newer) {
+		newer = client->newer;
+		client->peer.may_control = may_control(server, &client->peer);
+		if (!is_allowed(server, &client->peer))
+			client_close(client);
+	}
+}
+
 int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_config *config,
 			    char *why, size_t why_cap)
 {
-	struct pb_network *allow;
 	int r;
 
 	if (config->max_clients < 1 || config->max_clients > MAX_CLIENTS) {
@@ -225,22 +266,15 @@ int pb_server_tcp_configure(struct pb_server *server, const struct pb_server_con
 		return -EINVAL;
 	}
 	snprintf(why, why_cap, "%s: out of memory", config->address);
-	r = pb_networks_parse(&allow, config->allow, config->allow_count, why, why_cap);
+	r = configure_networks(server, config, why, why_cap);
 	if (r < 0)
 		return r;
-	free(server->allow);
-	server->allow = allow;
-	server->allow_count = config->allow_count;
 	server->max_clients = config->max_clients;
 	server->frame_timeout_ms =
 		config->frame_timeout_ms ? config->frame_timeout_ms : FRAME_TIMEOUT_MS;
 	server->idle_timeout_ms = config->idle_timeout_ms;
 	server->gap_ms = config->gap_ms ? config->gap_ms : GAP_MS;
-	for (struct client *client = server->oldest, *newer; client; client = newer) {
-		newer = client->newer;
-		if (!is_allowed(server, &client->peer))
-			client_close(client);
-	}
+	configure_clients(server);
 	if (server->idle_timeout_ms && server->oldest)
 		clients_sweep_later(server);
 	return 0;
@@ -309,6 +343,7 @@ struct pb_server *pb_server_free(struct pb_server *server)
 	sd_event_source_disable_unref(server->pause);
 	sd_event_source_disable_unref(server->sweep);
 	free(server->allow);
+	free(server->write);
 	trace_free(server->service.trace);
 	for (size_t i = 0; i < server->listener_count; i++)
 		close(server->listeners[i].fd);

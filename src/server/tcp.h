@@ -58,8 +58,8 @@ struct pb_server {
 	bool sweeping;		/* it is armed */
 	uint32_t max_clients, frame_timeout_ms, idle_timeout_ms;
 	uint32_t gap_ms; /* framings that go by silence */
-	struct pb_network *allow;
-	size_t allow_count;
+	struct pb_network *allow, *write;
+	size_t allow_count, write_count;
 	struct peer_count *peers;
 	struct client *oldest, *newest;
 	struct client *next_told; /* pb_server_clients() goes on there; NULL: it is through */

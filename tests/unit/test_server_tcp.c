@@ -57,6 +57,8 @@ static const struct pb_image short_image = {.blocks = blocks + 1, .block_count =
 /* What whoever answers requests may do: set a timer, when unit 2 is asked. */
 static sd_event_source *alarm_clock;
 
+static bool may_control; /* of the peer that asked last */
+
 static bool owns(void *userdata, uint8_t id)
 {
 	(void)userdata;
@@ -68,6 +70,7 @@ static const struct pb_image *unit(void *userdata, const struct pb_peer *peer, u
 {
 	ck_assert(strncmp(peer->name, "127.0.0.", 8) == 0 || strcmp(peer->name, "::1") == 0);
 	(void)userdata;
+	may_control = peer->may_control;
 	ck_assert_uint_le(now_ms, pb_now_ms());
 	if (alarm_clock && id == 2) {
 		sd_event_source_set_time_relative(alarm_clock, ALARM_US);
@@ -1043,6 +1046,44 @@ START_TEST(allow_lists)
 }
 END_TEST
 
+/* Who may switch packs: nobody, unless it is said; and a change is for connected clients, too. */
+START_TEST(write_lists)
+{
+	static const char *const near[] = {"10.0.0.0/8", "127.0.0.1"},
+				 *const far[] = {"10.0.0.0/8"}, *const wrong[] = {"10.0.0.0/99"};
+	static const struct {
+		const char *const *write;
+		size_t count;
+		bool may;
+		int r;
+	} steps[] = {{near, 2, true, 0},
+		     {far, 1, false, 0},
+		     {near, 2, true, 0},
+		     {wrong, 1, true, -EINVAL},
+		     {NULL, 0, false, 0}};
+	struct pb_server_config config = {.address = "127.0.0.1:0", .max_clients = 4};
+	char why[512];
+	int fd = connect_client();
+
+	check_served(fd);
+	ck_assert(!may_control);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(steps); i++) {
+		config.write = steps[i].write;
+		config.write_count = steps[i].count;
+		ck_assert_int_eq(pb_server_tcp_configure(server, &config, why, sizeof(why)),
+				 steps[i].r);
+		check_served(fd);
+		ck_assert_int_eq(may_control, steps[i].may);
+	}
+	close(fd);
+	open_with((struct pb_server_config){.write = near, .write_count = 2});
+	fd = connect_client();
+	check_served(fd);
+	ck_assert(may_control);
+	close(fd);
+}
+END_TEST
+
 START_TEST(come_and_go)
 {
 	server = pb_server_free(server);
@@ -1436,6 +1477,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, replies_not_taken_have_their_time);
 	tcase_add_test(tcase, idle_clients_have_their_time);
 	tcase_add_test(tcase, allow_lists);
+	tcase_add_test(tcase, write_lists);
 	tcase_add_test(tcase, come_and_go);
 	tcase_add_test(tcase, out_of_descriptors);
 	tcase_add_test(tcase, out_of_descriptors_at_another_listener);
