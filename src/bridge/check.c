@@ -166,6 +166,30 @@ static bool good_address(const struct pb_pack_config *pack, char *why, size_t ca
 	return false;
 }
 
+/* What control needs of a pack, beyond its own keys. */
+static void check_control(const struct pb_config *config, const struct pb_pack_config *pack,
+			  struct pb_report *report)
+{
+	static const char recording[] = "sim:replay=";
+	char why[PB_CONFIG_LINK + 128];
+
+	if (pack->control.mode != PB_CONTROL_OFF &&
+	    strncmp(pack->link, recording, strlen(recording)) == 0) {
+		snprintf(why, sizeof(why),
+			 "control on %s, expected control: off: a recording obeys no command",
+			 pack->link);
+		pb_report_at(report, config->file, pack->control_mark, why);
+	}
+	if (*pack->pin && strcmp(pack->protocol, PB_PROTOCOL_AUTO) != 0 &&
+	    pb_codec_find(pack->protocol) && pb_codec_find(pack->protocol) != &pb_codec_jbd) {
+		snprintf(why, sizeof(why),
+			 "a pin with protocol '%s', expected protocol: %s, whose "
+			 "boards can have one",
+			 pack->protocol, pb_codec_jbd.name);
+		pb_report_at(report, config->file, pack->pin_mark, why);
+	}
+}
+
 static void check_pack(const struct pb_config *config, const struct pb_pack_config *pack,
 		       struct pb_maps *maps, struct pb_report *report)
 {
@@ -177,21 +201,31 @@ static void check_pack(const struct pb_config *config, const struct pb_pack_conf
 		pb_report_at(report, config->file, pack->protocol_mark, why);
 	if (pack->address && !good_address(pack, why, sizeof(why)))
 		pb_report_at(report, config->file, pack->link_mark, why);
+	check_control(config, pack, report);
 	check_map(config, pack->map_mark, pack->map, PB_SCOPE_PACK, maps, report);
+}
+
+static void check_networks(const struct pb_config *config, char *const *networks,
+			   const struct pb_mark *marks, size_t count, struct pb_report *report)
+{
+	struct pb_network network;
+	char why[512];
+
+	for (size_t i = 0; i < count; i++)
+		if (pb_network_parse(&network, networks[i], why, sizeof(why)) < 0)
+			pb_report_at(report, config->file, marks[i], why);
 }
 
 static void check_listen(const struct pb_config *config, const struct pb_listen_config *listen,
 			 struct pb_maps *maps, struct pb_report *report)
 {
-	struct pb_network network;
 	struct pb_mark mark;
 	char why[512];
 
 	if (*listen->address && listener_check(listen, &mark, why, sizeof(why)) < 0)
 		pb_report_at(report, config->file, mark, why);
-	for (size_t i = 0; i < listen->allow_count; i++)
-		if (pb_network_parse(&network, listen->allow[i], why, sizeof(why)) < 0)
-			pb_report_at(report, config->file, listen->allow_marks[i], why);
+	check_networks(config, listen->allow, listen->allow_marks, listen->allow_count, report);
+	check_networks(config, listen->write, listen->write_marks, listen->write_count, report);
 	for (size_t i = 0; i < listen->unit_count; i++)
 		check_map(config, listen->units[i].map_mark, listen->units[i].map,
 			  listen->units[i].pack[0] ? PB_SCOPE_PACK : PB_SCOPE_BANK, maps, report);
@@ -233,7 +267,6 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 static void check_http(const struct pb_config *config, struct pb_report *report)
 {
 	const struct pb_http_section *http = &config->http;
-	struct pb_network network;
 	char why[512];
 
 	if (!http->address[0])
@@ -243,9 +276,7 @@ static void check_http(const struct pb_config *config, struct pb_report *report)
 	for (size_t i = 0; i < http->host_count; i++)
 		if (pb_http_host_check(http->hosts[i], why, sizeof(why)) < 0)
 			pb_report_at(report, config->file, http->host_marks[i], why);
-	for (size_t i = 0; i < http->allow_count; i++)
-		if (pb_network_parse(&network, http->allow[i], why, sizeof(why)) < 0)
-			pb_report_at(report, config->file, http->allow_marks[i], why);
+	check_networks(config, http->allow, http->allow_marks, http->allow_count, report);
 }
 
 int pb_bridge_check(const struct pb_config *config, struct pb_maps *maps, struct pb_report *report)

@@ -28,6 +28,7 @@ int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, 
 		.stale_after_s = config->stale_after_s,
 		.stale_fixed = config->stale_fixed,
 		.address = (uint8_t)config->address,
+		.control = config->control.mode != PB_CONTROL_OFF,
 		.seed = seed_of(config->name),
 	};
 	struct pb_link_setup link = {

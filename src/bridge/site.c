@@ -176,6 +176,7 @@ static void describe_batteries(struct site *site)
 			.alarms = &pack->alarms,
 			.limits = &pack->limits,
 			.stale_after_s = pack->stale_after_s,
+			.control = &pack->control,
 		};
 	}
 	for (size_t i = 0; i < config->bank_count; i++) {

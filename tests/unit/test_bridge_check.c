@@ -26,7 +26,8 @@ static int check(const char *text, struct pb_report *report)
 #define ADDRESSED(link1, address1, link2, address2)                                                \
 	"packs: [{name: a, unit: 1, protocol: daly, link: '" link1 "', address: " #address1        \
 	"}, {name: b, unit: 2, protocol: daly, link: '" link2 "', address: " #address2 "}]\n"
-#define PACK "packs: [{name: a, unit: 1, link: 'serial:/dev/null'}]\n"
+#define PACK	  "packs: [{name: a, unit: 1, link: 'serial:/dev/null'}]\n"
+#define RECORDING PB_SOURCE_DIR "/tests/data/jbd/short_circuit.recording"
 
 /* @says NULL: it is good */
 static const struct {
@@ -99,6 +100,19 @@ static const struct {
 	{PACK
 	 "listen:\n  - tcp: 127.0.0.1:2502\n    allow:\n      - 10.0.0.0/8\n      - 10.0.0.1/8",
 	 "f:6:9: '10.0.0.1/8'"},
+	{PACK "listen:\n  - tcp: 127.0.0.1:2502\n    write: [10.0.0.5, 10.0.0.1/8]",
+	 "f:4:23: "
+	 "'10.0.0.1/8'"},
+	/* packs that nobody can switch so */
+	{"packs:\n- {name: a, unit: 1, link: 'sim:replay=" RECORDING "',\n   control: charge}",
+	 "f:3:13: control on sim:replay=" RECORDING ", expected control: off"},
+	{"packs:\n- {name: a, unit: 1, link: 'sim:daly-lfp-4s', protocol: daly,\n   control: "
+	 "charge, "
+	 "pin: '123456'}",
+	 "f:3:26: a pin with protocol 'daly', expected protocol: jbd"},
+	{"packs: [{name: a, unit: 1, link: 'sim:lfp-4s', protocol: auto, control: charge, pin: "
+	 "'123456'}]",
+	 NULL},
 	{PACK "listen:\n  - rtu: /dev/zero\n    parity: even\n    baud: 9601", "f:5:11: 9601 baud"},
 	{PACK "listen:\n  - rtu: zero\n    baud: 9600", "f:3:10: device 'zero'"},
 	{PACK "http:\n  address: 127.0.0.1:8502\n  allow: [10.0.0.0/8, here]", "f:4:23: 'here'"},
