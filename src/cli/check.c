@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "check_control.h"
 #include "check_probe.h"
 #include "cli.h"
 #include "configfile.h"
@@ -17,8 +18,9 @@ static const char help[] =
 	"Usage: packbridge check [FILE] [--probe]\n"
 	"Checks a configuration and all maps. Prints every error as file:line:col: what, expected\n"
 	"what. (A syntax error of YAML is printed alone, since nothing after it can be read.)\n"
-	"Without errors, prints the resulting units and listeners, and the limits of each pack's\n"
-	"charge and discharge current.\n"
+	"Without errors, prints the resulting units and listeners, the limits of each pack's "
+	"charge\n"
+	"and discharge current, and who may switch which packs.\n"
 	"Without --probe, opens and contacts nothing. With --probe, connects to each pack for up "
 	"to a\n"
 	"minute, and shows its protocol and values, or what to do. Stop a running daemon first,\n"
@@ -242,6 +244,8 @@ int pb_cli_check(int argc, char **argv)
 	if (config->http.address[0])
 		check_print_page(&config->http);
 	print_all_limits(config);
+	check_print_control(config, maps);
+	check_warn_control(config, print_warning);
 	warnings_each(config, print_warning);
 	if (config->http.address[0] && !pb_http_available(text, sizeof(text)))
 		print_warning(text);
