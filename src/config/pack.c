@@ -87,7 +87,7 @@ const struct pb_yaml_row config_pack_rows[] = {
 	 .change = PB_CHANGE_APPLIES, .doc = "with control: what happens to the switches when a lease ends and when the daemon stops: release, they are closed again, or keep"},
 	{"control_min_s", PB_YAML_INT, PACK(control.min_s), .min = 0, .max = 3600, .preset = "10",
 	 .change = PB_CHANGE_APPLIES, .doc = "with control: shortest time from a change to the next change that closes a switch"},
-	{"control_per_hour", PB_YAML_INT, PACK(control.per_hour), .min = 1, .max = 3600, .preset = "12",
+	{"control_per_hour", PB_YAML_INT, PACK(control.per_hour), .min = 2, .max = 60, .preset = "12",
 	 .change = PB_CHANGE_APPLIES, .doc = "with control: changes of the switches in any hour, at most"},
 	{"pin", PB_YAML_TEXT, PACK(pin), .secret = true,
 	 .change = PB_CHANGE_RECONNECTS, .doc = "with control: hardware PIN of a JBD board, 6 digits, if the maker's app asks for one before it switches"},

@@ -49,7 +49,7 @@ START_TEST(all_keys)
 		"packs:\n"
 		"  - {name: a, link: 'sim:lfp-4s', unit: 1, control: charge+discharge, lease_s: "
 		"0,\n"
-		"     lease_end: keep, control_min_s: 0, control_per_hour: 3600, pin: '098765'}\n"
+		"     lease_end: keep, control_min_s: 0, control_per_hour: 60, pin: '098765'}\n"
 		"  - {name: b, link: 'sim:lfp-4s', unit: 2, control: charge, lease_s: 65534}\n"
 		"banks: [{name: all, packs: [a, b], unit: 9, keep_closed: 2}]\n"
 		"listen:\n"
@@ -64,7 +64,7 @@ START_TEST(all_keys)
 	ck_assert_uint_eq(pack[0].control.lease_s, 0);
 	ck_assert_int_eq(pack[0].control.lease_end, PB_LEASE_KEEP);
 	ck_assert_uint_eq(pack[0].control.min_s, 0);
-	ck_assert_uint_eq(pack[0].control.per_hour, 3600);
+	ck_assert_uint_eq(pack[0].control.per_hour, 60);
 	ck_assert_str_eq(pack[0].pin, "098765");
 	ck_assert_int_eq(pack[1].control.mode, PB_CONTROL_CHARGE);
 	ck_assert_uint_eq(pack[1].control.lease_s, 65534);
@@ -102,7 +102,7 @@ static const struct {
 	{CHARGE "lease_s: 10m}]\n", "1:74", "number"},
 	{CHARGE "lease_end: open}]\n", "1:76", "keep"},
 	{CHARGE "control_min_s: 3601}]\n", "1:80", "3600"},
-	{CHARGE "control_per_hour: 0}]\n", "1:83", "1"},
+	{CHARGE "control_per_hour: 1}]\n", "1:83", "2 to 60"},
 	/* keys without what they belong to */
 	{PACK "lease_s: 60}]\n", "1:57", "lease_s has no effect without control"},
 	{PACK "lease_end: keep}]\n", "1:59", "without control"},
