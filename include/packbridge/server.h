@@ -202,11 +202,11 @@ struct pb_asker {
 };
 
 /** A Unix socket for questions to the daemon: one line in, one answer out. */
-struct pb_control;
+struct pb_ask_socket;
 
-enum { PB_CONTROL_CLIENTS = 8, PB_CONTROL_DESCRIPTORS = 1 + PB_CONTROL_CLIENTS };
+enum { PB_ASK_SOCKET_CLIENTS = 8, PB_ASK_SOCKET_DESCRIPTORS = 1 + PB_ASK_SOCKET_CLIENTS };
 
-struct pb_control_backend {
+struct pb_ask_socket_backend {
 	/** Answers the question @line, which is without its newline, at once or later. */
 	void (*ask)(void *userdata, struct pb_asker *asker, const char *line);
 	/** @asker has disconnected before it got an answer. */
@@ -216,23 +216,23 @@ struct pb_control_backend {
 /**
  * Listens on the Unix socket @path with the file mode @mode. An abandoned socket at @path is
  * replaced; any other file is not, and symbolic links are not followed. More than
- * PB_CONTROL_CLIENTS clients wait in the kernel's queue. A client has 2 s to send its question, and
- * 2 s to read the answer.
+ * PB_ASK_SOCKET_CLIENTS clients wait in the kernel's queue. A client has 2 s to send its question,
+ * and 2 s to read the answer.
  * @return 0; negative errno with the reason in @why: -EEXIST the file at @path is not a socket,
  *         -EADDRINUSE another program listens there.
  */
-int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
-		   const struct pb_control_backend *backend, void *userdata, char *why,
-		   size_t why_cap);
+int pb_ask_socket_new(struct pb_ask_socket **ret, struct pb_hub *hub, const char *path,
+		      uint32_t mode, const struct pb_ask_socket_backend *backend, void *userdata,
+		      char *why, size_t why_cap);
 /**
  * Checks whether a socket could be made at @path (at most 94 characters). An existing socket is
  * accepted, even if it is in use.
  * @return 0; -EEXIST, -ENAMETOOLONG with the reason in @why.
  */
-int pb_control_check(const char *path, char *why, size_t why_cap);
+int pb_ask_socket_check(const char *path, char *why, size_t why_cap);
 /** Also removes the socket's file, if it is still the one that was created. */
-struct pb_control *pb_control_free(struct pb_control *control);
-PB_DEFINE_FREEP(struct pb_control, pb_control_free)
+struct pb_ask_socket *pb_ask_socket_free(struct pb_ask_socket *control);
+PB_DEFINE_FREEP(struct pb_ask_socket, pb_ask_socket_free)
 
 /* ---- HTTP ---- */
 

@@ -259,8 +259,9 @@ static void check_sockets(const struct pb_config *config, struct pb_report *repo
 	char why[PB_CONFIG_LINK + 256];
 
 	for (int i = 0; i < PB_SOCKETS; i++)
-		if (sockets[i].fixed && (pb_control_check(sockets[i].path, why, sizeof(why)) < 0 ||
-					 check_folder(sockets[i].path, why, sizeof(why)) < 0))
+		if (sockets[i].fixed &&
+		    (pb_ask_socket_check(sockets[i].path, why, sizeof(why)) < 0 ||
+		     check_folder(sockets[i].path, why, sizeof(why)) < 0))
 			pb_report_at(report, config->file, sockets[i].mark, why);
 }
 

@@ -23,7 +23,7 @@ struct pb_descriptors pb_bridge_descriptors(const struct pb_config *config)
 	}
 	for (int i = 0; i < PB_SOCKETS; i++)
 		if (config->sockets[i].path[0])
-			need.others += PB_CONTROL_DESCRIPTORS;
+			need.others += PB_ASK_SOCKET_DESCRIPTORS;
 	if (config->http.address[0])
 		need.others += PB_HTTP_DESCRIPTORS;
 	need.all = need.packs + need.clients + need.others;

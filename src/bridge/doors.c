@@ -124,7 +124,7 @@ static void forget(void *userdata, struct pb_asker *asker)
 }
 
 static const struct {
-	struct pb_control_backend backend;
+	struct pb_ask_socket_backend backend;
 	uint32_t mode;
 	const char *users;
 } socket_kinds[PB_SOCKETS] = {
@@ -135,12 +135,12 @@ static const struct {
 };
 
 int doors_open_socket(struct pb_bridge *bridge, const struct pb_config *config,
-		      enum pb_socket which, struct pb_control **ret, struct pb_report *report)
+		      enum pb_socket which, struct pb_ask_socket **ret, struct pb_report *report)
 {
 	const struct pb_socket_config *socket = &config->sockets[which];
 	char why[PB_CONFIG_LINK + 256];
-	int r = pb_control_new(ret, bridge->hub, socket->path, socket_kinds[which].mode,
-			       &socket_kinds[which].backend, bridge, why, sizeof(why));
+	int r = pb_ask_socket_new(ret, bridge->hub, socket->path, socket_kinds[which].mode,
+				  &socket_kinds[which].backend, bridge, why, sizeof(why));
 
 	if (r >= 0)
 		return 0;
@@ -266,13 +266,14 @@ static int bury_sockets(sd_event_source *source, void *userdata)
 
 	(void)source;
 	for (int i = 0; i < PB_SOCKETS; i++)
-		bridge->old_sockets[i] = pb_control_free(bridge->old_sockets[i]);
+		bridge->old_sockets[i] = pb_ask_socket_free(bridge->old_sockets[i]);
 	return 0;
 }
 
-void doors_replace_socket(struct pb_bridge *bridge, enum pb_socket which, struct pb_control *socket)
+void doors_replace_socket(struct pb_bridge *bridge, enum pb_socket which,
+			  struct pb_ask_socket *socket)
 {
-	pb_control_free(bridge->old_sockets[which]);
+	pb_ask_socket_free(bridge->old_sockets[which]);
 	bridge->old_sockets[which] = bridge->sockets[which];
 	bridge->sockets[which] = socket;
 	sd_event_source_set_enabled(bridge->bury, SD_EVENT_ONESHOT);
@@ -305,8 +306,8 @@ int doors_init(struct pb_bridge *bridge)
 void doors_clear(struct pb_bridge *bridge)
 {
 	for (int i = 0; i < PB_SOCKETS; i++) {
-		pb_control_free(bridge->sockets[i]);
-		pb_control_free(bridge->old_sockets[i]);
+		pb_ask_socket_free(bridge->sockets[i]);
+		pb_ask_socket_free(bridge->old_sockets[i]);
 	}
 	sd_event_source_disable_unref(bridge->bury);
 	pb_http_free(bridge->http);

@@ -21,9 +21,9 @@ struct pb_bridge {
 	struct pb_server_backend backend;
 	struct pb_hub *hub;
 	struct listeners listeners;
-	struct pb_control *sockets[PB_SOCKETS];
-	struct pb_control *old_sockets[PB_SOCKETS]; /* to be closed: the question that causes this
-						       may use one of them */
+	struct pb_ask_socket *sockets[PB_SOCKETS];
+	struct pb_ask_socket *old_sockets[PB_SOCKETS]; /* to be closed: the question that causes
+						       this may use one of them */
 	sd_event_source *bury;
 	struct pb_http *http;	     /* NULL: no status page */
 	struct documents *documents; /* for those at the sockets */
@@ -55,7 +55,7 @@ void doors_clear(struct pb_bridge *bridge);
  * @return 0; negative with the error in @report.
  */
 int doors_open_socket(struct pb_bridge *bridge, const struct pb_config *config,
-		      enum pb_socket which, struct pb_control **ret, struct pb_report *report);
+		      enum pb_socket which, struct pb_ask_socket **ret, struct pb_report *report);
 /** Opens the page, when @config has one and its library is there; else @ret stays NULL. */
 int doors_open_page(struct pb_bridge *bridge, const struct pb_config *config, struct pb_http **ret,
 		    struct pb_report *report);
@@ -65,7 +65,7 @@ bool doors_socket_moves(const struct pb_bridge *bridge, const struct pb_config *
 bool doors_page_moves(const struct pb_bridge *bridge, const struct pb_config *config);
 /** Takes @socket; the earlier one is closed when the question through it is answered. */
 void doors_replace_socket(struct pb_bridge *bridge, enum pb_socket which,
-			  struct pb_control *socket);
+			  struct pb_ask_socket *socket);
 /** Applies @config to the page, whose address stays. */
 void doors_configure_page(struct pb_bridge *bridge, const struct pb_config *config);
 /** The site was replaced: documents in progress start again. */

@@ -23,7 +23,7 @@ struct next {
 	struct listeners listeners;
 	bool moves[PB_SOCKETS],
 		page_moves; /* sockets and http count; else the earlier ones go on */
-	struct pb_control *sockets[PB_SOCKETS];
+	struct pb_ask_socket *sockets[PB_SOCKETS];
 	struct pb_http *http;
 };
 
@@ -31,7 +31,7 @@ static void next_clear(struct next *next)
 {
 	listeners_clear(&next->listeners);
 	for (int i = 0; i < PB_SOCKETS; i++)
-		pb_control_free(next->sockets[i]);
+		pb_ask_socket_free(next->sockets[i]);
 	pb_http_free(next->http);
 	site_free(next->site);
 	free(next->limits);

@@ -33,7 +33,7 @@ enum client_state { CLIENT_READING, CLIENT_ASKING, CLIENT_ANSWERING };
 
 struct control_client {
 	struct pb_asker asker; /* the first member: it is this client */
-	struct pb_control *control;
+	struct pb_ask_socket *control;
 	enum client_state state;
 	int fd; /* -1: free */
 	sd_event_source *io, *timer;
@@ -43,8 +43,8 @@ struct control_client {
 	size_t answer_at;
 };
 
-struct pb_control {
-	const struct pb_control_backend *backend;
+struct pb_ask_socket {
+	const struct pb_ask_socket_backend *backend;
 	void *userdata;
 	sd_event *event;
 	mode_t mode;
@@ -52,12 +52,12 @@ struct pb_control {
 	struct sockaddr_un address;
 	bool ours; /* the file was made: */
 	struct stat file;
-	struct control_client clients[PB_CONTROL_CLIENTS];
+	struct control_client clients[PB_ASK_SOCKET_CLIENTS];
 };
 
 static void control_end(struct control_client *client)
 {
-	struct pb_control *control = client->control;
+	struct pb_ask_socket *control = client->control;
 
 	if (client->fd < 0)
 		return;
@@ -111,7 +111,7 @@ static void control_on_answer(struct pb_asker *asker, struct pb_answer *answer)
 
 static void control_ask(struct control_client *client)
 {
-	struct pb_control *control = client->control;
+	struct pb_ask_socket *control = client->control;
 
 	client->line[strcspn(client->line, "\r\n")] = '\0';
 	client->state = CLIENT_ASKING;
@@ -166,9 +166,9 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static struct control_client *free_client(struct pb_control *control)
+static struct control_client *free_client(struct pb_ask_socket *control)
 {
-	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
+	for (size_t i = 0; i < PB_ASK_SOCKET_CLIENTS; i++)
 		if (control->clients[i].fd < 0)
 			return &control->clients[i];
 	return NULL;
@@ -176,7 +176,7 @@ static struct control_client *free_client(struct pb_control *control)
 
 static void control_on_client(void *userdata, int fd)
 {
-	struct pb_control *control = userdata;
+	struct pb_ask_socket *control = userdata;
 	struct control_client *client = free_client(control);
 
 	*client = (struct control_client){.asker.answer = control_on_answer,
@@ -258,7 +258,7 @@ static int remove_socket(const char *path, const struct stat *which)
 	return r;
 }
 
-int pb_control_check(const char *path, char *why, size_t why_cap)
+int pb_ask_socket_check(const char *path, char *why, size_t why_cap)
 {
 	struct stat info;
 
@@ -308,7 +308,7 @@ static int bind_beside(int fd, const struct sockaddr_un *address)
 }
 
 /* Gives the file its name; what stands there already goes if it is a socket that nobody has. */
-static int publish(const struct pb_control *control, const char *from)
+static int publish(const struct pb_ask_socket *control, const char *from)
 {
 	const char *path = control->address.sun_path;
 	struct stat info;
@@ -330,7 +330,7 @@ static int publish(const struct pb_control *control, const char *from)
  * before, and another daemon that starts at the same time does not take it for dead. Not by
  * rename(), which would replace whatever has come there.
  */
-static int make_file(struct pb_control *control, int fd)
+static int make_file(struct pb_ask_socket *control, int fd)
 {
 	struct sockaddr_un beside = control->address;
 	int r;
@@ -356,7 +356,7 @@ static int make_file(struct pb_control *control, int fd)
 	return r;
 }
 
-static int control_start(struct pb_control *control, struct pb_hub *hub)
+static int control_start(struct pb_ask_socket *control, struct pb_hub *hub)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), r;
 
@@ -371,12 +371,12 @@ static int control_start(struct pb_control *control, struct pb_hub *hub)
 			 control);
 }
 
-int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path, uint32_t mode,
-		   const struct pb_control_backend *backend, void *userdata, char *why,
-		   size_t why_cap)
+int pb_ask_socket_new(struct pb_ask_socket **ret, struct pb_hub *hub, const char *path,
+		      uint32_t mode, const struct pb_ask_socket_backend *backend, void *userdata,
+		      char *why, size_t why_cap)
 {
-	PB_CLEANUP(pb_control_freep) struct pb_control *control = NULL;
-	int r = pb_control_check(path, why, why_cap);
+	PB_CLEANUP(pb_ask_socket_freep) struct pb_ask_socket *control = NULL;
+	int r = pb_ask_socket_check(path, why, why_cap);
 
 	if (r < 0)
 		return r;
@@ -390,7 +390,7 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 	control->event = sd_event_ref(hub_event(hub));
 	control->address.sun_family = AF_UNIX;
 	strcpy(control->address.sun_path, path);
-	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
+	for (size_t i = 0; i < PB_ASK_SOCKET_CLIENTS; i++)
 		control->clients[i] = (struct control_client){.control = control, .fd = -1};
 	r = control_start(control, hub);
 	if (r < 0)
@@ -400,7 +400,7 @@ int pb_control_new(struct pb_control **ret, struct pb_hub *hub, const char *path
 	return 0;
 }
 
-struct pb_control *pb_control_free(struct pb_control *control)
+struct pb_ask_socket *pb_ask_socket_free(struct pb_ask_socket *control)
 {
 	if (!control)
 		return NULL;
@@ -408,7 +408,7 @@ struct pb_control *pb_control_free(struct pb_control *control)
 	if (control->ours)
 		remove_socket(control->address.sun_path, &control->file);
 	door_close(&control->door);
-	for (size_t i = 0; i < PB_CONTROL_CLIENTS; i++)
+	for (size_t i = 0; i < PB_ASK_SOCKET_CLIENTS; i++)
 		control_end(&control->clients[i]);
 	sd_event_unref(control->event);
 	free(control);

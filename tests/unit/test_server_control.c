@@ -57,11 +57,11 @@ static void forget(void *userdata, struct pb_asker *asker)
 	(void)asker;
 }
 
-static const struct pb_control_backend backend = {ask, forget};
+static const struct pb_ask_socket_backend backend = {ask, forget};
 
-static int make(struct pb_control **ret, char *why, size_t why_cap)
+static int make(struct pb_ask_socket **ret, char *why, size_t why_cap)
 {
-	return pb_control_new(ret, hub, path, 0640, &backend, NULL, why, why_cap);
+	return pb_ask_socket_new(ret, hub, path, 0640, &backend, NULL, why, why_cap);
 }
 
 static void write_file(const char *name)
@@ -178,13 +178,13 @@ static const struct {
 
 START_TEST(what_is_not_ours_stays)
 {
-	struct pb_control *control = NULL;
+	struct pb_ask_socket *control = NULL;
 	int fd = foreign[_i].put();
 	struct stat before, after;
 	char why[256] = "";
 
 	ck_assert_int_eq(lstat(path, &before), 0);
-	ck_assert_int_eq(pb_control_check(path, why, sizeof(why)),
+	ck_assert_int_eq(pb_ask_socket_check(path, why, sizeof(why)),
 			 foreign[_i].error == -EEXIST ? -EEXIST : 0);
 	ck_assert_int_eq(make(&control, why, sizeof(why)), foreign[_i].error);
 	ck_assert_ptr_null(control);
@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(a_dead_socket_is_replaced)
 {
-	struct pb_control *control = NULL;
+	struct pb_ask_socket *control = NULL;
 	struct stat info;
 	char why[256];
 
@@ -210,7 +210,7 @@ START_TEST(a_dead_socket_is_replaced)
 	ck_assert(S_ISSOCK(info.st_mode) && (info.st_mode & 0777) == 0640);
 	/* and it is a living one for the next */
 	ck_assert_int_eq(make(&control, why, sizeof(why)), -EADDRINUSE);
-	pb_control_free(control);
+	pb_ask_socket_free(control);
 	ck_assert_int_eq(lstat(path, &info), -1);
 }
 END_TEST
@@ -218,7 +218,7 @@ END_TEST
 /* Somebody has put another file in the place of ours: it is theirs. */
 START_TEST(at_the_end_only_ours_goes)
 {
-	struct pb_control *control = NULL;
+	struct pb_ask_socket *control = NULL;
 	struct stat before, after;
 	char why[256];
 	int fd = -1;
@@ -230,7 +230,7 @@ START_TEST(at_the_end_only_ours_goes)
 	else
 		fd = put_living();
 	ck_assert_int_eq(lstat(path, &before), 0);
-	pb_control_free(control);
+	pb_ask_socket_free(control);
 	ck_assert_int_eq(lstat(path, &after), 0);
 	ck_assert_uint_eq(before.st_ino, after.st_ino);
 	if (fd >= 0)
@@ -239,9 +239,9 @@ START_TEST(at_the_end_only_ours_goes)
 END_TEST
 
 /* Waits at @gate, so that both start together. @return the socket; NULL: the other one has it. */
-static struct pb_control *race(int gate)
+static struct pb_ask_socket *race(int gate)
 {
-	struct pb_control *control = NULL;
+	struct pb_ask_socket *control = NULL;
 	char why[256], byte;
 	int r;
 
@@ -256,7 +256,7 @@ START_TEST(two_at_once)
 {
 	int gate[2], done[2], hold[2];
 	char others = 0, byte;
-	struct pb_control *own;
+	struct pb_ask_socket *own;
 	pid_t child;
 
 	close(bind_socket(SOCK_STREAM));
@@ -276,7 +276,7 @@ START_TEST(two_at_once)
 	ck_assert_int_eq(read(done[0], &others, 1), 1);
 	ck_assert_int_eq((own != NULL) + others, 1);
 	ck_assert_int_eq(put_client(), 0); /* somebody listens there */
-	pb_control_free(own);
+	pb_ask_socket_free(own);
 	close(hold[1]);
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
