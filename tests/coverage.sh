@@ -4,12 +4,12 @@
 # all of src.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pure='base|net|yaml|model|json|bms|bank|modbus|regmap|plant|config'
+pure='base|net|yaml|model|json|bms|bank|history|modbus|regmap|plant|config'
 cmake -S . -B build/coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS='--coverage -fprofile-abs-path' \
 	>/dev/null
 cmake --build build/coverage >/dev/null
 find build/coverage -name '*.gcda' -delete
-ctest --test-dir build/coverage -j"$(nproc)" -R '^(unit|fuzz|bank)/|test_decode|test_exports|test_daemon|test_reload' >build/coverage/tests.log 2>&1 ||
+ctest --test-dir build/coverage -j"$(nproc)" -R '^(unit|fuzz|bank|history)/|test_decode|test_exports|test_daemon|test_reload' >build/coverage/tests.log 2>&1 ||
 	{ tail -n 30 build/coverage/tests.log; exit 1; }
 gcovr --root . --filter src/ --exclude-unreachable-branches --html-details build/coverage/report.html --txt build/coverage/all.txt \
 	build/coverage >/dev/null 2>&1 || true

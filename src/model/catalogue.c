@@ -84,6 +84,28 @@
 /* what follows from the configuration and the reading */
 #define RATING(member, uom_, max_, has_, text, ...)                                                \
 	MADE(rating, member, NUMBER, uom_, 0, max_, PB_HAS_##has_, true, text, ##__VA_ARGS__)
+/* a counted value of struct pb_history; @bit: enum pb_history_has, HISTORY_ALWAYS: always there */
+#define HISTORY_ALWAYS 64
+#define HISTORY(member, label, kind_, uom_, min_, max_, bit, text, ...)                            \
+	{                                                                                          \
+		.name = (label), .kind = PB_KIND_##kind_, .uom = PB_UOM_##uom_, .min = (min_),     \
+		.max = (max_), .offset = offsetof(struct pb_battery, history.member),              \
+		.size = SIZE(pb_battery, history.member),                                          \
+		.is_signed = IS_SIGNED(pb_battery, history.member), .count = 1, .has = -1,         \
+		.element_has = (bit) == HISTORY_ALWAYS                                             \
+				       ? -1                                                        \
+				       : (int16_t)offsetof(struct pb_battery, history.has),        \
+		.element_bit = (bit) % HISTORY_ALWAYS, .description = (text), ##__VA_ARGS__        \
+	}
+#define TOTAL(member, uom_, max_, text)                                                            \
+	HISTORY(member, #member, NUMBER, uom_, 0, max_, HISTORY_ALWAYS, text, .total = true)
+#define EVER(which, label, uom_, min_, max_, text, ...)                                            \
+	HISTORY(extreme[PB_EXTREME_##which], label, NUMBER, uom_, min_, max_, PB_EXTREME_##which,  \
+		text, ##__VA_ARGS__)
+#define SINCE(which, label, text)                                                                  \
+	HISTORY(since_s[PB_EXTREME_##which], label, NUMBER, S, 0, UINT32_MAX - 1,                  \
+		PB_EXTREME_##which, text, .live = true)
+#define COUNTED_MAX INT64_C(1000000000000000) /* 1 TWh */
 /* an array of struct pb_alarms */
 #define LEVELS(member, label, max_, mask, text)                                                    \
 	{                                                                                          \
@@ -281,6 +303,38 @@ static const struct pb_field battery_fields[] = {
 	RATING(discharge_max_mw, MW, INT64_C(2400000000), DISCHARGE_POWER, "largest discharge current at the nominal voltage", .sum = true, .safe = PB_SAFE_BELOW),
 	RATING(cell_high_mv, MV, 20000, CELL_LEVELS, "cell voltage from which a cell is too high, by the alarms", .safe = PB_SAFE_BELOW),
 	RATING(cell_low_mv, MV, 20000, CELL_LEVELS, "cell voltage up to which a cell is too low, by the alarms", .safe = PB_SAFE_ABOVE),
+
+	TOTAL(charged_mah, MAH, COUNTED_MAX, "charge that packbridge has counted into the battery"),
+	TOTAL(discharged_mah, MAH, COUNTED_MAX, "charge that packbridge has counted out of the battery"),
+	TOTAL(charged_mwh, MWH, COUNTED_MAX, "energy that packbridge has counted into the battery"),
+	TOTAL(discharged_mwh, MWH, COUNTED_MAX, "energy that packbridge has counted out of the battery"),
+	HISTORY(charged_today_mwh, "charged_today_mwh", NUMBER, MWH, 0, COUNTED_MAX, PB_HISTORY_TODAY, "energy counted in since local midnight; absent: the machine's clock is not set", .total = true),
+	HISTORY(discharged_today_mwh, "discharged_today_mwh", NUMBER, MWH, 0, COUNTED_MAX, PB_HISTORY_TODAY, "energy counted out since local midnight", .total = true),
+	HISTORY(charged_yesterday_mwh, "charged_yesterday_mwh", NUMBER, MWH, 0, COUNTED_MAX, PB_HISTORY_YESTERDAY, "energy counted in on the day before"),
+	HISTORY(discharged_yesterday_mwh, "discharged_yesterday_mwh", NUMBER, MWH, 0, COUNTED_MAX, PB_HISTORY_YESTERDAY, "energy counted out on the day before"),
+	HISTORY(unmeasured_s, "unmeasured_s", NUMBER, S, 0, UINT32_MAX - 1, HISTORY_ALWAYS, "time in which nothing could be counted: no live current, of a bank of all its packs", .total = true, .live = true),
+	HISTORY(since_full_s, "since_full_s", NUMBER, S, 0, UINT32_MAX - 1, PB_HISTORY_FULL, "time since it was full: 100 %, or held at its full voltage; absent: never yet", .live = true),
+	HISTORY(full_charges, "full_charges", NUMBER, NONE, 0, UINT32_MAX - 1, HISTORY_ALWAYS, "times that it became full", .total = true),
+	HISTORY(last_discharge_mah, "last_discharge_mah", NUMBER, MAH, 0, COUNTED_MAX, HISTORY_ALWAYS, "most charge drawn, less what came back, since it was full"),
+	HISTORY(deepest_discharge_mah, "deepest_discharge_mah", NUMBER, MAH, 0, COUNTED_MAX, HISTORY_ALWAYS, "most charge that was ever drawn so"),
+	EVER(CELL_LOWEST, "cell_lowest_mv", MV, 0, 20000, "lowest cell voltage ever seen"),
+	SINCE(CELL_LOWEST, "since_cell_lowest_s", "time since the lowest cell voltage"),
+	EVER(CELL_HIGHEST, "cell_highest_mv", MV, 0, 20000, "highest cell voltage ever seen"),
+	SINCE(CELL_HIGHEST, "since_cell_highest_s", "time since the highest cell voltage"),
+	EVER(VOLTAGE_LOWEST, "voltage_lowest_mv", MV, 0, 600000, "lowest voltage ever seen", .sum = true),
+	SINCE(VOLTAGE_LOWEST, "since_voltage_lowest_s", "time since the lowest voltage"),
+	EVER(VOLTAGE_HIGHEST, "voltage_highest_mv", MV, 0, 600000, "highest voltage ever seen", .sum = true),
+	SINCE(VOLTAGE_HIGHEST, "since_voltage_highest_s", "time since the highest voltage"),
+	EVER(TEMPERATURE_LOWEST, "temperature_lowest_mc", MC, -100000, 300000, "lowest temperature ever seen"),
+	SINCE(TEMPERATURE_LOWEST, "since_temperature_lowest_s", "time since the lowest temperature"),
+	EVER(TEMPERATURE_HIGHEST, "temperature_highest_mc", MC, -100000, 300000, "highest temperature ever seen"),
+	SINCE(TEMPERATURE_HIGHEST, "since_temperature_highest_s", "time since the highest temperature"),
+	{
+		.name = "protections_seen", .kind = PB_KIND_NUMBER, .min = 0, .max = UINT32_MAX - 1,
+		.offset = offsetof(struct pb_battery, history.protections_seen[0]), .size = 4,
+		.indexed = true, .total = true, .count = PB_PROTECT_COUNT, .has = -1, .element_has = -1,
+		.description = "times that packbridge has seen that protection of the BMS begin, numbered as protection_mask",
+	},
 };
 
 static const struct pb_field gateway_fields[] = {

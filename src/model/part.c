@@ -44,6 +44,7 @@ static const struct {
 	const char *(*name)(unsigned int part);
 } parts[] = {
 	{"protection_mask", "protection", 0, protection_name},
+	{"protections_seen", "protections_seen", 0, protection_name},
 	{"warnings", "warning", 0, alarm_name},
 	{"alarms", "alarm", 0, alarm_name},
 	{"alarm_level", "alarm_level", 0, alarm_name},

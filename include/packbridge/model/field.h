@@ -70,6 +70,7 @@ struct pb_field {
 	bool has_none; /**< @none is stored where there is no value */
 	int64_t none;
 	enum pb_safe safe;
+	bool total;	     /**< a counter: it never falls, until it begins anew at 0 */
 	bool flow;	     /**< its sign is the direction of the charge */
 	bool sum;	     /**< a bank sums it: range times PB_MEMBERS_MAX */
 	int8_t has;	     /**< enum pb_has, or -1: always there */
