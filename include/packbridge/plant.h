@@ -17,6 +17,7 @@
 
 #include "packbridge/bank.h"
 #include "packbridge/base.h"
+#include "packbridge/history.h"
 #include "packbridge/modbus.h"
 #include "packbridge/model/battery.h"
 #include "packbridge/model/gateway.h"
@@ -37,6 +38,7 @@ struct pb_battery_setup {
 	uint32_t stale_after_s;		     /**< used until its reader reports a status */
 	bool keep;			     /**< pb_plant_take() takes over its state */
 	const struct pb_control_setup *control;
+	const char *address; /**< of the pack itself, not of a line; "" or NULL: not known */
 	/* a bank */
 	const struct pb_bank_setup *bank; /**< NULL: a pack */
 	const size_t *packs;		  /**< indexes of its packs */
@@ -59,6 +61,11 @@ struct pb_plant_handler {
 	 * @return as pb_reader_type.command().
 	 */
 	int (*command)(void *userdata, size_t pack, const struct pb_command *command);
+	/**
+	 * Another pack has taken the place of @pack, whose history begins anew. @former: what is
+	 * known of the one before, borrowed. Called while pb_plant_step() runs. May be NULL.
+	 */
+	void (*replaced)(void *userdata, size_t pack, const struct pb_history_state *former);
 	/** Between two steps, a client's write has made PB_PLANT_TIME due. May be NULL. */
 	void (*due)(void *userdata);
 };
@@ -90,7 +97,7 @@ int pb_plant_add_unit(struct pb_plant *plant, size_t table, int32_t id, size_t b
 /**
  * Takes over the state of another plant: of packs with the same name that are set up with @keep,
  * and of all banks with the same name. That is reading, status, latched alarms, running limits,
- * sequence and repeated notes; also values that clients wrote to units of the same name and map.
+ * sequence and repeated notes; also the history of all packs of the same name, and values that clients wrote to units of the same name and map.
  * Call it before PB_PLANT_START.
  */
 void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before);
@@ -118,6 +125,7 @@ struct pb_plant_event {
 	enum pb_plant_event_type type;
 	int battery; /**< READING: index of the pack; RESET: of the battery, or PB_PLANT_ALL */
 	const struct pb_reading *reading; /**< READING; copied */
+	int32_t day; /**< number of the local day; PB_HISTORY_DAY_NONE: the clock is not set */
 };
 
 /**
@@ -152,6 +160,13 @@ int pb_plant_find(const struct pb_plant *plant, const char *name);
  * @return borrowed, valid until the next step or request.
  */
 const struct pb_battery *pb_plant_battery(struct pb_plant *plant, size_t battery, uint64_t now_ms);
+
+/** @return the history of a battery as of @now_ms; borrowed, valid until the next step. */
+const struct pb_history_state *pb_plant_history(struct pb_plant *plant, size_t battery,
+						uint64_t now_ms);
+/** Replaces it: by what was remembered, or by zeros to begin anew. */
+void pb_plant_set_history(struct pb_plant *plant, size_t battery,
+			  const struct pb_history_state *state);
 
 /** Data from a pack's reader, besides the reading. */
 struct pb_plant_pack {

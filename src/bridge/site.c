@@ -10,10 +10,12 @@
 #include "site.h"
 #include "packbridge/pack.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- the plant's driver ---- */
 
@@ -57,9 +59,38 @@ static void site_arm(struct site *site, uint64_t deadline_ms)
 	sd_event_source_set_enabled(site->timer, SD_EVENT_ONESHOT);
 }
 
-static void site_step(struct site *site, const struct pb_plant_event *event)
+/* A clock that was never set says less. */
+#define CLOCK_SET_S INT64_C(1767225600) /* 2026-01-01 */
+
+/* By the clock and time zone as they are set now, which both may change. */
+static int32_t local_day(time_t now)
 {
-	site_arm(site, pb_plant_step(site->plant, event, pb_now_ms()));
+	const struct tm *local = localtime(&now); /* unlike localtime_r(), it sees another zone */
+	struct tm day = {0};
+
+	if (now < CLOCK_SET_S || !local)
+		return PB_HISTORY_DAY_NONE;
+	day.tm_year = local->tm_year;
+	day.tm_mon = local->tm_mon;
+	day.tm_mday = local->tm_mday;
+	return (int32_t)(timegm(&day) / 86400);
+}
+
+static int32_t site_day(struct site *site)
+{
+	time_t now = time(NULL);
+
+	if (now / 60 != site->day_minute) {
+		site->day_minute = now / 60;
+		site->day = local_day(now);
+	}
+	return site->day;
+}
+
+static void site_step(struct site *site, struct pb_plant_event event)
+{
+	event.day = site_day(site);
+	site_arm(site, pb_plant_step(site->plant, &event, pb_now_ms()));
 	tell_summary(site);
 }
 
@@ -70,8 +101,13 @@ static int site_on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer;
 	(void)usec;
 	site->timer_ms = UINT64_MAX;
-	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_TIME});
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
 	return 0;
+}
+
+void site_tick(struct site *site)
+{
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
 }
 
 int site_reset_alarms(struct site *site, const char *name)
@@ -80,7 +116,7 @@ int site_reset_alarms(struct site *site, const char *name)
 
 	if (*name && battery < 0)
 		return battery;
-	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_RESET, .battery = battery});
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_RESET, .battery = battery});
 	return 0;
 }
 
@@ -90,9 +126,9 @@ static void pack_reading(void *userdata, const struct pb_reading *reading)
 {
 	const struct site_pack *pack = userdata;
 
-	site_step(pack->site, &(struct pb_plant_event){.type = PB_PLANT_READING,
-						       .battery = (int)pack->index,
-						       .reading = reading});
+	site_step(pack->site, (struct pb_plant_event){.type = PB_PLANT_READING,
+						      .battery = (int)pack->index,
+						      .reading = reading});
 }
 
 static void pack_note(void *userdata, const struct pb_note *note)
@@ -132,7 +168,8 @@ static int make_readers(struct site *site, const struct site_setup *setup,
 	for (size_t i = 0; r >= 0 && i < config->pack_count; i++) {
 		struct site_pack *pack = &site->packs[i];
 
-		*pack = (struct site_pack){.site = site, .index = i};
+		pack->site = site;
+		pack->index = i;
 		site->batteries[i].keep = site_find_same(before, &config->packs[i]) != NULL;
 		if (!site->batteries[i].keep)
 			r = pb_bridge_pack(
@@ -161,6 +198,23 @@ int site_start(struct site *site)
 
 /* ---- the plant ---- */
 
+/* A Bluetooth address is that of the pack. Others are those of a port or a gateway, behind which
+ * another pack may stand tomorrow. */
+static const char *describe_address(struct site_pack *pack, const char *link)
+{
+	const char *address = link + strlen("ble:");
+	size_t len;
+
+	if (strncmp(link, "ble:", strlen("ble:")) != 0)
+		return "";
+	len = strspn(address, "0123456789abcdefABCDEF:");
+	if (len != sizeof(pack->address) - 1 || (address[len] && address[len] != '@'))
+		return "";
+	for (size_t i = 0; i < len; i++)
+		pack->address[i] = (char)toupper((unsigned char)address[i]);
+	return pack->address;
+}
+
 static void describe_batteries(struct site *site)
 {
 	const struct pb_config *config = site->config;
@@ -176,6 +230,7 @@ static void describe_batteries(struct site *site)
 			.alarms = &pack->alarms,
 			.limits = &pack->limits,
 			.stale_after_s = pack->stale_after_s,
+			.address = describe_address(&site->packs[i], pack->link),
 			.control = &pack->control,
 		};
 	}
@@ -333,5 +388,5 @@ void site_take(struct site *site, struct site *before)
 		pb_plant_take(site->plant, before->plant);
 	}
 	pb_lines_apply(site->lines);
-	site_step(site, &(struct pb_plant_event){.type = PB_PLANT_START});
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_START});
 }

@@ -19,6 +19,7 @@ struct site_pack {
 	struct site *site;
 	size_t index;
 	struct pb_reader *reader;
+	char address[18]; /* of the pack itself, as far as its link tells; "": not known */
 };
 
 struct site {
@@ -30,6 +31,8 @@ struct site {
 	sd_event_source *timer;	      /* of the plant's deadline */
 	uint64_t timer_ms;	      /* when it is due; UINT64_MAX: it is off */
 	struct pb_plant_summary told; /* to systemd */
+	int32_t day;		      /* local; PB_HISTORY_DAY_NONE: the clock is not set */
+	int64_t day_minute;	      /* when it was looked at, in minutes since 1970 */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
 	void *userdata;
 };
@@ -59,6 +62,8 @@ PB_DEFINE_FREEP(struct site, site_free)
  * wrote. @before: NULL: there is none.
  */
 void site_take(struct site *site, struct site *before);
+/** Takes the time: what is due, and perhaps a new day. Calling it too often does no harm. */
+void site_tick(struct site *site);
 /** Connects the packs that are new. */
 int site_start(struct site *site);
 /** The unit table of listener @index. */

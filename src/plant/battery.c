@@ -12,6 +12,7 @@
  * and age are not kept: they follow from the status and the time, see battery_at().
  */
 #include "battery.h"
+#include "history.h"
 #include "notes.h"
 
 #include <stdio.h>
@@ -112,6 +113,7 @@ void battery_update_bank(struct battery *bank, bool new_reading, uint64_t now_ms
 	notes_limits(bank, now_ms);
 	step_alarms(bank, !reading, now_ms);
 	pb_bank_alarms(members, count, &bank->data);
+	history_bank(bank, new_reading, reading, now_ms);
 	schedule(bank);
 }
 
@@ -141,6 +143,7 @@ void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms
 		notes_limits(pack, now_ms);
 	}
 	step_alarms(pack, stale, now_ms);
+	history_pack(pack, new_reading, stale, now_ms);
 	battery_sum_up(pack, stale);
 	schedule(pack);
 }
@@ -243,5 +246,6 @@ const struct pb_battery *battery_at(struct battery *battery, uint64_t now_ms)
 							: pb_status_age_s(&data->status, now_ms);
 	data->details_age_s = pb_status_details_age_s(&data->status, now_ms);
 	data->heartbeat = battery_heartbeat(battery->plant, now_ms);
+	history_show(battery, now_ms);
 	return data;
 }

@@ -18,6 +18,7 @@ struct battery_memory {
 	int32_t lacking; /**< packs of a bank without a good reading */
 	bool settled;	 /**< each of its packs has been read, or it is known why not */
 	struct pb_limit_state limit_state; /**< of a pack */
+	struct pb_history_state history;
 };
 
 /** A pack or a bank. */
@@ -48,6 +49,7 @@ struct pb_plant {
 	struct pb_refusals *refusals;
 	struct pb_plant_summary summary;
 	uint64_t start_ms;
+	int32_t day; /**< of the last event */
 	const struct pb_plant_handler *handler;
 	void *userdata;
 	/* units: see unit.c */

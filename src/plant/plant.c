@@ -4,6 +4,7 @@
  * battery, unit.c what clients see.
  */
 #include "battery.h"
+#include "history.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -110,6 +111,8 @@ void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before)
 		if (place >= 0 && is_bank(battery) == is_bank(&before->batteries[place]) &&
 		    (is_bank(battery) || battery->setup->keep))
 			battery_take(battery, &before->batteries[place]);
+		else if (place >= 0 && is_bank(battery) == is_bank(&before->batteries[place]))
+			battery->memory.history = before->batteries[place].memory.history;
 	}
 	unit_take_writes(plant, before);
 }
@@ -164,6 +167,7 @@ static uint64_t first_due_ms(const struct pb_plant *plant)
 
 uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *event, uint64_t now_ms)
 {
+	history_day(plant, event->day, now_ms);
 	switch (event->type) {
 	case PB_PLANT_START:
 		plant_start(plant, now_ms);

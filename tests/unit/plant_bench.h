@@ -21,6 +21,7 @@ static struct {
 	struct pb_bank_setup banks[BATTERIES];
 	struct pb_map *maps[3]; /* pack, bank, gateway */
 	struct pb_plant *plant;
+	const struct pb_plant_handler *handler; /* NULL: bench_handler */
 	uint64_t start_ms, now_ms, deadline_ms;
 	uint16_t sequence;
 	int32_t rssi_dbm; /* 0: none */
@@ -98,7 +99,7 @@ static inline struct pb_plant *bench_plant(void)
 		.gateway_map = bench.maps[2],
 		.version = "1.2.3",
 		.start_ms = bench.start_ms,
-		.handler = &bench_handler,
+		.handler = bench.handler ? bench.handler : &bench_handler,
 		.userdata = &bench,
 	};
 	struct pb_plant *plant;
