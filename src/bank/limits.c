@@ -81,6 +81,8 @@ enum pb_reason bank_blocked_by(const struct pb_battery *battery, bool charge)
 
 	if (pb_battery_has(battery, PB_HAS_PROTECTION) && s->protection_mask & stops)
 		return PB_REASON_PROTECTION;
+	if (charge ? battery->control.blocks_charge : battery->control.blocks_discharge)
+		return PB_REASON_CONTROL;
 	if (pb_battery_has(battery, charge ? PB_HAS_CHARGE_FET : PB_HAS_DISCHARGE_FET) &&
 	    !(charge ? s->charge_fet : s->discharge_fet))
 		return PB_REASON_SWITCH;
@@ -99,7 +101,7 @@ static struct lowest allowed(const struct pb_limit_setup *setup, const struct pb
 	bool warm = pb_battery_has(battery, PB_HAS_TEMPERATURE_EXTREMES);
 
 	if ((block == PB_REASON_PROTECTION && setup->by_protection) ||
-	    (block == PB_REASON_SWITCH && setup->by_switch))
+	    (block == PB_REASON_SWITCH && setup->by_switch) || block == PB_REASON_CONTROL)
 		offer(&lowest, 0, block);
 	/* a pack that usually reports protections may have one that is missing in this reading */
 	if (setup->by_protection && state->protections &&

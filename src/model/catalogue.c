@@ -133,7 +133,7 @@
 	"0 unknown, 1 the configured maximum, 2 cell voltage, 3 temperature, "                     \
 	"4 state of charge, 5 switched off by the BMS, 6 protection of the BMS, 7 no reading, "    \
 	"8 rising slowly, 9 incomplete reading, 10 maximum of the bank, 11 absorption, 12 float, " \
-	"13 one cell runs high, 14 no pack takes part"
+	"13 one cell runs high, 14 no pack takes part, 15 inhibited by control"
 
 #define QUALITY_TEXT "0 never read, 1 good, 2 stale, 3 stale and link lost"
 

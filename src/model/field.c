@@ -212,6 +212,7 @@ const char *pb_reason_text(enum pb_reason reason)
 		[PB_REASON_FLOAT] = "float",
 		[PB_REASON_CELL_HIGH] = "a cell runs high",
 		[PB_REASON_BLOCKED] = "no pack takes part",
+		[PB_REASON_CONTROL] = "inhibited by control",
 	};
 
 	return (unsigned int)reason < PB_REASON_COUNT ? texts[reason] : "?";

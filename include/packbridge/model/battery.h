@@ -80,6 +80,7 @@ enum pb_reason {
 	PB_REASON_FLOAT = 12,
 	PB_REASON_CELL_HIGH = 13, /**< one cell is much higher than the others */
 	PB_REASON_BLOCKED = 14,	  /**< every pack of the bank is blocked */
+	PB_REASON_CONTROL = 15,	  /**< inhibited by a client of packbridge */
 	PB_REASON_COUNT
 };
 

@@ -100,5 +100,7 @@ struct pb_control {
 	uint8_t state;	  /**< enum pb_control_state */
 	uint8_t reason;	  /**< enum pb_control_reason */
 	uint16_t age_s;	  /**< since the last change of state, at most 65534 */
+	/** Limits of that direction are 0: the switch is being opened by the wish, or was. */
+	bool blocks_charge, blocks_discharge;
 	char owner[PB_CONTROL_OWNER_MAX]; /**< "": none */
 };
