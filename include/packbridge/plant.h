@@ -34,15 +34,16 @@ struct pb_battery_setup {
 	int32_t unit;	      /**< its unit id in the configuration, for notes */
 	const struct pb_alarm_setup *alarms;
 	/* a pack */
-	const struct pb_limit_setup *limits; /**< NULL: a bank */
-	uint32_t stale_after_s;		     /**< used until its reader reports a status */
-	bool keep;			     /**< pb_plant_take() takes over its state */
-	const struct pb_control_setup *control;
+	const struct pb_limit_setup *limits;	/**< NULL: a bank */
+	uint32_t stale_after_s;			/**< used until its reader reports a status */
+	bool keep;				/**< pb_plant_take() takes over its state */
+	const struct pb_control_setup *control; /**< NULL: off */
 	const char *address; /**< of the pack itself, not of a line; "" or NULL: not known */
 	/* a bank */
 	const struct pb_bank_setup *bank; /**< NULL: a pack */
 	const size_t *packs;		  /**< indexes of its packs */
 	size_t pack_count;		  /**< 1..PB_MEMBERS_MAX */
+	uint32_t keep_closed; /**< packs whose switches must stay closed, in each direction */
 };
 
 /** Callbacks of the plant. */
@@ -56,8 +57,9 @@ struct pb_plant_handler {
 	/** Sets the fields that the plant does not know: counters of the servers and of the log. */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
 	/**
-	 * Sends a command to the reader of @pack. Called while pb_plant_step() runs. The result
-	 * comes with later readings.
+	 * Sends a command to the reader of @pack. Called for PB_PLANT_TIME only, so no reader is
+	 * just handing up something. The result comes with later readings; PB_PLANT_READING may
+	 * come from inside this call. NULL: there are no packs with control.
 	 * @return as pb_reader_type.command().
 	 */
 	int (*command)(void *userdata, size_t pack, const struct pb_command *command);
@@ -97,8 +99,8 @@ int pb_plant_add_unit(struct pb_plant *plant, size_t table, int32_t id, size_t b
 /**
  * Takes over the state of another plant: of packs with the same name that are set up with @keep,
  * and of all banks with the same name. That is reading, status, latched alarms, running limits,
- * sequence and repeated notes; also the history of all packs of the same name, and values that clients wrote to units of the same name and map.
- * Call it before PB_PLANT_START.
+ * sequence and repeated notes; also the history of all packs of the same name, and values that
+ * clients wrote to units of the same name and map. Call it before PB_PLANT_START.
  */
 void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before);
 
@@ -107,13 +109,16 @@ enum pb_plant_event_type {
 	PB_PLANT_READING, /**< a pack's reader has a new reading, or only a new status */
 	PB_PLANT_TIME,	  /**< the deadline passed (calling too early does no harm) */
 	PB_PLANT_RESET,	  /**< forget latched alarms that have ended */
+	PB_PLANT_LET_GO,  /**< all wishes end, and no request is taken any more: before the end, see
+			     pb_plant_is_closing() */
 };
 
 enum { PB_PLANT_ALL = -1 };
 
 /**
  * A client asks to switch the pack or bank @battery. Sends nothing by itself: PB_PLANT_TIME is due
- * then, see pb_plant_handler.due(). For a bank: to each of its packs, or to none.
+ * then, see pb_plant_handler.due(). For a bank: to each of its packs, or to none. What is told of
+ * the battery has changed when it returns. What the request means: packbridge/control.h.
  * @request: its owner is copied.
  * @return PB_EXCEPTION_NONE: accepted, the state tells what becomes of it; ILLEGAL_ADDRESS: not
  *         enabled; ILLEGAL_VALUE; DEVICE_BUSY: another owner.
@@ -121,9 +126,15 @@ enum { PB_PLANT_ALL = -1 };
 enum pb_exception pb_plant_control(struct pb_plant *plant, size_t battery,
 				   const struct pb_control_request *request, uint64_t now_ms);
 
+/** @return whether a switch of the pack is open, or may be, that was opened here. */
+bool pb_plant_holds(const struct pb_plant *plant, size_t pack);
+/** @return whether a switch is still being closed after PB_PLANT_LET_GO. */
+bool pb_plant_is_closing(const struct pb_plant *plant);
+
 struct pb_plant_event {
 	enum pb_plant_event_type type;
-	int battery; /**< READING: index of the pack; RESET: of the battery, or PB_PLANT_ALL */
+	int battery; /**< READING: index of the pack; RESET, LET_GO: of the battery or pack, or
+			PB_PLANT_ALL */
 	const struct pb_reading *reading; /**< READING; copied */
 	int32_t day; /**< number of the local day; PB_HISTORY_DAY_NONE: the clock is not set */
 };

@@ -12,6 +12,7 @@
  * and age are not kept: they follow from the status and the time, see battery_at().
  */
 #include "battery.h"
+#include "control.h"
 #include "history.h"
 #include "notes.h"
 
@@ -35,13 +36,16 @@ static uint64_t turns_stale_ms(const struct pb_status *status, uint64_t now_ms)
 }
 
 /* When it has to be updated without a reading. A bank is updated when a pack of it turns stale. */
-static void schedule(const struct battery *battery)
+void battery_schedule(const struct battery *battery)
 {
 	struct pb_plant *plant = battery->plant;
 	uint64_t due_ms = first_of(battery->alarm_ms, pb_repeat_due_ms(&battery->memory.repeat));
 
-	if (!battery->setup->bank)
+	if (!battery->setup->bank) {
 		due_ms = first_of(due_ms, battery->stale_ms);
+		due_ms = first_of(due_ms, control_due_ms(battery));
+		due_ms = first_of(due_ms, pb_repeat_due_ms(&battery->memory.control_repeat));
+	}
 	plant->due_ms[battery - plant->batteries] = due_ms;
 }
 
@@ -114,7 +118,7 @@ void battery_update_bank(struct battery *bank, bool new_reading, uint64_t now_ms
 	step_alarms(bank, !reading, now_ms);
 	pb_bank_alarms(members, count, &bank->data);
 	history_bank(bank, new_reading, reading, now_ms);
-	schedule(bank);
+	battery_schedule(bank);
 }
 
 /* ---- packs ---- */
@@ -145,14 +149,13 @@ void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms
 	step_alarms(pack, stale, now_ms);
 	history_pack(pack, new_reading, stale, now_ms);
 	battery_sum_up(pack, stale);
-	schedule(pack);
+	battery_schedule(pack);
 }
 
-void battery_update_with_banks(struct battery *pack, bool new_reading, uint64_t now_ms)
+static void update_banks_of(const struct battery *pack, bool new_reading, uint64_t now_ms)
 {
 	struct pb_plant *plant = pack->plant;
 
-	battery_update_pack(pack, new_reading, now_ms);
 	for (size_t b = 0; b < plant->bank_count; b++) {
 		struct battery *bank = &plant->batteries[plant->pack_count + b];
 
@@ -160,6 +163,18 @@ void battery_update_with_banks(struct battery *pack, bool new_reading, uint64_t 
 			if (battery_of_bank(bank, i) == pack)
 				battery_update_bank(bank, new_reading, now_ms);
 	}
+}
+
+void battery_update_with_banks(struct battery *pack, bool new_reading, uint64_t now_ms)
+{
+	battery_update_pack(pack, new_reading, now_ms);
+	update_banks_of(pack, new_reading, now_ms);
+}
+
+void battery_update_limits(struct battery *pack, uint64_t now_ms)
+{
+	battery_update_pack(pack, true, now_ms);
+	update_banks_of(pack, false, now_ms);
 }
 
 static void take_sample(struct battery *pack, const struct pb_reading *reading)
@@ -192,6 +207,7 @@ void battery_read(struct battery *pack, const struct pb_reading *reading, uint64
 	pack->reader.state = reading->state;
 	pack->reader.note = *reading->note;
 	copy_refusals(pack->refusals, reading->refusals);
+	pack->command = *reading->command;
 	if (!reading->new_status)
 		return;
 	if (reading->new_reading)
@@ -207,6 +223,7 @@ void battery_take(struct battery *battery, const struct battery *before)
 	struct pb_battery *data = &battery->data;
 
 	battery->memory = before->memory;
+	battery->command = before->command;
 	battery->reader.state = before->reader.state;
 	battery->reader.note = before->reader.note;
 	if (before->refusals)
@@ -214,6 +231,7 @@ void battery_take(struct battery *battery, const struct battery *before)
 	data->sample = before->data.sample;
 	data->has = before->data.has & PB_HAS(PB_HAS_UNCHANGED);
 	data->alarms = before->data.alarms;
+	data->control = before->data.control;
 	data->unchanged_s = before->data.unchanged_s;
 	data->status = before->data.status;
 	data->link_has = before->data.link_has;
@@ -247,5 +265,6 @@ const struct pb_battery *battery_at(struct battery *battery, uint64_t now_ms)
 	data->details_age_s = pb_status_details_age_s(&data->status, now_ms);
 	data->heartbeat = battery_heartbeat(battery->plant, now_ms);
 	history_show(battery, now_ms);
+	control_at(battery, now_ms);
 	return data;
 }

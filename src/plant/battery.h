@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "packbridge/control.h"
 #include "packbridge/plant.h"
 
 /** What a reload carries over to the same battery of the next plant, as it is. */
@@ -17,8 +18,12 @@ struct battery_memory {
 	bool mixed;	 /**< packs of a bank do not fit together */
 	int32_t lacking; /**< packs of a bank without a good reading */
 	bool settled;	 /**< each of its packs has been read, or it is known why not */
-	struct pb_limit_state limit_state; /**< of a pack */
 	struct pb_history_state history;
+	/* a pack */
+	struct pb_limit_state limit_state;
+	struct pb_control_machine control;
+	struct pb_repeat control_repeat; /**< of notes about control */
+	unsigned int control_notes;	 /**< in the minute that runs */
 };
 
 /** A pack or a bank. */
@@ -34,14 +39,16 @@ struct battery {
 	uint64_t stale_ms;
 	/* a pack */
 	struct pb_plant_pack reader;
-	struct pb_refusals *refusals; /**< those of @reader, see plant->refusals */
-	bool good, alarmed;	      /**< as the plant's summary counts it */
+	struct pb_refusals *refusals;	  /**< those of @reader, see plant->refusals */
+	bool good, alarmed;		  /**< as the plant's summary counts it */
+	struct pb_command_status command; /**< of the last command */
 };
 
 struct unit;
 
 struct pb_plant {
 	size_t pack_count, bank_count;
+	bool has_control;	   /**< of one pack at least */
 	struct battery *batteries; /**< packs, then banks */
 	/** When each battery needs the time. Apart from them, since each step looks at all. */
 	uint64_t *due_ms;
@@ -67,6 +74,10 @@ void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms
 void battery_update_bank(struct battery *bank, bool new_reading, uint64_t now_ms);
 /** A pack, and then the banks that it is in. */
 void battery_update_with_banks(struct battery *pack, bool new_reading, uint64_t now_ms);
+/** Control of the pack has changed what its limits follow from: updates them, and its banks. */
+void battery_update_limits(struct battery *pack, uint64_t now_ms);
+/** Enters when the battery needs the time. */
+void battery_schedule(const struct battery *battery);
 /** Copies what a reader handed up, and updates what follows from it. */
 void battery_read(struct battery *pack, const struct pb_reading *reading, uint64_t now_ms);
 /** Goes on from the same battery of another plant; to be updated then. */

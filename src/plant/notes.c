@@ -2,14 +2,16 @@
 /*
  * Notes go to the plant's handler one by one, so none is lost however many there are. Each kind of
  * note has a key of battery->memory.repeat: the same key again within a minute is counted, and a
- * line at the end of the minute sums up what was left out.
+ * line at the end of the minute sums up what was left out. Of control each change is noted, but for
+ * a client that changes its mind more than thirty times a minute.
  */
 #include "notes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { LINE_MAX = 1024, SUM_MAX = 768 };
+enum { LINE_MAX = 1024, SUM_MAX = 768, CONTROL_NOTES = 30 };
 
 /* Each alarm with each level, two of each limit, whether a bank lacks packs or has packs that do
  * not fit, and each cause that a BMS can name. */
@@ -203,4 +205,128 @@ void notes_members(struct battery *bank, uint64_t now_ms)
 		return;
 	note_lacking(bank, now_ms);
 	note_mixed(bank, now_ms);
+}
+
+/* ---- control ---- */
+
+static const char *directions(bool charge, bool discharge)
+{
+	if (charge)
+		return discharge ? "charging and discharging" : "charging";
+	return discharge ? "discharging" : "nothing";
+}
+
+static const char *inhibited(const struct pb_control *control)
+{
+	return directions(control->inhibit_charge, control->inhibit_discharge);
+}
+
+void notes_control_sum(struct battery *pack, uint64_t now_ms)
+{
+	uint32_t count = pb_repeat_sum(&pack->memory.control_repeat, now_ms);
+
+	if (count)
+		NOTE(pack, PB_LOG_WARNING, NULL,
+		     "control changed %u times more in the last minute; now it is %s, inhibited: "
+		     "%s",
+		     count, pb_control_state_text((enum pb_control_state)pack->data.control.state),
+		     inhibited(&pack->data.control));
+}
+
+static bool may_note_control(struct battery *pack, uint64_t now_ms)
+{
+	struct battery_memory *memory = &pack->memory;
+
+	if (now_ms >= memory->control_repeat.until_ms)
+		memory->control_notes = 0;
+	if (memory->control_notes < CONTROL_NOTES)
+		memory->control_notes++;
+	return pb_repeat_say(&memory->control_repeat, memory->control_notes, now_ms);
+}
+
+static void note_lease(const struct pb_control *control, char *out, size_t cap)
+{
+	if (control->lease_s == PB_LEASE_NONE_S)
+		snprintf(out, cap, "without a lease");
+	else
+		snprintf(out, cap, "lease %u s", control->lease_s);
+}
+
+static void note_wish(struct battery *pack, const struct pb_control *before, uint64_t now_ms)
+{
+	const struct pb_control *now = &pack->data.control;
+	bool ended = now->reason == PB_CONTROL_REASON_LEASE_ENDED ||
+		     now->state == PB_CONTROL_STATE_EXPIRED;
+	char lease[32];
+
+	if (!may_note_control(pack, now_ms))
+		return;
+	note_lease(now, lease, sizeof(lease));
+	if (now->owner[0])
+		NOTE(pack, PB_LOG_INFO, NULL, "%s inhibits %s, %s; before: %s%s%s", now->owner,
+		     inhibited(now), lease, inhibited(before), before->owner[0] ? " by " : "",
+		     before->owner);
+	else if (ended)
+		NOTE(pack, PB_LOG_WARNING, NULL,
+		     "the lease of %s has ended, nothing is inhibited any more; before: %s",
+		     before->owner, inhibited(before));
+	else
+		NOTE(pack, PB_LOG_INFO, NULL, "%s inhibits nothing any more; before: %s",
+		     before->owner, inhibited(before));
+}
+
+static enum pb_log_level level_of_state(int state)
+{
+	switch (state) {
+	case PB_CONTROL_STATE_FAILED:
+		return PB_LOG_ERR;
+	case PB_CONTROL_STATE_OVERRIDDEN:
+	case PB_CONTROL_STATE_FOREIGN:
+		return PB_LOG_WARNING;
+	default:
+		return PB_LOG_INFO;
+	}
+}
+
+static void note_state(struct battery *pack, uint64_t now_ms)
+{
+	const struct pb_control *now = &pack->data.control;
+	const char *why = pb_control_reason_text((enum pb_control_reason)now->reason);
+
+	if (!may_note_control(pack, now_ms))
+		return;
+	NOTE(pack, level_of_state(now->state), NULL, "control is %s%s%s; inhibited: %s%s%s",
+	     pb_control_state_text((enum pb_control_state)now->state), *why ? ": " : "", why,
+	     inhibited(now), now->owner[0] ? " by " : "", now->owner);
+}
+
+/* A pack that was never switched has nothing to note. */
+static bool is_usual(const struct pb_control *control)
+{
+	return control->state == PB_CONTROL_STATE_OFF || control->state == PB_CONTROL_STATE_IDLE;
+}
+
+void notes_control(struct battery *pack, const struct pb_control *before, uint64_t now_ms)
+{
+	const struct pb_control *now = &pack->data.control;
+
+	if (before->inhibit_charge != now->inhibit_charge ||
+	    before->inhibit_discharge != now->inhibit_discharge ||
+	    strcmp(before->owner, now->owner) != 0)
+		note_wish(pack, before, now_ms);
+	if ((before->state != now->state || before->reason != now->reason) &&
+	    !(is_usual(before) && is_usual(now)))
+		note_state(pack, now_ms);
+}
+
+void notes_command(const struct battery *pack, const struct pb_command *command)
+{
+	const char *charge = command->inhibit_charge ? "open" : "closed";
+	const char *discharge = command->inhibit_discharge ? "open" : "closed";
+
+	NOTE(pack, PB_LOG_INFO, NULL, "sends a command: %s%s%s%s%s",
+	     command->change_charge ? "charge switch " : "", command->change_charge ? charge : "",
+	     command->change_charge && command->change_discharge ? ", " : "",
+	     command->change_discharge ? "discharge switch " : "",
+	     command->change_discharge ? discharge : "");
 }

@@ -3,7 +3,7 @@
  * The plant as a whole: its life, the step, and what others look up. Battery.c has the rules of one
  * battery, unit.c what clients see.
  */
-#include "battery.h"
+#include "control.h"
 #include "history.h"
 #include "unit.h"
 
@@ -76,6 +76,9 @@ int pb_plant_new(struct pb_plant **ret, const struct pb_plant_setup *setup)
 	plant->bank_count = setup->bank_count;
 	plant->start_ms = setup->start_ms;
 	plant->handler = setup->handler;
+	for (size_t i = 0; i < setup->pack_count; i++)
+		plant->has_control |= setup->batteries[i].control &&
+				      setup->batteries[i].control->mode != PB_CONTROL_OFF;
 	plant->userdata = setup->userdata;
 	for (size_t i = 0; i < setup->table_count; i++)
 		plant->tables[i].plant = plant;
@@ -181,21 +184,12 @@ uint64_t pb_plant_step(struct pb_plant *plant, const struct pb_plant_event *even
 	case PB_PLANT_RESET:
 		plant_reset(plant, event->battery, now_ms);
 		break;
+	case PB_PLANT_LET_GO:
+		control_let_go(plant, event->battery);
+		break;
 	}
+	control_step_all(plant, event->type == PB_PLANT_TIME, now_ms);
 	return first_due_ms(plant);
-}
-
-/* ---- control ---- */
-
-/* No pack can be enabled yet. */
-enum pb_exception pb_plant_control(struct pb_plant *plant, size_t battery,
-				   const struct pb_control_request *request, uint64_t now_ms)
-{
-	(void)plant;
-	(void)battery;
-	(void)request;
-	(void)now_ms;
-	return PB_EXCEPTION_ILLEGAL_ADDRESS;
 }
 
 /* ---- what there is to see ---- */

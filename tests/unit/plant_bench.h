@@ -231,9 +231,12 @@ static inline struct pb_status bench_status(void)
 static inline void bench_hand_up(int pack, struct pb_reading reading)
 {
 	static const struct pb_note note = {.level = PB_LOG_INFO, .text = "first reading"};
+	static const struct pb_command_status no_command;
 	static const struct pb_refusals refusals = {
 		.readings = 3, .count = 2, .rows = {{.times = 1}, {.times = 2}}};
 
+	if (!reading.command)
+		reading.command = &no_command;
 	reading.protocol = "jbd";
 	reading.state = "connected";
 	reading.has_rssi = bench.rssi_dbm != 0;
