@@ -33,8 +33,6 @@ static void plant_count(void *userdata, struct pb_gateway *gateway)
 	site->count(site->userdata, gateway);
 }
 
-static const struct pb_plant_handler plant_handler = {.note = plant_note, .count = plant_count};
-
 /* For `systemctl status`. */
 static void tell_summary(struct site *site)
 {
@@ -58,6 +56,27 @@ static void site_arm(struct site *site, uint64_t deadline_ms)
 	sd_event_source_set_time(site->timer, deadline_ms * 1000);
 	sd_event_source_set_enabled(site->timer, SD_EVENT_ONESHOT);
 }
+
+static int plant_command(void *userdata, size_t pack, const struct pb_command *command)
+{
+	const struct site *site = userdata;
+	struct pb_reader *reader = site->packs[pack].reader;
+
+	return reader->type->command(reader, command);
+}
+
+/* The step itself waits for the loop: a client's request is being answered. */
+static void plant_due(void *userdata)
+{
+	site_arm(userdata, pb_now_ms());
+}
+
+static const struct pb_plant_handler plant_handler = {
+	.note = plant_note,
+	.count = plant_count,
+	.command = plant_command,
+	.due = plant_due,
+};
 
 /* A clock that was never set says less. */
 #define CLOCK_SET_S INT64_C(1767225600) /* 2026-01-01 */
@@ -245,6 +264,7 @@ static void describe_batteries(struct site *site)
 			.bank = &bank->setup,
 			.packs = bank->packs,
 			.pack_count = bank->pack_count,
+			.keep_closed = bank->keep_closed,
 		};
 	}
 }
