@@ -88,6 +88,10 @@ struct pb_query {
 	bool live;
 	/** pb_codec.dialogue() makes the requests, as many as needed; @bytes are not sent. */
 	bool dialogue;
+	/** Sent only to packs whose switches may be commanded: what they are commanded to do. */
+	bool control;
+	bool module; /**< of a dialogue: the reply is a PB_FRAME_MODULE, else a PB_FRAME_REPLY */
+	bool secret; /**< of a dialogue: neither it nor its reply may be shown */
 	uint8_t len;
 	uint8_t bytes[PB_REQUEST_MAX];
 };
@@ -100,7 +104,10 @@ struct pb_parameter {
 	char text[256];
 };
 
-enum { PB_PASSWORD_MAX = 16 }; /**< of a radio module, the NUL included */
+enum {
+	PB_PASSWORD_MAX = 16, /**< of a radio module, the NUL included */
+	PB_PIN_MAX = 8,	      /**< of a board, likewise; it has 6 digits */
+};
 
 /** Lifetime counters of a board; 0: not known. In frames of one board they never decrease. */
 struct pb_meters {
@@ -115,7 +122,10 @@ struct pb_meters {
 enum pb_dialogue_kind {
 	PB_DIALOGUE_LOGIN,   /**< log in to the radio module, after connecting */
 	PB_DIALOGUE_COMMAND, /**< operate switches, between two polls */
-	PB_DIALOGUE_READ,    /**< a query of the plan with @dialogue set */
+	/** The same in another way, if there is one: the pack accepted a COMMAND, but a reading
+	 * taken a second later or more shows that nothing has changed. */
+	PB_DIALOGUE_COMMAND_AGAIN,
+	PB_DIALOGUE_READ, /**< a query of the plan with @dialogue set */
 };
 
 /** Result of one step of a dialogue. */
@@ -132,11 +142,18 @@ struct pb_dialogue {
 	uint8_t address;		/**< as of pb_codec.request() */
 	char password[PB_PASSWORD_MAX]; /**< LOGIN */
 	uint8_t mac[6];			/**< LOGIN: of the module, in display order */
+	char pin[PB_PIN_MAX];		/**< COMMAND: of the board; "": none */
 	struct pb_command command;	/**< COMMAND */
+	const struct pb_sample *sample; /**< COMMAND: the last reading */
 	const struct pb_query *query;	/**< READ */
 	int step;			/**< of the codec: its progress; 0 at the start */
-	/** Of the codec: to be sent next. Its @command is that of the reply, which for LOGIN must
-	 * be a PB_FRAME_MODULE. */
+	/** Of the codec, from dialogue to dialogue: how far the board is unlocked. The caller sets
+	 * 0 when it connects. */
+	uint8_t unlocked;
+	/** Of the codec, likewise: how this board is commanded. The caller sets 0 when it may be
+	 * another board. */
+	uint8_t way;
+	/** Of the codec: to be sent next. Its @command is that of the reply. */
 	struct pb_query request;
 };
 

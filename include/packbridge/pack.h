@@ -26,6 +26,7 @@ struct pb_session_config {
 	uint32_t stale_after_s;
 	bool stale_fixed;		/**< true: not extended when packs take turns */
 	char password[PB_PASSWORD_MAX]; /**< of the radio module; "": none */
+	char pin[PB_PIN_MAX]; /**< of the board, digits; needed for commands only; "": none */
 	uint8_t address; /**< of the pack, on a line that several share; as pb_codec.request() */
 	uint64_t seed;	 /**< of the back-off's jitter */
 	/** The pack's switches may be commanded: query also what is needed to verify a command.
@@ -65,9 +66,10 @@ struct pb_reader_type {
 	/**
 	 * Operates the switches of the pack, between two polls. The result is in
 	 * pb_reading.command.
-	 * @return 0: accepted; -EBUSY: another command is running; -ENOTCONN: there is no
-	 *         connection to the pack; -ENODATA: its reading is stale; -EOPNOTSUPP: this kind of
-	 *         reader can't switch a pack.
+	 * @return 0: accepted; -EACCES: pb_session_config.control does not allow it; -EBUSY:
+	 *         another command is running; -ENOTCONN: there is no connection to the pack, e.g.
+	 *         while another pack has its turn; -ENODATA: its reading is stale; -EOPNOTSUPP:
+	 *         this kind of reader can't switch a pack.
 	 */
 	int (*command)(struct pb_reader *reader, const struct pb_command *command);
 	/** Describes what was found at the far end, line by line; for `probe`. */

@@ -9,7 +9,8 @@
  *	1D root password      -> 0 good
  *
  * Passwords are sent as ((mac[i] ^ password[i]) + r) & FF, mac[i] = 0 from i = 6 on. A module
- * answers reads after 18 already; 1D unlocks more, so its failure does not matter. Silence and the
+ * answers reads after 18 already; 1D unlocks writes, so its failure does not matter until there is
+ * a command, which asks for it again (jbd_command.c). Silence and the
  * echo of the request mean that there is no such login. A module that refuses the app key may take
  * the user's password in its place (a shorter flow that one project uses).
  *
@@ -44,13 +45,14 @@ enum step {
 static const uint8_t root[ROOT_LEN] = {0x4A, 0x42, 0x44, 0x62, 0x74, 0x70, 0x77, 0x64,
 				       0x21, 0x40, 0x23, 0x32, 0x30, 0x32, 0x33};
 
-static enum pb_dialogue_result request(struct pb_dialogue *login, enum step step, uint8_t command,
+static enum pb_dialogue_result request(struct pb_dialogue *login, int step, uint8_t command,
 				       const uint8_t *data, size_t len)
 {
 	struct pb_query *query = &login->request;
 	unsigned int sum = command + (unsigned int)len;
 
-	*query = (struct pb_query){.name = "login", .command = command};
+	*query = (struct pb_query){
+		.name = "login", .command = command, .module = true, .secret = true};
 	query->bytes[0] = 0xFF;
 	query->bytes[1] = 0xAA;
 	query->bytes[2] = command;
@@ -61,13 +63,12 @@ static enum pb_dialogue_result request(struct pb_dialogue *login, enum step step
 	}
 	query->bytes[HEAD + len] = (uint8_t)sum;
 	query->len = (uint8_t)(HEAD + len + 1);
-	login->step = (int)step;
+	login->step = step;
 	return PB_DIALOGUE_SEND;
 }
 
-static enum pb_dialogue_result send_hidden(struct pb_dialogue *login, enum step step,
-					   uint8_t command, const uint8_t *password, size_t len,
-					   uint8_t random)
+static enum pb_dialogue_result send_hidden(struct pb_dialogue *login, int step, uint8_t command,
+					   const uint8_t *password, size_t len, uint8_t random)
 {
 	uint8_t hidden[ROOT_LEN];
 
@@ -76,7 +77,7 @@ static enum pb_dialogue_result send_hidden(struct pb_dialogue *login, enum step 
 	return request(login, step, command, hidden, len);
 }
 
-static enum pb_dialogue_result send_key(struct pb_dialogue *login, enum step step, uint8_t command,
+static enum pb_dialogue_result send_key(struct pb_dialogue *login, int step, uint8_t command,
 					uint8_t random)
 {
 	uint8_t key[KEY] = {0};
@@ -86,17 +87,42 @@ static enum pb_dialogue_result send_key(struct pb_dialogue *login, enum step ste
 				   : request(login, step, command, key, KEY);
 }
 
-enum pb_dialogue_result jbd_dialogue(struct pb_dialogue *login, const struct pb_frame *reply)
+/* @return whether the module answers; with its one byte. */
+static bool module_answer(const struct pb_dialogue *login, const struct pb_frame *reply,
+			  uint8_t *ret_value)
 {
-	enum step step = (enum step)login->step;
 	/* every reply has one byte; an echo of the request has more, or none */
 	bool answer = reply && reply->kind == PB_FRAME_MODULE && reply->payload_len == 1 &&
 		      reply->command == login->request.command;
-	uint8_t value = answer ? reply->payload[0] : 0;
 
-	if (login->kind != PB_DIALOGUE_LOGIN)
-		return PB_DIALOGUE_NONE;
-	switch (step) {
+	*ret_value = answer ? reply->payload[0] : 0;
+	return answer;
+}
+
+enum pb_dialogue_result jbd_module_root(struct pb_dialogue *d, const struct pb_frame *reply,
+					int first)
+{
+	uint8_t value;
+	bool answer = module_answer(d, reply, &value);
+
+	if (d->step == first)
+		return answer ? send_hidden(d, first + 1, CMD_ROOT, root, ROOT_LEN, value)
+			      : PB_DIALOGUE_DONE;
+	if (d->step == first + 1) {
+		if (answer && value == 0)
+			d->unlocked &= (uint8_t)~JBD_NO_ROOT;
+		return PB_DIALOGUE_DONE;
+	}
+	d->unlocked |= JBD_NO_ROOT;
+	return request(d, first, CMD_RANDOM, NULL, 0);
+}
+
+enum pb_dialogue_result jbd_login(struct pb_dialogue *login, const struct pb_frame *reply)
+{
+	uint8_t value;
+	bool answer = module_answer(login, reply, &value);
+
+	switch ((enum step)login->step) {
 	case STEP_START:
 		return request(login, STEP_APP_KEY, CMD_APP_KEY, (const uint8_t *)"000000", KEY);
 	case STEP_APP_KEY:
@@ -111,13 +137,11 @@ enum pb_dialogue_result jbd_dialogue(struct pb_dialogue *login, const struct pb_
 	case STEP_USER:
 		if (!answer)
 			return PB_DIALOGUE_NONE;
-		return value == 0 ? request(login, STEP_RANDOM_2, CMD_RANDOM, NULL, 0)
+		return value == 0 ? jbd_module_root(login, NULL, STEP_RANDOM_2)
 				  : send_key(login, STEP_SHORT, CMD_APP_KEY, 0);
 	case STEP_RANDOM_2:
-		return answer ? send_hidden(login, STEP_ROOT, CMD_ROOT, root, ROOT_LEN, value)
-			      : PB_DIALOGUE_DONE;
 	case STEP_ROOT:
-		return PB_DIALOGUE_DONE;
+		return jbd_module_root(login, reply, STEP_RANDOM_2);
 	case STEP_SHORT:
 		return answer && value != 1 ? PB_DIALOGUE_DONE : PB_DIALOGUE_REFUSED;
 	}

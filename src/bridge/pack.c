@@ -46,6 +46,7 @@ int pb_bridge_pack(struct pb_reader **ret, const struct pb_pack_config *config, 
 	if (line)
 		session.codec = session.codec->multidrop;
 	snprintf(session.password, sizeof(session.password), "%s", config->password);
+	snprintf(session.pin, sizeof(session.pin), "%s", config->pin);
 	type = pb_link_find(config->link, &link.address, why, sizeof(why));
 	return pb_pack_new(ret, &session, line ? &pb_link_tap : type, &link, handler, userdata);
 }

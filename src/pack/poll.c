@@ -70,8 +70,9 @@ static unsigned int poll_listen(struct session *s, uint64_t now)
 unsigned int poll_ask(struct session *s, uint64_t now)
 {
 	const struct plan *plan = &s->plan;
+	/* the reply to a request also tells what the switches are commanded to do */
 	bool flows = plan->query->streams && now - s->streamed_ms < STREAM_LOST_MS &&
-		     plan->proof_ms >= s->head.command.sent_ms;
+		     plan->proof_ms >= s->head.command.sent_ms && s->checks_left == 0;
 
 	/* half a poll early rather than half a poll late */
 	if (flows && now - plan->proof_ms + s->config.poll_ms / 2 < proof_interval_ms(plan))

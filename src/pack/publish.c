@@ -91,6 +91,8 @@ static void take_over(struct session *s, uint64_t now)
 	status->details_ms = plan_drop_old_details(plan, now);
 	plan->codec_known = s->read_here = true;
 	plan->strange = false;
+	if (s->read_codec != plan->codec)
+		s->dialogue.way = 0;
 	s->read_codec = plan->codec;
 	pb_sample_derive(&plan->work);
 	s->head.sample = plan->work;
@@ -102,6 +104,7 @@ static void take_over(struct session *s, uint64_t now)
 	s->failed_cycles = 0;
 	s->attempt = 0;
 	s->trouble = false;
+	dialogue_note_reading(s);
 	session_copy_counters(s);
 }
 

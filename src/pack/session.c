@@ -183,9 +183,15 @@ static unsigned int session_yield(struct session *s, uint64_t due_ms)
 	return session_enter(s, PB_STATE_PARKED, due_ms);
 }
 
+/* Others wait, and this pack has nothing to do: what a command did is read first. */
+static bool gives_way(const struct session *s)
+{
+	return s->wanted && s->head.state == PB_STATE_RESTING && s->checks_left == 0;
+}
+
 unsigned int session_rest(struct session *s, uint32_t interval_ms, uint64_t now)
 {
-	uint64_t next = s->cycle_ms + interval_ms;
+	uint64_t next = s->cycle_ms + dialogue_interval_ms(s, interval_ms);
 	unsigned int todo;
 
 	s->plan.query = NULL;
@@ -194,8 +200,7 @@ unsigned int session_rest(struct session *s, uint32_t interval_ms, uint64_t now)
 	if (next < now + s->config.gap_ms)
 		next = now + s->config.gap_ms;
 	todo = session_enter(s, PB_STATE_RESTING, next) | dialogue_command(s, now);
-	return s->wanted && s->head.state == PB_STATE_RESTING ? todo | session_yield(s, next)
-							      : todo;
+	return gives_way(s) ? todo | session_yield(s, next) : todo;
 }
 
 /*
@@ -288,6 +293,9 @@ static unsigned int link_up(struct session *s, const struct pb_advert *advert, u
 	s->failed_cycles = 0;
 	s->wakes_left = SESSION_WAKES;
 	s->reply_ms = 0;
+	s->checks_left = 0;
+	s->may_repeat = false;
+	s->dialogue.unlocked = 0;
 	return PB_DO_STATUS | session_enter(s, PB_STATE_SETTLING, now + s->config.settle_ms);
 }
 
@@ -325,7 +333,7 @@ static unsigned int wanted(struct session *s, uint32_t round_ms)
 	if (round_ms > s->round_ms)
 		s->round_ms = round_ms;
 	s->wanted = s->head.status.connected;
-	return s->head.state == PB_STATE_RESTING ? session_yield(s, s->deadline_ms) : 0;
+	return gives_way(s) ? session_yield(s, s->deadline_ms) : 0;
 }
 
 static unsigned int release(struct session *s, uint32_t ms, uint64_t now)
@@ -372,8 +380,8 @@ static void sent(struct session *s, uint64_t now)
 	s->held_ms = 0;
 	if (s->head.state == PB_STATE_WAITING)
 		poll_left(s, now);
-	else if (s->dialogue.kind == PB_DIALOGUE_COMMAND)
-		s->head.command.sent_ms = now;
+	else
+		dialogue_left(s, now);
 }
 
 static unsigned int take_event(struct session *s, const struct pb_session_event *event,
@@ -438,7 +446,7 @@ unsigned int pb_session_step(struct pb_session *head, const struct pb_session_ev
 	head->codec = s->plan.codec;
 	head->searching = plan_searching(&s->plan);
 	head->request = session_query(s);
-	head->secret = s->head.state == PB_STATE_DIALOGUE && s->dialogue.kind == PB_DIALOGUE_LOGIN;
+	head->secret = s->head.state == PB_STATE_DIALOGUE && s->request.secret;
 	*ret_deadline_ms = s->deadline_ms < s->stale_ms ? s->deadline_ms : s->stale_ms;
 	return todo;
 }

@@ -73,7 +73,7 @@ struct pb_session {
 	const struct pb_codec *codec; /**< in use, or being tried */
 	bool searching;		      /**< the right codec or dialect is not known yet */
 	bool logged_in; /**< the radio module accepted the password in this connection */
-	bool secret;	/**< bytes on the link belong to a password dialogue */
+	bool secret;	/**< bytes on the link belong to a dialogue about a password or PIN */
 	struct pb_command_status command;
 	/** The request that is sent, or to be sent next, in its final form; NULL: none. */
 	const struct pb_query *request;
@@ -97,8 +97,8 @@ unsigned int pb_session_step(struct pb_session *session, const struct pb_session
 			     uint64_t now_ms, uint64_t *ret_deadline_ms);
 
 /**
- * @return 0: a command would be accepted; -EBUSY: another one is running; -ENOTCONN: no connection
- *         that has brought a reading; -ENODATA: the reading is stale.
+ * @return 0: a command would be accepted; -EACCES: control is off; -EBUSY: another one is running;
+ *         -ENOTCONN: no connection that has brought a reading; -ENODATA: the reading is stale.
  */
 int pb_session_may_command(const struct pb_session *session, uint64_t now_ms);
 

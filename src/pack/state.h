@@ -23,6 +23,8 @@
 enum {
 	SESSION_WAKES = 2,	 /**< requests that a board may swallow when it wakes up */
 	SESSION_RETRY_MS = 5000, /**< after a failed poll, however long the poll interval is */
+	SESSION_CHECKS = 3,	 /**< readings that follow a command quickly */
+	SESSION_CHECK_MS = 1000, /**< between two of them at most */
 };
 
 /** Plain memory, no allocation. */
@@ -54,6 +56,10 @@ struct session {
 	bool has_radio;	   /**< the far end is a radio module, with an address in dialogue.mac */
 	bool drain;	   /**< let the line fall silent before the first request */
 	uint64_t drain_ms; /**< since when it waits for a silence */
+
+	/* after a command */
+	uint32_t checks_left; /**< readings that still follow it quickly */
+	bool may_repeat;      /**< it may be sent in another way, once */
 
 	/* turns with other packs */
 	bool wanted; /**< others wait for the link's place */
@@ -125,12 +131,18 @@ unsigned int dialogue_login(struct session *session, uint64_t now);
 /** A new command: runs it, or has it wait for the end of the poll. */
 unsigned int dialogue_take_command(struct session *session, const struct pb_command *command,
 				   uint64_t now);
-/** RESTING is entered: runs the command that waits, if there is one. */
+/** RESTING is entered: runs the command that waits, or repeats one that had no effect. */
 unsigned int dialogue_command(struct session *session, uint64_t now);
 /** The connection is lost or given up, or the reading is stale: ends a command. */
 unsigned int dialogue_abort(struct session *session);
 /** Sends the request of a login or of a command. */
 unsigned int dialogue_send(struct session *session, uint64_t now);
+/** The request that had to wait for its turn on the line leaves. */
+void dialogue_left(struct session *session, uint64_t now);
+/** A reading was published: one less of those that follow a command. */
+void dialogue_note_reading(struct session *session);
+/** @return the interval to the next poll, @interval_ms at most. */
+uint32_t dialogue_interval_ms(const struct session *session, uint32_t interval_ms);
 /** @return whether the frame answers that. */
 bool dialogue_awaits(const struct session *session, const struct pb_frame *frame);
 /** The next step. @reply: NULL: none came in time. */

@@ -17,22 +17,6 @@ static const enum pb_session_event_type types[] = {
 	PB_SESSION_UP,	  PB_SESSION_DOWN,   PB_SESSION_DATA,	 PB_SESSION_TIME,
 	PB_SESSION_RETRY, PB_SESSION_WANTED, PB_SESSION_RELEASE, PB_SESSION_TAKE};
 
-/* A command of two requests, which is tried twice. No codec has one yet. */
-static enum pb_dialogue_result dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	const struct pb_query request = {.name = "E1", .command = 0xE1, .len = 2, .bytes = {1, 2}};
-
-	if (d->kind != PB_DIALOGUE_COMMAND)
-		return pb_codec_jbd.dialogue(d, reply);
-	if (reply && reply->status != 0)
-		return PB_DIALOGUE_REFUSED;
-	if (d->step == 3)
-		return reply ? PB_DIALOGUE_DONE : PB_DIALOGUE_NONE;
-	d->step++;
-	d->request = request;
-	return PB_DIALOGUE_SEND;
-}
-
 static void check_command(const struct pb_session *head, uint64_t now_ms)
 {
 	const struct pb_command_status *command = &head->command;
@@ -47,8 +31,8 @@ static void check_command(const struct pb_session *head, uint64_t now_ms)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct pb_codec jbd;
-	static const struct pb_codec *const codecs[] = {&jbd, &pb_codec_daly, &pb_codec_jk, NULL};
+	static const struct pb_codec *const codecs[] = {&pb_codec_jbd, &pb_codec_daly, &pb_codec_jk,
+							NULL};
 	unsigned int which = size ? data[0] & 3 : 0;
 	const struct pb_session_config config = {
 		.codec = codecs[which % 3],
@@ -61,9 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.connect_timeout_ms = 5000,
 		.stale_after_s = 5,
 		.password = "1234",
+		.pin = "123456",
+		.control = true,
 		.seed = 1,
 	};
-	const struct pb_command command = {.inhibit_charge = true};
+	const struct pb_command command = {
+		.inhibit_charge = true, .change_charge = true, .change_discharge = true};
 	const struct pb_session_event queued = {.type = PB_SESSION_QUEUED};
 	bool shared = size && data[0] & 0x40; /* each request waits for its turn on a line */
 	struct session session;
@@ -71,8 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t now_ms = 1000, deadline_ms = 0;
 	unsigned int todo;
 
-	jbd = pb_codec_jbd;
-	jbd.dialogue = dialogue;
 	session_init(&session, &config);
 	pb_session_step(&session.head, &event, now_ms, &deadline_ms);
 	for (size_t at = 1; at + 1 < size;) {

@@ -112,6 +112,7 @@ static enum pb_dialogue_result toy_dialogue(struct pb_dialogue *d, const struct 
 		return toy_command(d, reply);
 	case PB_DIALOGUE_READ:
 		return toy_read(d, reply);
+	case PB_DIALOGUE_COMMAND_AGAIN:
 	case PB_DIALOGUE_LOGIN:
 		break;
 	}
@@ -156,7 +157,10 @@ static const struct pb_codec streaming = TOY(stream_plan, stream_frame, toy_dial
 static const struct pb_codec silent = TOY(plain_plan, toy_frame, NULL);
 static const struct pb_codec unable = TOY(plain_plan, toy_frame, no_dialogue);
 
-static const struct pb_command both_off = {.inhibit_charge = true, .inhibit_discharge = true};
+static const struct pb_command both_off = {.inhibit_charge = true,
+					   .inhibit_discharge = true,
+					   .change_charge = true,
+					   .change_discharge = true};
 
 static struct session session;
 static uint64_t now, deadline, sent_at;
@@ -228,6 +232,7 @@ static void connect_to(const struct pb_codec *codec)
 		.tries = 2,
 		.stale_after_s = 15,
 		.address = ADDRESS,
+		.control = true,
 	};
 
 	session_init(&session, &config);
@@ -286,9 +291,14 @@ START_TEST(a_command_runs_between_polls)
 	answer(VOLTS, 11);
 	ck_assert_uint_eq(publishes, 2);
 	ck_assert_uint_gt(session.head.status.sampled_ms, switched_ms);
-	/* and then polls are as always */
+	/* two more follow quickly, and then polls are as always */
+	for (uint64_t second = 1; second <= 2; second++) {
+		expect(VOLTS, 0);
+		ck_assert_uint_eq(sent_at, switched_ms + REPLY_MS + second * 1000);
+		answer(VOLTS, 11);
+	}
 	expect(VOLTS, 0);
-	ck_assert_uint_eq(sent_at, switched_ms + REPLY_MS + POLL_MS);
+	ck_assert_uint_eq(sent_at, switched_ms + REPLY_MS + 2000 + POLL_MS);
 }
 END_TEST
 
@@ -458,7 +468,7 @@ END_TEST
 
 START_TEST(one_command_at_a_time)
 {
-	static const struct pb_command free_again = {0};
+	static const struct pb_command free_again = {.change_charge = true};
 
 	begin(&plain);
 	command();
@@ -524,7 +534,7 @@ START_TEST(a_protocol_without_commands)
 }
 END_TEST
 
-/* Others get the place behind the poll that shows what the command did. */
+/* Others get the place behind the readings that show what the command did. */
 START_TEST(others_wait_for_the_place)
 {
 	begin(&plain);
@@ -533,10 +543,13 @@ START_TEST(others_wait_for_the_place)
 	answer(ENTER, 0);
 	expect(SWITCH, INHIBIT_CHARGE | INHIBIT_DISCHARGE);
 	answer(SWITCH, 0);
-	expect(VOLTS, 0);
-	ck_assert_uint_eq(closes, 0);
-	answer(VOLTS, 12);
-	ck_assert_uint_eq(publishes, 2);
+	for (size_t i = 0; i < 3; i++) {
+		expect(VOLTS, 0);
+		ck_assert_uint_eq(closes, 0);
+		answer(VOLTS, 12);
+		ck_assert_uint_eq(publishes, 2 + i);
+		event((struct pb_session_event){.type = PB_SESSION_WANTED, .ms = 1000});
+	}
 	ck_assert_int_eq(session.head.state, PB_STATE_PARKED);
 }
 END_TEST

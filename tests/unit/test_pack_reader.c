@@ -41,7 +41,12 @@ static enum pb_dialogue_result toy_dialogue(struct pb_dialogue *d, const struct 
 
 	if (d->step++ > 0)
 		return reply ? PB_DIALOGUE_DONE : PB_DIALOGUE_NONE;
-	d->request = (struct pb_query){.name = "toy", .command = code, .len = 1, .bytes = {code}};
+	d->request = (struct pb_query){.name = "toy",
+				       .command = code,
+				       .module = code == LOGIN,
+				       .secret = code == LOGIN,
+				       .len = 1,
+				       .bytes = {code}};
 	return PB_DIALOGUE_SEND;
 }
 
@@ -225,6 +230,7 @@ static struct pb_reader *reader;
 static struct pb_session_config config(void)
 {
 	return (struct pb_session_config){
+		.control = true,
 		.codec = &toy,
 		.poll_ms = 60000,
 		.reply_timeout_ms = 60000,
@@ -421,7 +427,7 @@ END_TEST
 
 START_TEST(a_command)
 {
-	const struct pb_command on = {0};
+	const struct pb_command on = {.change_charge = true};
 	struct pb_session_config session = config();
 	size_t before;
 
