@@ -96,7 +96,7 @@ struct pb_image {
 	 * Executes a write of @count addresses of @table (coils or holding) from @addr on. All of
 	 * them are writable. @bytes: as on the wire. All or nothing. @peer: the client; NULL: not
 	 * known.
-	 * @return PB_EXCEPTION_NONE; ILLEGAL_VALUE, DEVICE_FAILURE or DEVICE_BUSY.
+	 * @return PB_EXCEPTION_NONE; else nothing was written.
 	 */
 	enum pb_exception (*write)(void *userdata, const struct pb_peer *peer, enum pb_table table,
 				   uint16_t addr, uint16_t count, const uint8_t *bytes);

@@ -100,6 +100,7 @@ struct pb_row_info {
 	const char *text;
 	bool writable;	       /**< reads back what was written last */
 	bool ignored;	       /**< can be written, without effect */
+	bool control;	       /**< what is written is asked for; @field shows what is asked for */
 	const int64_t *values; /**< register for each value of @field; NULL: by the scale */
 	size_t value_count;
 	const struct pb_field *other;  /**< used when @field is missing, or NULL */
@@ -195,11 +196,16 @@ struct pb_write {
 	int64_t value;	  /**< the register, signed if the type is signed; a coil: 0 or 1 */
 	const char *text; /**< string: its characters, borrowed, without NUL; else NULL */
 	size_t text_len;
+	/** Access control: what is asked for, and @value is in its unit. It is not stored. NULL:
+	 * another row. */
+	const struct pb_field *field;
+	bool valid; /**< false: @field cannot have the value, which is then undefined */
 };
 
 /**
- * Called before rows are stored. @writes: @count whole rows of one request, all within their
- * limits.
+ * Called before rows are stored. @writes: @count whole rows of one request; those to be stored are
+ * within their limits. What rows of control ask for is up to this function; without one, a request
+ * with such a row gets exception 02. It may encode the image anew.
  * @peer: who writes; NULL: not known.
  * @return PB_EXCEPTION_NONE to store all of them; another exception: none is stored, and the client
  *         gets that exception.

@@ -44,10 +44,7 @@ int export_csv(const struct pb_export_job *job, FILE *out)
 			snprintf(bit, sizeof(bit), "%d", row.bit);
 		fprintf(out, "%u,%s,%u,%s,%s,%s,%s,%s,%s,%lld,%s,%s,", row.addr, names, row.words,
 			pb_row_type_name(row.type), row.field ? row.field->name : "", index, bit,
-			row.unit, row.scale, (long long)row.offset, na,
-			row.writable  ? "rw"
-			: row.ignored ? "ignore"
-				      : "r");
+			row.unit, row.scale, (long long)row.offset, na, export_access(&row));
 		csv_text(row.description, out);
 		fputc('\n', out);
 	}

@@ -29,6 +29,9 @@ int export_mbpoll(const struct pb_export_job *job, FILE *out);
 /** The not-available value as a decimal number or "NaN", "" without one. */
 void export_na_number(const struct pb_row_info *row, char *out, size_t cap);
 
+/** "r", "rw", "ignore" or "control", as a map says it. */
+const char *export_access(const struct pb_row_info *row);
+
 /* ---- text.c ---- */
 
 /** Text in XML, between tags or in an attribute; cleaned, but for our own line ends and tabs. */

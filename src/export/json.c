@@ -37,10 +37,7 @@ static json_t *json_row(const struct pb_row_info *row)
 			   row->field ? row->field->name : NULL, "index",
 			   row->index >= 0 ? json_integer(row->index) : json_null(), "bit",
 			   row->bit >= 0 ? json_integer(row->bit) : json_null(), "unit", row->unit,
-			   "scale", json_scale(row->scale), "na", na, "access",
-			   row->writable  ? "rw"
-			   : row->ignored ? "ignore"
-					  : "r",
+			   "scale", json_scale(row->scale), "na", na, "access", export_access(row),
 			   "description", row->description);
 	if (row->offset)
 		json_object_set_new(object, "offset", json_integer(row->offset));

@@ -134,6 +134,8 @@ static void markdown_more(const struct pb_row_info *row, FILE *out)
 		fputs(". Can be written", out);
 	if (row->ignored)
 		fputs(". Writes are ignored", out);
+	if (row->control)
+		fputs(". Can be written where control is enabled", out);
 }
 
 static void markdown_line(const struct pb_map *map, size_t first, size_t count, FILE *out)

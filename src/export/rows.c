@@ -60,3 +60,8 @@ void pb_export_scale(const struct pb_row_info *row, char *out, size_t cap)
 	else
 		snprintf(out, cap, "%s", plain ? "" : row->scale);
 }
+
+const char *export_access(const struct pb_row_info *row)
+{
+	return row->writable ? "rw" : row->ignored ? "ignore" : row->control ? "control" : "r";
+}

@@ -71,6 +71,8 @@ static int add_member(struct st_code *code, const struct st_member *member)
 }
 
 static const struct st_text texts[] = {
+	{"control_reason", "PB_CONTROL_REASON"},
+	{"control_state", "PB_CONTROL_STATE"},
 	{"_reason", "PB_REASON"},
 	{"last_error", "PB_ERROR"},
 	{"quality", "PB_QUALITY"},

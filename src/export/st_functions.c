@@ -74,6 +74,26 @@ static void print_quality(FILE *out)
 	print_texts("PB_QUALITY", PB_QUALITY_LOST + 1, quality_text, out);
 }
 
+static const char *control_state_text(int number)
+{
+	return pb_control_state_text((enum pb_control_state)number);
+}
+
+static const char *control_reason_text(int number)
+{
+	return pb_control_reason_text((enum pb_control_reason)number);
+}
+
+static void print_control_state(FILE *out)
+{
+	print_texts("PB_CONTROL_STATE", PB_CONTROL_STATE_COUNT, control_state_text, out);
+}
+
+static void print_control_reason(FILE *out)
+{
+	print_texts("PB_CONTROL_REASON", PB_CONTROL_REASON_COUNT, control_reason_text, out);
+}
+
 static bool uses_text(const struct st_code *code, const char *function)
 {
 	for (size_t i = 0; i < code->variables.count; i++) {
@@ -100,6 +120,16 @@ static bool uses_quality(const struct st_code *code)
 	return uses_text(code, "PB_QUALITY");
 }
 
+static bool uses_control_state(const struct st_code *code)
+{
+	return uses_text(code, "PB_CONTROL_STATE");
+}
+
+static bool uses_control_reason(const struct st_code *code)
+{
+	return uses_text(code, "PB_CONTROL_REASON");
+}
+
 static bool uses_real(const struct st_code *code)
 {
 	for (size_t i = 0; i < code->variables.count; i++)
@@ -113,6 +143,10 @@ const struct st_function st_functions[] = {
 	{"PB_REASON", "STRING", "code", "UINT", NULL, NULL, print_reason, uses_reason},
 	{"PB_ERROR", "STRING", "code", "UINT", NULL, NULL, print_error, uses_error},
 	{"PB_QUALITY", "STRING", "code", "UINT", NULL, NULL, print_quality, uses_quality},
+	{"PB_CONTROL_STATE", "STRING", "code", "UINT", NULL, NULL, print_control_state,
+	 uses_control_state},
+	{"PB_CONTROL_REASON", "STRING", "code", "UINT", NULL, NULL, print_control_reason,
+	 uses_control_reason},
 	{0},
 };
 

@@ -106,6 +106,14 @@
 	HISTORY(since_s[PB_EXTREME_##which], label, NUMBER, S, 0, UINT32_MAX - 1,                  \
 		PB_EXTREME_##which, text, .live = true)
 #define COUNTED_MAX INT64_C(1000000000000000) /* 1 TWh */
+/* a member of struct pb_control; @wish_: a client may ask for it */
+#define CONTROL(member, label, kind_, uom_, max_, wish_, text, ...)                                \
+	{                                                                                          \
+		.name = (label), .kind = PB_KIND_##kind_, .uom = PB_UOM_##uom_, .max = (max_),     \
+		.offset = offsetof(struct pb_battery, control.member),                             \
+		.size = SIZE(pb_battery, control.member), .wish = (wish_), .count = 1, .has = -1,  \
+		.element_has = -1, .description = (text), ##__VA_ARGS__                            \
+	}
 /* an array of struct pb_alarms */
 #define LEVELS(member, label, max_, mask, text)                                                    \
 	{                                                                                          \
@@ -135,6 +143,19 @@
 	"8 rising slowly, 9 incomplete reading, 10 maximum of the bank, 11 absorption, 12 float, " \
 	"13 one cell runs high, 14 no pack takes part, 15 inhibited by control"
 
+#define CONTROL_STATE_TEXT                                                                         \
+	"0 not enabled, 1 confirmed and ordered here by a person, 2 nothing is inhibited, "        \
+	"3 waits, 4 a command is being sent, 5 sent, waits for a reading, 6 confirmed by a "       \
+	"reading, 7 the BMS holds a switch otherwise, 8 failed, 9 the lease ended, 10 locked by "  \
+	"somebody else"
+#define CONTROL_REASON_TEXT                                                                        \
+	"0 none, 1 not enabled, 2 no live reading, 3 the bank keeps packs closed, "                \
+	"4 too soon or too often, 5 the lease ended, 6 another client owns it, "                   \
+	"7 current in the opposite direction, 8 nothing else would feed the bank, "                \
+	"9 refused by the BMS, 10 no reply of the BMS, 11 acknowledged without effect, "           \
+	"12 protection of the BMS, 13 locked by somebody else, e.g. the phone app, "               \
+	"14 the protocol has no such command, 15 the bank's limits drop first, "                   \
+	"16 the reading does not tell what is locked, 17 the BMS holds it otherwise"
 #define QUALITY_TEXT "0 never read, 1 good, 2 stale, 3 stale and link lost"
 
 /* clang-format off */
@@ -167,6 +188,8 @@ static const struct pb_field battery_fields[] = {
 	SAMPLE(version, NUMBER, NONE, 0, 65534, VERSION, "firmware byte of the BMS, as it is"),
 	SAMPLE(charge_fet, BOOL, NONE, 0, 1, CHARGE_FET, "the charge FET conducts"),
 	SAMPLE(discharge_fet, BOOL, NONE, 0, 1, DISCHARGE_FET, "the discharge FET conducts"),
+	SAMPLE(charge_switch, BOOL, NONE, 0, 1, CHARGE_SWITCH, "the charge FET is commanded on, where the BMS tells that; the FET itself may be off, e.g. by a protection"),
+	SAMPLE(discharge_switch, BOOL, NONE, 0, 1, DISCHARGE_SWITCH, "the discharge FET is commanded on, as for charging"),
 	SAMPLE(cell_count, NUMBER, NONE, 0, PB_CELLS_MAX, CELLS, "cells in series", .sum = true, .vital = true),
 	ARRAY(cell_mv, cell_has, MV, 0, 20000, CELLS, "cell voltage", .vital = true),
 	SAMPLE(temperature_count, NUMBER, NONE, 0, PB_TEMPERATURES_MAX, TEMPERATURES, "temperature probes that the BMS has a place for"),
@@ -335,6 +358,15 @@ static const struct pb_field battery_fields[] = {
 		.indexed = true, .total = true, .count = PB_PROTECT_COUNT, .has = -1, .element_has = -1,
 		.description = "times that packbridge has seen that protection of the BMS begin, numbered as protection_mask",
 	},
+	CONTROL(inhibit_charge, "inhibit_charge", BOOL, NONE, 1, true, "charging is to be inhibited: what is asked for, not what the switch does"),
+	CONTROL(inhibit_discharge, "inhibit_discharge", BOOL, NONE, 1, true, "discharging is to be inhibited, as for charging"),
+	CONTROL(inhibit_both, "inhibit_both", BOOL, NONE, 1, true, "charging and discharging are to be inhibited, both together"),
+	CONTROL(lease_s, "control_lease_s", NUMBER, S, 65534, true, "what remains of the lease; writing it renews the lease, 0: it does not end; absent: there is no lease", .live = true, .has_none = true, .none = PB_LEASE_NONE_S),
+	CONTROL(reset, "control_reset", BOOL, NONE, 1, true, "writing 1 forgets a failure and tries again; reads 0"),
+	CONTROL(state, "control_state", ENUM, NONE, PB_CONTROL_STATE_COUNT - 1, false, "what has become of what was asked for: " CONTROL_STATE_TEXT),
+	CONTROL(reason, "control_reason", ENUM, NONE, PB_CONTROL_REASON_COUNT - 1, false, "why: " CONTROL_REASON_TEXT),
+	CONTROL(age_s, "control_age_s", NUMBER, S, 65534, false, "since the last change of the control state; 65534: that or more", .live = true),
+	CONTROL(owner, "control_owner", TEXT, NONE, 0, false, "the client that asked for it; empty: nobody"),
 };
 
 static const struct pb_field gateway_fields[] = {

@@ -266,5 +266,7 @@ const struct pb_battery *battery_at(struct battery *battery, uint64_t now_ms)
 	data->heartbeat = battery_heartbeat(battery->plant, now_ms);
 	history_show(battery, now_ms);
 	control_at(battery, now_ms);
+	data->control.inhibit_both =
+		data->control.inhibit_charge && data->control.inhibit_discharge;
 	return data;
 }

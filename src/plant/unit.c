@@ -63,6 +63,7 @@ static const struct pb_image *unit_image(struct unit *unit, uint64_t now_ms)
 	const struct pb_battery *data = &battery->data;
 	bool stale;
 
+	unit->asked_ms = now_ms;
 	if (unit->version == battery->version && now_ms < unit->until_ms)
 		return pb_unit_image_get(unit->image);
 	stale = battery_at(battery, now_ms)->quality != PB_QUALITY_GOOD; /* may change @version */
@@ -78,14 +79,119 @@ static const struct pb_image *unit_image(struct unit *unit, uint64_t now_ms)
 	return pb_unit_image_get(unit->image);
 }
 
-/* Nothing that can be written changes anything but itself, so it is only noted. */
+/* ---- writes ---- */
+
+static void take_wish(const struct pb_write *write, struct pb_control_request *request)
+{
+	switch (write->field->offset) {
+	case offsetof(struct pb_battery, control.inhibit_charge):
+		request->has_charge = true;
+		request->inhibit_charge = write->value;
+		break;
+	case offsetof(struct pb_battery, control.inhibit_discharge):
+		request->has_discharge = true;
+		request->inhibit_discharge = write->value;
+		break;
+	case offsetof(struct pb_battery, control.inhibit_both):
+		request->has_charge = request->has_discharge = true;
+		request->inhibit_charge = request->inhibit_discharge = write->value;
+		break;
+	case offsetof(struct pb_battery, control.lease_s):
+		request->has_lease = true;
+		request->lease_s = (uint16_t)write->value;
+		break;
+	case offsetof(struct pb_battery, control.reset):
+		request->reset = write->value;
+		break;
+	}
+}
+
+/* What all rows of one request ask for together. @return whether all values are possible. */
+static bool take_wishes(const struct pb_write *writes, size_t count,
+			struct pb_control_request *request)
+{
+	bool valid = true;
+
+	for (size_t i = 0; i < count; i++) {
+		if (writes[i].field)
+			take_wish(&writes[i], request);
+		valid &= writes[i].valid;
+	}
+	return valid;
+}
+
+/* Of a bank: in each of its packs. */
+static bool is_enabled(const struct battery *battery, int least)
+{
+	const struct pb_battery_setup *setup = battery->setup;
+
+	if (!setup->bank)
+		return setup->control && setup->control->mode >= least;
+	for (size_t i = 0; i < setup->pack_count; i++)
+		if (!is_enabled(battery_of_bank(battery, i), least))
+			return false;
+	return true;
+}
+
+/*
+ * Whoever writes all registers of the block in one request means nothing by a 0 for a direction
+ * that is not enabled. Without any other register it gets exception 02.
+ */
+static void drop_needless(const struct battery *battery, struct pb_control_request *request)
+{
+	bool more = request->has_charge || request->has_lease || request->reset;
+
+	if (more && !request->inhibit_discharge && !is_enabled(battery, PB_CONTROL_BOTH))
+		request->has_discharge = false;
+}
+
+/*
+ * The order of exceptions, when several would fit: not enabled (02), a client that may not (01), no
+ * such value (03), another owner (06).
+ */
+static enum pb_exception unit_control(struct unit *unit, const struct pb_peer *peer,
+				      const struct pb_write *writes, size_t count)
+{
+	struct battery *battery = unit->battery;
+	struct pb_plant *plant = battery->plant;
+	struct pb_control_request request = {.owner = peer ? peer->name : ""};
+	bool valid = take_wishes(writes, count, &request);
+	enum pb_exception code;
+
+	drop_needless(battery, &request);
+	if (!is_enabled(battery, request.has_discharge ? PB_CONTROL_BOTH : PB_CONTROL_CHARGE))
+		return PB_EXCEPTION_ILLEGAL_ADDRESS;
+	if (!peer || !peer->may_control)
+		return PB_EXCEPTION_ILLEGAL_FUNCTION;
+	if (!valid)
+		return PB_EXCEPTION_ILLEGAL_VALUE;
+	code = pb_plant_control(plant, (size_t)(battery - plant->batteries), &request,
+				unit->asked_ms);
+	if (code != PB_EXCEPTION_NONE)
+		return code;
+	for (struct unit *one = plant->units; one; one = one->next)
+		one->until_ms = 0;	  /* a lease that was renewed changes no version */
+	unit_image(unit, unit->asked_ms); /* function 23 reads it now */
+	return code;
+}
+
+static bool asks_for_control(const struct pb_write *writes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (writes[i].field)
+			return true;
+	return false;
+}
+
+/* What is stored changes nothing but itself, so it is only noted. */
 static enum pb_exception on_write(void *userdata, const struct pb_peer *peer,
 				  const struct pb_map *map, const struct pb_write *writes,
 				  size_t count)
 {
-	const struct unit *unit = userdata;
+	struct unit *unit = userdata;
 
-	(void)peer;
+	if (asks_for_control(writes, count))
+		return unit_control(unit, peer, writes, count);
 	for (size_t i = 0; i < count && pb_log_enabled(PB_LOG_DEBUG); i++)
 		notes_line(unit->battery, PB_LOG_DEBUG, NULL,
 			   "%s: %s %u of map %s is written: %lld", unit->battery->data.name,

@@ -17,6 +17,7 @@ struct unit {
 	uint32_t version;  /**< of the battery */
 	bool stale;	   /**< the battery's reading */
 	uint64_t until_ms; /**< before it, the clock changes nothing of the image */
+	uint64_t asked_ms; /**< of the request that is being answered */
 };
 
 struct pb_unit_table {

@@ -143,6 +143,7 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.text = row->text,
 		.writable = row->writable,
 		.ignored = row->ignored,
+		.control = row->control,
 		.values = row->values,
 		.value_count = row->value_count,
 		.other = row->other,

@@ -54,6 +54,7 @@ struct row {
 	int64_t value;		       /* constants */
 	bool writable;		       /* a constant until somebody writes it */
 	bool ignored;		       /* it can be written, and nothing comes of it */
+	bool control;		       /* what is written is asked for, not stored */
 	const char *text;	       /* constant texts, NULL: none */
 	struct bit_source bit;	       /* coil */
 	const struct bit_source *bits; /* type bits: ROW_BITS of them */
@@ -123,6 +124,11 @@ struct row *map_add_row(struct pb_map *map, const struct row *row);
 
 /** The row at place @index, when blocks are taken in their order; and its block. */
 const struct row *map_row(const struct pb_map *map, size_t index, const struct block **ret_block);
+
+static inline bool row_takes_writes(const struct row *row)
+{
+	return row->writable || row->ignored || row->control;
+}
 
 static inline bool table_is_bits(uint8_t tables)
 {

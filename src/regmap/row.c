@@ -9,8 +9,8 @@
 
 static const char *const type_names[] = {"u16",	   "s16",  "u32",  "s32",      "f32",
 					 "string", "bits", "coil", "reserved", NULL};
-enum access { ACCESS_R, ACCESS_RW, ACCESS_IGNORE };
-static const char *const access_names[] = {"r", "rw", "ignore", NULL};
+enum access { ACCESS_R, ACCESS_RW, ACCESS_IGNORE, ACCESS_CONTROL };
+static const char *const access_names[] = {"r", "rw", "ignore", "control", NULL};
 
 #define SOURCE(member) offsetof(struct map_source, member), sizeof(((struct map_source *)0)->member)
 
@@ -47,7 +47,7 @@ static const struct pb_yaml_row source_rows[] = {
 	{"saturate", PB_YAML_BOOL, SOURCE(saturate), .preset = "false",
 	 .doc = "values that do not fit stop at the end of the range"},
 	{"access", PB_YAML_ENUM, SOURCE(access), .words = access_names, .preset = "r",
-	 .doc = "r: read only; rw: clients can write it, and read what they wrote; ignore: they can write it, and nothing comes of it"},
+	 .doc = "r: read only; rw: clients can write it, and read what they wrote; ignore: they can write it, and nothing comes of it; control: what they write is asked of the pack"},
 	{"min", PB_YAML_INT, SOURCE(min), .min = INT32_MIN, .max = UINT32_MAX, .preset = "0",
 	 .doc = "rw: the least register that can be written"},
 	{"max", PB_YAML_INT, SOURCE(max), .min = INT32_MIN, .max = UINT32_MAX, .preset = "0",
@@ -261,7 +261,49 @@ static int check_place(struct compiler *c, const struct map_source *s, const str
 	return c->report->count > before ? -EINVAL : 0;
 }
 
-/* What clients can write is a place of its own: no field of a pack takes a value yet. */
+static bool values_differ(const struct row *row)
+{
+	for (size_t i = 0; i < row->value_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (row->values[i] == row->values[k])
+				return false;
+	return true;
+}
+
+/* What is written must have one meaning: the value itself, or one of `values`. */
+static bool is_plain(const struct map_source *s, const struct row *row)
+{
+	if (row->type == PB_ROW_COIL)
+		return s->equals < 0;
+	return row->type <= PB_ROW_S32 && row->num == row->den && row->bias == 0 &&
+	       row->offset == 0 && !row->saturate && !row->other && values_differ(row);
+}
+
+static void compile_control(struct compiler *c, const struct map_source *s, struct row *row)
+{
+	row->control = true;
+	if (!row->field || !row->field->wish)
+		pb_yaml_error(c->report, compile_at(s, "access"),
+			      "access control, expected a field that can be asked for: "
+			      "inhibit_charge, inhibit_discharge, inhibit_both, control_lease_s or "
+			      "control_reset");
+	else if (!is_plain(s, row))
+		pb_yaml_error(c->report, s->node,
+			      "access control, expected %s as it is, or by different 'values', in "
+			      "whole registers or a coil",
+			      row->field->name);
+}
+
+static void check_ignored(struct compiler *c, const struct map_source *s, const struct row *row)
+{
+	if (row->field && row->field->wish)
+		pb_yaml_error(c->report, compile_at(s, "access"),
+			      "access ignore for %s, expected r or control: a client would believe "
+			      "that it has asked for it",
+			      row->field->name);
+}
+
+/* What clients can write is a place of its own, or what may be asked of a pack. */
 static void compile_access(struct compiler *c, const struct map_source *s,
 			   const struct block *block, struct row *row)
 {
@@ -279,13 +321,18 @@ static void compile_access(struct compiler *c, const struct map_source *s,
 	row->writable = s->access == ACCESS_RW;
 	if (!s->value && row->writable)
 		pb_yaml_error(c->report, compile_at(s, "access"),
-			      "access rw, expected r or ignore: no field of a %s can be written",
+			      "access rw, expected r, ignore or control: no field of a %s can be "
+			      "written",
 			      pb_scope_name(c->map->scope));
 	else if (!(block->tables & (PB_TABLE_HOLDING | PB_TABLE_COIL)))
 		pb_yaml_error(c->report, compile_at(s, "access"),
 			      "access %s, expected a block of holding registers or coils",
 			      access_names[s->access]);
 	if (row->ignored)
+		check_ignored(c, s, row);
+	if (s->access == ACCESS_CONTROL)
+		compile_control(c, s, row);
+	if (s->access != ACCESS_RW)
 		return;
 	row->min = pb_yaml_get(s->node, "min") ? s->min : row_limits[s->type].min;
 	row->max = pb_yaml_get(s->node, "max") ? s->max : row_limits[s->type].max;

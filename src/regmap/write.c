@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes to an image. A request is split into rows and values. If all of them are valid, and the
- * owner of the image accepts, all are stored; else none.
+ * owner of the image accepts, all are stored; else none. Rows of control are never stored: the
+ * owner takes what they ask for, and its next data shows what has become of it.
  */
 #include "image.h"
 
@@ -16,6 +17,7 @@ struct map_write {
 	uint32_t addr, end;
 	const uint8_t *bytes; /* as on the wire, of @addr and on */
 	size_t count;
+	bool control; /* it asks the owner for something */
 	struct pb_write writes[PB_WRITE_BITS_MAX];
 };
 
@@ -51,6 +53,28 @@ static int64_t write_value_of(bool low_first, const struct row *row, const uint8
 	return row->type == PB_ROW_S32 ? (int32_t)first : (int64_t)first;
 }
 
+/* The value of the field that stands for what is written. @return false: there is none. */
+static bool wished_value(const struct row *row, int64_t raw, int64_t *ret)
+{
+	*ret = row->type == PB_ROW_COIL ? raw != row->bit.invert : raw;
+	if (!row->values)
+		return *ret >= row->field->min && *ret <= row->field->max;
+	for (size_t i = 0; i < row->value_count; i++) {
+		*ret = (int64_t)i;
+		if (row->values[i] == raw)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the value is one that the field can have is for the owner: another answer may go first */
+static void take_wish(struct map_write *job, const struct row *row, struct pb_write *write)
+{
+	job->control = true;
+	write->field = row->field;
+	write->valid = wished_value(row, write->value, &write->value);
+}
+
 /* @return whether the row, as the request has it, is good; it becomes one of the job's writes */
 static bool take_row(struct map_write *job, const struct row *row)
 {
@@ -60,7 +84,7 @@ static bool take_row(struct map_write *job, const struct row *row)
 	/* a part of a number would make a value that nobody meant */
 	if (row->addr < job->addr || (uint32_t)row->addr + row->words > job->end)
 		return false;
-	*write = (struct pb_write){.table = job->table, .addr = row->addr};
+	*write = (struct pb_write){.table = job->table, .addr = row->addr, .valid = true};
 	if (row->type == PB_ROW_STRING) {
 		write->text = (const char *)p;
 		write->text_len = 2 * (size_t)row->words;
@@ -69,7 +93,9 @@ static bool take_row(struct map_write *job, const struct row *row)
 	write->value = row->type == PB_ROW_COIL
 			       ? bit_at(job->bytes, row->addr - job->addr)
 			       : write_value_of(job->image->map->low_word_first, row, p);
-	if (row->ignored)
+	if (row->control)
+		take_wish(job, row, write);
+	if (row->ignored || row->control)
 		return true;
 	return write->value >= row->min && write->value <= row->max;
 }
@@ -116,9 +142,12 @@ static enum pb_exception write_image(void *userdata, const struct pb_peer *peer,
 	job.end = (uint32_t)addr + count;
 	job.bytes = bytes;
 	job.count = 0;
+	job.control = false;
 	for (size_t b = 0; b < map->block_count; b++)
 		if (map->blocks[b].tables & table && !take_block(&job, &map->blocks[b]))
 			return PB_EXCEPTION_ILLEGAL_VALUE;
+	if (job.control && !image->written)
+		return PB_EXCEPTION_ILLEGAL_ADDRESS;
 	if (image->written)
 		code = image->written(image->userdata, peer, map, job.writes, job.count);
 	for (size_t b = 0; code == PB_EXCEPTION_NONE && b < map->block_count; b++)
@@ -142,7 +171,7 @@ int image_allow_writes(struct pb_unit_image *image)
 	bool any = false;
 
 	for (size_t i = 0; i < map->row_count; i++)
-		any |= map->rows[i].writable || map->rows[i].ignored;
+		any |= row_takes_writes(&map->rows[i]);
 	if (!any)
 		return 0;
 	for (size_t b = 0; b < map->block_count; b++)
@@ -155,7 +184,7 @@ int image_allow_writes(struct pb_unit_image *image)
 		const struct block *block = &map->blocks[b];
 
 		for (size_t i = block->row; i < block->row + block->row_count; i++)
-			if (map->rows[i].writable || map->rows[i].ignored)
+			if (row_takes_writes(&map->rows[i]))
 				mark(block, &map->rows[i], image->writable + total);
 		image->blocks[b].writable = image->writable + total;
 		total += (block->count + 7) / 8;

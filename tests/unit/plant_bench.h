@@ -19,6 +19,7 @@ static struct {
 	struct pb_alarm_setup alarms[BATTERIES];
 	struct pb_limit_setup limits[PACKS];
 	struct pb_bank_setup banks[BATTERIES];
+	struct pb_control_setup control[PACKS];
 	struct pb_map *maps[3]; /* pack, bank, gateway */
 	struct pb_plant *plant;
 	const struct pb_plant_handler *handler; /* NULL: bench_handler */
@@ -140,6 +141,7 @@ static inline void bench_setup(void)
 		pb_alarm_preset(&bench.alarms[i], PB_CHEMISTRY_LIFEPO4);
 		pb_limit_preset(&bench.limits[i], PB_CHEMISTRY_LIFEPO4);
 		bench.setup[i].limits = &bench.limits[i];
+		bench.setup[i].control = &bench.control[i];
 		bench.setup[i].stale_after_s = STALE_S;
 		bench.setup[i].keep = true;
 	}

@@ -267,6 +267,80 @@ START_TEST(gateway_in_a_burst)
 }
 END_TEST
 
+/* ---- control ---- */
+
+/* Of maps/packbridge.yaml and maps/packbridge-bank.yaml. */
+enum { INHIBIT_CHARGE = 400 };
+
+static const struct pb_peer may = {.name = "10.0.0.7", .may_control = true};
+static const struct pb_peer may_not = {.name = "10.0.0.8"};
+
+/* @return 0 or the exception of a request, as @peer sends it */
+static int ask_as(const struct pb_peer *peer, int unit, const char *request)
+{
+	const struct pb_origin origin = {.peer = peer};
+	uint8_t pdu[PB_PDU_MAX], reply[PB_PDU_MAX];
+	int len = pb_hex_parse(request, pdu, sizeof(pdu));
+	const struct pb_image *image =
+		pb_plant_image(pb_plant_table(bench.plant, 0), (uint8_t)unit, bench.now_ms);
+
+	ck_assert_int_gt(len, 0);
+	pb_modbus_reply(&origin, image, pdu, (size_t)len, reply);
+	return reply[0] & 0x80 ? reply[1] : 0;
+}
+
+/* Every function that writes: the wish to inhibit charging. */
+static const char *const inhibit[] = {
+	"05 0080 ff00",		"06 0190 0001",	     "0f 0080 0001 01 01",
+	"10 0190 0001 02 0001", "16 0190 fffe 0001", "17 0000 0001 0190 0001 02 0001",
+};
+
+/* Whoever asks, and whatever for. */
+START_TEST(control_is_off)
+{
+	bench_read(PACK_A, bench_sample());
+	ck_assert_int_eq(ask_as(&may, 1, inhibit[_i]), 2);
+	ck_assert_int_eq(ask_as(&may, 3, inhibit[_i]), 2);
+	ck_assert_int_eq(ask_as(&may_not, 1, inhibit[_i]), 2);
+	ck_assert_int_eq(ask_as(NULL, 1, inhibit[_i]), 2);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0190 0002"), 2); /* no such value */
+	ck_assert_int_eq(get(1, INHIBIT_CHARGE), 0);
+}
+END_TEST
+
+static void enable(int battery, int mode)
+{
+	bench.control[battery].mode = mode;
+}
+
+START_TEST(control_by_whom)
+{
+	enable(PACK_A, PB_CONTROL_BOTH);
+	ck_assert_int_eq(ask_as(&may_not, 1, inhibit[_i]), 1);
+	ck_assert_int_eq(ask_as(NULL, 1, inhibit[_i]), 1);
+	ck_assert_int_eq(ask_as(&may_not, 1, "06 0190 0002"), 1);
+	ck_assert_int_eq(ask_as(&may_not, 2, inhibit[_i]), 2); /* not enabled, by nobody */
+	/* a bank, when all of its packs are */
+	ck_assert_int_eq(ask_as(&may_not, 3, inhibit[_i]), 2);
+	enable(PACK_B, PB_CONTROL_CHARGE);
+	ck_assert_int_eq(ask_as(&may_not, 3, inhibit[_i]), 1);
+	ck_assert_int_eq(ask_as(&may_not, 3, "06 0191 0001"), 2);
+}
+END_TEST
+
+START_TEST(control_of_what)
+{
+	enable(PACK_A, PB_CONTROL_CHARGE);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0191 0001"), 2);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0191 0000"), 2);
+	ck_assert_int_eq(ask_as(&may, 1, "10 0190 0002 04 0000 0001"), 2);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0190 0002"), 3);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0192 ffff"), 3);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0193 0002"), 3);
+	ck_assert_int_eq(ask_as(&may, 1, "06 0194 0002"), 2); /* only told */
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tcase = tcase_create("unit");
@@ -283,5 +357,8 @@ int main(void)
 	tcase_add_test(tcase, no_such_unit);
 	tcase_add_test(tcase, gateway_fields);
 	tcase_add_test(tcase, gateway_in_a_burst);
+	tcase_add_loop_test(tcase, control_is_off, 0, PB_ARRAY_SIZE(inhibit));
+	tcase_add_loop_test(tcase, control_by_whom, 0, PB_ARRAY_SIZE(inhibit));
+	tcase_add_test(tcase, control_of_what);
 	return pb_run_suite("plant/unit", tcase);
 }

@@ -6,6 +6,10 @@
 
 /* ---- one mistake, one error, at its place ---- */
 
+#define CONTROL_PLAIN(field)                                                                       \
+	"access control, expected " field " as it is, or by different 'values', in whole "         \
+	"registers or a coil"
+
 static const struct {
 	struct map_text map;
 	const char *error;
@@ -175,11 +179,44 @@ static const struct {
 	 "f:13:25: type 'u17', expected one of u16, s16, u32, s32, f32, string, bits, coil, "
 	 "reserved"},
 	{{.rows = {"addr: 0, type: u16, field: cycles, access: rw"}},
-	 "f:13:53: access rw, expected r or ignore: no field of a pack can be written"},
+	 "f:13:53: access rw, expected r, ignore or control: no field of a pack can be written"},
 	{{.tables = "[input]", .rows = {"addr: 0, type: u16, value: 1, access: rw"}},
 	 "f:13:48: access rw, expected a block of holding registers or coils"},
 	{{.rows = {"addr: 0, type: u16, value: 1, min: 1"}},
 	 "f:13:45: a limit without access rw, expected both"},
+	{{.rows = {"addr: 0, type: u16, value: 1, access: control"}},
+	 "f:13:48: access control, expected a field that can be asked for: inhibit_charge, "
+	 "inhibit_discharge, inhibit_both, control_lease_s or control_reset"},
+	{{.rows = {"addr: 0, type: u16, field: control_state, access: control"}},
+	 "f:13:60: access control, expected a field that can be asked for: inhibit_charge, "
+	 "inhibit_discharge, inhibit_both, control_lease_s or control_reset"},
+	{{.rows = {"addr: 0, type: u16, field: control_lease_s, unit: min, access: control"}},
+	 "f:13:9: " CONTROL_PLAIN("control_lease_s")},
+	{{.rows = {"addr: 0, type: u16, field: inhibit_charge, offset: 1, access: control"}},
+	 "f:13:9: " CONTROL_PLAIN("inhibit_charge")},
+	{{.rows = {"addr: 0, type: u16, field: inhibit_both, values: [2, 2], access: control"}},
+	 "f:13:9: " CONTROL_PLAIN("inhibit_both")},
+	{{.count = 2, .rows = {"addr: 0, type: f32, field: inhibit_charge, access: control"}},
+	 "f:13:9: " CONTROL_PLAIN("inhibit_charge")},
+	{{.rows = {"addr: 0, type: u16, field: inhibit_charge, or: inhibit_discharge, access: "
+		   "control"}},
+	 "f:13:9: " CONTROL_PLAIN("inhibit_charge")},
+	{{.rows = {"addr: 0, type: u16, field: control_reset, saturate: true, access: control"}},
+	 "f:13:9: " CONTROL_PLAIN("control_reset")},
+	{{.tables = "[coil]",
+	  .rows = {"addr: 0, type: coil, field: control_lease_s, equals: 0, access: control"}},
+	 "f:13:9: " CONTROL_PLAIN("control_lease_s")},
+	{{.tables = "[input]",
+	  .rows = {"addr: 0, type: u16, field: inhibit_charge, access: control"}},
+	 "f:13:61: access control, expected a block of holding registers or coils"},
+	{{.rows = {"addr: 0, type: u16, field: inhibit_charge, access: control, max: 1"}},
+	 "f:13:75: a limit without access rw, expected both"},
+	{{.rows = {"addr: 0, type: u16, field: inhibit_charge, access: ignore"}},
+	 "f:13:61: access ignore for inhibit_charge, expected r or control: a client would believe "
+	 "that it has asked for it"},
+	{{.scope = "gateway",
+	  .rows = {"addr: 0, type: u16, field: inhibit_charge, access: control"}},
+	 "f:13:37: no field 'inhibit_charge' of a gateway, expected one of the catalogue"},
 	{{.rows = {"addr: 0, type: u16, value: 1, access: rw, min: 2"}},
 	 "f:13:9: limits 2 to 65535, expected them around the value 1"},
 

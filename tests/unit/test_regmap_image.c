@@ -708,7 +708,7 @@ START_TEST(native_first_registers)
 {
 	struct pb_report report = {0};
 	struct bench bench = {0};
-	static const uint16_t expected[20] = {1, 1, 7, 3, 9, 0, 0xFFC4, 15,  0,	     100,
+	static const uint16_t expected[20] = {2, 1, 7, 3, 9, 0, 0xFFC4, 15,  0,	     100,
 					      0, 2, 0, 1, 3, 0, 1332,	655, 0xFFFF, 0xFB2E};
 	const struct pb_image *image;
 

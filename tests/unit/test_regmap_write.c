@@ -212,6 +212,172 @@ START_TEST(old_data_lock_their_block)
 }
 END_TEST
 
+/* ---- access control ---- */
+
+static const char wishes[] =
+	"map: m\n"
+	"version: 1\n"
+	"title: t\n"
+	"scope: pack\n"
+	"stale: exception\n"
+	"blocks:\n"
+	"  - name: control\n"
+	"    tables: [input, holding]\n"
+	"    addr: 0\n"
+	"    count: 8\n"
+	"    always: true\n"
+	"    rows:\n"
+	"      - {addr: 0, type: u16, field: inhibit_charge, access: control}\n"
+	"      - {addr: 1, type: u16, field: inhibit_discharge, access: control}\n"
+	"      - {addr: 2, type: u16, field: control_lease_s, access: control}\n"
+	"      - {addr: 3, type: u16, field: inhibit_both, values: [1, 2], access: control}\n"
+	"      - {addr: 4, type: u32, field: control_reset, access: control}\n"
+	"      - {addr: 6, type: u16, value: 7, access: rw, max: 9}\n"
+	"      - {addr: 7, type: u16, field: control_state}\n"
+	"  - name: flags\n"
+	"    tables: [discrete, coil]\n"
+	"    addr: 0\n"
+	"    count: 3\n"
+	"    always: true\n"
+	"    rows:\n"
+	"      - {addr: 0, type: coil, field: inhibit_charge, access: control}\n"
+	"      - {addr: 1, type: coil, field: inhibit_discharge, not: true, access: control}\n"
+	"      - {addr: 2, type: coil, field: control_reset, access: control}\n";
+
+/* The owner does what it is asked for, and shows it. */
+static enum pb_exception obey(void *userdata, const struct pb_peer *peer, const struct pb_map *of,
+			      const struct pb_write *writes, size_t count)
+{
+	enum pb_exception code = written(userdata, peer, of, writes, count);
+
+	if (code != PB_EXCEPTION_NONE)
+		return code;
+	for (size_t i = 0; i < count; i++)
+		if (writes[i].field)
+			pb_field_set(writes[i].field, &data, 0, writes[i].value);
+	pb_unit_image_encode(image, &data, false);
+	return code;
+}
+
+static void wish_setup(void)
+{
+	struct pb_report report = {0};
+	int r = pb_map_parse(&map, "m.yaml", wishes, strlen(wishes), &report);
+
+	ck_assert_msg(r == 0, "%s", report.count ? report.lines[0] : "?");
+	ck_assert_int_eq(pb_unit_image_new(&image, map), 0);
+	pb_unit_image_on_write(image, obey, &asked);
+	memset(&data, 0, sizeof(data));
+	data.control.lease_s = PB_LEASE_NONE_S;
+	pb_unit_image_encode(image, &data, false);
+	verdict = PB_EXCEPTION_NONE;
+	asked_count = asked_times = 0;
+}
+
+static void expect_asked(size_t at, const char *field, bool valid, int64_t value)
+{
+	ck_assert_uint_lt(at, asked_count);
+	ck_assert_str_eq(asked[at].field ? asked[at].field->name : "", field);
+	ck_assert_int_eq(asked[at].valid, valid);
+	if (valid)
+		ck_assert_int_eq(asked[at].value, value);
+}
+
+START_TEST(wishes_are_handed_over)
+{
+	expect("06 0000 0001", "06 00 00 00 01");
+	expect_asked(0, "inhibit_charge", true, 1);
+	expect("10 0001 0002 04 0001 003c", "10 00 01 00 02"); /* one request is one wish */
+	ck_assert_uint_eq(asked_count, 2);
+	expect_asked(0, "inhibit_discharge", true, 1);
+	expect_asked(1, "control_lease_s", true, 60);
+	expect("05 0002 ff00", "05 00 02 FF 00");
+	expect_asked(0, "control_reset", true, 1);
+	expect("0f 0000 0003 01 01", "0F 00 00 00 03");
+	ck_assert_uint_eq(asked_count, 3);
+	expect_asked(0, "inhibit_charge", true, 1);
+	expect_asked(1, "inhibit_discharge", true, 1); /* the coil shows its opposite */
+	expect_asked(2, "control_reset", true, 0);
+	expect("06 0003 0002", "06 00 03 00 02");
+	expect_asked(0, "inhibit_both", true, 1);
+	expect("10 0004 0002 04 0000 0001", "10 00 04 00 02");
+	expect_asked(0, "control_reset", true, 1);
+}
+END_TEST
+
+/* What a row shows comes from the owner, so a refused wish leaves no trace. */
+START_TEST(wishes_are_not_stored)
+{
+	pb_unit_image_on_write(image, written, &asked);
+	expect("06 0000 0001", "06 00 00 00 01");
+	expect("05 0000 ff00", "05 00 00 FF 00");
+	expect("03 0000 0004", "03 08 00 00 00 00 FF FF 00 01");
+	expect("01 0000 0003", "01 01 02");
+	pb_unit_image_on_write(image, obey, &asked);
+	verdict = PB_EXCEPTION_DEVICE_BUSY;
+	expect("06 0000 0001", "86 06");
+	expect("03 0000 0001", "03 02 00 00");
+	verdict = PB_EXCEPTION_NONE;
+	expect("06 0000 0001", "06 00 00 00 01");
+	expect("04 0000 0001", "04 02 00 01");
+	expect("02 0000 0001", "02 01 01");
+}
+END_TEST
+
+/* Whether it may be asked for at all is known to the owner only, so it decides first. */
+START_TEST(impossible_wishes_are_told)
+{
+	verdict = PB_EXCEPTION_ILLEGAL_ADDRESS;
+	expect("06 0000 0002", "86 02");
+	expect_asked(0, "inhibit_charge", false, 0);
+	expect("06 0002 ffff", "86 02");
+	expect_asked(0, "control_lease_s", false, 0);
+	expect("06 0003 0000", "86 02");
+	expect_asked(0, "inhibit_both", false, 0);
+	expect("06 0002 fffe", "86 02");
+	expect_asked(0, "control_lease_s", true, 65534);
+	/* half a number is no value of anything */
+	asked_times = 0;
+	expect("06 0005 0001", "86 03");
+	ck_assert_uint_eq(asked_times, 0);
+}
+END_TEST
+
+/* With a stored row: all or nothing. */
+START_TEST(wishes_beside_stored_rows)
+{
+	expect("10 0004 0003 06 0000 0001 000a", "90 03"); /* 10 is above max */
+	ck_assert_uint_eq(asked_times, 0);
+	verdict = PB_EXCEPTION_DEVICE_BUSY;
+	expect("10 0004 0003 06 0000 0001 0009", "90 06");
+	expect("03 0006 0001", "03 02 00 07");
+	verdict = PB_EXCEPTION_NONE;
+	expect("10 0004 0003 06 0000 0001 0009", "10 00 04 00 03");
+	expect("03 0006 0001", "03 02 00 09");
+	expect("10 0006 0002 04 0009 0001", "90 02"); /* the state is only told */
+}
+END_TEST
+
+START_TEST(wishes_by_mask_and_with_a_read)
+{
+	expect("16 0000 fffe 0001", "16 00 00 FF FE 00 01");
+	expect_asked(0, "inhibit_charge", true, 1);
+	expect("16 0000 fffe 0001", "16 00 00 FF FE 00 01"); /* of the wish as it is now */
+	expect_asked(0, "inhibit_charge", true, 1);
+	expect("17 0000 0003 0001 0002 04 0001 0014", "17 06 00 01 00 01 00 14");
+	expect("16 0000 fffe 0000", "16 00 00 FF FE 00 00");
+	expect("03 0000 0001", "03 02 00 00");
+}
+END_TEST
+
+/* A map by itself, as in `packbridge map`, has nobody to ask. */
+START_TEST(wishes_that_nobody_takes)
+{
+	pb_unit_image_on_write(image, NULL, NULL);
+	expect("06 0000 0001", "86 02");
+}
+END_TEST
+
 /*
  * What was written into one image, as it is read from an image of the same map with one change.
  * @find, @put: the change in the map's text, of the same length.
@@ -251,7 +417,7 @@ END_TEST
 
 int main(void)
 {
-	TCase *tcase = tcase_create("write");
+	TCase *tcase = tcase_create("write"), *control = tcase_create("control");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, starts_with_its_value);
@@ -262,5 +428,12 @@ int main(void)
 	tcase_add_test(tcase, coils);
 	tcase_add_test(tcase, old_data_lock_their_block);
 	tcase_add_test(tcase, written_values_go_over_where_the_row_is_the_same);
-	return pb_run_suite("regmap/write", tcase);
+	tcase_add_checked_fixture(control, wish_setup, teardown);
+	tcase_add_test(control, wishes_are_handed_over);
+	tcase_add_test(control, wishes_are_not_stored);
+	tcase_add_test(control, impossible_wishes_are_told);
+	tcase_add_test(control, wishes_beside_stored_rows);
+	tcase_add_test(control, wishes_by_mask_and_with_a_read);
+	tcase_add_test(control, wishes_that_nobody_takes);
+	return pb_run_suite("regmap/write", tcase) | pb_run_suite("regmap/control", control);
 }

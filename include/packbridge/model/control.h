@@ -95,6 +95,7 @@ struct pb_control_request {
 /** Control as it is told to clients; part of struct pb_battery. */
 struct pb_control {
 	bool inhibit_charge, inhibit_discharge; /**< the wish, not the state of the switches */
+	bool inhibit_both; /**< both of them; as of the last update by a clock */
 	uint16_t lease_s; /**< what remains of it; PB_LEASE_NONE_S: there is no lease */
 	uint16_t reset;	  /**< always 0 */
 	uint8_t state;	  /**< enum pb_control_state */
