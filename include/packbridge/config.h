@@ -198,6 +198,11 @@ const struct pb_yaml_row *pb_config_bluetooth_rows(void);
 const struct pb_yaml_row *pb_config_bank_rows(void);
 const struct pb_yaml_row *pb_config_limit_rows(void);
 
+/** @return the enum pb_control_mode that all packs of a bank allow: it is switched as a whole. */
+int pb_bank_control(const struct pb_config *config, const struct pb_bank_config *bank);
+/** @return "off", "charge" or "charge+discharge", as in the file. */
+const char *pb_control_mode_name(int mode);
+
 /** @return "tcp", "rtu" or "rtu-over-tcp", as in the file. */
 const char *pb_listen_kind_name(enum pb_listen_kind kind);
 enum { PB_LISTEN_NAME = PB_CONFIG_LINK + 16 };

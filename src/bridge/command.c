@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the lines of the control socket do, but `reload`: release, take, reset and trace.
+ * What the lines of the control socket do: release, take, reset and trace. `reload` is a matter of
+ * doors.c, `switch` of switch.c.
  */
 #include "parts.h"
+#include "switch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +83,8 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 
 	if (strcmp(word, "trace") == 0)
 		trace(bridge, line, answer);
+	else if (strcmp(word, "switch") == 0)
+		switch_command(bridge, line, answer);
 	else if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
 		reset_alarms(bridge, pack, answer);
 	else if (strcmp(word, "status") == 0 || strcmp(word, "metrics") == 0)
@@ -93,9 +97,8 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 	else if (strcmp(word, "take") == 0 && count == 2)
 		command_let_go(bridge, pack, 0, answer);
 	else if (strcmp(word, "release") != 0 || count != 3)
-		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]', 'trace "
-		      "SINCE LISTENER' or "
-		      "'reload'\n",
+		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]', "
+		      "'switch ...', 'trace SINCE LISTENER' or 'reload'\n",
 		      answer);
 	else if (pb_int_parse(number, 1, PB_RELEASE_MAX_S, &seconds) < 0)
 		fprintf(answer, "error: %s s, expected 1 to %d\n", number, PB_RELEASE_MAX_S);

@@ -36,12 +36,13 @@ static const struct document_kind *kind_of_text(const char *line)
 static const char no_question[] = "error: expected 'status' or 'metrics'\n";
 static const char an_order[] = "error: this is the status socket, expected the control socket (key "
 			       "`control:`) for release, "
-			       "take, reset, reload and trace\n";
+			       "take, reset, switch, reload and trace\n";
 
 /* @return the answer to a line that is not a question; commands have their own socket */
 static const char *refusal(const char *line)
 {
-	static const char *const orders[] = {"release", "take", "reset", "reload", "trace"};
+	static const char *const orders[] = {"release", "take",	  "reset",
+					     "switch",	"reload", "trace"};
 	size_t len = strcspn(line, " ");
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(orders); i++)
@@ -130,7 +131,7 @@ static const struct {
 } socket_kinds[PB_SOCKETS] = {
 	[PB_SOCKET_CONTROL] = {{order, forget_order},
 			       0660,
-			       "`packbridge release`, `reset` and `reload` do"},
+			       "`packbridge release`, `reset`, `switch` and `reload` do"},
 	[PB_SOCKET_STATUS] = {{tell, forget}, 0666, "`packbridge status` does"}, /* no orders */
 };
 

@@ -217,9 +217,37 @@ static void metrics_print_listeners(const struct snapshot *snapshot, size_t r, F
 	}
 }
 
+/* How commands to packs with control ended. Nothing if no pack has it. */
+static void print_commands(const struct snapshot *snapshot, FILE *out)
+{
+	static const char *const results[] = {
+		[PB_COMMAND_DONE] = "done",
+		[PB_COMMAND_REFUSED] = "refused",
+		[PB_COMMAND_UNANSWERED] = "unanswered",
+		[PB_COMMAND_UNSUPPORTED] = "unsupported",
+		[PB_COMMAND_DROPPED] = "dropped",
+	};
+	bool begun = false;
+
+	for (size_t i = 0; i < snapshot->config->pack_count; i++) {
+		if (snapshot->config->packs[i].control.mode == PB_CONTROL_OFF)
+			continue;
+		if (!begun)
+			fputs("# HELP packbridge_commands_total commands to the switches of a pack "
+			      "that ended so; done: the BMS took it\n"
+			      "# TYPE packbridge_commands_total counter\n",
+			      out);
+		begun = true;
+		for (size_t r = PB_COMMAND_DONE; r < PB_ARRAY_SIZE(results); r++)
+			fprintf(out, "packbridge_commands_total{pack=\"%s\",result=\"%s\"} %u\n",
+				snapshot->config->packs[i].name, results[r],
+				snapshot->site->packs[i].commands[r]);
+	}
+}
+
 /* ---- piece by piece ---- */
 
-enum part { PART_BEGIN, PART_FIELDS, PART_GATEWAY, PART_LISTENERS };
+enum part { PART_BEGIN, PART_FIELDS, PART_COMMANDS, PART_GATEWAY, PART_LISTENERS };
 
 /* document->at: the place of a field and a reading; document->sub: its head has been printed */
 static bool metrics_field(struct document *document)
@@ -229,7 +257,7 @@ static bool metrics_field(struct document *document)
 	const struct pb_field *fields = pb_fields(PB_SCOPE_BATTERY, &count);
 
 	if (f == count) {
-		document->part = PART_GATEWAY;
+		document->part = PART_COMMANDS;
 		return true;
 	}
 	if (i == 0)
@@ -254,6 +282,10 @@ static bool metrics_step(struct document *document)
 		return document->kept != NULL;
 	case PART_FIELDS:
 		return metrics_field(document);
+	case PART_COMMANDS:
+		print_commands(&document->snapshot, document->out);
+		document->part = PART_GATEWAY;
+		return true;
 	case PART_GATEWAY:
 		print_gateway(&document->snapshot, document->out);
 		document->part = PART_LISTENERS;

@@ -139,12 +139,32 @@ int site_reset_alarms(struct site *site, const char *name)
 	return 0;
 }
 
+int site_control(struct site *site, const char *name, const struct pb_control_request *request)
+{
+	int battery = pb_plant_find(site->plant, name), r;
+
+	if (battery < 0)
+		return battery;
+	r = (int)pb_plant_control(site->plant, (size_t)battery, request, pb_now_ms());
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
+	return r;
+}
+
 /* ---- packs ---- */
+
+static void count_command(struct site_pack *pack, const struct pb_command_status *command)
+{
+	if (command->state < PB_COMMAND_DONE || command->number == pack->command)
+		return;
+	pack->command = command->number;
+	pack->commands[command->state]++;
+}
 
 static void pack_reading(void *userdata, const struct pb_reading *reading)
 {
-	const struct site_pack *pack = userdata;
+	struct site_pack *pack = userdata;
 
+	count_command(pack, reading->command);
 	site_step(pack->site, (struct pb_plant_event){.type = PB_PLANT_READING,
 						      .battery = (int)pack->index,
 						      .reading = reading});
@@ -396,6 +416,8 @@ static void take_readers(struct site *site, const struct site *before)
 		if (!old || !old->reader)
 			continue;
 		pack->reader = old->reader;
+		pack->command = old->command;
+		memcpy(pack->commands, old->commands, sizeof(pack->commands));
 		pack->reader->userdata = pack;
 		old->reader = NULL;
 	}

@@ -20,6 +20,8 @@ struct site_pack {
 	size_t index;
 	struct pb_reader *reader;
 	char address[18]; /* of the pack itself, as far as its link tells; "": not known */
+	uint32_t commands[PB_COMMAND_DROPPED + 1]; /* that ended, by enum pb_command_state */
+	uint32_t command;			   /* number of the last one counted */
 };
 
 struct site {
@@ -70,5 +72,10 @@ int site_start(struct site *site);
 struct pb_unit_table *site_table(const struct site *site, size_t index);
 /** @return NULL: there is no such pack. */
 struct pb_reader *site_reader(const struct site *site, const char *name);
+/**
+ * Asks to switch the pack or bank of that name, and takes the first step at once.
+ * @return as pb_plant_control(); -ENOENT: there is no such battery.
+ */
+int site_control(struct site *site, const char *name, const struct pb_control_request *request);
 /** Forgets alarms that are over, of the battery of that name, or of all: "". @return -ENOENT. */
 int site_reset_alarms(struct site *site, const char *name);

@@ -8,6 +8,7 @@
  * there are.
  */
 #include "document.h"
+#include "switch.h"
 
 #include "packbridge/json.h"
 
@@ -62,11 +63,14 @@ static json_t *json_battery(const struct snapshot *snapshot, size_t index, int32
 	const struct pb_battery *data =
 		pb_plant_battery(snapshot->site->plant, index, snapshot->now_ms);
 	bool stale = data->quality != PB_QUALITY_GOOD;
+	json_t *battery =
+		json_pack("{s:s, s:i, s:s, s:s, s:o?, s:o, s:o}", "name", data->name, "unit", unit,
+			  "map", map, "quality", pb_quality_text(data->quality), "age_s",
+			  data->status.sequence ? json_integer(data->age_s) : NULL, "alarms",
+			  json_alarms(snapshot, index), "fields", pb_json_battery(data, stale));
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:o?, s:o, s:o}", "name", data->name, "unit", unit,
-			 "map", map, "quality", pb_quality_text(data->quality), "age_s",
-			 data->status.sequence ? json_integer(data->age_s) : NULL, "alarms",
-			 json_alarms(snapshot, index), "fields", pb_json_battery(data, stale));
+	json_object_update_new(battery, switch_json(snapshot, index));
+	return battery;
 }
 
 static json_t *json_pack_of(const struct snapshot *snapshot, size_t index)

@@ -18,17 +18,6 @@ static bool check_has_control(const struct pb_pack_config *pack)
 	return pack->control.mode != PB_CONTROL_OFF;
 }
 
-/* A bank is switched as a whole: only what all its packs allow. */
-static int bank_mode(const struct pb_config *config, const struct pb_bank_config *bank)
-{
-	int mode = PB_CONTROL_BOTH;
-
-	for (size_t i = 0; i < bank->pack_count; i++)
-		if (config->packs[bank->packs[i]].control.mode < mode)
-			mode = config->packs[bank->packs[i]].control.mode;
-	return mode;
-}
-
 static bool any_control(const struct pb_config *config)
 {
 	for (size_t i = 0; i < config->pack_count; i++)
@@ -124,7 +113,7 @@ static size_t print_usual_units(const struct pb_config *config, struct pb_maps *
 	for (size_t i = 0; i < config->bank_count; i++) {
 		const struct pb_bank_config *bank = &config->banks[i];
 
-		count += print_unit(maps, bank_mode(config, bank), bank->unit, bank->name,
+		count += print_unit(maps, pb_bank_control(config, bank), bank->unit, bank->name,
 				    bank->map, count);
 	}
 	return count;
@@ -138,7 +127,7 @@ static size_t print_own_units(const struct pb_config *config, const struct pb_li
 	for (size_t i = 0; i < listen->unit_count; i++) {
 		const struct pb_show_config *unit = &listen->units[i];
 		int mode = unit->pack[0] ? config->packs[unit->index].control.mode
-					 : bank_mode(config, &config->banks[unit->index]);
+					 : pb_bank_control(config, &config->banks[unit->index]);
 
 		count += print_unit(maps, mode, unit->unit, unit->pack[0] ? unit->pack : unit->bank,
 				    unit->map, count);

@@ -29,7 +29,22 @@ void config_check_control(const struct pb_yaml *node, struct pb_report *report)
 	}
 }
 
+const char *pb_control_mode_name(int mode)
+{
+	return config_control_modes[mode];
+}
+
 /* ---- banks ---- */
+
+int pb_bank_control(const struct pb_config *config, const struct pb_bank_config *bank)
+{
+	int mode = PB_CONTROL_BOTH;
+
+	for (size_t i = 0; i < bank->pack_count; i++)
+		if (config->packs[bank->packs[i]].control.mode < mode)
+			mode = config->packs[bank->packs[i]].control.mode;
+	return mode;
+}
 
 static bool has_control(const struct pb_config *config, const struct pb_bank_config *bank)
 {
