@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	{"status", pb_cli_status,
 	 "show packs, alarms and clients of the daemon; live with --watch"},
 	{"release", pb_cli_release, "disconnect a pack of the daemon, for its phone app"},
+	{"switch", pb_cli_switch, "inhibit charging or discharging of a pack of the daemon"},
 	{"reset", pb_cli_reset, "reset latched alarms of the daemon"},
 	{"reload", pb_cli_reload, "load the changed configuration into the daemon"},
 	{"decode", pb_cli_decode, "decode bytes of a battery protocol, given as hex"},

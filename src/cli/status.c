@@ -96,6 +96,29 @@ static bool status_print_trouble(json_t *all)
 	return trouble;
 }
 
+/* Packs and banks whose switches clients may operate. */
+static void print_control(json_t *all)
+{
+	static const char *const lists[] = {"packs", "banks"};
+	bool any = false;
+
+	for (size_t l = 0; l < PB_ARRAY_SIZE(lists); l++) {
+		json_t *battery;
+		size_t i;
+
+		json_array_foreach(json_object_get(all, lists[l]), i, battery)
+		{
+			char text[512];
+
+			status_control(battery, text, sizeof(text));
+			if (*text)
+				printf("%s%s: %s\n", any ? "" : "\nCONTROL\n",
+				       status_text(battery, "name"), text);
+			any |= *text != '\0';
+		}
+	}
+}
+
 /* Impossible values of packs, with or without a good reading. */
 static void print_impossible(json_t *all)
 {
@@ -223,6 +246,7 @@ static int print_page(json_t *all)
 	print_table(all, "banks", "BANK", width);
 	trouble = status_print_trouble(all);
 	print_impossible(all);
+	print_control(all);
 	print_listeners(all);
 	return trouble || alarm ? 1 : 0;
 }

@@ -128,6 +128,58 @@ void status_alarm(json_t *alarm, char *out, size_t cap)
 		 status_text(alarm, "text"), since, passed);
 }
 
+/* ---- control ---- */
+
+static const char *say_wish(json_t *control)
+{
+	bool charge = json_is_true(json_object_get(control, "inhibit_charge"));
+	bool discharge = json_is_true(json_object_get(control, "inhibit_discharge"));
+
+	return charge && discharge ? "charging and discharging inhibited"
+	       : charge		   ? "charging inhibited"
+	       : discharge	   ? "discharging inhibited"
+				   : "nothing inhibited";
+}
+
+static const char *say_fet(json_t *battery, const char *field)
+{
+	json_t *fet = json_object_get(json_object_get(battery, "fields"), field);
+
+	return json_is_true(fet) ? "on" : json_is_false(fet) ? "off" : "unknown";
+}
+
+/* "; by 192.168.1.20, ends in 42 s" */
+static void say_owner(json_t *control, char *out, size_t cap)
+{
+	json_t *lease = json_object_get(control, "lease_s");
+	const char *owner = status_text(control, "owner");
+	char left[48];
+
+	*out = '\0';
+	if (!*owner)
+		return;
+	status_duration(json_integer_value(lease), left, sizeof(left));
+	if (json_is_integer(lease))
+		snprintf(out, cap, "; by %s, ends in %s", owner, left);
+	else
+		snprintf(out, cap, "; by %s, until it is released", owner);
+}
+
+void status_control(json_t *battery, char *out, size_t cap)
+{
+	json_t *control = json_object_get(battery, "control");
+	const char *reason = status_text(control, "reason");
+	char owner[128];
+
+	*out = '\0';
+	if (!control)
+		return;
+	say_owner(control, owner, sizeof(owner));
+	snprintf(out, cap, "%s, %s%s%s%s; FETs: charge %s, discharge %s", say_wish(control),
+		 status_text(control, "state"), *reason ? ": " : "", reason, owner,
+		 say_fet(battery, "charge_fet"), say_fet(battery, "discharge_fet"));
+}
+
 /* ---- the table ---- */
 
 void status_members(json_t *battery, char *out, size_t cap)

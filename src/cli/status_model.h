@@ -24,6 +24,11 @@ int status_longest_name(json_t *all);
 void status_members(json_t *battery, char *out, size_t cap);
 /** "protection: short circuit, since 21:14 (3 min 2 s)" */
 void status_alarm(json_t *alarm, char *out, size_t cap);
+/**
+ * What is asked of a battery's switches, and what has become of it: "charging inhibited, confirmed;
+ * by 192.168.1.20, ends in 42 s; FETs: charge off, discharge on". "": it has no control.
+ */
+void status_control(json_t *battery, char *out, size_t cap);
 /** @return whether it is an alarm, not a warning. */
 bool status_is_alarm(json_t *alarm);
 /** @return the worst level of a battery's alarms: 0 none, 1 warning, 2 alarm. */

@@ -199,6 +199,15 @@ static void draw_limits(struct screen *screen, json_t *battery)
 		draw_texts(screen, "", texts, count);
 }
 
+static void draw_control(struct screen *screen, json_t *battery)
+{
+	char text[512];
+
+	status_control(battery, text, sizeof(text));
+	if (*text)
+		drawf(screen, "", "control: %s", text);
+}
+
 static void draw_alarms(struct screen *screen, json_t *battery)
 {
 	json_t *alarm;
@@ -317,6 +326,7 @@ static void draw_battery(struct screen *screen, json_t *battery)
 	draw(screen, "", "");
 	draw_heading(screen, battery);
 	draw_limits(screen, battery);
+	draw_control(screen, battery);
 	draw_alarms(screen, battery);
 	draw_cells(screen, battery);
 }
@@ -343,6 +353,7 @@ static void grow_old(struct watch *watch, uint64_t now_ms)
 		if (json_is_integer(age))
 			json_integer_set(age, json_integer_value(age) + passed_s - watch->aged_s);
 		json_object_set_new(battery, "quality", json_string("?"));
+		json_object_del(battery, "control"); /* who asks for what is not known now */
 	}
 	watch->aged_s = passed_s;
 }

@@ -43,7 +43,7 @@ static const struct pb_yaml_row file_rows[] = {
 	{"alarms", PB_YAML_NODE, FILE_MEMBER(common.alarms), .kept = &kept_packs, .change = PB_CHANGE_APPLIES, .doc = "alarms of all packs"},
 	{"bluetooth", PB_YAML_NODE, FILE_MEMBER(bluetooth), .kept = &kept_bluetooth, .doc = "limits of the Bluetooth adapters"},
 	{"control", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_CONTROL]),
-	 .kept = &kept_control, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge release`, `reset` and `reload`; default: " PB_CONFIG_CONTROL},
+	 .kept = &kept_control, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge release`, `switch`, `reset` and `reload`; default: " PB_CONFIG_CONTROL},
 	{"status", PB_YAML_TEXT, FILE_MEMBER(sockets.path[PB_SOCKET_STATUS]),
 	 .kept = &kept_status, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge status`; default: " PB_CONFIG_STATUS},
 	{"http", PB_YAML_NODE, FILE_MEMBER(http),

@@ -28,6 +28,9 @@ offers() { # LINE WORD...: each must be offered
 	done
 }
 offers 'packbridge re' record release reset reload read
+offers 'packbridge switch house ' charge discharge release
+offers 'packbridge switch house charge ' off on
+offers 'packbridge switch --' --for --status --json --socket --help
 offers 'packbridge status --' --json --metrics --socket --watch --help
 offers 'packbridge map ' list show export
 offers 'packbridge map export pa' pace packbridge packbridge-bank

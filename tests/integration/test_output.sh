@@ -34,6 +34,7 @@ full status --json -s "$folder/status"
 full status --metrics -s "$folder/status"
 full release -s "$folder/control" house
 full release -s "$folder/control" --take house
+full switch -s "$folder/control" --status --json
 full reset -s "$folder/control"
 full reload -s "$folder/control"
 full decode "$good"
