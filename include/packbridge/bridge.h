@@ -154,6 +154,13 @@ void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer);
 unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
 			    const char *(*argument)(void *query, const char *name), void *query,
 			    FILE *out, const char **ret_type);
+/**
+ * Reads what an earlier run has counted (key `history:`), and saves it from now on: in a thread, at
+ * intervals and at each reload, and when the bridge is freed. Without this call, or a place to save
+ * it, counting begins at 0. Call it once, before pb_bridge_start(). Failures are logged.
+ * @return 0; -errno: no memory, no descriptor.
+ */
+int pb_bridge_remember(struct pb_bridge *bridge);
 /** Starts to connect to the packs. */
 int pb_bridge_start(struct pb_bridge *bridge);
 /** Runs the event loop until sd_event_exit(). @return the exit code; negative errno. */

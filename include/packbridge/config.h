@@ -156,6 +156,13 @@ struct pb_http_section {
 	struct pb_mark mark;
 };
 
+/** `history:`, what is remembered over a restart. */
+struct pb_history_section {
+	bool keep;
+	char path[PB_CONFIG_LINK]; /**< "": in the StateDirectory of the service */
+	uint32_t interval_s;	   /**< between two saves */
+};
+
 struct pb_config {
 	char *file; /**< name in messages */
 	size_t pack_count;
@@ -167,6 +174,7 @@ struct pb_config {
 	struct pb_bluetooth_config bluetooth;
 	struct pb_socket_config sockets[PB_SOCKETS];
 	struct pb_http_section http;
+	struct pb_history_section history;
 };
 
 /**
@@ -187,13 +195,14 @@ struct pb_config *pb_config_free(struct pb_config *config);
 PB_DEFINE_FREEP(struct pb_config, pb_config_free)
 
 /** The keys of the file itself, of one entry of `packs:`, `banks:`, `listen:` and its `units:`, of
- * `http:` and of `limits:`, ended by a NULL key. pb_yaml_differs() compares two configurations, or
- * two packs, banks and so on, by them. */
+ * `http:`, `history:` and of `limits:`, ended by a NULL key. pb_yaml_differs() compares two
+ * configurations, or two packs, banks and so on, by them. */
 const struct pb_yaml_row *pb_config_file_rows(void);
 const struct pb_yaml_row *pb_config_pack_rows(void);
 const struct pb_yaml_row *pb_config_listen_rows(void);
 const struct pb_yaml_row *pb_config_show_rows(void);
 const struct pb_yaml_row *pb_config_http_rows(void);
+const struct pb_yaml_row *pb_config_history_rows(void);
 const struct pb_yaml_row *pb_config_bluetooth_rows(void);
 const struct pb_yaml_row *pb_config_bank_rows(void);
 const struct pb_yaml_row *pb_config_limit_rows(void);

@@ -38,6 +38,13 @@ static void count_clients(void *userdata, struct pb_gateway *gateway)
 	}
 }
 
+static void keep_former(void *userdata, const char *pack, const struct pb_history_state *former)
+{
+	const struct pb_bridge *bridge = userdata;
+
+	recorder_former(bridge->recorder, pack, former);
+}
+
 /* @userdata: a unit table. */
 static bool bridge_owns(void *userdata, uint8_t unit)
 {
@@ -96,6 +103,7 @@ struct site_setup bridge_site_setup(struct pb_bridge *bridge, const struct pb_co
 		.version = bridge->version,
 		.start_ms = bridge->start_ms,
 		.count = count_clients,
+		.replaced = keep_former,
 		.userdata = bridge,
 	};
 }
@@ -175,6 +183,11 @@ const struct pb_config *pb_bridge_config(const struct pb_bridge *bridge)
 	return bridge->config;
 }
 
+int pb_bridge_remember(struct pb_bridge *bridge)
+{
+	return recorder_new(&bridge->recorder, bridge->event, &bridge->site);
+}
+
 int pb_bridge_start(struct pb_bridge *bridge)
 {
 	return site_start(bridge->site);
@@ -189,6 +202,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 {
 	if (!bridge)
 		return NULL;
+	recorder_free(bridge->recorder);
 	doors_clear(bridge);
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);

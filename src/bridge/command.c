@@ -19,6 +19,19 @@ static void reset_alarms(struct pb_bridge *bridge, const char *name, FILE *answe
 			*name ? name : "all packs and banks");
 }
 
+static void reset_history(struct pb_bridge *bridge, const char *name, FILE *answer)
+{
+	int battery = pb_plant_find(bridge->site->plant, name);
+
+	if (battery < 0) {
+		fprintf(answer, "error: there is no pack or bank '%s'\n", name);
+		return;
+	}
+	pb_plant_set_history(bridge->site->plant, (size_t)battery, &(struct pb_history_state){0});
+	recorder_save(bridge->recorder);
+	fprintf(answer, "ok: the history of %s begins anew\n", name);
+}
+
 static void command_let_go(struct pb_bridge *bridge, const char *pack, unsigned int seconds,
 			   FILE *answer)
 {
@@ -87,6 +100,8 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 		switch_command(bridge, line, answer);
 	else if (strcmp(word, "reset") == 0 && (count == 1 || count == 2))
 		reset_alarms(bridge, pack, answer);
+	else if (strcmp(word, "reset-history") == 0 && count == 2)
+		reset_history(bridge, pack, answer);
 	else if (strcmp(word, "status") == 0 || strcmp(word, "metrics") == 0)
 		fprintf(answer,
 			"error: this is the control socket, expected the status socket (key "
@@ -98,7 +113,7 @@ void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer)
 		command_let_go(bridge, pack, 0, answer);
 	else if (strcmp(word, "release") != 0 || count != 3)
 		fputs("error: expected 'release PACK SECONDS', 'take PACK', 'reset [NAME]', "
-		      "'switch ...', 'trace SINCE LISTENER' or 'reload'\n",
+		      "'reset-history NAME', 'switch ...', 'trace SINCE LISTENER' or 'reload'\n",
 		      answer);
 	else if (pb_int_parse(number, 1, PB_RELEASE_MAX_S, &seconds) < 0)
 		fprintf(answer, "error: %s s, expected 1 to %d\n", number, PB_RELEASE_MAX_S);

@@ -41,8 +41,8 @@ static const char an_order[] = "error: this is the status socket, expected the c
 /* @return the answer to a line that is not a question; commands have their own socket */
 static const char *refusal(const char *line)
 {
-	static const char *const orders[] = {"release", "take",	  "reset",
-					     "switch",	"reload", "trace"};
+	static const char *const orders[] = {"release",	      "take",	"reset", "switch",
+					     "reset-history", "reload", "trace"};
 	size_t len = strcspn(line, " ");
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(orders); i++)

@@ -26,7 +26,8 @@ static const struct {
 
 static bool metrics_is_counter(const struct pb_field *field)
 {
-	return !field->data && field->max == UINT32_MAX && field->uom == PB_UOM_NONE;
+	return field->total ||
+	       (!field->data && field->max == UINT32_MAX && field->uom == PB_UOM_NONE);
 }
 
 /* "cell_count" -> "cells": _count is Prometheus's own, for histograms. */

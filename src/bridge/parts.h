@@ -7,6 +7,7 @@
 
 #include "documents.h"
 #include "listeners.h"
+#include "recorder.h"
 
 struct pb_bridge {
 	sd_event *event;
@@ -17,6 +18,7 @@ struct pb_bridge {
 	struct pb_bluez *bluez;
 	struct pb_adapter_limit *limits; /* bluez reads them */
 	struct site *site;
+	struct recorder *recorder; /* NULL: nothing is remembered */
 	struct pb_identity identity;
 	struct pb_server_backend backend;
 	struct pb_hub *hub;

@@ -80,10 +80,12 @@ static void go_over(struct pb_bridge *bridge, struct next *next, struct pb_repor
 
 	doors_restart(bridge);
 	site_take(next->site, bridge->site);
+	recorder_take(bridge->recorder, bridge->site, next->site);
 	listeners_take(&next->listeners, &listeners, next->site, &bridge->listeners, report);
 	bridge->listeners = next->listeners;
 	site_free(bridge->site);
 	bridge->site = next->site;
+	recorder_apply(bridge->recorder);
 	pb_bluez_configure(bridge->bluez, &bluez);
 	free(bridge->limits);
 	bridge->limits = next->limits;

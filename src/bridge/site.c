@@ -33,6 +33,14 @@ static void plant_count(void *userdata, struct pb_gateway *gateway)
 	site->count(site->userdata, gateway);
 }
 
+static void plant_replaced(void *userdata, size_t pack, const struct pb_history_state *former)
+{
+	const struct site *site = userdata;
+
+	if (site->replaced)
+		site->replaced(site->userdata, site->config->packs[pack].name, former);
+}
+
 /* For `systemctl status`. */
 static void tell_summary(struct site *site)
 {
@@ -75,6 +83,7 @@ static const struct pb_plant_handler plant_handler = {
 	.note = plant_note,
 	.count = plant_count,
 	.command = plant_command,
+	.replaced = plant_replaced,
 	.due = plant_due,
 };
 
@@ -360,6 +369,7 @@ static int init_site(struct site *site, const struct site_setup *setup)
 	site->timer_ms = UINT64_MAX;
 	site->told.good = SIZE_MAX; /* nothing yet */
 	site->count = setup->count;
+	site->replaced = setup->replaced;
 	site->userdata = setup->userdata;
 	site->packs = calloc(config->pack_count, sizeof(*site->packs));
 	site->batteries = calloc(config->pack_count + config->bank_count, sizeof(*site->batteries));

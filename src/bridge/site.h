@@ -36,6 +36,9 @@ struct site {
 	int32_t day;		      /* local; PB_HISTORY_DAY_NONE: the clock is not set */
 	int64_t day_minute;	      /* when it was looked at, in minutes since 1970 */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
+	/** Another pack has taken the place of the one of that name; see struct pb_plant_handler.
+	 */
+	void (*replaced)(void *userdata, const char *pack, const struct pb_history_state *former);
 	void *userdata;
 };
 
@@ -47,6 +50,7 @@ struct site_setup {
 	const char *version;
 	uint64_t start_ms; /* of the program */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
+	void (*replaced)(void *userdata, const char *pack, const struct pb_history_state *former);
 	void *userdata;
 };
 

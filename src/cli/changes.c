@@ -163,6 +163,8 @@ void changes_print(const struct pb_config *before, const struct pb_config *after
 	compare_banks(&changes, before, after);
 	compare_listens(&changes, before, after);
 	say_changed(&changes, "http", "", pb_config_http_rows(), &before->http, &after->http);
+	say_changed(&changes, "history", "", pb_config_history_rows(), &before->history,
+		    &after->history);
 	say_changed(&changes, "bluetooth", "", pb_config_bluetooth_rows(), &before->bluetooth,
 		    &after->bluetooth);
 	for (int i = 0; i < PB_SOCKETS; i++)

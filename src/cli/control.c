@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
 	"Usage: packbridge release [--minutes N | --take] [--socket PATH] PACK\n"
@@ -97,10 +98,17 @@ int pb_cli_release(int argc, char **argv)
 
 static const char reset_help[] =
 	"Usage: packbridge reset [--socket PATH] [NAME]\n"
+	"       packbridge reset --history [--yes] [--socket PATH] NAME\n"
 	"Resets latched alarms of the running daemon whose cause has gone: those of the pack or "
 	"bank\n"
 	"NAME, or all. Other alarms stay.\n"
 	"\n"
+	"With --history it forgets what has been counted for NAME instead: energy, charge, "
+	"extremes,\n"
+	"full charges and protections begin anew at 0. It asks before.\n"
+	"\n"
+	"  -H, --history      forget the history of NAME\n"
+	"  -y, --yes          do not ask\n"
 	"  -s, --socket PATH  the daemon's control socket\n"
 	"                     (default " PB_CONFIG_CONTROL ", key `control:` of its file)\n"
 	"  -h, --help         this text\n";
@@ -115,15 +123,62 @@ static int plain_options(int argc, char **argv, const char *text, const char *op
 	return pb_cli_options(argc, argv, rows, text, operands);
 }
 
+/* @return whether a person said yes; without a terminal nobody can */
+static bool control_confirm(const char *name)
+{
+	char answer[16];
+
+	if (!isatty(STDIN_FILENO)) {
+		fputs("packbridge reset: expected --yes, as there is no terminal to ask at\n",
+		      stderr);
+		return false;
+	}
+	fprintf(stderr,
+		"This forgets all that has been counted for %s: energy, charge, extremes, full "
+		"charges.\nIt can't be undone. Go on? [y/N] ",
+		name);
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	return answer[0] == 'y' || answer[0] == 'Y';
+}
+
+static int reset_history(const char *socket, const char *name, bool yes)
+{
+	char line[256];
+
+	if (!*name) {
+		fputs("packbridge reset: --history, expected the NAME of a pack or bank\n", stderr);
+		return 2;
+	}
+	if (!yes && !control_confirm(name))
+		return 1;
+	snprintf(line, sizeof(line), "reset-history %s\n", name);
+	return command_daemon("reset", socket, line);
+}
+
 int pb_cli_reset(int argc, char **argv)
 {
-	const char *socket;
+	const char *socket = PB_CONFIG_CONTROL, *name;
+	bool history = false, yes = false;
+	const struct option_row rows[] = {
+		{"history", 'H', OPTION_FLAG, &history, 0, 0},
+		{"yes", 'y', OPTION_FLAG, &yes, 0, 0},
+		{"socket", 's', OPTION_TEXT, &socket, 0, 0},
+		{0},
+	};
 	char line[256];
-	int status = plain_options(argc, argv, reset_help, "[NAME]", &socket);
+	int status = pb_cli_options(argc, argv, rows, reset_help, "[NAME]");
 
 	if (status >= 0)
 		return status;
-	snprintf(line, sizeof(line), "reset %s\n", optind < argc ? argv[optind] : "");
+	name = optind < argc ? argv[optind] : "";
+	if (history)
+		return reset_history(socket, name, yes);
+	if (yes) {
+		fputs("packbridge reset: --yes has no meaning without --history\n", stderr);
+		return 2;
+	}
+	snprintf(line, sizeof(line), "reset %s\n", name);
 	return command_daemon("reset", socket, line);
 }
 

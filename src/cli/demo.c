@@ -92,7 +92,7 @@ int pb_cli_demo(int argc, char **argv)
 		return 2;
 	}
 	snprintf(text, sizeof(text),
-		 "%slisten:\n  - tcp: '%s'\nstatus: /tmp/packbridge-demo-%d-%u.sock\n"
+		 "%slisten:\n  - tcp: '%s'\nhistory: off\nstatus: /tmp/packbridge-demo-%d-%u.sock\n"
 		 "control: /tmp/packbridge-demo-%d-%u-control.sock\n",
 		 packs, listen, (int)getpid(), (unsigned int)getuid(), (int)getpid(),
 		 (unsigned int)getuid());

@@ -144,6 +144,9 @@ static int serve_loop(sd_event *event, struct daemon *daemon)
 			return r;
 		pb_bridge_on_reload(daemon->bridge, &reloader, daemon);
 	}
+	r = pb_bridge_remember(daemon->bridge);
+	if (r < 0)
+		return r;
 	loaded(daemon);
 	if (daemon->ready)
 		daemon->ready(pb_bridge_config(daemon->bridge), daemon->bridge);

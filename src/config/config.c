@@ -21,7 +21,7 @@
 /* The whole file, before its sections are read. */
 struct sections {
 	struct config_common common;
-	const struct pb_yaml *packs, *banks, *listen, *bluetooth, *http;
+	const struct pb_yaml *packs, *banks, *listen, *bluetooth, *http, *history;
 	struct sockets {
 		char path[PB_SOCKETS][PB_CONFIG_LINK];
 	} sockets;
@@ -33,6 +33,7 @@ static const struct pb_yaml_kept kept_banks = CONFIG_KEPT_ITEMS(struct pb_config
 static const struct pb_yaml_kept kept_listens = CONFIG_KEPT_ITEMS(struct pb_config, listens, listen_count, config_listen_rows);
 static const struct pb_yaml_kept kept_bluetooth = {.offset = offsetof(struct pb_config, bluetooth), .rows = config_bluetooth_rows};
 static const struct pb_yaml_kept kept_http = {.offset = offsetof(struct pb_config, http), .rows = config_http_rows};
+static const struct pb_yaml_kept kept_history = {.offset = offsetof(struct pb_config, history), .rows = config_history_rows};
 static const struct pb_yaml_kept kept_control = CONFIG_KEPT(struct pb_config, sockets[PB_SOCKET_CONTROL].path);
 static const struct pb_yaml_kept kept_status = CONFIG_KEPT(struct pb_config, sockets[PB_SOCKET_STATUS].path);
 
@@ -48,6 +49,8 @@ static const struct pb_yaml_row file_rows[] = {
 	 .kept = &kept_status, .change = PB_CHANGE_REPLACES, .doc = "path of the socket for `packbridge status`; default: " PB_CONFIG_STATUS},
 	{"http", PB_YAML_NODE, FILE_MEMBER(http),
 	 .kept = &kept_http, .doc = "address of the status page, such as 127.0.0.1:8502, or a section; default: no page"},
+	{"history", PB_YAML_NODE, FILE_MEMBER(history),
+	 .kept = &kept_history, .doc = "where counted energy and extremes are remembered, or off"},
 	{"listen", PB_YAML_NODE, FILE_MEMBER(listen), .kept = &kept_listens, .doc = "where Modbus clients connect; default: - tcp: 0.0.0.0:502"},
 	{0},
 };
@@ -117,6 +120,7 @@ static int read_file(struct pb_config **ret, const char *file, const struct pb_y
 		r = config_read_bluetooth(config, sections.bluetooth, report);
 	if (r == 0)
 		r = config_read_http(config, sections.http, report);
+	config_read_history(config, sections.history, report);
 	for (int i = 0; i < PB_SOCKETS; i++)
 		config_read_socket(&config->sockets[i], (enum pb_socket)i, sections.sockets.path[i],
 				   root);
@@ -173,6 +177,7 @@ static void elsewhere(const char *key, char *out, size_t cap)
 		{pb_config_limit_rows(), "in `limits:`"},
 		{pb_config_listen_rows(), "in `listen:`"},
 		{pb_config_bluetooth_rows(), "in `bluetooth:`"},
+		{pb_config_history_rows(), "in `history:`"},
 		{file_rows, "without an indent"},
 	};
 	const char *other = other_name(key);

@@ -31,7 +31,7 @@
 	}
 
 extern const struct pb_yaml_row config_pack_rows[], config_bank_rows[], config_listen_rows[],
-	config_limit_rows[], config_http_rows[], config_bluetooth_rows[];
+	config_limit_rows[], config_http_rows[], config_history_rows[], config_bluetooth_rows[];
 
 /** Where @key stands in @node; the node itself when it is missing. */
 struct pb_mark config_mark(const struct pb_yaml *node, const char *key);
@@ -129,6 +129,9 @@ int config_read_listens(struct pb_config *config, const struct pb_yaml *node,
 			struct pb_report *report);
 void config_free_listens(struct pb_config *config);
 
+/** Reads `history:`; @node may be NULL. */
+void config_read_history(struct pb_config *config, const struct pb_yaml *node,
+			 struct pb_report *report);
 /** Reads `http:`; @node may be NULL. @return 0, -ENOMEM. */
 int config_read_http(struct pb_config *config, const struct pb_yaml *node,
 		     struct pb_report *report);

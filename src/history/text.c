@@ -120,15 +120,17 @@ static int64_t unmeasured_ms(const struct pb_history_state *state, int64_t now_m
 	return state->unmeasured_ms + (state->begun && now_ms > from_ms ? now_ms - from_ms : 0);
 }
 
-static void put_rows(struct text_out *out, const struct pb_history_state *state, int64_t now_ms)
+static void put_rows(struct text_out *out, const struct pb_history_record *record, int64_t now_ms)
 {
+	const struct pb_history_state *state = &record->state;
+
 	for (size_t i = 0; i < PB_ARRAY_SIZE(text_rows); i++) {
 		const struct text_row *row = &text_rows[i];
 		const char *bytes = (const char *)state;
 		int64_t value, second;
 
 		memcpy(&value, bytes + row->place, sizeof(value));
-		if (row->place == AT(unmeasured_ms))
+		if (row->place == AT(unmeasured_ms) && !record->former_s)
 			value = unmeasured_ms(state, now_ms);
 		put(out, " %s %" PRId64, row->word, value);
 		if (row->second) {
@@ -166,7 +168,7 @@ size_t pb_history_print(const struct pb_history_record *record, int64_t now_ms,
 	struct text_out text = {out, PB_HISTORY_RECORD_MAX};
 
 	put_head(&text, record);
-	put_rows(&text, state, now_ms);
+	put_rows(&text, record, now_ms);
 	put_extremes(&text, state, now_ms);
 	put_protections(&text, state);
 	if (state->day != PB_HISTORY_DAY_NONE)

@@ -86,6 +86,7 @@ static void print_change(unsigned int change, const char *does)
 	more = print_keys("banks", pb_config_bank_rows(), change, more);
 	more = print_keys("listen", pb_config_listen_rows(), change, more);
 	more = print_keys("http", pb_config_http_rows(), change, more);
+	more = print_keys("history", pb_config_history_rows(), change, more);
 	more = print_keys("bluetooth", pb_config_bluetooth_rows(), change, more);
 	print_keys("", pb_config_file_rows(), change, more);
 	printf(" | %s |\n", does);
@@ -110,6 +111,7 @@ int main(void)
 	print_section("limits", pb_config_limit_rows());
 	print_section("bank", pb_config_bank_rows());
 	print_section("listen", pb_config_listen_rows());
+	print_section("history", pb_config_history_rows());
 	print_section("http", pb_config_http_rows());
 	print_section("units", pb_config_show_rows());
 	print_section("bluetooth", pb_config_bluetooth_rows());

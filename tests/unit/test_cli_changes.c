@@ -44,6 +44,7 @@ static const struct {
 	 "unit: 2}]\nbanks: [{name: c, packs: [a], unit: 9}, {name: d, packs: [b], "
 	 "unit: 8}]\nlisten: [{" TCP "units: [{%s}]}]\n"},
 	{"http.", A "http: {%s}\n"},
+	{"history.", A "history: {%s}\n"},
 	{"bluetooth.", A "bluetooth: {%s}\n"},
 	{"bluetooth.adapters.", A "bluetooth: {adapters: [{%s}]}\n"},
 };
@@ -58,6 +59,7 @@ static const struct pair {
 	{"limits", A, A "limits: {hold_s: 1}\n", APPLIES},
 	{"alarms", A, A "alarms: {latch: true}\n", APPLIES},
 	{"bluetooth", A, A "bluetooth: {max_connections: 2}\n", 0},
+	{"history", A, A "history: off\n", 0},
 	{"control", A, A "control: /run/packbridge/c\n", REPLACES},
 	{"status", A, A "status: /run/packbridge/c\n", REPLACES},
 	{"http", A, A "http: 127.0.0.1:8502\n", 0},
@@ -167,6 +169,9 @@ static const struct pair {
 	{"http.allow", "address: '127.0.0.1:8502', allow: [10.0.0.1]",
 	 "address: '127.0.0.1:8502', allow: [10.0.0.1, 10.0.0.2]", APPLIES},
 
+	{"history.keep", "", "keep: false", APPLIES},
+	{"history.path", "", "path: /tmp/h", APPLIES},
+	{"history.interval_s", "", "interval_s: 60", APPLIES},
 	{"bluetooth.max_connections", "", "max_connections: 6", APPLIES},
 	{"bluetooth.power_cycle_after", "", "power_cycle_after: 1", APPLIES},
 	{"bluetooth.acquire", "", "acquire: false", APPLIES},
