@@ -24,6 +24,7 @@
 #include "packbridge/model/reading.h"
 #include "packbridge/regmap.h"
 
+struct pb_events;
 struct pb_plant;
 struct pb_unit_table;
 
@@ -78,6 +79,7 @@ struct pb_plant_setup {
 	size_t table_count;		  /**< unit tables */
 	const struct pb_map *gateway_map; /**< of the units 0 and 255; borrowed */
 	const char *version;		  /**< of the program; copied */
+	struct pb_events *events;	  /**< gets what happens; borrowed. NULL: nobody wants it */
 	uint64_t start_ms;		  /**< of the program, for uptime and heartbeat */
 	const struct pb_plant_handler *handler;
 	void *userdata; /**< of @handler */
@@ -178,6 +180,11 @@ const struct pb_history_state *pb_plant_history(struct pb_plant *plant, size_t b
 /** Replaces it: by what was remembered, or by zeros to begin anew. */
 void pb_plant_set_history(struct pb_plant *plant, size_t battery,
 			  const struct pb_history_state *state);
+/**
+ * @return a number that has another value whenever something about the battery has changed, also
+ *         its quality, but not what only goes with the clock.
+ */
+uint32_t pb_plant_changes(const struct pb_plant *plant, size_t battery);
 
 /** Data from a pack's reader, besides the reading. */
 struct pb_plant_pack {

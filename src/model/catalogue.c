@@ -156,6 +156,13 @@
 	"12 protection of the BMS, 13 locked by somebody else, e.g. the phone app, "               \
 	"14 the protocol has no such command, 15 the bank's limits drop first, "                   \
 	"16 the reading does not tell what is locked, 17 the BMS holds it otherwise"
+#define EVENT_TEXT                                                                                 \
+	"0 none, 1 start of the program, 2 stop of the program, 3 reload, 4 lost (no live "        \
+	"reading), 5 live again, "                                                                 \
+	"6 alarm begins, 7 alarm ends, 8 protection begins, 9 protection ends, 10 phase of "       \
+	"charging, "                                                                               \
+	"11 FET opens, 12 FET closes, 13 control, 14 log lost messages, 15 history lost"
+
 #define QUALITY_TEXT "0 never read, 1 good, 2 stale, 3 stale and link lost"
 
 /* clang-format off */
@@ -261,6 +268,12 @@ static const struct pb_field battery_fields[] = {
 	MEMBER(pb_battery, name, "name", TEXT, NONE, 0, 0, false, "its name in the configuration"),
 	MEMBER(pb_battery, protocol, "protocol", TEXT, NONE, 0, 0, false, "the protocol that the pack is read by; bank for a bank"),
 	MEMBER(pb_battery, software, "software", TEXT, NONE, 0, 0, false, "packbridge's version"),
+
+	MEMBER(pb_battery, event.number, "event_number", NUMBER, NONE, 0, UINT32_MAX, false, "number of its newest event; higher than those of all events before; 0: none yet"),
+	MEMBER(pb_battery, event.kind, "event_kind", ENUM, NONE, 0, PB_EVENT_COUNT - 1, false, "what its newest event is: " EVENT_TEXT),
+	MEMBER(pb_battery, event.code, "event_code", NUMBER, NONE, 0, 65534, false, "of its newest event: number of the alarm, of the bit of the protection, of the phase, of the control's state, of the error with which it was lost; of a FET 1 charge, 2 discharge"),
+	MEMBER(pb_battery, event.level, "event_level", ENUM, NONE, 0, PB_LEVEL_ALARM, false, "level of its newest event: 0 nothing, 1 warning, 2 alarm"),
+	MEMBER(pb_battery, event.count, "event_count", NUMBER, NONE, 0, 65534, false, "how often its newest event has repeated; 65534: that or more"),
 
 	ALARMS(warnings, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's warnings, alarms included: " ALARM_TEXT),
 	ALARMS(alarms, MASK, (1 << PB_ALARM_COUNT) - 1, "packbridge's alarms, numbered as the warnings"),

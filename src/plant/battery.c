@@ -13,6 +13,7 @@
  */
 #include "battery.h"
 #include "control.h"
+#include "events.h"
 #include "history.h"
 #include "notes.h"
 
@@ -118,6 +119,7 @@ void battery_update_bank(struct battery *bank, bool new_reading, uint64_t now_ms
 	step_alarms(bank, !reading, now_ms);
 	pb_bank_alarms(members, count, &bank->data);
 	history_bank(bank, new_reading, reading, now_ms);
+	events_bank(bank, reading, now_ms);
 	battery_schedule(bank);
 }
 
@@ -148,6 +150,7 @@ void battery_update_pack(struct battery *pack, bool new_reading, uint64_t now_ms
 	}
 	step_alarms(pack, stale, now_ms);
 	history_pack(pack, new_reading, stale, now_ms);
+	events_pack(pack, new_reading, stale, now_ms);
 	battery_sum_up(pack, stale);
 	battery_schedule(pack);
 }
@@ -208,6 +211,7 @@ void battery_read(struct battery *pack, const struct pb_reading *reading, uint64
 	pack->reader.note = *reading->note;
 	copy_refusals(pack->refusals, reading->refusals);
 	pack->command = *reading->command;
+	pack->words++;
 	if (!reading->new_status)
 		return;
 	if (reading->new_reading)

@@ -8,6 +8,20 @@
 #include "packbridge/control.h"
 #include "packbridge/plant.h"
 
+/** What events were about last: see events.c. */
+struct battery_past {
+	bool lost;
+	enum pb_error why;
+	uint64_t live_ms;     /**< of the last live reading; 0: there was none */
+	uint64_t lost_ms;     /**< likewise, when it was lost */
+	uint8_t phase;	      /**< enum pb_phase, as known last */
+	uint8_t fet[2];	      /**< PB_EVENT_FET_OPEN or _CLOSED; 0: not known yet */
+	uint32_t protections; /**< set of 1 << enum pb_protection */
+	uint8_t alarm_level[PB_ALARM_COUNT];
+	uint64_t alarm_ms[PB_ALARM_COUNT]; /**< when it began */
+	uint64_t protection_ms[PB_PROTECT_COUNT];
+};
+
 /** What a reload carries over to the same battery of the next plant, as it is. */
 struct battery_memory {
 	struct pb_alarm_state alarm_state;
@@ -21,6 +35,7 @@ struct battery_memory {
 	struct pb_history_state history;
 	/* a pack */
 	struct pb_limit_state limit_state;
+	struct battery_past past;
 	struct pb_control_machine control;
 	struct pb_repeat control_repeat; /**< of notes about control */
 	unsigned int control_notes;	 /**< in the minute that runs */
@@ -32,6 +47,7 @@ struct battery {
 	const struct pb_battery_setup *setup;
 	struct pb_battery data; /**< age, quality and heartbeat: as battery_at() set them last */
 	uint32_t version;	/**< goes up when the rest of @data changes */
+	uint32_t words;		/**< goes up when only @reader changes */
 	struct battery_memory memory;
 	uint64_t alarm_ms; /**< when time alone changes an alarm; UINT64_MAX: never */
 	/** A pack: when its reading turns stale. A bank: when that of a pack that counts does.
@@ -57,6 +73,7 @@ struct pb_plant {
 	struct pb_plant_summary summary;
 	uint64_t start_ms;
 	int32_t day; /**< of the last event */
+	struct pb_events *events; /**< NULL: none are kept */
 	const struct pb_plant_handler *handler;
 	void *userdata;
 	/* units: see unit.c */

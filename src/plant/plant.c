@@ -4,6 +4,7 @@
  * battery, unit.c what clients see.
  */
 #include "control.h"
+#include "events.h"
 #include "history.h"
 #include "unit.h"
 
@@ -41,6 +42,7 @@ static void init_battery(struct pb_plant *plant, struct battery *battery,
 	snprintf(data->name, sizeof(data->name), "%s", setup->name);
 	snprintf(data->protocol, sizeof(data->protocol), "%.15s", setup->protocol);
 	snprintf(data->software, sizeof(data->software), "%s", version);
+	events_show(battery);
 }
 
 static int init_gateway(struct pb_plant *plant, const struct pb_plant_setup *setup)
@@ -75,6 +77,7 @@ int pb_plant_new(struct pb_plant **ret, const struct pb_plant_setup *setup)
 	plant->pack_count = plant->summary.packs = setup->pack_count;
 	plant->bank_count = setup->bank_count;
 	plant->start_ms = setup->start_ms;
+	plant->events = setup->events;
 	plant->handler = setup->handler;
 	for (size_t i = 0; i < setup->pack_count; i++)
 		plant->has_control |= setup->batteries[i].control &&
@@ -205,6 +208,11 @@ int pb_plant_find(const struct pb_plant *plant, const char *name)
 const struct pb_battery *pb_plant_battery(struct pb_plant *plant, size_t battery, uint64_t now_ms)
 {
 	return battery_at(&plant->batteries[battery], now_ms);
+}
+
+uint32_t pb_plant_changes(const struct pb_plant *plant, size_t battery)
+{
+	return plant->batteries[battery].version + plant->batteries[battery].words;
 }
 
 const struct pb_plant_pack *pb_plant_pack(const struct pb_plant *plant, size_t pack)

@@ -2,6 +2,7 @@
 /* A plant of two packs and two banks in simulated time, and what it notes. */
 #pragma once
 
+#include "packbridge/events.h"
 #include "packbridge/plant.h"
 #include "packbridge/yaml.h"
 
@@ -23,6 +24,7 @@ static struct {
 	struct pb_map *maps[3]; /* pack, bank, gateway */
 	struct pb_plant *plant;
 	const struct pb_plant_handler *handler; /* NULL: bench_handler */
+	struct pb_events *events; /* of all plants */
 	uint64_t start_ms, now_ms, deadline_ms;
 	uint16_t sequence;
 	int32_t rssi_dbm; /* 0: none */
@@ -100,6 +102,7 @@ static inline struct pb_plant *bench_plant(void)
 		.gateway_map = bench.maps[2],
 		.version = "1.2.3",
 		.start_ms = bench.start_ms,
+		.events = bench.events,
 		.handler = bench.handler ? bench.handler : &bench_handler,
 		.userdata = &bench,
 	};
@@ -158,6 +161,7 @@ static inline void bench_setup(void)
 	bench.maps[2] = bench_map("packbridge-gateway");
 	bench.start_ms = 1000000;
 	bench.now_ms = bench.start_ms + 500;
+	ck_assert_int_eq(pb_events_new(&bench.events), 0);
 	bench.plant = bench_plant();
 	bench_start();
 }
@@ -165,6 +169,7 @@ static inline void bench_setup(void)
 static inline void bench_teardown(void)
 {
 	pb_plant_free(bench.plant);
+	pb_events_free(bench.events);
 	for (size_t i = 0; i < PB_ARRAY_SIZE(bench.maps); i++)
 		pb_map_free(bench.maps[i]);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "packbridge/model/control.h"
+#include "packbridge/model/event.h"
 #include "packbridge/model/history.h"
 #include "packbridge/model/sample.h"
 #include "packbridge/model/status.h"
@@ -169,6 +170,7 @@ struct pb_battery {
 	struct pb_rating rating;
 	struct pb_control control;
 	struct pb_history history;
+	struct pb_event_mark event; /**< the newest */
 	enum pb_quality
 		quality; /**< as of the last update by a clock, like the ages and @heartbeat */
 	uint16_t age_s;	 /**< age of the reading; 65534 or more: 65534; 65535: never read */
