@@ -38,9 +38,17 @@ struct pb_sim_chemistry {
 
 enum { PB_SIM_REPLY_MAX = 320 };
 
-/** State that a board keeps for one connection. Zero it at the start. */
+/** State that a board keeps for one connection. Zero it at the start, and set @sim. */
 struct pb_sim_talk {
 	uint8_t asked, counter;
+	/** The pack whose switches its commands operate; NULL: the board takes no commands. */
+	struct pb_sim *sim;
+	bool unlocked; /**< the login that commands need with login= was made */
+	bool pin;      /**< likewise the PIN of pin= */
+	/* of the last request; the caller clears them */
+	bool offence; /**< it must never be sent to a pack, see pb_sim.offences */
+	bool hang_up; /**< the connection ends behind the reply */
+	size_t piece; /**< the reply comes in pieces of so many bytes; 0: as the link does it */
 };
 
 /** A simulated board: requests in, replies out. Plain data and pure functions. */
@@ -58,6 +66,7 @@ struct pb_sim_board {
 	size_t frame_len; /**< length of each frame if a reply has several; 0: a reply is one frame
 			   */
 	size_t spoil; /**< distance from the end of a frame to a byte that its checksum covers */
+	bool forgets; /**< a power-cycle ends what was commanded */
 	uint32_t stream_ms; /**< interval of unsolicited frames; 0: it sends none */
 	/** Makes an unsolicited frame. @return length; 0: no request has started them yet. */
 	size_t (*stream)(const struct pb_sim_board *board, struct pb_sim_talk *talk,
@@ -80,6 +89,30 @@ struct pb_sim_profile {
 /** @return all profiles, ended by a NULL name. */
 const struct pb_sim_profile *pb_sim_profiles(void);
 
+/** The switches (FETs) of a pack, as bits. */
+enum { PB_SIM_CHARGE = 1 << 0, PB_SIM_DISCHARGE = 1 << 1 };
+
+/** What a board does with a command to open or close a switch: option command=. */
+enum pb_sim_obey {
+	PB_SIM_OBEYS,
+	PB_SIM_REFUSES, /**< JBD: status 80; the other makers' boards stay silent */
+	PB_SIM_REFUSES_81,
+	PB_SIM_REFUSES_82,
+	PB_SIM_REFUSES_BADLY, /**< status 80 with a wrong checksum */
+	PB_SIM_IGNORES,	      /**< acknowledges, and does nothing */
+	PB_SIM_REFUSES_E1,    /**< JBD: refuses E1, obeys FB */
+	PB_SIM_IGNORES_E1,    /**< JBD: acknowledges E1 and does nothing, obeys FB */
+	PB_SIM_MUTE,	      /**< obeys without an acknowledgement */
+	PB_SIM_LATE,	      /**< acknowledges, and obeys a second later */
+	PB_SIM_HANGS_UP,      /**< obeys; the connection ends behind the acknowledgement */
+	PB_SIM_GARBLES,	      /**< obeys; the acknowledgement has a wrong checksum */
+	PB_SIM_SPLITS,	      /**< obeys; the acknowledgement comes in pieces of 10 bytes */
+	PB_SIM_WRAPS,	      /**< obeys; JK: the acknowledgement stands between AT commands */
+};
+
+/** @return whether @word is a value of command=. */
+bool pb_sim_obey_parse(const char *word, uint32_t *ret);
+
 /** The options of `sim:PROFILE,key=value,...`. Percentages are 0..100, of replies. */
 struct pb_sim_options {
 	const struct pb_sim_profile *profile;
@@ -99,6 +132,18 @@ struct pb_sim_options {
 	uint32_t frozen_after_s,
 		frozen_for_s;		   /**< frozen=AFTER+FOR: unchanged values, repeatedly */
 	uint32_t down_after_s, down_for_s; /**< down=AFTER+FOR: out of reach, repeatedly */
+	uint32_t obey;			   /**< command=: enum pb_sim_obey */
+	uint32_t reclose;   /**< reclose=1: closes a switch again above 2 A the other way */
+	uint32_t login;	    /**< login=1: commands need the login of the radio module (FF AA 1D) */
+	uint32_t stuck;	    /**< stuck=1: Daly A5 shows the discharge switch closed, always */
+	uint32_t heat;	    /**< heat=1: the charge switch stays open, without a reason told */
+	char pin[8];	    /**< pin=: JBD, six digits; "": none */
+	bool has_current;   /**< current= is given */
+	int32_t current_ma; /**< current=, in place of sun and loads */
+	uint32_t protect_after_s, protect_for_s; /**< protect=AFTER+FOR: over-voltage, repeatedly */
+	uint32_t app_after_s,
+		app_for_s; /**< app=AFTER+FOR: a phone app stops charging, repeatedly */
+	uint32_t off_after_s, off_for_s; /**< off=AFTER+FOR: without power, repeatedly */
 };
 
 /** @return 0; -EINVAL with the reason in @why. */
@@ -125,7 +170,12 @@ struct pb_sim {
 	double cell_leak[PB_SIM_CELLS_MAX];	  /* self-discharge, charge per second */
 	uint64_t balance_mask;
 	uint32_t protection_mask;
+	uint32_t forced_protection; /**< set of enum pb_protection, as bits; they trip and stay */
 	int32_t counters[PB_COUNTER_COUNT];
+	uint8_t ordered;   /**< switches that are to be open by command */
+	uint8_t open;	   /**< switches that a command holds open: @ordered, a bit later */
+	double open_s;	   /**< when they follow */
+	uint32_t offences; /**< requests of the kind that must never be sent to a pack */
 };
 
 void pb_sim_start(struct pb_sim *sim, const struct pb_sim_options *options);
@@ -138,7 +188,13 @@ void pb_sim_run(struct pb_sim *sim, double seconds);
 /** Reads the values that a perfect BMS would report now. */
 void pb_sim_read(const struct pb_sim *sim, struct pb_sample *ret);
 
-/** JBD: reads of 0x03, 0x04, 0x05 and 0xAA return data, all other requests the status 0x80. */
+/** A phone app opens (or else closes) @switches, while nobody else is connected. */
+void pb_sim_app(struct pb_sim *sim, unsigned int switches, bool open);
+/** The board loses its power and starts again. */
+void pb_sim_power_cycle(struct pb_sim *sim);
+
+/** JBD: reads of 0x03, 0x04, 0x05 and 0xAA return data, E1, FB and 06 are
+ * commands, all other requests get the status 0x80. */
 extern const struct pb_sim_board pb_sim_jbd;
 /**
  * Daly: registers that the board does not have read as FFFF, other unknown requests get no reply.

@@ -8,6 +8,7 @@
  */
 #include "packbridge/base.h"
 #include "packbridge/sim.h"
+#include "switches.h"
 
 #include <string.h>
 
@@ -18,6 +19,10 @@ enum {
 	NO_PROBE = 0xFF,
 	CURRENT_ZERO = 30000,
 	WORDS_MAX = 81,
+	D2_CHARGE = 0xA5,
+	P81_CHARGE = 0x121, /* the discharge switch follows, in both */
+	A5_DISCHARGE = 0xD9,
+	A5_CHARGE = 0xDA,
 	READ_LEN = 8,
 	A5_LEN = 13,
 	A5_CELL_FRAMES = 16, /* over Bluetooth, however many cells there are */
@@ -117,7 +122,7 @@ static void daly_board_put_probes(uint16_t *words, const struct pb_sample *s, in
 		words[i] = probe(s, i);
 }
 
-static void daly_board_d2_status(uint16_t *w, const struct pb_sample *s)
+static void daly_board_d2_status(uint16_t *w, const struct pb_sample *s, unsigned int ordered)
 {
 	uint64_t alarms = daly_board_alarm_bits(s);
 
@@ -144,6 +149,7 @@ static void daly_board_d2_status(uint16_t *w, const struct pb_sample *s)
 	w[0x3A] = (uint16_t)alarms;
 	w[0x3B] = (uint16_t)(alarms >> 16);
 	w[0x3C] = (uint16_t)(alarms >> 32);
+	w[0x3D] = ordered ? 1 << 4 : 0;
 }
 
 static void daly_board_d2_balance(uint16_t *w, const struct pb_sample *s)
@@ -154,13 +160,14 @@ static void daly_board_d2_balance(uint16_t *w, const struct pb_sample *s)
 	w[4] = probe(s, s->temperature_count - 1); /* the last one sits at the transistors */
 }
 
-static void d2_settings(uint16_t *w, const struct pb_sample *s)
+static void d2_settings(uint16_t *w, const struct pb_sample *s, unsigned int ordered)
 {
 	w[0x00] = u16(pb_scale(s->nominal_mah, 1, 100));
 	w[0x02] = 1;
 	w[0x03] = u16(s->cell_count);
 	w[0x06] = u16(s->temperature_count);
-	w[0x25] = w[0x26] = 1;
+	w[0x25] = !(ordered & PB_SIM_CHARGE);
+	w[0x26] = !(ordered & PB_SIM_DISCHARGE);
 	w[0x27] = u16(s->soc_permille);
 }
 
@@ -171,16 +178,20 @@ static void put_words_text(uint16_t *w, const char *text)
 }
 
 /* @return false: this board has no such block, and answers FFFF. */
-static bool d2_block(uint16_t first, uint16_t count, const struct pb_sample *s, uint16_t *w)
+static bool d2_block(uint16_t first, uint16_t count, const struct pb_sample *s,
+		     unsigned int ordered, uint16_t *w)
 {
+	uint16_t all[41] = {0};
+
 	if (first == 0 && (count == 62 || count == 80)) {
-		daly_board_d2_status(w, s);
+		daly_board_d2_status(w, s, ordered);
 		if (count == 80)
 			daly_board_d2_balance(w + 0x3E, s);
 	} else if (first == 0x3E && count == 9) {
 		daly_board_d2_balance(w, s);
-	} else if (first == 0x80 && count == 41) {
-		d2_settings(w, s);
+	} else if (first >= 0x80 && first + count <= 0x80 + 41) { /* settings */
+		d2_settings(all, s, ordered);
+		memcpy(w, all + (first - 0x80), sizeof(*w) * count);
 	} else if (first == 0xA9 && count == 32) {
 		put_words_text(w, "SIM_D2_01");
 		put_words_text(w + 8, "SIM-SMB");
@@ -204,7 +215,7 @@ static void daly_board_p81_cells(uint16_t *w, const struct pb_sample *s)
 }
 
 /* @w: register 41 on */
-static void daly_board_p81_status(uint16_t *w, const struct pb_sample *s)
+static void daly_board_p81_status(uint16_t *w, const struct pb_sample *s, unsigned int ordered)
 {
 	w[0x41 - 0x41] = u16(s->cell_delta_mv);
 	w[0x43 - 0x41] = hottest(s);
@@ -223,6 +234,7 @@ static void daly_board_p81_status(uint16_t *w, const struct pb_sample *s)
 	w[0x57 - 0x41] = u16(s->cell_avg_mv);
 	w[0x58 - 0x41] = watts(s);
 	w[0x5A - 0x41] = probe(s, s->temperature_count - 1);
+	w[0x73 - 0x41] = (uint16_t)(ordered << 8);
 }
 
 static void put_words_u32(uint16_t *w, int64_t value)
@@ -231,16 +243,27 @@ static void put_words_u32(uint16_t *w, int64_t value)
 	w[1] = (uint16_t)value;
 }
 
-static bool p81_block(uint16_t first, uint16_t count, const struct pb_sample *s, uint16_t *w)
+static void p81_settings(uint16_t *w, const struct pb_sample *s, unsigned int ordered)
 {
+	w[0x01] = u16(s->cell_count);
+	put_words_u32(w + 0x09, s->nominal_mah);
+	put_words_u32(w + 0x0B, s->full_mah);
+	w[0x21] = !(ordered & PB_SIM_CHARGE);
+	w[0x22] = !(ordered & PB_SIM_DISCHARGE);
+}
+
+static bool p81_block(uint16_t first, uint16_t count, const struct pb_sample *s,
+		      unsigned int ordered, uint16_t *w)
+{
+	uint16_t all[WORDS_MAX] = {0};
+
 	if (first == 0 && count == 64) {
 		daly_board_p81_cells(w, s);
 	} else if (first == 0x41 && count == 62) {
-		daly_board_p81_status(w, s);
-	} else if (first == 0x100 && count == 81) {
-		w[1] = u16(s->cell_count);
-		put_words_u32(w + 0x09, s->nominal_mah);
-		put_words_u32(w + 0x0B, s->full_mah);
+		daly_board_p81_status(w, s, ordered);
+	} else if (first >= 0x100 && first + count <= 0x100 + 81) { /* settings */
+		p81_settings(all, s, ordered);
+		memcpy(w, all + (first - 0x100), sizeof(*w) * count);
 	} else if (first == 0x178 && count == 74) {
 		put_words_text(w, "SIM_P81_01");
 	} else {
@@ -249,21 +272,45 @@ static bool p81_block(uint16_t first, uint16_t count, const struct pb_sample *s,
 	return true;
 }
 
-static size_t answer_words(enum daly_variant variant, const struct pb_sample *s,
-			   const uint8_t *request, size_t len, uint8_t *reply)
+/* The reply to a command is its echo, from the board's own address. */
+static size_t write_word(bool d2, struct pb_sim_talk *talk, const uint8_t *request, uint8_t *reply)
+{
+	uint16_t first = d2 ? D2_CHARGE : P81_CHARGE, reg = pb_get_be16(request + 2);
+	uint16_t value = pb_get_be16(request + 4);
+	unsigned int which = reg == first ? PB_SIM_CHARGE : PB_SIM_DISCHARGE;
+	enum sim_outcome outcome;
+
+	if (request[1] != 6 || reg < first || reg > first + 1 || value > 1) {
+		sim_offend(talk);
+		return 0;
+	}
+	outcome = sim_switch(talk, SIM_PLAIN, which, value ? 0 : which);
+	if (outcome != SIM_ACKNOWLEDGED && outcome != SIM_GARBLED)
+		return 0;
+	memcpy(reply, request, READ_LEN);
+	reply[0] = d2 ? 0xD2 : 0x51;
+	pb_put_le16(reply + 6, pb_crc16(reply, 6));
+	reply[6] ^= outcome == SIM_GARBLED ? 0x55 : 0;
+	return READ_LEN;
+}
+
+static size_t answer_words(enum daly_variant variant, struct pb_sim_talk *talk,
+			   const struct pb_sample *s, const uint8_t *request, size_t len,
+			   uint8_t *reply)
 {
 	bool d2 = variant == D2;
 	uint16_t words[WORDS_MAX] = {0}, first, count;
 	size_t at = 3;
 
-	if (len != READ_LEN || request[0] != (d2 ? 0xD2 : 0x81) || request[1] != 3 ||
-	    pb_crc16(request, len) != 0)
+	if (len != READ_LEN || request[0] != (d2 ? 0xD2 : 0x81) || pb_crc16(request, len) != 0)
 		return 0;
+	if (request[1] != 3)
+		return write_word(d2, talk, request, reply);
 	first = pb_get_be16(request + 2);
 	count = pb_get_be16(request + 4);
 	if (count == 0 || count > WORDS_MAX)
 		return 0;
-	if (!(d2 ? d2_block : p81_block)(first, count, s, words))
+	if (!(d2 ? d2_block : p81_block)(first, count, s, sim_ordered(talk), words))
 		memset(words, 0xFF, sizeof(words));
 	reply[0] = d2 ? 0xD2 : 0x51;
 	reply[1] = 3;
@@ -377,8 +424,29 @@ static bool a5_data(uint8_t command, const struct pb_sample *s, uint8_t *d)
 	}
 }
 
-static size_t answer_a5(enum daly_variant variant, const struct pb_sample *s,
-			const uint8_t *request, size_t len, uint8_t *reply)
+static bool a5_command(struct pb_sim_talk *talk, const uint8_t *request, uint8_t *reply)
+{
+	unsigned int which = request[2] == A5_CHARGE ? PB_SIM_CHARGE : PB_SIM_DISCHARGE;
+	enum sim_outcome outcome = sim_switch(talk, SIM_PLAIN, which, request[4] ? 0 : which);
+
+	if (outcome != SIM_ACKNOWLEDGED && outcome != SIM_GARBLED)
+		return false;
+	/* the state, then what stood there before */
+	memcpy(reply + 4, (const uint8_t[]){request[4], 0x0D, 0x13, 0x0D, 0x21, 0x0D, 0x17, 0xC0},
+	       8);
+	daly_board_finish(reply, request[2]);
+	reply[A5_LEN - 1] ^= outcome == SIM_GARBLED ? 0x55 : 0;
+	return true;
+}
+
+static bool a5_is_command(const uint8_t *request)
+{
+	return (request[2] == A5_DISCHARGE || request[2] == A5_CHARGE) && request[4] <= 1;
+}
+
+static size_t answer_a5(enum daly_variant variant, struct pb_sim_talk *talk,
+			const struct pb_sample *s, const uint8_t *request, size_t len,
+			uint8_t *reply)
 {
 	uint8_t *end = reply, sum = 0;
 
@@ -389,12 +457,20 @@ static size_t answer_a5(enum daly_variant variant, const struct pb_sample *s,
 		sum = (uint8_t)(sum + request[i]);
 	if (sum != request[A5_LEN - 1])
 		return 0;
+	if (a5_is_command(request))
+		return a5_command(talk, request, reply) ? A5_LEN : 0;
 	if (request[2] == 0x95)
 		end = daly_board_a5_cells(reply, s);
 	else if (request[2] == 0x96)
 		end = daly_board_a5_probes(reply, s);
 	else if (a5_data(request[2], s, reply + 4))
 		end = daly_board_finish(reply, request[2]);
+	else if (request[2] < 0x50 || request[2] > 0x9F) /* no read at all */
+		sim_offend(talk);
+	if (request[2] == 0x93 && talk->sim && talk->sim->options.stuck) {
+		reply[4 + 2] = 1;
+		daly_board_finish(reply, request[2]);
+	}
 	return (size_t)(end - reply);
 }
 
@@ -402,11 +478,11 @@ static size_t daly_board_answer(const struct pb_sim_board *board, struct pb_sim_
 				const struct pb_sample *sample, const uint8_t *request, size_t len,
 				uint8_t *reply)
 {
-	(void)talk;
-	return board->variant == D2 || board->variant == P81
-		       ? answer_words((enum daly_variant)board->variant, sample, request, len,
-				      reply)
-		       : answer_a5((enum daly_variant)board->variant, sample, request, len, reply);
+	enum daly_variant variant = (enum daly_variant)board->variant;
+
+	return variant == D2 || variant == P81
+		       ? answer_words(variant, talk, sample, request, len, reply)
+		       : answer_a5(variant, talk, sample, request, len, reply);
 }
 
 const struct pb_sim_board pb_sim_daly_d2 = {

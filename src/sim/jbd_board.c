@@ -2,13 +2,14 @@
 /*
  * A board that speaks JBD, docs/protocols/jbd.md:
  *
- *	request  DD A5 reg len data.. ck ck 77   (5A: a write; this board refuses it)
+ *	request  DD A5 reg len data.. ck ck 77   (5A: a write)
  *	reply    DD reg status len data.. ck ck 77
  *
  * The checksum is 0x10000 less the sum of the bytes from reg (request) or status (reply) to the
  * last one of data.
  */
 #include "packbridge/sim.h"
+#include "switches.h"
 
 #include <string.h>
 
@@ -20,10 +21,15 @@ enum {
 	OVERHEAD = 7, /* bytes of a frame that are not data */
 	STATUS_DONE = 0x00,
 	STATUS_REFUSED = 0x80,
+	STATUS_WRONG_PIN = 0x83,
 	REG_BASIC = 0x03,
 	REG_CELLS = 0x04,
 	REG_NAME = 0x05,
 	REG_COUNTERS = 0xAA,
+	REG_PIN = 0x06,
+	REG_FETS = 0xE1, /* a mask of both */
+	REG_FET = 0xFB,	 /* one of them, or both */
+	PIN_LEN = 6,
 	FET_CHARGE = 1 << 0,
 	FET_DISCHARGE = 1 << 1,
 	FLAG_TENTHS = 1 << 7, /* in the FET byte: current and charge in 0.1 A and 0.1 Ah */
@@ -190,6 +196,110 @@ static bool put_register(struct writer *w, const struct pb_sample *sample, uint8
 	}
 }
 
+/* ---- commands ---- */
+
+/* Both switches, by a mask of those that are to be open. */
+static enum sim_outcome command_mask(struct pb_sim_talk *talk, const uint8_t *data)
+{
+	return sim_switch(talk, SIM_E1, PB_SIM_CHARGE | PB_SIM_DISCHARGE, data[1]);
+}
+
+/* @return the switches that FB names; 0: none that we have. */
+static unsigned int switches_of(uint8_t target)
+{
+	return target == 0x00	? PB_SIM_DISCHARGE
+	       : target == 0x01 ? PB_SIM_CHARGE
+	       : target == 0x0A ? PB_SIM_CHARGE | PB_SIM_DISCHARGE
+				: 0;
+}
+
+/* @return whether a write is one of those that are allowed. */
+static bool may_write(const uint8_t *request)
+{
+	const uint8_t *data = request + 4;
+
+	switch (request[2]) {
+	case REG_FETS:
+		return request[3] == 2 && data[0] == 0 && data[1] <= 3;
+	case REG_FET:
+		return request[3] == 2 && switches_of(data[0]) && data[1] <= 1;
+	case REG_PIN:
+		return request[3] == 1 + PIN_LEN && data[0] == PIN_LEN;
+	default:
+		return false;
+	}
+}
+
+static uint8_t take_pin(struct pb_sim_talk *talk, const uint8_t *digits)
+{
+	const char *pin = talk->sim->options.pin;
+
+	talk->pin = pin[0] != '\0';
+	for (size_t i = 0; i < PIN_LEN; i++)
+		talk->pin = talk->pin && digits[i] == pin[i] - '0';
+	return talk->pin ? STATUS_DONE : pin[0] ? STATUS_WRONG_PIN : STATUS_REFUSED;
+}
+
+static size_t finish_reply(uint8_t *reply, uint8_t reg, uint8_t status, size_t data)
+{
+	struct writer w = {reply + 4 + data};
+
+	reply[0] = START;
+	reply[1] = reg;
+	reply[2] = status;
+	reply[3] = (uint8_t)data;
+	put16(&w, checksum(reply + 2, data + 2));
+	put8(&w, END);
+	return (size_t)(w.at - reply);
+}
+
+static size_t answer_write(struct pb_sim_talk *talk, const uint8_t *request, uint8_t *reply)
+{
+	uint8_t reg = request[2], status = STATUS_DONE;
+	const uint8_t *data = request + 4;
+	enum sim_outcome outcome;
+	size_t len;
+
+	if (!may_write(request))
+		sim_offend(talk);
+	if (!may_write(request) || !talk->sim)
+		return finish_reply(reply, reg, STATUS_REFUSED, 0);
+	if (reg == REG_PIN)
+		return finish_reply(reply, reg, take_pin(talk, data + 1), 0);
+	outcome = reg == REG_FETS ? command_mask(talk, data)
+				  : sim_switch(talk, SIM_PLAIN, switches_of(data[0]),
+					       data[1] ? switches_of(data[0]) : 0);
+	if (outcome == SIM_SILENT)
+		return 0;
+	if (outcome == SIM_REFUSED || outcome == SIM_REFUSED_BADLY)
+		status = sim_refusal(talk);
+	len = finish_reply(reply, reg, status, 0);
+	if (outcome == SIM_REFUSED_BADLY || outcome == SIM_GARBLED)
+		reply[len - 2] ^= 0x55;
+	return len;
+}
+
+/* ---- the module's own ---- */
+
+enum { MODULE_LEN = 5, MODULE_SET_PASSWORD = 0x16, MODULE_ROOT = 0x1D };
+
+/* Of the radio module only what concerns commands: its login, and what must not be sent. */
+static size_t answer_module(struct pb_sim_talk *talk, const uint8_t *request, size_t len,
+			    uint8_t *reply)
+{
+	static const uint8_t done[] = {0xFF, 0xAA, MODULE_ROOT, 1, 0, MODULE_ROOT + 1};
+
+	if (len < MODULE_LEN || request[1] != 0xAA)
+		return 0;
+	if (request[2] == MODULE_SET_PASSWORD)
+		sim_offend(talk);
+	if (request[2] != MODULE_ROOT || !talk->sim || !talk->sim->options.login)
+		return 0;
+	talk->unlocked = true;
+	memcpy(reply, done, sizeof(done));
+	return sizeof(done);
+}
+
 static size_t jbd_board_answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 			       const struct pb_sample *sample, const uint8_t *request, size_t len,
 			       uint8_t *reply)
@@ -199,18 +309,16 @@ static size_t jbd_board_answer(const struct pb_sim_board *board, struct pb_sim_t
 	size_t data;
 
 	(void)board;
-	(void)talk;
+	if (len > 0 && request[0] == 0xFF)
+		return answer_module(talk, request, len, reply);
 	if (!is_sound(request, len))
 		return 0;
-	done = request[1] == OP_READ && put_register(&w, sample, request[2]);
+	if (request[1] == OP_WRITE)
+		return answer_write(talk, request, reply);
+	done = put_register(&w, sample, request[2]);
 	data = (size_t)(w.at - reply) - 4;
-	reply[0] = START;
-	reply[1] = request[2];
-	reply[2] = done ? STATUS_DONE : STATUS_REFUSED;
-	reply[3] = (uint8_t)data;
-	put16(&w, checksum(reply + 2, data + 2));
-	put8(&w, END);
-	return (size_t)(w.at - reply);
+	return finish_reply(reply, request[2], done ? STATUS_DONE : STATUS_REFUSED, data);
 }
 
-const struct pb_sim_board pb_sim_jbd = {.maker = "jbd", .answer = jbd_board_answer, .spoil = 2};
+const struct pb_sim_board pb_sim_jbd = {
+	.maker = "jbd", .answer = jbd_board_answer, .spoil = 2, .forgets = true};

@@ -6,6 +6,7 @@
  */
 #include "packbridge/base.h"
 #include "packbridge/sim.h"
+#include "switches.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum {
 	LEN = 300,
 	ACK_LEN = 20,
 	REQUEST_LEN = 20,
+	CHARGE_SWITCH = 0x1D,
+	DISCHARGE_SWITCH = 0x1E,
 	ASKED_DEVICE = 1,
 	ASKED_CELLS = 2,
 	NO_PROBE = -2000,
@@ -43,14 +46,20 @@ static void begin(struct pb_sim_talk *talk, uint8_t type, uint8_t *f)
 	memcpy(f, (const uint8_t[]){0x55, 0xAA, 0xEB, 0x90, type, talk->counter++}, 6);
 }
 
+/* It names neither what was asked nor what was written. */
+static size_t put_acknowledgement(uint8_t *f)
+{
+	memset(f, 0, ACK_LEN);
+	memcpy(f, (const uint8_t[]){0xAA, 0x55, 0x90, 0xEB, 0xC8, 1, 1}, 7);
+	f[ACK_LEN - 1] = sum_of(f, ACK_LEN - 1);
+	return ACK_LEN;
+}
+
 /* Behind the answers to requests. */
 static size_t acknowledge(uint8_t *f)
 {
 	f[LEN - 1] = sum_of(f, LEN - 1);
-	memset(f + LEN, 0, ACK_LEN);
-	memcpy(f + LEN, (const uint8_t[]){0xAA, 0x55, 0x90, 0xEB, 0xC8, 1, 1}, 7);
-	f[LEN + ACK_LEN - 1] = sum_of(f + LEN, ACK_LEN - 1);
-	return LEN + ACK_LEN;
+	return LEN + put_acknowledgement(f + LEN);
 }
 
 static void put_text(uint8_t *at, const char *text, size_t cap)
@@ -81,8 +90,9 @@ static size_t settings(struct pb_sim_talk *talk, const struct pb_sample *s, uint
 {
 	begin(talk, 1, f);
 	f[114] = (uint8_t)s->cell_count;
-	f[118] = s->charge_fet;
-	f[122] = s->discharge_fet;
+	/* what is commanded, whatever the FETs do */
+	f[118] = talk->sim ? !(talk->sim->ordered & PB_SIM_CHARGE) : s->charge_fet;
+	f[122] = talk->sim ? !(talk->sim->ordered & PB_SIM_DISCHARGE) : s->discharge_fet;
 	put32(f + 130, s->nominal_mah);
 	return acknowledge(f);
 }
@@ -174,6 +184,32 @@ static size_t cells(enum jk_variant variant, struct pb_sim_talk *talk, const str
 	return LEN;
 }
 
+static size_t wrap_in_modem(uint8_t *bytes, size_t len)
+{
+	memmove(bytes + 4, bytes, len);
+	memcpy(bytes, "AT\r\n", 4);
+	memcpy(bytes + 4 + len, "AT\r\n", 4);
+	return len + 8;
+}
+
+static size_t jk_board_command(struct pb_sim_talk *talk, const uint8_t *request, uint8_t *reply)
+{
+	unsigned int which = request[4] == CHARGE_SWITCH ? PB_SIM_CHARGE : PB_SIM_DISCHARGE;
+	enum sim_outcome outcome;
+
+	if ((request[4] != CHARGE_SWITCH && request[4] != DISCHARGE_SWITCH) || request[5] != 4 ||
+	    request[6] > 1) {
+		sim_offend(talk);
+		return put_acknowledgement(reply);
+	}
+	outcome = sim_switch(talk, SIM_PLAIN, which, request[6] ? 0 : which);
+	if (outcome != SIM_ACKNOWLEDGED && outcome != SIM_GARBLED)
+		return 0;
+	put_acknowledgement(reply);
+	reply[ACK_LEN - 1] ^= outcome == SIM_GARBLED ? 0x55 : 0;
+	return talk->sim->options.obey == PB_SIM_WRAPS ? wrap_in_modem(reply, ACK_LEN) : ACK_LEN;
+}
+
 static size_t jk_board_answer(const struct pb_sim_board *board, struct pb_sim_talk *talk,
 			      const struct pb_sample *sample, const uint8_t *request, size_t len,
 			      uint8_t *reply)
@@ -186,7 +222,7 @@ static size_t jk_board_answer(const struct pb_sim_board *board, struct pb_sim_ta
 		return device((enum jk_variant)board->variant, talk, sample, reply);
 	}
 	if (request[4] != 0x96)
-		return 0;
+		return jk_board_command(talk, request, reply);
 	talk->asked |= ASKED_CELLS;
 	return settings(talk, sample, reply);
 }

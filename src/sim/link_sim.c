@@ -36,6 +36,7 @@ enum sim_state { SIM_CLOSED, SIM_OPENING, SIM_UP };
 struct item {
 	uint64_t due_ms;
 	size_t len, done;
+	uint32_t piece; /* largest piece that it comes in; 0: whole */
 	uint8_t bytes[BYTES_MAX];
 };
 
@@ -51,11 +52,11 @@ struct sim_link {
 	struct pb_random faults; /* apart from the model's, so that a fault does not change it */
 	uint64_t born_ms, moved_ms;
 	struct pb_sample sample; /* as measured last */
-	bool frozen;
-	uint32_t requests; /* since the link came up */
-	uint32_t replies;  /* likewise */
-	uint32_t total;	   /* requests ever, wraps */
-	const char *why;   /* of the end that is in the queue */
+	bool frozen, app, off;	 /* that span goes on */
+	uint32_t requests;	 /* since the link came up */
+	uint32_t replies;	 /* likewise */
+	uint32_t total;		 /* requests ever, wraps */
+	const char *why;	 /* of the end that is in the queue */
 	size_t first, count;
 	struct item queue[QUEUE_MAX];
 };
@@ -94,6 +95,7 @@ static struct item *push(struct sim_link *sim)
 	item->due_ms = pb_now_ms() + sim->options.delay_ms;
 	item->len = 0;
 	item->done = 0;
+	item->piece = sim->options.chunk;
 	return item;
 }
 
@@ -197,11 +199,30 @@ static void sim_spoil(const struct pb_sim_board *board, uint8_t *reply, size_t l
 	reply[(board->frame_len ? board->frame_len : len) - board->spoil] ^= 0x55;
 }
 
+/* What somebody else does to the board, as it begins and ends. */
+static void suffer(struct sim_link *sim)
+{
+	const struct pb_sim_options *o = &sim->options;
+	bool app = in_span(sim, o->app_after_s, o->app_for_s);
+	bool off = in_span(sim, o->off_after_s, o->off_for_s);
+
+	if (app != sim->app)
+		pb_sim_app(&sim->sim, PB_SIM_CHARGE, app);
+	if (off && !sim->off)
+		pb_sim_power_cycle(&sim->sim);
+	sim->app = app;
+	sim->off = off;
+	sim->sim.forced_protection = in_span(sim, o->protect_after_s, o->protect_for_s)
+					     ? 1 << PB_PROTECT_CELL_OVERVOLTAGE
+					     : 0;
+}
+
 /* What the board has measured, or in frozen= what it had when that began. */
 static const struct pb_sample *measured(struct sim_link *sim)
 {
 	bool frozen = in_span(sim, sim->options.frozen_after_s, sim->options.frozen_for_s);
 
+	suffer(sim);
 	move_on(sim);
 	if (!frozen || !sim->frozen)
 		pb_sim_read(&sim->sim, &sim->sample);
@@ -230,12 +251,15 @@ static void sim_answer(struct sim_link *sim, const uint8_t *request, size_t len)
 	size_t reply_len;
 
 	if (lost || sim->requests <= sim->options.wake ||
-	    in_span(sim, sim->options.silent_after_s, sim->options.silent_for_s))
+	    in_span(sim, sim->options.silent_after_s, sim->options.silent_for_s) ||
+	    in_span(sim, sim->options.off_after_s, sim->options.off_for_s))
 		return;
 	reply_len = board_says(sim, request, len, reply);
 	item = reply_len > 0 ? push(sim) : NULL;
 	if (!item)
 		return;
+	if (sim->talk.piece)
+		item->piece = (uint32_t)sim->talk.piece;
 	if (bad)
 		sim_spoil(sim->options.profile->board, reply, reply_len);
 	if (stray)
@@ -246,6 +270,17 @@ static void sim_answer(struct sim_link *sim, const uint8_t *request, size_t len)
 	sim->replies++;
 	if (sim->options.drop > 0 && sim->replies > sim->options.drop)
 		break_off(sim, item);
+	else if (sim->talk.hang_up)
+		push_end(sim, "the simulated pack hung up (command=hangup)");
+}
+
+/* What only the last request meant. */
+static void forget_request(struct sim_link *sim)
+{
+	if (sim->talk.offence)
+		push_end(sim, "the simulated pack was sent a request that no pack may get");
+	sim->talk.piece = 0;
+	sim->talk.offence = sim->talk.hang_up = false;
 }
 
 /* What the board sends by itself, when its time has come. */
@@ -274,6 +309,7 @@ static int sim_send(struct pb_link *link, const uint8_t *bytes, size_t len)
 		push_end(sim, "the simulated pack went out of reach (down=)");
 	else
 		sim_answer(sim, bytes, len);
+	forget_request(sim);
 	return sim_arm(sim);
 }
 
@@ -297,7 +333,7 @@ static int sim_come_up(struct sim_link *sim)
 	sim->state = SIM_UP;
 	sim->requests = 0;
 	sim->replies = 0;
-	sim->talk = (struct pb_sim_talk){0};
+	sim->talk = (struct pb_sim_talk){.sim = &sim->sim};
 	if (sim->options.profile->board->stream)
 		sim->stream_ms = pb_now_ms() + sim->options.profile->board->stream_ms;
 	greet(sim);
@@ -323,8 +359,8 @@ static int sim_deliver(struct sim_link *sim)
 		return 0;
 	}
 	len = item->len - item->done;
-	if (sim->options.chunk > 0 && len > sim->options.chunk)
-		len = sim->options.chunk;
+	if (item->piece > 0 && len > item->piece)
+		len = item->piece;
 	/* a copy, for the owner may send, and that fills the queue again */
 	memcpy(piece, item->bytes + item->done, len);
 	item->done += len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a BMS would measure of the model: with noise, and rounded. */
 #include "model.h"
+#include "switches.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -75,8 +76,10 @@ static void read_state(const struct pb_sim *sim, struct pb_sample *ret)
 {
 	ret->balance_mask = sim->balance_mask;
 	ret->protection_mask = sim->protection_mask;
-	ret->charge_fet = !(sim->protection_mask & PB_SIM_STOPS_CHARGE);
-	ret->discharge_fet = !(sim->protection_mask & PB_SIM_STOPS_DISCHARGE);
+	if (sim->open)
+		ret->protection_mask |= 1U << PB_PROTECT_FET_LOCKED;
+	ret->charge_fet = sim_closed(sim, PB_SIM_CHARGE, sim->current_c);
+	ret->discharge_fet = sim_closed(sim, PB_SIM_DISCHARGE, sim->current_c);
 	ret->has |= PB_HAS(PB_HAS_BALANCE) | PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_ALARM) |
 		    PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET);
 	for (int i = 0; i < PB_COUNTER_COUNT; i++) {

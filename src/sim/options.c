@@ -10,6 +10,7 @@ enum {
 	TEXT_MAX = 256,
 	PROFILES_MAX = 16,
 	AH_MAX = 6000, /* JBD's fields end at 6553.5 Ah */
+	PIN_LEN = 6,
 };
 
 enum sim_option_kind {
@@ -18,6 +19,9 @@ enum sim_option_kind {
 	KIND_THOUSANDTH, /* int32_t in thousandths of what is written (Ah -> mAh) */
 	KIND_TENTH,	 /* int32_t in tenths (% -> per mille) */
 	KIND_SPAN,	 /* two uint32_t in a row, AFTER+FOR */
+	KIND_OBEY,	 /* uint32_t, a word */
+	KIND_PIN,	 /* char[8] */
+	KIND_CURRENT,	 /* int32_t in mA, A is written; and has_current */
 };
 
 struct sim_option {
@@ -44,6 +48,16 @@ static const struct sim_option rows[] = {
 	{"silent", KIND_SPAN, OPTION(silent_after_s), 0, 86400},
 	{"frozen", KIND_SPAN, OPTION(frozen_after_s), 0, 86400},
 	{"down", KIND_SPAN, OPTION(down_after_s), 0, 86400},
+	{"command", KIND_OBEY, OPTION(obey), 0, 0},
+	{"reclose", KIND_WHOLE, OPTION(reclose), 0, 1},
+	{"login", KIND_WHOLE, OPTION(login), 0, 1},
+	{"pin", KIND_PIN, OPTION(pin), 0, 0},
+	{"stuck", KIND_WHOLE, OPTION(stuck), 0, 1},
+	{"heat", KIND_WHOLE, OPTION(heat), 0, 1},
+	{"current", KIND_CURRENT, OPTION(current_ma), -1000, 1000},
+	{"protect", KIND_SPAN, OPTION(protect_after_s), 0, 86400},
+	{"app", KIND_SPAN, OPTION(app_after_s), 0, 86400},
+	{"off", KIND_SPAN, OPTION(off_after_s), 0, 86400},
 };
 
 static const struct pb_sim_profile *find_profile(const char *name)
@@ -130,6 +144,14 @@ static int parse_span(char *text, const struct sim_option *row, uint32_t *ret)
 	return 0;
 }
 
+static int parse_pin(const char *text, char *ret)
+{
+	if (strlen(text) != PIN_LEN || strspn(text, "0123456789") != PIN_LEN)
+		return -EINVAL;
+	memcpy(ret, text, PIN_LEN + 1);
+	return 0;
+}
+
 static int parse_value(struct pb_sim_options *options, const struct sim_option *row, char *text)
 {
 	void *member = (char *)options + row->offset;
@@ -156,6 +178,18 @@ static int parse_value(struct pb_sim_options *options, const struct sim_option *
 	case KIND_SPAN:
 		r = parse_span(text, row, member);
 		break;
+	case KIND_OBEY:
+		r = pb_sim_obey_parse(text, member) ? 0 : -EINVAL;
+		break;
+	case KIND_PIN:
+		r = parse_pin(text, member);
+		break;
+	case KIND_CURRENT:
+		r = pb_int_parse(text, row->min, row->max, &value);
+		options->has_current = r >= 0;
+		if (r >= 0)
+			*(int32_t *)member = (int32_t)value * 1000;
+		break;
 	}
 	return r;
 }
@@ -166,6 +200,13 @@ static int options_refuse_value(const struct sim_option *row, const char *value,
 	if (row->kind == KIND_SPAN)
 		snprintf(why, cap, "%s=%s, expected AFTER+FOR in seconds, e.g. %s=60+10", row->key,
 			 value, row->key);
+	else if (row->kind == KIND_OBEY)
+		snprintf(why, cap,
+			 "%s=%s, expected obey, refuse, refuse-81, refuse-82, refuse-bad, "
+			 "refuse-e1, ignore, ignore-e1, mute, late, hangup, garble, split or wrap",
+			 row->key, value);
+	else if (row->kind == KIND_PIN)
+		snprintf(why, cap, "%s=%s, expected six digits", row->key, value);
 	else
 		snprintf(why, cap, "%s=%s, expected a number of %lld to %lld", row->key, value,
 			 (long long)row->min, (long long)row->max);

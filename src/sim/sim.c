@@ -6,6 +6,7 @@
  */
 #include "packbridge/sim.h"
 #include "model.h"
+#include "switches.h"
 #include "world.h"
 
 #define LOAD_MAX_C	0.3
@@ -103,6 +104,8 @@ static double flow_c(struct pb_sim *sim, double dt)
 	double load = sim->load_c + pb_sim_base_load_c(sim->options.seed, sim->time_s);
 	double charger = taper_c(sim, dt) + load, current;
 
+	if (sim->options.has_current)
+		return sim->options.current_ma / sim->full_mah;
 	charger = charger < 0 ? 0 : charger > sun ? sun : charger;
 	current = charger - load;
 	if (-current > sim->current_max_c && !(sim->protection_mask & PB_SIM_STOPS_DISCHARGE)) {
@@ -116,11 +119,9 @@ static double flow_c(struct pb_sim *sim, double dt)
 /* What the FETs let through of a current. */
 static double pass_c(const struct pb_sim *sim, double current)
 {
-	bool off = current > 0	 ? sim->protection_mask & PB_SIM_STOPS_CHARGE
-		   : current < 0 ? sim->protection_mask & PB_SIM_STOPS_DISCHARGE
-				 : true;
+	unsigned int which = current > 0 ? PB_SIM_CHARGE : PB_SIM_DISCHARGE;
 
-	return off ? 0 : current;
+	return sim_closed(sim, which, current) ? current : 0;
 }
 
 static void move_charge(struct pb_sim *sim, double dt)
@@ -193,6 +194,7 @@ static void protect(struct pb_sim *sim, double min_mv, double max_mv, double sum
 		guard(sim, &limits[i]);
 	if (sim->time_s >= sim->overcurrent_until_s)
 		sim->protection_mask &= ~(1U << PB_PROTECT_DISCHARGE_OVERCURRENT);
+	sim->protection_mask |= sim->forced_protection;
 }
 
 static void supervise(struct pb_sim *sim)
@@ -223,6 +225,7 @@ static void step(struct pb_sim *sim, double dt)
 	sim->polarisation_mv += (polarised_mv - sim->polarisation_mv) * dt / (POLARISE_S + dt);
 	move_heat(sim, dt);
 	sim->time_s += dt;
+	sim_follow(sim);
 	supervise(sim);
 	sim->current_c = pass_c(sim, sim->current_c);
 }

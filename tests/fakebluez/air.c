@@ -104,16 +104,21 @@ void air_scan(struct adapter *adapter, bool on)
 
 /* ---- the board ---- */
 
-static void notify(struct device *device, const uint8_t *bytes, size_t len)
+static void notify_pieces(struct device *device, const uint8_t *bytes, size_t len, size_t piece)
 {
-	for (size_t at = 0; at < len; at += device->pack->chunk) {
-		size_t n = len - at < device->pack->chunk ? len - at : device->pack->chunk;
+	for (size_t at = 0; at < len; at += piece) {
+		size_t n = len - at < piece ? len - at : piece;
 
 		if (device->notify_fd >= 0)
 			send(device->notify_fd, bytes + at, n, MSG_NOSIGNAL);
 		else if (device->notifying)
 			emit_value(device, bytes + at, n);
 	}
+}
+
+static void notify(struct device *device, const uint8_t *bytes, size_t len)
+{
+	notify_pieces(device, bytes, len, device->pack->chunk);
 }
 
 /* counting=N: readings that are told of one by one, for who checks what becomes of them; the values
@@ -165,6 +170,10 @@ static void answer_board(struct device *device)
 			    reply);
 	pack->requests++;
 	pack->still = false;
+	if (pack->talk.offence)
+		printf("offence %s\n", pack->mac);
+	pack->offences += pack->talk.offence;
+	pack->talk.offence = false;
 	if (pack->hangup && pack->answered++ == pack->hangup) {
 		air_drop(device, 0);
 		return;
@@ -175,7 +184,14 @@ static void answer_board(struct device *device)
 		air_drop(device, 10);
 		return;
 	}
-	notify(device, reply, len);
+	if (pack->talk.piece)
+		notify_pieces(device, reply, len, pack->talk.piece);
+	else
+		notify(device, reply, len);
+	pack->talk.piece = 0;
+	if (pack->talk.hang_up)
+		air_drop(device, 0);
+	pack->talk.hang_up = false;
 }
 
 static void module_reply(struct device *device, uint8_t command, uint8_t value)
@@ -213,8 +229,10 @@ static void answer_module(struct device *device)
 		pack->unlocked = right_password(pack);
 		module_reply(device, command, pack->unlocked ? 0 : 1);
 	}
-	if (command == 0x1D)
+	if (command == 0x1D) {
+		pack->talk.unlocked = true;
 		module_reply(device, command, 0);
+	}
 }
 
 /* By its first bytes, whatever board it is for. */
@@ -233,6 +251,15 @@ static size_t request_len(const uint8_t *bytes)
 	default:
 		return 7 + (size_t)bytes[3];
 	}
+}
+
+static void print_request(const struct pack *pack, const char *word, const uint8_t *bytes,
+			  size_t len)
+{
+	printf("%s %s ", word, pack->mac);
+	for (size_t i = 0; i < len; i++)
+		printf("%02X", bytes[i]);
+	putchar('\n');
 }
 
 /* What a board sends by itself, from its first request on. */
@@ -266,6 +293,8 @@ static void answer(struct device *device)
 	pack->in_taken -= len;
 	memmove(pack->in, pack->in + len, pack->in_len);
 	pack->wakes_left -= asleep;
+	if (pack->log)
+		print_request(pack, "got", pack->request_bytes, len);
 	if (pack->mute || asleep)
 		return;
 	if (module)
@@ -276,14 +305,6 @@ static void answer(struct device *device)
 		pack->streaming = true;
 		after(pack->sim.options.profile->board->stream_ms, stream, device);
 	}
-}
-
-static void tell_outside(const struct pack *pack, const uint8_t *bytes, size_t len)
-{
-	printf("wrote %s ", pack->mac);
-	for (size_t i = 0; i < len; i++)
-		printf("%02X", bytes[i]);
-	putchar('\n');
 }
 
 void air_say(struct pack *pack, const char *hex)
@@ -310,7 +331,7 @@ void air_write(struct device *device, const struct gatt_part *part, const uint8_
 		return;
 	}
 	if (pack->outside) {
-		tell_outside(pack, bytes, len);
+		print_request(pack, "wrote", bytes, len);
 		return;
 	}
 	if (pack->in_len + len > sizeof(pack->in))
@@ -447,7 +468,7 @@ static void linked(struct device *device)
 	pack->connects++;
 	pack->unlocked = false;
 	pack->streaming = pack->still = false;
-	pack->talk = (struct pb_sim_talk){0};
+	pack->talk = (struct pb_sim_talk){.sim = &pack->sim};
 	pack->wakes_left = pack->wake;
 	pack->answered = 0;
 	device->temporary = false;

@@ -76,11 +76,12 @@ struct pack {
 	char dead;	  /* 'c' or 'r': writes of this type are lost */
 	char password[8];
 	int passkey;
+	bool log;     /* prints what it is sent */
 	bool outside; /* its board is on the other side of stdin and stdout */
 	int counting; /* 0: the model's own values */
 	int counted;
 	/* the board and its module */
-	unsigned int wakes_left, connects, requests, answered;
+	unsigned int wakes_left, connects, requests, answered, offences;
 	bool streaming, still; /* sends by itself; but not before the next request */
 	bool unlocked;
 	uint8_t random;

@@ -22,6 +22,14 @@
  *	crowd N			N devices of others are listed as well
  *	stats			counters
  *
+ *	app MAC charge|discharge off|on		a phone app switches
+ *	command MAC WORD	what the board does with commands, as the option command=
+ *	current MAC MA		the current at its terminals
+ *	power MAC		power-cycled
+ *
+ * A pack with log=y prints "got MAC HEX" for each request that its board gets. "offence MAC" says
+ * that it got one that no pack may get.
+ *
  * The board of a pack with outside=y is not here: a line "wrote MAC HEX" tells what it is sent,
  * and "down MAC" that its connection has ended.
  *
@@ -161,6 +169,8 @@ static bool set_option(struct pack *pack, char *word)
 		pack->unannounced = value[0] == 'y';
 	else if (strcmp(word, "outside") == 0)
 		pack->outside = value[0] == 'y';
+	else if (strcmp(word, "log") == 0)
+		pack->log = value[0] == 'y';
 	else if (strcmp(word, "noname") == 0)
 		pack->no_name = value[0] == 'y';
 	else if (strcmp(word, "password") == 0)
@@ -315,11 +325,22 @@ static const char *pack_command(char **words)
 	} else if (strcmp(word, "still") == 0 || strcmp(word, "forget") == 0) {
 		pack->still = true;
 		if (word[0] == 'f')
-			pack->talk = (struct pb_sim_talk){0};
+			pack->talk = (struct pb_sim_talk){.sim = &pack->sim};
 	} else if (strcmp(word, "fail") == 0 && words[2]) {
 		pack->fails = (unsigned int)atoi(words[2]);
 	} else if (strcmp(word, "notify") == 0 && words[2]) {
 		air_say(pack, words[2]);
+	} else if (strcmp(word, "app") == 0 && words[2] && words[3]) {
+		pb_sim_app(&pack->sim, words[2][0] == 'c' ? PB_SIM_CHARGE : PB_SIM_DISCHARGE,
+			   strcmp(words[3], "off") == 0);
+	} else if (strcmp(word, "command") == 0 && words[2]) {
+		if (!pb_sim_obey_parse(words[2], &pack->sim.options.obey))
+			return words[2];
+	} else if (strcmp(word, "current") == 0 && words[2]) {
+		pack->sim.options.has_current = true;
+		pack->sim.options.current_ma = atoi(words[2]);
+	} else if (strcmp(word, "power") == 0) {
+		pb_sim_power_cycle(&pack->sim);
 	} else if (strcmp(word, "ghost") == 0 && device) {
 		air_ghost(device);
 	} else if (strcmp(word, "linger") == 0 && device) {

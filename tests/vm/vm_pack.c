@@ -160,7 +160,7 @@ static void notify(const uint8_t *bytes, size_t len)
 
 static void answer(const uint8_t *request, size_t request_len)
 {
-	struct pb_sim_talk talk = {0};
+	static struct pb_sim_talk talk = {.sim = &board};
 	uint8_t reply[PB_SIM_REPLY_MAX];
 	struct pb_sample sample;
 	uint64_t now = pb_now_ms();
