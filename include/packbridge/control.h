@@ -149,6 +149,13 @@ void pb_control_take(struct pb_control_machine *machine, const struct pb_control
 void pb_control_let_go(struct pb_control_machine *machine, const struct pb_control_setup *setup);
 
 /**
+ * Goes on by another setup. Switches that it does not allow are forgotten: nobody closes them.
+ * @same_reader: the reader goes on, too; false: it begins anew, with a connection of its own.
+ */
+void pb_control_move(struct pb_control_machine *machine, const struct pb_control_setup *setup,
+		     bool same_reader);
+
+/**
  * Processes what has changed: call it with each reading or status, after requests, and when
  * pb_control_machine.due_ms has passed.
  * @now_ms: above 0, never goes back.

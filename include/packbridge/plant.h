@@ -35,9 +35,12 @@ struct pb_battery_setup {
 	int32_t unit;	      /**< its unit id in the configuration, for notes */
 	const struct pb_alarm_setup *alarms;
 	/* a pack */
-	const struct pb_limit_setup *limits;	/**< NULL: a bank */
-	uint32_t stale_after_s;			/**< used until its reader reports a status */
-	bool keep;				/**< pb_plant_take() takes over its state */
+	const struct pb_limit_setup *limits; /**< NULL: a bank */
+	uint32_t stale_after_s;		     /**< used until its reader reports a status */
+	bool keep;			     /**< pb_plant_take() takes over its state */
+	/** Without @keep: it is the same pack by another reader. pb_plant_take() takes over what
+	 * control knows of it. */
+	bool same_link;
 	const struct pb_control_setup *control; /**< NULL: off */
 	const char *address; /**< of the pack itself, not of a line; "" or NULL: not known */
 	/* a bank */
@@ -102,7 +105,8 @@ int pb_plant_add_unit(struct pb_plant *plant, size_t table, int32_t id, size_t b
  * Takes over the state of another plant: of packs with the same name that are set up with @keep,
  * and of all banks with the same name. That is reading, status, latched alarms, running limits,
  * sequence and repeated notes; also the history of all packs of the same name, and values that
- * clients wrote to units of the same name and map. Call it before PB_PLANT_START.
+ * clients wrote to units of the same name and map. Call it before PB_PLANT_START. Notes which
+ * switches stay open because the new configuration does not let anybody close them.
  */
 void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before);
 

@@ -159,6 +159,16 @@ int site_control(struct site *site, const char *name, const struct pb_control_re
 	return r;
 }
 
+void site_let_go(struct site *site)
+{
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_LET_GO, .battery = PB_PLANT_ALL});
+}
+
+bool site_is_closing(const struct site *site)
+{
+	return pb_plant_is_closing(site->plant);
+}
+
 /* ---- packs ---- */
 
 static void count_command(struct site_pack *pack, const struct pb_command_status *command)
@@ -207,6 +217,16 @@ static struct site_pack *site_find_same(const struct site *site, const struct pb
 	return NULL;
 }
 
+/* With another reader it is still the same pack, if it is at the same place. */
+static bool has_same_link(const struct site *site, const struct pb_pack_config *pack)
+{
+	for (size_t i = 0; site && i < site->config->pack_count; i++)
+		if (strcmp(site->config->packs[i].name, pack->name) == 0)
+			return strcmp(site->config->packs[i].link, pack->link) == 0 &&
+			       site->config->packs[i].address == pack->address;
+	return false;
+}
+
 static int make_readers(struct site *site, const struct site_setup *setup,
 			const struct site *before)
 {
@@ -219,6 +239,7 @@ static int make_readers(struct site *site, const struct site_setup *setup,
 		pack->site = site;
 		pack->index = i;
 		site->batteries[i].keep = site_find_same(before, &config->packs[i]) != NULL;
+		site->batteries[i].same_link = has_same_link(before, &config->packs[i]);
 		if (!site->batteries[i].keep)
 			r = pb_bridge_pack(
 				&pack->reader, &config->packs[i], setup->event, setup->bluez,

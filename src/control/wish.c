@@ -161,6 +161,36 @@ void pb_control_let_go(struct pb_control_machine *machine, const struct pb_contr
 	machine->letting = true;
 }
 
+/* A command of the reader before is over: what it did, the next reading shows. */
+static void begin_anew(struct pb_control_machine *machine)
+{
+	machine->phase = PB_CONTROL_REST;
+	machine->writes = 0;
+	machine->live = machine->unread = false;
+	machine->sequence = 0;
+	machine->connects = UINT32_MAX; /* of none */
+}
+
+void pb_control_move(struct pb_control_machine *machine, const struct pb_control_setup *setup,
+		     bool same_reader)
+{
+	for (int i = 0; i < PB_SWITCHES; i++) {
+		struct pb_control_switch *one = &machine->switches[i];
+
+		if (!control_allowed(setup, i))
+			*one = (struct pb_control_switch){.said = one->said};
+	}
+	if (setup->mode == PB_CONTROL_OFF) {
+		machine->state = PB_CONTROL_STATE_OFF;
+		machine->reason = PB_CONTROL_REASON_NOT_ENABLED;
+		machine->due_ms = UINT64_MAX;
+	}
+	if (setup->mode == PB_CONTROL_OFF || (!control_has_wish(machine) && !machine->local))
+		give_up(machine);
+	if (!same_reader)
+		begin_anew(machine);
+}
+
 /* ---- the whole ---- */
 
 /* The client that inhibits something becomes the owner. A person who switches always does. */

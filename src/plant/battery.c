@@ -228,6 +228,8 @@ void battery_take(struct battery *battery, const struct battery *before)
 
 	battery->memory = before->memory;
 	battery->command = before->command;
+	if (!battery->setup->bank)
+		control_take(battery, before, true);
 	battery->reader.state = before->reader.state;
 	battery->reader.note = before->reader.note;
 	if (before->refusals)
@@ -235,7 +237,6 @@ void battery_take(struct battery *battery, const struct battery *before)
 	data->sample = before->data.sample;
 	data->has = before->data.has & PB_HAS(PB_HAS_UNCHANGED);
 	data->alarms = before->data.alarms;
-	data->control = before->data.control;
 	data->unchanged_s = before->data.unchanged_s;
 	data->status = before->data.status;
 	data->link_has = before->data.link_has;

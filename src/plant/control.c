@@ -183,6 +183,24 @@ void control_let_go(struct pb_plant *plant, int battery)
 	}
 }
 
+/* Of a switch that the new configuration does not let us close. */
+static bool is_left(const struct battery *pack, const struct battery *before, int which)
+{
+	return pb_control_holds(&before->memory.control, which) &&
+	       !pb_control_holds(&pack->memory.control, which);
+}
+
+void control_take(struct battery *pack, const struct battery *before, bool same_reader)
+{
+	pack->memory.control = before->memory.control;
+	pb_control_move(&pack->memory.control, control_setup(pack), same_reader);
+	pack->data.control = before->data.control;
+	if (!is_on(pack))
+		pack->data.control = (struct pb_control){0};
+	notes_left(pack, is_left(pack, before, PB_SWITCH_CHARGE),
+		   is_left(pack, before, PB_SWITCH_DISCHARGE));
+}
+
 /* ---- banks ---- */
 
 /* From the best to the worst. */

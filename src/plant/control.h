@@ -9,6 +9,11 @@
  * all batteries show the present: a reader may hand up a reading while it takes a command.
  */
 void control_step_all(struct pb_plant *plant, bool may_send, uint64_t now_ms);
+/**
+ * Goes on from the same pack of another plant: the wish, and what is locked. @same_reader: its
+ * reader goes on as well.
+ */
+void control_take(struct battery *pack, const struct battery *before, bool same_reader);
 /** Ends all wishes; nothing is taken any more. @battery: of a pack, or PB_PLANT_ALL. */
 void control_let_go(struct pb_plant *plant, int battery);
 /** Brings data.control to @now_ms: of a pack its own, of a bank that of its packs together. */

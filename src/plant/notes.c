@@ -319,6 +319,15 @@ void notes_control(struct battery *pack, const struct pb_control *before, uint64
 		note_state(pack, now_ms);
 }
 
+void notes_left(const struct battery *pack, bool charge, bool discharge)
+{
+	if (charge || discharge)
+		NOTE(pack, PB_LOG_WARNING, NULL,
+		     "%s stays inhibited by the pack's switch: packbridge opened it, and may not "
+		     "close it any more",
+		     directions(charge, discharge));
+}
+
 void notes_command(const struct battery *pack, const struct pb_command *command)
 {
 	const char *charge = command->inhibit_charge ? "open" : "closed";

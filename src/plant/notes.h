@@ -14,6 +14,8 @@ void notes_members(struct battery *bank, uint64_t now_ms);
 void notes_control(struct battery *pack, const struct pb_control *before, uint64_t now_ms);
 /** Sums up what was left out, when that is due. */
 void notes_control_sum(struct battery *pack, uint64_t now_ms);
+/** Of switches that stay open, because nobody here may close them any more. */
+void notes_left(const struct battery *pack, bool charge, bool discharge);
 /** What is sent to the pack. */
 void notes_command(const struct battery *pack, const struct pb_command *command);
 /** One line to the handler, as it stands. */

@@ -108,6 +108,14 @@ struct pb_plant *pb_plant_free(struct pb_plant *plant)
 	return NULL;
 }
 
+/* Of a pack that is read another way from now on. */
+static void plant_take_other(struct battery *pack, const struct battery *before)
+{
+	pack->memory.history = before->memory.history;
+	if (pack->setup->same_link)
+		control_take(pack, before, false);
+}
+
 void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before)
 {
 	for (size_t i = 0; i < plant_battery_count(plant); i++) {
@@ -118,7 +126,7 @@ void pb_plant_take(struct pb_plant *plant, const struct pb_plant *before)
 		    (is_bank(battery) || battery->setup->keep))
 			battery_take(battery, &before->batteries[place]);
 		else if (place >= 0 && is_bank(battery) == is_bank(&before->batteries[place]))
-			battery->memory.history = before->batteries[place].memory.history;
+			plant_take_other(battery, &before->batteries[place]);
 	}
 	unit_take_writes(plant, before);
 }
