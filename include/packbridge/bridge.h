@@ -163,6 +163,13 @@ unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
 int pb_bridge_remember(struct pb_bridge *bridge);
 /** Starts to connect to the packs. */
 int pb_bridge_start(struct pb_bridge *bridge);
+/**
+ * Prepares the end: closes the switches that clients had opened, if the configuration wants that
+ * and the packs can be reached. Logs which stay open.
+ * @return whether the loop has to run on for that: sd_event_exit() follows by itself, after 5 s at
+ *         the latest. False: it can end now.
+ */
+bool pb_bridge_stop(struct pb_bridge *bridge);
 /** Runs the event loop until sd_event_exit(). @return the exit code; negative errno. */
 int pb_bridge_run(struct pb_bridge *bridge);
 struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge);

@@ -203,6 +203,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	if (!bridge)
 		return NULL;
 	recorder_free(bridge->recorder);
+	sd_event_source_disable_unref(bridge->stop);
 	doors_clear(bridge);
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);

@@ -27,6 +27,8 @@ struct pb_bridge {
 	struct pb_ask_socket *old_sockets[PB_SOCKETS]; /* to be closed: the question that causes
 						       this may use one of them */
 	sd_event_source *bury;
+	sd_event_source *stop;	     /* waits until switches are closed, see stop.c */
+	uint64_t stop_ms;	     /* the end, at the latest; 0: nobody has asked for it */
 	struct pb_http *http;	     /* NULL: no status page */
 	struct documents *documents; /* for those at the sockets */
 	struct documents

@@ -81,5 +81,9 @@ struct pb_reader *site_reader(const struct site *site, const char *name);
  * @return as pb_plant_control(); -ENOENT: there is no such battery.
  */
 int site_control(struct site *site, const char *name, const struct pb_control_request *request);
+/** Ends all wishes of clients, and takes no more: before the end. */
+void site_let_go(struct site *site);
+/** @return whether a switch is still being closed since. */
+bool site_is_closing(const struct site *site);
 /** Forgets alarms that are over, of the battery of that name, or of all: "". @return -ENOENT. */
 int site_reset_alarms(struct site *site, const char *name);

@@ -158,7 +158,7 @@ int pb_cli_check_probe(const struct pb_config *config)
 {
 	struct checker checker = {.packs = calloc(config->pack_count, sizeof(*checker.packs))};
 	sd_event_source *timer = NULL;
-	int r = checker.packs ? pb_cli_event_new(&checker.event) : -ENOMEM;
+	int r = checker.packs ? pb_cli_event_new(&checker.event, NULL, NULL) : -ENOMEM;
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(checker.event, &timer, CLOCK_BOOTTIME,

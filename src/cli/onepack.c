@@ -77,7 +77,7 @@ int onepack_open(struct onepack *one, const struct pb_reader_handler *handler, v
 	}
 	pb_session_protocol(&session, one->protocol);
 	snprintf(session.password, sizeof(session.password), "%s", one->password);
-	r = pb_cli_event_new(&one->event);
+	r = pb_cli_event_new(&one->event, NULL, NULL);
 	if (r >= 0)
 		r = pb_bluez_new(&one->bluez, one->event, &bluez);
 	link.event = one->event;

@@ -298,7 +298,7 @@ int pb_cli_scan(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	scan.end_ms = pb_now_ms() + (uint64_t)scan.options.seconds * 1000;
-	r = pb_cli_event_new(&scan.event);
+	r = pb_cli_event_new(&scan.event, NULL, NULL);
 	if (r >= 0)
 		r = scan_run(&scan);
 	sd_event_unref(scan.event);

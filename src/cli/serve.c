@@ -17,7 +17,7 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-int pb_cli_event_new(sd_event **ret)
+int pb_cli_event_new(sd_event **ret, sd_event_signal_handler_t stop, void *userdata)
 {
 	static const int signals[] = {SIGTERM, SIGINT};
 	sd_event *event = NULL;
@@ -25,8 +25,8 @@ int pb_cli_event_new(sd_event **ret)
 
 	/* without a handler of ours, sd-event ends its loop on the signal */
 	for (size_t i = 0; r >= 0 && i < PB_ARRAY_SIZE(signals); i++)
-		r = sd_event_add_signal(event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, NULL,
-					NULL);
+		r = sd_event_add_signal(event, NULL, signals[i] | SD_EVENT_SIGNAL_PROCMASK, stop,
+					userdata);
 	if (r < 0) {
 		sd_event_unref(event);
 		return r;
@@ -106,6 +106,16 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* ---- life ---- */
 
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	(void)info;
+	if (daemon->bridge && pb_bridge_stop(daemon->bridge))
+		return 0;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
 /*
  * After each event: reports dropped messages to a log that was full, also when nothing more
  * happens.
@@ -172,7 +182,7 @@ int pb_cli_serve(struct daemon *daemon)
 	pb_cli_raise_descriptors();
 	pb_log_never_wait();
 	pb_cli_journal();
-	r = pb_cli_event_new(&event);
+	r = pb_cli_event_new(&event, on_stop, daemon);
 	if (r < 0)
 		pb_log(PB_LOG_ERR, "no event loop: %s", strerror(-r));
 	else

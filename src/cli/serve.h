@@ -3,6 +3,8 @@
 
 #include "packbridge/bridge.h"
 
+#include <systemd/sd-event.h>
+
 /** What the daemon runs on. */
 struct daemon {
 	const char *file;	  /**< from which it can be loaded anew; NULL: it can't */
@@ -20,5 +22,9 @@ struct daemon {
  */
 int pb_cli_serve(struct daemon *daemon);
 
-/** An event loop that ends on SIGTERM and SIGINT. @return 0; negative errno. */
-int pb_cli_event_new(sd_event **ret);
+/**
+ * An event loop that ends on SIGTERM and SIGINT.
+ * @stop: called for these signals instead; NULL: the loop ends.
+ * @return 0; negative errno.
+ */
+int pb_cli_event_new(sd_event **ret, sd_event_signal_handler_t stop, void *userdata);
