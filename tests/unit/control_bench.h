@@ -73,8 +73,8 @@ static inline void bench_measure(struct control_bench *b)
 		fet[i] = b->closed[i] || (!b->locked[i] && !b->protected[i]);
 		guarded |= b->protected[i];
 	}
-	s->has = PB_HAS(PB_HAS_CURRENT) | PB_HAS(PB_HAS_CHARGE_FET) |
-		 PB_HAS(PB_HAS_DISCHARGE_FET) | PB_HAS(PB_HAS_PROTECTION);
+	s->has = PB_HAS(PB_HAS_CURRENT) | PB_HAS(PB_HAS_CHARGE_FET) | PB_HAS(PB_HAS_DISCHARGE_FET) |
+		 PB_HAS(PB_HAS_PROTECTION);
 	s->charge_fet = fet[PB_SWITCH_CHARGE];
 	s->discharge_fet = fet[PB_SWITCH_DISCHARGE];
 	s->protection_mask = guarded ? 1 << PB_PROTECT_CELL_OVERVOLTAGE : 0;
@@ -187,8 +187,8 @@ static inline int bench_ask(struct control_bench *b, struct pb_control_request r
 
 static inline int bench_charge(struct control_bench *b, bool inhibit)
 {
-	return bench_ask(b, (struct pb_control_request){.has_charge = true,
-							.inhibit_charge = inhibit});
+	return bench_ask(
+		b, (struct pb_control_request){.has_charge = true, .inhibit_charge = inhibit});
 }
 
 static inline int bench_discharge(struct control_bench *b, bool inhibit)
