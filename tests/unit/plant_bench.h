@@ -28,6 +28,11 @@ static struct {
 	uint64_t start_ms, now_ms, deadline_ms;
 	uint16_t sequence;
 	int32_t rssi_dbm; /* 0: none */
+	/* control: what was sent to the packs, and how often a request made time due */
+	struct pb_control_setup controls[PACKS]; /* a test sets setup[].control */
+	struct pb_command_status result[PACKS];
+	struct pb_command command[PACKS];
+	size_t commands, dues;
 	/* what was noted about battery @of (NULL: all) */
 	const char *of;
 	size_t lines;
@@ -76,7 +81,24 @@ static void bench_count(void *userdata, struct pb_gateway *gateway)
 	gateway->clients++; /* once a look */
 }
 
-static const struct pb_plant_handler bench_handler = {.note = bench_note, .count = bench_count};
+static int bench_command(void *userdata, size_t pack, const struct pb_command *command)
+{
+	ck_assert_ptr_eq(userdata, &bench);
+	bench.command[pack] = *command;
+	bench.result[pack] = (struct pb_command_status){.state = PB_COMMAND_RUNNING,
+							.number = bench.result[pack].number + 1};
+	bench.commands++;
+	return 0;
+}
+
+static void bench_due(void *userdata)
+{
+	ck_assert_ptr_eq(userdata, &bench);
+	bench.dues++;
+}
+
+static const struct pb_plant_handler bench_handler = {
+	.note = bench_note, .count = bench_count, .command = bench_command, .due = bench_due};
 
 static inline struct pb_map *bench_map(const char *name)
 {
@@ -238,12 +260,10 @@ static inline struct pb_status bench_status(void)
 static inline void bench_hand_up(int pack, struct pb_reading reading)
 {
 	static const struct pb_note note = {.level = PB_LOG_INFO, .text = "first reading"};
-	static const struct pb_command_status no_command;
 	static const struct pb_refusals refusals = {
 		.readings = 3, .count = 2, .rows = {{.times = 1}, {.times = 2}}};
 
-	if (!reading.command)
-		reading.command = &no_command;
+	reading.command = &bench.result[pack];
 	reading.protocol = "jbd";
 	reading.state = "connected";
 	reading.has_rssi = bench.rssi_dbm != 0;
