@@ -123,6 +123,34 @@ void daly_put_alarms(struct pb_sample *s, uint64_t bits)
 	s->has |= PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_ALARM);
 }
 
+enum { STEP_START, STEP_CHARGE, STEP_DISCHARGE };
+
+static enum pb_dialogue_result send_next(struct pb_dialogue *d, daly_make *make)
+{
+	const struct pb_command *command = &d->command;
+	bool charge = d->step < STEP_CHARGE && command->change_charge;
+
+	if (!charge && (d->step == STEP_DISCHARGE || !command->change_discharge))
+		return PB_DIALOGUE_DONE;
+	d->step = charge ? STEP_CHARGE : STEP_DISCHARGE;
+	d->request = (struct pb_query){.name = "command"};
+	make(d, charge, !(charge ? command->inhibit_charge : command->inhibit_discharge),
+	     &d->request);
+	return PB_DIALOGUE_SEND;
+}
+
+enum pb_dialogue_result daly_command(struct pb_dialogue *d, const struct pb_frame *reply,
+				     bool confirmed, daly_make *make)
+{
+	bool changes = d->command.change_charge || d->command.change_discharge;
+
+	if (d->kind != PB_DIALOGUE_COMMAND || !changes || (d->step != STEP_START && !reply))
+		return PB_DIALOGUE_NONE;
+	if (d->step != STEP_START && !confirmed)
+		return PB_DIALOGUE_REFUSED;
+	return send_next(d, make);
+}
+
 int daly_greeting_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)
 {
 	size_t size = sizeof(greeting) - 1;

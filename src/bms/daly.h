@@ -34,6 +34,14 @@ void daly_put_switches(struct pb_sample *s, unsigned int charge, unsigned int di
 /** Puts protections and warnings. Bit n of @bits is bit n % 8 of alarm byte n / 8, as A5 has them.
  */
 void daly_put_alarms(struct pb_sample *s, uint64_t bits);
+/** Makes the request that opens or closes one of the switches. */
+typedef void daly_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out);
+/**
+ * The next step of a command: a write for each switch that differs, one after the other.
+ * @confirmed: the reply repeats what the request asked for.
+ */
+enum pb_dialogue_result daly_command(struct pb_dialogue *d, const struct pb_frame *reply,
+				     bool confirmed, daly_make *make);
 /** Measures the greeting of a module; as pb_codec.frame(). */
 int daly_greeting_frame(const uint8_t *buf, size_t len, struct pb_frame *ret);
 

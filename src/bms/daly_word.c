@@ -5,6 +5,8 @@
  *	D2   request  D2 03 reg reg words words crc crc     reply  D2 03 bytes data.. crc crc
  *	P81  request  81 03 ...                             reply  51 03 ...
  *
+ *	write         D2 06 reg reg value value crc crc     the reply repeats it, P81's from 51
+ *
  * A reply does not name its register. Its length does: no two reads of a plan have the same number
  * of words.
  *
@@ -17,6 +19,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
 	D2 = 0xD2,
@@ -25,8 +28,9 @@ enum {
 
 	FUNCTION_READ = 0x03,
 	FUNCTION_WRITE = 0x06,
-	FUNCTION_REFUSED = 0x83,
+	FUNCTION_ERROR = 0x80, /* with the function that is refused */
 	WRITE_LEN = 8,
+	WRITES = 0x8000, /* in pb_frame.command: the echo of a write, not the reply to a read */
 	REQUEST_LEN = 8,
 	REFUSED_LEN = 5,
 	UNKNOWN_REFUSAL = 0xFF,
@@ -38,6 +42,10 @@ enum {
 	BALANCE = 0x3E,
 	SETTINGS = 0x80,
 	VERSIONS = 0xA9,
+	D2_SWITCHES = 0xA5, /* charge, discharge */
+	D2_REASONS = 0x3D,
+	P81_SWITCHES = 0x121,
+	P81_REASONS = 0x73,
 	P81_STATUS = 0x41,
 	P81_ALARMS = 0xA4,
 	P81_SETTINGS = 0x100,
@@ -62,14 +70,24 @@ struct word_dialect {
 
 static const struct word_dialect d2 = {
 	D2,
-	5,
-	{{STATUS, 62}, {STATUS, 80}, {BALANCE, 9}, {SETTINGS, 41}, {VERSIONS, 32}},
+	6,
+	{{STATUS, 62},
+	 {STATUS, 80},
+	 {BALANCE, 9},
+	 {SETTINGS, 41},
+	 {VERSIONS, 32},
+	 {D2_SWITCHES, 2}},
 };
 
 static const struct word_dialect p81 = {
 	P81_REPLY,
-	5,
-	{{STATUS, 64}, {P81_STATUS, 62}, {P81_ALARMS, 10}, {P81_SETTINGS, 81}, {P81_VERSIONS, 74}},
+	6,
+	{{STATUS, 64},
+	 {P81_STATUS, 62},
+	 {P81_ALARMS, 10},
+	 {P81_SETTINGS, 81},
+	 {P81_VERSIONS, 74},
+	 {P81_SWITCHES, 2}},
 };
 
 /* @return the register that a reply of so many words is about, or PB_COMMAND_UNKNOWN. */
@@ -88,18 +106,27 @@ static int check_crc(const uint8_t *buf, struct pb_frame *ret)
 	return bms_checksum(ret, 4, pb_get_le16(buf + at), pb_crc16(buf, at));
 }
 
-/* A reply that carries no words: a refusal, or the echo of a write, which we never send. */
+/* The request that waits for a reply is a write. */
+static bool is_write(const struct pb_query *pending)
+{
+	return pending && pending->bytes[1] == FUNCTION_WRITE;
+}
+
+/* A reply that carries no words: a refusal, or the echo of a write. */
 static int short_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		       struct pb_frame *ret)
 {
-	bool refused = buf[1] == FUNCTION_REFUSED;
+	uint8_t asked = is_write(pending) ? FUNCTION_WRITE : FUNCTION_READ;
+	bool refused = buf[1] == (FUNCTION_ERROR | asked);
 
-	if (!refused && (buf[1] != FUNCTION_WRITE || pending))
+	if (!refused && (buf[1] != FUNCTION_WRITE || (pending && !is_write(pending))))
 		return -EPROTO;
 	ret->len = refused ? REFUSED_LEN : WRITE_LEN;
 	if (len < ret->len)
 		return PB_FRAME_MORE;
-	ret->command = refused && pending ? pending->command : PB_COMMAND_UNKNOWN;
+	ret->command = !refused	 ? (uint16_t)(WRITES | pb_get_be16(buf + 2))
+		       : pending ? pending->command
+				 : PB_COMMAND_UNKNOWN;
 	ret->status = !refused ? 0 : buf[2] ? buf[2] : UNKNOWN_REFUSAL;
 	ret->payload = buf + 2;
 	ret->payload_len = ret->len - 2 - CRC_LEN;
@@ -184,6 +211,50 @@ static void p81_request(const struct pb_query *query, uint8_t address, struct pb
 		    pb_crc16(out->bytes, REQUEST_LEN - CRC_LEN));
 }
 
+/* Register @reg is the charge switch, the next one the discharge switch; 1 is closed. */
+static void put_write(uint8_t board, unsigned int reg, bool on, struct pb_query *out)
+{
+	out->bytes[0] = board;
+	out->bytes[1] = FUNCTION_WRITE;
+	pb_put_be16(out->bytes + 2, (uint16_t)reg);
+	pb_put_be16(out->bytes + 4, on);
+	pb_put_le16(out->bytes + WRITE_LEN - CRC_LEN, pb_crc16(out->bytes, WRITE_LEN - CRC_LEN));
+	out->len = WRITE_LEN;
+	out->command = (uint16_t)(WRITES | reg);
+}
+
+static void d2_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out)
+{
+	(void)d;
+	put_write(D2, D2_SWITCHES + !charge, on, out);
+}
+
+/* Without an address, it is board 1. */
+static void p81_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out)
+{
+	uint8_t above = d->address ? (uint8_t)(d->address - 1) : 0;
+
+	put_write((uint8_t)(P81_REQUEST + above), P81_SWITCHES + !charge, on, out);
+}
+
+/* The reply repeats register and value. */
+static bool word_confirms(const struct pb_dialogue *d, const struct pb_frame *reply)
+{
+	return reply && reply->kind == PB_FRAME_REPLY && reply->status == 0 &&
+	       reply->command == d->request.command &&
+	       memcmp(reply->payload, d->request.bytes + 2, 4) == 0;
+}
+
+static enum pb_dialogue_result d2_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
+{
+	return daly_command(d, reply, word_confirms(d, reply), d2_make);
+}
+
+static enum pb_dialogue_result p81_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
+{
+	return daly_command(d, reply, word_confirms(d, reply), p81_make);
+}
+
 static int p81_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
 		     struct pb_frame *ret)
 {
@@ -262,6 +333,26 @@ static void daly_word_d2_balance(const uint8_t *p, struct pb_sample *s)
 	daly_put_mos(s, word(p, 4));
 }
 
+/* What the switches are commanded to do, where the board tells. */
+static void put_commands(struct pb_sample *s, unsigned int charge, unsigned int discharge)
+{
+	if (bms_bool(charge, &s->charge_switch))
+		s->has |= PB_HAS(PB_HAS_CHARGE_SWITCH);
+	if (bms_bool(discharge, &s->discharge_switch))
+		s->has |= PB_HAS(PB_HAS_DISCHARGE_SWITCH);
+}
+
+/*
+ * Why FETs are open: a bit for a command stands for those that are open. Clear bits prove nothing.
+ * The registers of the switches are asked for only with control on, and count for more.
+ */
+static void put_reasons(struct pb_sample *s, bool charge, bool discharge)
+{
+	put_commands(s, charge && s->has & PB_HAS(PB_HAS_CHARGE_FET) && !s->charge_fet ? 0 : 2,
+		     discharge && s->has & PB_HAS(PB_HAS_DISCHARGE_FET) && !s->discharge_fet ? 0
+											     : 2);
+}
+
 static int daly_word_d2_status(const uint8_t *p, size_t words, struct pb_sample *s)
 {
 	unsigned int probes = word(p, 0x32);
@@ -278,6 +369,8 @@ static int daly_word_d2_status(const uint8_t *p, size_t words, struct pb_sample 
 	if (word(p, 0x34) != DALY_NO_WORD)
 		s->has |= PB_HAS(PB_HAS_BALANCING);
 	daly_put_switches(s, word(p, 0x35), word(p, 0x36));
+	if (word(p, D2_REASONS) != DALY_NO_WORD)
+		put_reasons(s, word(p, D2_REASONS) >> 4 & 1, word(p, D2_REASONS) >> 4 & 1);
 	/* A5's bytes 0 and 1, 2 and 3, 4 and 5, the first of each in the low half */
 	daly_put_alarms(s, word(p, 0x3A) | (uint64_t)word(p, 0x3B) << 16 |
 				   (uint64_t)word(p, 0x3C) << 32);
@@ -304,6 +397,9 @@ static int d2_decode(const struct pb_frame *frame, struct pb_sample *s)
 		return 0;
 	case VERSIONS:
 		daly_put_firmware(s, p, NAME_LEN);
+		return 0;
+	case D2_SWITCHES:
+		put_commands(s, word(p, 0), word(p, 1));
 		return 0;
 	default:
 		return 0;
@@ -340,12 +436,15 @@ static bool is_switch(uint16_t raw)
 static int daly_word_p81_status(const uint8_t *block, struct pb_sample *s)
 {
 	const uint8_t *p = place(block, 0x48 - P81_STATUS); /* from register 48 on */
+	uint16_t reasons = word(block, P81_REASONS - P81_STATUS);
 
 	if (!is_switch(word(p, 0x52 - 0x48)) || !is_switch(word(p, 0x53 - 0x48)))
 		return -EPROTO;
 	put_charge(s, word(p, 0x4B - 0x48), word(p, 0x4C - 0x48));
 	p81_balance(place(p, 0x4F - 0x48), s);
 	daly_put_switches(s, word(p, 0x52 - 0x48), word(p, 0x53 - 0x48));
+	if (reasons != DALY_NO_WORD)
+		put_reasons(s, reasons >> 8 & 1, reasons >> 9 & 1);
 	daly_put_mos(s, word(p, 0x5A - 0x48));
 	return 0;
 }
@@ -367,6 +466,9 @@ static int p81_decode(const struct pb_frame *frame, struct pb_sample *s)
 		return 0;
 	case P81_VERSIONS:
 		daly_put_firmware(s, p, P81_NAME_LEN);
+		return 0;
+	case P81_SWITCHES:
+		put_commands(s, word(p, 0), word(p, 1));
 		return 0;
 	default:
 		return 0;
@@ -439,6 +541,8 @@ static const struct pb_query d2_queries[] = {
 	 .bytes = {D2, 0x03, 0x00, 0x80, 0x00, 0x29, 0x96, 0x5F}},
 	{"versions", VERSIONS, .when = PB_ONCE_AFTER, .brings = VERSIONS_BRING, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0xA9, 0x00, 0x20, 0x87, 0x91}},
+	{"switches", D2_SWITCHES, .control = true, .len = 8,
+	 .bytes = {D2, 0x03, 0x00, 0xA5, 0x00, 0x02, 0xC7, 0x8B}},
 };
 
 static const struct pb_query p81_queries[] = {
@@ -450,6 +554,8 @@ static const struct pb_query p81_queries[] = {
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x00, 0x00, 0x51, 0x9A, 0x0A}},
 	{"versions", P81_VERSIONS, .when = PB_ONCE_AFTER, .brings = VERSIONS_BRING, .len = 8,
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x78, 0x00, 0x4A, 0x5A, 0x18}},
+	{"switches", P81_SWITCHES, .control = true, .len = 8,
+	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x21, 0x00, 0x02, 0x8A, 0x3D}},
 };
 
 static const struct pb_codec p81_codec = {
@@ -461,6 +567,7 @@ static const struct pb_codec p81_codec = {
 	.bounds = p81_bounds,
 	.frame = p81_frame,
 	.decode = p81_decode,
+	.dialogue = p81_dialogue,
 	.conceal = p81_conceal,
 	.explain = p81_explain,
 };
@@ -475,6 +582,7 @@ const struct pb_codec daly_p81_multidrop = {
 	.bounds = p81_bounds,
 	.frame = p81_multidrop_frame,
 	.decode = p81_decode,
+	.dialogue = p81_dialogue,
 	.request = p81_request,
 	.conceal = p81_conceal,
 	.explain = p81_explain,
@@ -490,6 +598,7 @@ const struct pb_codec pb_codec_daly = {
 	.bounds = d2_bounds,
 	.frame = d2_frame,
 	.decode = d2_decode,
+	.dialogue = d2_dialogue,
 	.signs = daly_signs,
 	.pipes = bms_serial_pipes,
 	.multidrop = &daly_p81_multidrop,

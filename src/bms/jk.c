@@ -43,9 +43,15 @@ enum {
 	CMD_CELLS = 0x96,
 	CMD_DEVICE = 0x97,
 	CMD_LOG = 0xA1,
+	CMD_CHARGE = 0x1D,
+	CMD_DISCHARGE = 0x1E,
+	CMD_DONE = 0xC8,
+	VALUE_LEN = 4,
 
 	PAYLOAD_AT = 6,
 	SETTINGS_RELEASE_AT = 22, /* of cell over-voltage */
+	SETTINGS_CHARGE_AT = 118, /* the switches, as commanded */
+	SETTINGS_DISCHARGE_AT = 122,
 	SETTINGS_CAPACITY_AT = 130,
 	DEVICE_MODEL_AT = 6,
 	DEVICE_HARDWARE_AT = 22,
@@ -218,8 +224,16 @@ static int decode_device(const uint8_t *f, struct pb_sample *s)
 	return 0;
 }
 
-/* What the owner has set: the capacity by design, and a limit that alarm bit 4 needs. JK04's
- * settings stand elsewhere. */
+/* A switch as commanded; the FETs are in the cells' frame. */
+static void put_switch(const uint8_t *p, bool *ret, enum pb_has has, struct pb_sample *s)
+{
+	s->has &= ~PB_HAS(has);
+	if (bms_bool(pb_get_le32(p), ret))
+		s->has |= PB_HAS(has);
+}
+
+/* What the owner has set: the switches, the capacity by design, and a limit that alarm bit 4 needs.
+ * JK04's settings stand elsewhere. */
 static int decode_settings(const uint8_t *f, struct pb_sample *s)
 {
 	uint32_t mah = pb_get_le32(f + SETTINGS_CAPACITY_AT);
@@ -228,6 +242,8 @@ static int decode_settings(const uint8_t *f, struct pb_sample *s)
 	if (s->carry.layout == JK_LAYOUT_JK04)
 		return 0;
 	s->carry.release_mv = release_mv <= UINT16_MAX ? (uint16_t)release_mv : 0;
+	put_switch(f + SETTINGS_CHARGE_AT, &s->charge_switch, PB_HAS_CHARGE_SWITCH, s);
+	put_switch(f + SETTINGS_DISCHARGE_AT, &s->discharge_switch, PB_HAS_DISCHARGE_SWITCH, s);
 	if (mah == 0)
 		return 0;
 	s->nominal_mah = mah;
@@ -260,6 +276,46 @@ static bool jk_meters(const struct pb_frame *frame, const struct pb_sample *s,
 
 	return frame->kind == PB_FRAME_REPLY && f[TYPE_AT] == TYPE_CELLS &&
 	       jk_cells_meters(f, s, ret);
+}
+
+/* ---- commands ---- */
+
+static enum pb_dialogue_result jk_write(struct pb_dialogue *d, uint8_t command, bool on)
+{
+	struct pb_query *request = &d->request;
+
+	*request = (struct pb_query){
+		.name = "command", .command = CMD_DONE, .module = true, .len = REQUEST_LEN};
+	memcpy(request->bytes, module_head, HEAD_LEN);
+	request->bytes[HEAD_LEN] = command;
+	request->bytes[HEAD_LEN + 1] = VALUE_LEN;
+	request->bytes[HEAD_LEN + 2] = on;
+	request->bytes[REQUEST_LEN - 1] = (uint8_t)bms_sum(request->bytes, REQUEST_LEN - 1);
+	d->step = command;
+	return PB_DIALOGUE_SEND;
+}
+
+/*
+ * A write for each switch that differs. The acknowledgement is the same for every write, so it
+ * proves nothing but that the board lives. JK04 boards have other writes.
+ */
+static enum pb_dialogue_result jk_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
+{
+	static const uint8_t done[] = {CMD_DONE, 0x01, 0x01};
+	const struct pb_command *command = &d->command;
+	bool changes = command->change_charge || command->change_discharge;
+	bool answer = reply && reply->kind == PB_FRAME_MODULE &&
+		      reply->payload_len == REQUEST_LEN - HEAD_LEN &&
+		      memcmp(reply->payload, done, sizeof(done)) == 0;
+
+	if (d->kind != PB_DIALOGUE_COMMAND || !changes || (d->step != 0 && !answer) ||
+	    (d->sample && d->sample->carry.layout == JK_LAYOUT_JK04))
+		return PB_DIALOGUE_NONE;
+	if (d->step == 0 && command->change_charge)
+		return jk_write(d, CMD_CHARGE, !command->inhibit_charge);
+	if (d->step != CMD_DISCHARGE && command->change_discharge)
+		return jk_write(d, CMD_DISCHARGE, !command->inhibit_discharge);
+	return PB_DIALOGUE_DONE;
 }
 
 /* ---- what nobody is to see ---- */
@@ -334,6 +390,7 @@ const struct pb_codec pb_codec_jk = {
 	.frame = jk_frame,
 	.decode = jk_decode,
 	.meters = jk_meters,
+	.dialogue = jk_dialogue,
 	.conceal = jk_conceal,
 	.signs = signs,
 	.pipes = bms_serial_pipes,

@@ -20,14 +20,20 @@ enum {
 static const enum pb_when rounds[] = {PB_ONCE_BEFORE, PB_EACH_POLL, PB_ONCE_AFTER};
 
 void plan_init(struct plan *plan, const struct pb_codec *codec,
-	       const struct pb_codec *const *others, uint32_t stale_after_s)
+	       const struct pb_codec *const *others, uint32_t stale_after_s, bool control)
 {
 	assert(codec->query_count <= PB_QUERIES_MAX);
 	memset(plan, 0, sizeof(*plan));
 	plan->first = plan->codec = codec;
 	plan->others = others;
 	plan->stale_after_s = stale_after_s;
+	plan->control = control;
 	proof_expect_others(plan, false);
+}
+
+bool plan_has(const struct plan *plan, const struct pb_query *query)
+{
+	return !query->control || plan->control;
 }
 
 static size_t query_index(const struct plan *plan)
@@ -131,6 +137,8 @@ static const struct pb_query *query_at(const struct plan *plan, size_t step)
 	size_t count = plan->codec->query_count, index = step % count;
 	const struct pb_query *query = &plan->codec->queries[index];
 
+	if (!plan_has(plan, query))
+		return NULL;
 	if (query->when == rounds[step / count] && !(plan->done >> index & 1))
 		return query;
 	return rounds[step / count] == PB_ONCE_BEFORE && query == plan->marker ? query : NULL;

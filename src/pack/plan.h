@@ -32,6 +32,7 @@ struct plan {
 	size_t candidate;		      /**< index in @others that is being tried */
 	bool codec_known;		      /**< it brought a reading */
 	bool spoken;			      /**< the codec was answered in this poll */
+	bool control; /**< queries with @control are sent, too; else they do not exist */
 
 	/* the place in the plan, and what was read */
 	const struct pb_query *query; /**< sent, or to be sent next; NULL: none */
@@ -76,9 +77,11 @@ struct plan {
 
 /* ---- plan.c: what goes next ---- */
 
-/** @others: as in pb_session_config. Replies to earlier programs are expected. */
+/** @others, @control: as in pb_session_config. Replies to earlier programs are expected. */
 void plan_init(struct plan *plan, const struct pb_codec *codec,
-	       const struct pb_codec *const *others, uint32_t stale_after_s);
+	       const struct pb_codec *const *others, uint32_t stale_after_s, bool control);
+/** @return whether the query may be sent at all. */
+bool plan_has(const struct plan *plan, const struct pb_query *query);
 /** Another codec, or another connection: forgets which queries are answered. */
 void plan_forget_answers(struct plan *plan);
 /** A new connection. @advert: may help to choose the codec; NULL: not known. */

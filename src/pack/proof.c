@@ -45,6 +45,8 @@ static void expect_replies(struct plan *plan, const struct pb_codec *codec, bool
 			const struct pb_query *query = &codec->queries[i];
 			uint32_t few = query->when == PB_EACH_POLL ? OTHERS_POLLS : OTHERS_DETAILS;
 
+			if (!plan_has(plan, query))
+				continue;
 			requests_expect(&plan->requests, codec, query->command,
 					many ? OTHERS_MANY : few, LONG_AGO_MS);
 		}
@@ -104,7 +106,8 @@ static uint32_t marker_cost(const struct plan *plan, size_t index)
 	bool unknown = plan->done & bit && !(plan->answered & bit);
 	uint32_t open = open_requests(plan, query);
 
-	if (query->streams || query->dialogue || plan->mute & bit || unknown || open >= MARKERS_MAX)
+	if (query->streams || query->dialogue || !plan_has(plan, query) || plan->mute & bit ||
+	    unknown || open >= MARKERS_MAX)
 		return UINT32_MAX;
 	/* what is not part of each poll is better; the first query itself is the last resort */
 	return open * 4 + (query->when == PB_EACH_POLL) + (query == first_query(plan));
@@ -323,7 +326,8 @@ bool proof_take_unsolicited(struct plan *plan, const struct pb_frame *frame)
 	for (size_t i = 0; i < plan->codec->query_count; i++) {
 		const struct pb_query *query = &plan->codec->queries[i];
 
-		if (query->command != frame->command || query->when != PB_EACH_POLL)
+		if (query->command != frame->command || query->when != PB_EACH_POLL ||
+		    !plan_has(plan, query))
 			continue;
 		plan->strangers = STRANGE_POLLS;
 		return true;

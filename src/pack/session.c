@@ -35,7 +35,7 @@ static const uint32_t backoff_s[] = {0, 1, 2, 5, 10, 30};
 void session_init(struct session *s, const struct pb_session_config *config)
 {
 	memset(s, 0, sizeof(*s));
-	plan_init(&s->plan, config->codec, config->others, config->stale_after_s);
+	plan_init(&s->plan, config->codec, config->others, config->stale_after_s, config->control);
 	s->config = *config;
 	s->head.codec = config->codec;
 	s->head.searching = plan_searching(&s->plan);
