@@ -19,7 +19,9 @@ static const char help[] =
 	"Serves three simulated packs: a 200 Ah LiFePO4 house battery (unit 1), a 100 Ah starter\n"
 	"battery (unit 2) and a 150 Ah solar battery (unit 3). The bank camper (unit 100) is "
 	"house\n"
-	"and solar together. Needs no Bluetooth, no D-Bus, no root.\n"
+	"and solar together. Programs on this machine may inhibit charging of solar "
+	"(docs/control.md).\n"
+	"Needs no Bluetooth, no D-Bus, no root.\n"
 	"Prints commands that read them. Ends with Ctrl-C.\n"
 	"\n"
 	"  -l, --listen HOST:PORT  where to listen (default " DEMO_LISTEN ")\n"
@@ -33,7 +35,7 @@ static const char packs[] = "packs:\n"
 			    "  - {name: starter, link: 'sim:lead-12v,ah=100,soc=92', unit: 2,"
 			    " chemistry: lead, poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
 			    "  - {name: solar, link: 'sim:lfp-4s,ah=150,soc=48', unit: 3,"
-			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0}\n"
+			    " poll_ms: 1000, gap_ms: 20, settle_ms: 0, control: charge}\n"
 			    "banks:\n"
 			    "  - {name: camper, packs: [house, solar], unit: 100}\n";
 
@@ -92,7 +94,8 @@ int pb_cli_demo(int argc, char **argv)
 		return 2;
 	}
 	snprintf(text, sizeof(text),
-		 "%slisten:\n  - tcp: '%s'\nhistory: off\nstatus: /tmp/packbridge-demo-%d-%u.sock\n"
+		 "%slisten:\n  - {tcp: '%s', write: [127.0.0.0/8]}\n"
+		 "history: off\nstatus: /tmp/packbridge-demo-%d-%u.sock\n"
 		 "control: /tmp/packbridge-demo-%d-%u-control.sock\n",
 		 packs, listen, (int)getpid(), (unsigned int)getuid(), (int)getpid(),
 		 (unsigned int)getuid());
