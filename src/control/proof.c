@@ -328,7 +328,8 @@ static void settle(struct pb_control_switch *one)
 {
 	if (one->said == one->failed)
 		one->failed = PB_SWITCH_UNKNOWN;
-	if (!one->wish && one->said == PB_SWITCH_CLOSED)
+	/* what could not be opened may still open late */
+	if (one->said == PB_SWITCH_CLOSED && (!one->wish || one->failed == PB_SWITCH_UNKNOWN))
 		one->ours = one->adopted = one->keep = false;
 	if (!one->wish || one->said == PB_SWITCH_OPEN)
 		one->granted_ms = 0;
