@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What Daly's dialects have in common: what their numbers mean, and how their modules are found.
- * The dialects are in daly_word.c (D2, P81) and daly_a5.c; pb_codec_daly, the first of them, is D2.
+ * The dialects are in daly_word.c (D2, P81) and daly_a5.c, their commands in daly_command.c;
+ * pb_codec_daly, the first of them, is D2.
  *
  * Source: docs/protocols/daly.md; every frame of tests/data/daly/frames.json is a test.
  */
@@ -121,34 +122,6 @@ void daly_put_alarms(struct pb_sample *s, uint64_t bits)
 			s->protection_mask |= UINT32_C(1) << meanings[i].protection;
 	s->alarm_mask = (uint32_t)bits & 0x0FFFFFFF; /* the highest four are reserved */
 	s->has |= PB_HAS(PB_HAS_PROTECTION) | PB_HAS(PB_HAS_ALARM);
-}
-
-enum { STEP_START, STEP_CHARGE, STEP_DISCHARGE };
-
-static enum pb_dialogue_result send_next(struct pb_dialogue *d, daly_make *make)
-{
-	const struct pb_command *command = &d->command;
-	bool charge = d->step < STEP_CHARGE && command->change_charge;
-
-	if (!charge && (d->step == STEP_DISCHARGE || !command->change_discharge))
-		return PB_DIALOGUE_DONE;
-	d->step = charge ? STEP_CHARGE : STEP_DISCHARGE;
-	d->request = (struct pb_query){.name = "command"};
-	make(d, charge, !(charge ? command->inhibit_charge : command->inhibit_discharge),
-	     &d->request);
-	return PB_DIALOGUE_SEND;
-}
-
-enum pb_dialogue_result daly_command(struct pb_dialogue *d, const struct pb_frame *reply,
-				     bool confirmed, daly_make *make)
-{
-	bool changes = d->command.change_charge || d->command.change_discharge;
-
-	if (d->kind != PB_DIALOGUE_COMMAND || !changes || (d->step != STEP_START && !reply))
-		return PB_DIALOGUE_NONE;
-	if (d->step != STEP_START && !confirmed)
-		return PB_DIALOGUE_REFUSED;
-	return send_next(d, make);
 }
 
 int daly_greeting_frame(const uint8_t *buf, size_t len, struct pb_frame *ret)

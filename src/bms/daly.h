@@ -11,6 +11,28 @@ enum {
 	DALY_GREETING = 'c', /**< first byte of what some modules send when notifications are on */
 };
 
+/** What reads and writes of the dialects have in common. */
+enum {
+	DALY_D2 = 0xD2,
+	DALY_P81 = 0x81,   /**< to board 1; others count on */
+	DALY_WRITE = 0x06, /**< function of D2 and P81 */
+	DALY_WRITES =
+		0x8000, /**< in pb_frame.command: the echo of a write, not the reply to a read */
+	DALY_D2_SWITCHES = 0xA5,   /**< register of the charge switch; the next one is discharge */
+	DALY_P81_SWITCHES = 0x121, /**< likewise */
+	DALY_A5 = 0xA5,
+	DALY_A5_WIRE = 0x40, /**< host that asks board 1; others count on */
+	DALY_A5_RADIO = 0x80,
+};
+
+/** pb_codec.dialogue() of each dialect: commands. */
+enum pb_dialogue_result daly_d2_dialogue(struct pb_dialogue *d, const struct pb_frame *reply);
+enum pb_dialogue_result daly_p81_dialogue(struct pb_dialogue *d, const struct pb_frame *reply);
+enum pb_dialogue_result daly_a5_dialogue(struct pb_dialogue *d, const struct pb_frame *reply);
+enum pb_dialogue_result daly_a5_wire_dialogue(struct pb_dialogue *d, const struct pb_frame *reply);
+enum pb_dialogue_result daly_a5_multidrop_dialogue(struct pb_dialogue *d,
+						   const struct pb_frame *reply);
+
 /** A5, the dialect that is tried when D2 and P81 are not answered. */
 extern const struct pb_codec daly_a5_codec;
 
@@ -34,14 +56,6 @@ void daly_put_switches(struct pb_sample *s, unsigned int charge, unsigned int di
 /** Puts protections and warnings. Bit n of @bits is bit n % 8 of alarm byte n / 8, as A5 has them.
  */
 void daly_put_alarms(struct pb_sample *s, uint64_t bits);
-/** Makes the request that opens or closes one of the switches. */
-typedef void daly_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out);
-/**
- * The next step of a command: a write for each switch that differs, one after the other.
- * @confirmed: the reply repeats what the request asked for.
- */
-enum pb_dialogue_result daly_command(struct pb_dialogue *d, const struct pb_frame *reply,
-				     bool confirmed, daly_make *make);
 /** Measures the greeting of a module; as pb_codec.frame(). */
 int daly_greeting_frame(const uint8_t *buf, size_t len, struct pb_frame *ret);
 

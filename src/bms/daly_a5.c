@@ -19,12 +19,9 @@
 #include <string.h>
 
 enum {
-	A5 = 0xA5,
-	A5_BMS = 0x01,	/* board 1; others count on */
-	A5_WIRE = 0x40, /* the host that asks board 1 */
-	A5_RADIO = 0x80,
-	A5_DISCHARGE = 0xD9, /* writes: the switches */
-	A5_CHARGE = 0xDA,
+	A5 = DALY_A5,
+	A5_BMS = 0x01,		/* board 1; others count on */
+	A5_WIRE = DALY_A5_WIRE, /* the host that asks board 1 */
 	A5_DATA = 8,
 	A5_LEN = 4 + A5_DATA + 1,
 
@@ -95,58 +92,6 @@ static void a5_request(const struct pb_query *query, uint8_t address, struct pb_
 	(void)query;
 	out->bytes[1] = (uint8_t)(A5_WIRE - 1 + address);
 	out->bytes[A5_LEN - 1] = (uint8_t)bms_sum(out->bytes, A5_LEN - 1);
-}
-
-/* Data of a write is the state, then zeros. */
-static void a5_put_write(uint8_t host, bool charge, bool on, struct pb_query *out)
-{
-	const uint8_t head[] = {A5, host, charge ? A5_CHARGE : A5_DISCHARGE, A5_DATA, on};
-
-	memcpy(out->bytes, head, sizeof(head));
-	out->bytes[A5_LEN - 1] = (uint8_t)bms_sum(out->bytes, A5_LEN - 1);
-	out->len = A5_LEN;
-	out->command = head[2];
-}
-
-static void a5_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out)
-{
-	(void)d;
-	a5_put_write(A5_RADIO, charge, on, out);
-}
-
-static void a5_wire_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out)
-{
-	(void)d;
-	a5_put_write(A5_WIRE, charge, on, out);
-}
-
-static void a5_multidrop_make(const struct pb_dialogue *d, bool charge, bool on,
-			      struct pb_query *out)
-{
-	a5_put_write((uint8_t)(A5_WIRE - 1 + d->address), charge, on, out);
-}
-
-/* The reply's first byte is the state; the others are leftovers. */
-static bool a5_confirms(const struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	return reply && reply->kind == PB_FRAME_REPLY && reply->command == d->request.command &&
-	       reply->payload[0] == d->request.bytes[4];
-}
-
-static enum pb_dialogue_result a5_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	return daly_command(d, reply, a5_confirms(d, reply), a5_make);
-}
-
-static enum pb_dialogue_result a5_wire_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	return daly_command(d, reply, a5_confirms(d, reply), a5_wire_make);
-}
-
-static enum pb_dialogue_result a5_multidrop_dialogue(struct pb_dialogue *d,
-						     const struct pb_frame *reply)
-{
-	return daly_command(d, reply, a5_confirms(d, reply), a5_multidrop_make);
 }
 
 static void a5_pack(const uint8_t *p, struct pb_sample *s)
@@ -312,8 +257,8 @@ static const struct pb_bound a5_bounds[] = {DALY_BOUNDS, {0}};
 			 A5_QUERY(host, fill, 0x50)},                                              \
 	}
 
-static const struct pb_query a5_queries[] = A5_PLAN(0x80, 0x00);
-static const struct pb_query a5_wire_queries[] = A5_PLAN(0x40, 0xAA);
+static const struct pb_query a5_queries[] = A5_PLAN(DALY_A5_RADIO, 0x00);
+static const struct pb_query a5_wire_queries[] = A5_PLAN(DALY_A5_WIRE, 0xAA);
 
 const struct pb_codec daly_a5_multidrop = {
 	.name = "daly",
@@ -325,7 +270,7 @@ const struct pb_codec daly_a5_multidrop = {
 	.frame = a5_multidrop_frame,
 	.decode = a5_decode,
 	.request = a5_request,
-	.dialogue = a5_multidrop_dialogue,
+	.dialogue = daly_a5_multidrop_dialogue,
 	.explain = a5_explain,
 };
 
@@ -337,7 +282,7 @@ static const struct pb_codec a5_wire_codec = {
 	.bounds = a5_bounds,
 	.frame = a5_frame,
 	.decode = a5_decode,
-	.dialogue = a5_wire_dialogue,
+	.dialogue = daly_a5_wire_dialogue,
 	.explain = a5_explain,
 };
 
@@ -350,6 +295,6 @@ const struct pb_codec daly_a5_codec = {
 	.bounds = a5_bounds,
 	.frame = a5_frame,
 	.decode = a5_decode,
-	.dialogue = a5_dialogue,
+	.dialogue = daly_a5_dialogue,
 	.explain = a5_explain,
 };

@@ -19,18 +19,16 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum {
-	D2 = 0xD2,
+	D2 = DALY_D2,
 	P81_REPLY = 0x51, /* of board 1; others count on */
-	P81_REQUEST = 0x81,
+	P81_REQUEST = DALY_P81,
 
 	FUNCTION_READ = 0x03,
-	FUNCTION_WRITE = 0x06,
+	FUNCTION_WRITE = DALY_WRITE,
 	FUNCTION_ERROR = 0x80, /* with the function that is refused */
 	WRITE_LEN = 8,
-	WRITES = 0x8000, /* in pb_frame.command: the echo of a write, not the reply to a read */
 	REQUEST_LEN = 8,
 	REFUSED_LEN = 5,
 	UNKNOWN_REFUSAL = 0xFF,
@@ -42,9 +40,7 @@ enum {
 	BALANCE = 0x3E,
 	SETTINGS = 0x80,
 	VERSIONS = 0xA9,
-	D2_SWITCHES = 0xA5, /* charge, discharge */
 	D2_REASONS = 0x3D,
-	P81_SWITCHES = 0x121,
 	P81_REASONS = 0x73,
 	P81_STATUS = 0x41,
 	P81_ALARMS = 0xA4,
@@ -76,7 +72,7 @@ static const struct word_dialect d2 = {
 	 {BALANCE, 9},
 	 {SETTINGS, 41},
 	 {VERSIONS, 32},
-	 {D2_SWITCHES, 2}},
+	 {DALY_D2_SWITCHES, 2}},
 };
 
 static const struct word_dialect p81 = {
@@ -87,7 +83,7 @@ static const struct word_dialect p81 = {
 	 {P81_ALARMS, 10},
 	 {P81_SETTINGS, 81},
 	 {P81_VERSIONS, 74},
-	 {P81_SWITCHES, 2}},
+	 {DALY_P81_SWITCHES, 2}},
 };
 
 /* @return the register that a reply of so many words is about, or PB_COMMAND_UNKNOWN. */
@@ -124,7 +120,7 @@ static int short_frame(const uint8_t *buf, size_t len, const struct pb_query *pe
 	ret->len = refused ? REFUSED_LEN : WRITE_LEN;
 	if (len < ret->len)
 		return PB_FRAME_MORE;
-	ret->command = !refused	 ? (uint16_t)(WRITES | pb_get_be16(buf + 2))
+	ret->command = !refused	 ? (uint16_t)(DALY_WRITES | pb_get_be16(buf + 2))
 		       : pending ? pending->command
 				 : PB_COMMAND_UNKNOWN;
 	ret->status = !refused ? 0 : buf[2] ? buf[2] : UNKNOWN_REFUSAL;
@@ -209,50 +205,6 @@ static void p81_request(const struct pb_query *query, uint8_t address, struct pb
 	out->bytes[0] = (uint8_t)(P81_REQUEST - 1 + address);
 	pb_put_le16(out->bytes + REQUEST_LEN - CRC_LEN,
 		    pb_crc16(out->bytes, REQUEST_LEN - CRC_LEN));
-}
-
-/* Register @reg is the charge switch, the next one the discharge switch; 1 is closed. */
-static void put_write(uint8_t board, unsigned int reg, bool on, struct pb_query *out)
-{
-	out->bytes[0] = board;
-	out->bytes[1] = FUNCTION_WRITE;
-	pb_put_be16(out->bytes + 2, (uint16_t)reg);
-	pb_put_be16(out->bytes + 4, on);
-	pb_put_le16(out->bytes + WRITE_LEN - CRC_LEN, pb_crc16(out->bytes, WRITE_LEN - CRC_LEN));
-	out->len = WRITE_LEN;
-	out->command = (uint16_t)(WRITES | reg);
-}
-
-static void d2_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out)
-{
-	(void)d;
-	put_write(D2, D2_SWITCHES + !charge, on, out);
-}
-
-/* Without an address, it is board 1. */
-static void p81_make(const struct pb_dialogue *d, bool charge, bool on, struct pb_query *out)
-{
-	uint8_t above = d->address ? (uint8_t)(d->address - 1) : 0;
-
-	put_write((uint8_t)(P81_REQUEST + above), P81_SWITCHES + !charge, on, out);
-}
-
-/* The reply repeats register and value. */
-static bool word_confirms(const struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	return reply && reply->kind == PB_FRAME_REPLY && reply->status == 0 &&
-	       reply->command == d->request.command &&
-	       memcmp(reply->payload, d->request.bytes + 2, 4) == 0;
-}
-
-static enum pb_dialogue_result d2_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	return daly_command(d, reply, word_confirms(d, reply), d2_make);
-}
-
-static enum pb_dialogue_result p81_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
-{
-	return daly_command(d, reply, word_confirms(d, reply), p81_make);
 }
 
 static int p81_frame(const uint8_t *buf, size_t len, const struct pb_query *pending,
@@ -398,7 +350,7 @@ static int d2_decode(const struct pb_frame *frame, struct pb_sample *s)
 	case VERSIONS:
 		daly_put_firmware(s, p, NAME_LEN);
 		return 0;
-	case D2_SWITCHES:
+	case DALY_D2_SWITCHES:
 		put_commands(s, word(p, 0), word(p, 1));
 		return 0;
 	default:
@@ -467,7 +419,7 @@ static int p81_decode(const struct pb_frame *frame, struct pb_sample *s)
 	case P81_VERSIONS:
 		daly_put_firmware(s, p, P81_NAME_LEN);
 		return 0;
-	case P81_SWITCHES:
+	case DALY_P81_SWITCHES:
 		put_commands(s, word(p, 0), word(p, 1));
 		return 0;
 	default:
@@ -541,7 +493,7 @@ static const struct pb_query d2_queries[] = {
 	 .bytes = {D2, 0x03, 0x00, 0x80, 0x00, 0x29, 0x96, 0x5F}},
 	{"versions", VERSIONS, .when = PB_ONCE_AFTER, .brings = VERSIONS_BRING, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0xA9, 0x00, 0x20, 0x87, 0x91}},
-	{"switches", D2_SWITCHES, .control = true, .len = 8,
+	{"switches", DALY_D2_SWITCHES, .control = true, .len = 8,
 	 .bytes = {D2, 0x03, 0x00, 0xA5, 0x00, 0x02, 0xC7, 0x8B}},
 };
 
@@ -554,7 +506,7 @@ static const struct pb_query p81_queries[] = {
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x00, 0x00, 0x51, 0x9A, 0x0A}},
 	{"versions", P81_VERSIONS, .when = PB_ONCE_AFTER, .brings = VERSIONS_BRING, .len = 8,
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x78, 0x00, 0x4A, 0x5A, 0x18}},
-	{"switches", P81_SWITCHES, .control = true, .len = 8,
+	{"switches", DALY_P81_SWITCHES, .control = true, .len = 8,
 	 .bytes = {P81_REQUEST, 0x03, 0x01, 0x21, 0x00, 0x02, 0x8A, 0x3D}},
 };
 
@@ -567,7 +519,7 @@ static const struct pb_codec p81_codec = {
 	.bounds = p81_bounds,
 	.frame = p81_frame,
 	.decode = p81_decode,
-	.dialogue = p81_dialogue,
+	.dialogue = daly_p81_dialogue,
 	.conceal = p81_conceal,
 	.explain = p81_explain,
 };
@@ -582,7 +534,7 @@ const struct pb_codec daly_p81_multidrop = {
 	.bounds = p81_bounds,
 	.frame = p81_multidrop_frame,
 	.decode = p81_decode,
-	.dialogue = p81_dialogue,
+	.dialogue = daly_p81_dialogue,
 	.request = p81_request,
 	.conceal = p81_conceal,
 	.explain = p81_explain,
@@ -598,7 +550,7 @@ const struct pb_codec pb_codec_daly = {
 	.bounds = d2_bounds,
 	.frame = d2_frame,
 	.decode = d2_decode,
-	.dialogue = d2_dialogue,
+	.dialogue = daly_d2_dialogue,
 	.signs = daly_signs,
 	.pipes = bms_serial_pipes,
 	.multidrop = &daly_p81_multidrop,

@@ -595,6 +595,15 @@ START_TEST(streams_are_asked_anew_behind_a_command)
 	give(STREAM, 12);
 	ck_assert_uint_eq(publishes, 2);
 	ck_assert_uint_gt(session.head.status.sampled_ms, session.head.command.sent_ms);
+	/* the next two, too: only the notice tells what is commanded */
+	for (size_t i = 0; i < 2; i++) {
+		pass(500);
+		give(STREAM, 12);
+		expect(STREAM, 0);
+		give(STREAM, 0);
+		give(STREAM, 12);
+		ck_assert_uint_eq(publishes, 3 + i);
+	}
 }
 END_TEST
 
