@@ -79,7 +79,7 @@ static bool map_has_control(struct pb_maps *maps, const char *name)
 		struct pb_row_info row;
 
 		pb_map_row(map, i, &row);
-		if (row.writable && !row.ignored && row.field &&
+		if (!row.ignored && row.field &&
 		    strncmp(row.field->name, "inhibit_", strlen("inhibit_")) == 0)
 			return true;
 	}
