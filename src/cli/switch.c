@@ -185,6 +185,12 @@ static void print_json(json_t *value)
 	putchar('\n');
 }
 
+static void say_no_control(const struct switch_options *options)
+{
+	fprintf(stderr, "%s has no control, expected control: in its configuration\n",
+		SHOWN(options->name));
+}
+
 static int print_status(const struct switch_options *options)
 {
 	json_t *list = ask_switches(options), *battery;
@@ -196,8 +202,7 @@ static int print_status(const struct switch_options *options)
 	if (options->json)
 		print_json(list);
 	else if (none && options->name)
-		fprintf(stderr, "%s has no control, expected control: in its configuration\n",
-			SHOWN(options->name));
+		say_no_control(options);
 	else if (none)
 		puts("no pack has control");
 	json_array_foreach(list, i, battery)
@@ -273,6 +278,8 @@ static json_t *follow(const struct switch_options *options, enum outcome *ret)
 		json_t *battery = json_incref(json_array_get(list, 0));
 		json_t *control = json_object_get(battery, "control");
 
+		if (list && !battery)
+			say_no_control(options);
 		json_decref(list);
 		if (!battery)
 			return NULL;
