@@ -134,6 +134,28 @@ python3 "$folder/late.py" >"$folder/late.port" 2>/dev/null &
 until_there test -s "$folder/late.port"
 says 0 '^ +17  soc_permille +0\.0 %' "tcp:127.0.0.1:$(cat "$folder/late.port")" --timeout 200 --all
 
+# a device whose reading changes between two blocks: all is read again, and readings are not mixed. All of its
+# registers are the number of the reading. From the third request on it is the second one.
+cat >"$folder/mixed.py" <<-'END'
+	import socket, struct
+	server = socket.create_server(("127.0.0.1", 0))
+	print(server.getsockname()[1], flush=True)
+	client, asked = server.accept()[0], 0
+	while len(head := client.recv(7)) == 7:
+	    transaction, _, length, unit = struct.unpack(">HHHB", head)
+	    pdu = client.recv(length - 1)
+	    count = struct.unpack(">H", pdu[3:5])[0]
+	    asked += 1
+	    words = struct.pack(">H", 1 if asked < 3 else 2) * count
+	    data = words if pdu[0] >= 3 else bytes((count + 7) // 8)
+	    reply = bytes([pdu[0], len(data)]) + data
+	    client.sendall(struct.pack(">HHHB", transaction, 0, len(reply) + 1, unit) + reply)
+END
+python3 "$folder/mixed.py" >"$folder/mixed.port" &
+until_there test -s "$folder/mixed.port"
+"$program" read "tcp:127.0.0.1:$(cat "$folder/mixed.port")" -m packbridge --json >"$folder/mixed"
+jq -e '.complete and .fields.sequence == 2 and .fields.cycles == 2' "$folder/mixed" >/dev/null || { cat "$folder/mixed"; exit 1; }
+
 # again and again, one object a line, until nobody takes them
 "$program" read "$tcp" --watch 0.1 --json 2>"$folder/err" | head -n 5 >"$folder/watch" || true
 [ "$(grep -c '"heartbeat":' "$folder/watch")" = 5 ] || { cat "$folder/watch" "$folder/err"; exit 1; }
