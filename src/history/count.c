@@ -312,10 +312,12 @@ static bool texts_differ(const char *a, const char *b)
 
 static void learn_text(char *to, size_t cap, const char *from)
 {
-	if (*from && !*to) {
-		strncpy(to, from, cap - 1);
-		to[cap - 1] = '\0';
-	}
+	size_t len = strnlen(from, cap - 1);
+
+	if (*to)
+		return;
+	memcpy(to, from, len);
+	to[len] = '\0';
 }
 
 bool pb_history_is_other(struct pb_history_state *state, const char *address,
