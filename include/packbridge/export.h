@@ -23,7 +23,8 @@ enum pb_export_group {
 	PB_EXPORT_CELLS = 2,	   /**< single cells and probes */
 	PB_EXPORT_ALARMS = 4,	   /**< alarms, warnings and protections one by one */
 	PB_EXPORT_DIAGNOSTICS = 8, /**< counters, words of bits, texts and the rest */
-	PB_EXPORT_ALL = 15,
+	PB_EXPORT_CONTROL = 16,	   /**< what is asked of a pack, and what has become of it */
+	PB_EXPORT_ALL = 31,
 };
 
 /** Where clients find packbridge. */

@@ -19,6 +19,8 @@ static const struct {
 	{"cells", "single cells and probes", PB_EXPORT_CELLS},
 	{"alarms", "alarms, warnings and protections one by one", PB_EXPORT_ALARMS},
 	{"diagnostics", "counters, words of bits, texts and all others", PB_EXPORT_DIAGNOSTICS},
+	{"control", "what is asked of a pack, with switches where a client has them",
+	 PB_EXPORT_CONTROL},
 	{"all", "all of them", PB_EXPORT_ALL},
 };
 
@@ -88,9 +90,9 @@ static int read_groups(struct map_export *work)
 		       (strlen(groups[i].name) != len || strncmp(groups[i].name, text, len) != 0))
 			i++;
 		if (i == PB_ARRAY_SIZE(groups))
-			return map_refuse(
-				"--with '%.*s', expected cells, alarms, diagnostics or all",
-				(int)len, text);
+			return map_refuse("--with '%.*s', expected cells, alarms, diagnostics, "
+					  "control or all",
+					  (int)len, text);
 		work->job.groups |= groups[i].groups;
 	}
 	return 0;

@@ -3,6 +3,10 @@
  * Home Assistant's modbus integration. One hub has all units: of two hubs with one host and port,
  * it loads the first only. Names and unique ids must differ over all of its entities.
  *
+ * What can be asked for as a coil is a switch. Its state is read back from that coil, so it shows
+ * what packbridge holds to be asked for: it goes off when the lease ends. What the pack does is
+ * told by the FETs and by the control state, which are entities of their own.
+ *
  * Texts are left out: they end in NULs, which PostgreSQL's recorders refuse, all of a batch. For
  * the reasons there are numbers.
  */
@@ -85,6 +89,23 @@ static void ha_number(const struct pb_map *map, const struct pb_row_info *row, F
 	ha_unit(row, out);
 }
 
+enum ha_list { HA_SENSORS, HA_BINARY_SENSORS, HA_SWITCHES, HA_LISTS };
+
+static const char *const ha_keys[HA_LISTS] = {"sensors", "binary_sensors", "switches"};
+
+static bool is_switch(const struct variable *variable)
+{
+	return variable->row.control && (variable->row.tables & PB_TABLE_COIL);
+}
+
+static void ha_switch(const struct variable *variable, unsigned int addr, FILE *out)
+{
+	fprintf(out,
+		"        write_type: coil\n        command_on: 1\n        command_off: 0\n"
+		"        verify:\n          input_type: %s\n          address: %u\n",
+		variable->row.tables & PB_TABLE_DISCRETE ? "discrete_input" : "coil", addr);
+}
+
 static void ha_entity(const struct pb_export_job *job, const struct pb_export_unit *unit,
 		      const struct variable *variable, size_t element, FILE *out)
 {
@@ -98,8 +119,13 @@ static void ha_entity(const struct pb_export_job *job, const struct pb_export_un
 	export_quoted(name, out);
 	fprintf(out,
 		"\"\n        unique_id: packbridge_%s_unit_%u_%s%u\n        slave: %u\n"
-		"        address: %u\n        input_type: %s\n",
-		job->target.id, unit->unit, bit ? "bit_" : "", addr, unit->unit, addr,
+		"        address: %u\n",
+		job->target.id, unit->unit, bit ? "bit_" : "", addr, unit->unit, addr);
+	if (is_switch(variable)) {
+		ha_switch(variable, addr, out);
+		return;
+	}
+	fprintf(out, "        input_type: %s\n",
 		export_table(variable->row.tables, "holding", "input", "discrete_input", "coil"));
 	if (bit)
 		return;
@@ -119,14 +145,18 @@ static bool has_bit(const struct variables *variables, const struct pb_row_info 
 	return false;
 }
 
-static bool ha_shows(const struct variables *variables, const struct variable *variable, bool bits)
+static bool ha_shows(const struct variables *variables, const struct variable *variable,
+		     enum ha_list list)
 {
+	if (is_switch(variable))
+		return list == HA_SWITCHES;
 	if (!variable_is_register(variable))
-		return bits;
-	return !bits && variable->row.type != PB_ROW_STRING && !has_bit(variables, &variable->row);
+		return list == HA_BINARY_SENSORS;
+	return list == HA_SENSORS && variable->row.type != PB_ROW_STRING &&
+	       !has_bit(variables, &variable->row);
 }
 
-static int ha_entities(const struct pb_export_job *job, size_t unit, bool bits, FILE *out)
+static int ha_entities(const struct pb_export_job *job, size_t unit, enum ha_list list, FILE *out)
 {
 	struct export_values values;
 	int r = export_values_of(job, unit, &values);
@@ -134,7 +164,7 @@ static int ha_entities(const struct pb_export_job *job, size_t unit, bool bits, 
 	for (size_t i = 0; r >= 0 && i < values.variables.count; i++) {
 		const struct variable *variable = &values.variables.items[i];
 
-		if (!ha_shows(&values.variables, variable, bits))
+		if (!ha_shows(&values.variables, variable, list))
 			continue;
 		for (size_t n = 0; n < variable->count; n++)
 			ha_entity(job, values.unit, variable, n, out);
@@ -144,7 +174,7 @@ static int ha_entities(const struct pb_export_job *job, size_t unit, bool bits, 
 }
 
 /* An empty list is refused, so the key comes with the first entity. */
-static int ha_list(const struct pb_export_job *job, const char *key, bool bits, FILE *out)
+static int ha_print(const struct pb_export_job *job, enum ha_list list, FILE *out)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -152,11 +182,11 @@ static int ha_list(const struct pb_export_job *job, const char *key, bool bits, 
 	int r = memory ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < job->count; i++)
-		r = ha_entities(job, i, bits, memory);
+		r = ha_entities(job, i, list, memory);
 	if (memory)
 		fclose(memory);
 	if (r >= 0 && len > 0)
-		fprintf(out, "    %s:\n%s", key, text);
+		fprintf(out, "    %s:\n%s", ha_keys[list], text);
 	free(text);
 	return r;
 }
@@ -179,17 +209,29 @@ static void ha_hub(const struct pb_export_target *target, FILE *out)
 
 int export_homeassistant(const struct pb_export_job *job, FILE *out)
 {
-	int r;
+	int r = 0;
 
 	export_head(job, "#", "homeassistant", out);
 	fputs("; goes into\n"
 	      "# configuration.yaml, in place of an earlier one: Home Assistant takes one hub for "
 	      "a "
 	      "host and port.\n"
-	      "# Each entity is a request. More of them: --with cells, alarms, diagnostics or "
-	      "all.\n",
+	      "# Each entity is a request. More of them: --with cells, alarms, diagnostics, "
+	      "control "
+	      "or all.\n",
 	      out);
+	if (job->groups & PB_EXPORT_CONTROL)
+		fputs("# Switches need control: of the pack and write: of the listener in the "
+		      "configuration of\n"
+		      "# packbridge; else they are refused. A switch shows what is asked for, and "
+		      "goes off when the\n"
+		      "# lease ends, so an automation has to turn it on again before. What the "
+		      "pack "
+		      "does: control\n"
+		      "# state, charge fet and discharge fet.\n",
+		      out);
 	ha_hub(&job->target, out);
-	r = ha_list(job, "sensors", false, out);
-	return r < 0 ? r : ha_list(job, "binary_sensors", true, out);
+	for (int list = 0; r >= 0 && list < HA_LISTS; list++)
+		r = ha_print(job, (enum ha_list)list, out);
+	return r;
 }

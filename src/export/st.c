@@ -104,6 +104,32 @@ static void st_reader(const struct st_code *code, FILE *out)
 	fputs("END_FUNCTION_BLOCK\n\n", out);
 }
 
+static void st_control(const struct st_code *code, FILE *out)
+{
+	static const char *const sections[] = {"VAR_INPUT", "VAR_OUTPUT", "VAR"};
+	unsigned int addr;
+
+	if (!st_control_has(code, &addr))
+		return;
+	fprintf(out, "FUNCTION_BLOCK PB_%s_switch\n", code->name);
+	for (size_t section = 0; section < PB_ARRAY_SIZE(sections); section++) {
+		fprintf(out, "%s\n", sections[section]);
+		for (const struct st_control_variable *v = st_control_variables; v->name; v++) {
+			if (v->section != section)
+				continue;
+			fprintf(out, "\t%s : %s%s%s;\n", v->name,
+				strcmp(v->type, "words") == 0	? "ARRAY[0..3] OF WORD"
+				: strcmp(v->type, "timer") == 0 ? "TON"
+								: v->type,
+				v->initial ? " := " : "", v->initial ? v->initial : "");
+		}
+		fputs("END_VAR\n", out);
+	}
+	fprintf(out, "VAR_IN_OUT\n\tdata : PB_%s;\nEND_VAR\n", code->name);
+	st_print_control(code, out);
+	fputs("END_FUNCTION_BLOCK\n\n", out);
+}
+
 static int st_map(const struct pb_map *map, FILE *out)
 {
 	struct st_code code;
@@ -115,6 +141,7 @@ static int st_map(const struct pb_map *map, FILE *out)
 			if (st_block_shows(&code, i))
 				st_block(&code, i, out);
 		st_reader(&code, out);
+		st_control(&code, out);
 	}
 	st_code_done(&code);
 	return r;
@@ -145,7 +172,8 @@ static void st_head(const struct pb_export_job *job, FILE *out)
 	      "from\n"
 	      "   nAddr by function 3 with your system's own Modbus block, and give the words back "
 	      "with\n"
-	      "   bDone for one call, or bDone and bFailed with the error's number in nFailure. *)"
+	      "   bDone for one call, or bDone and bFailed with the error's number in nFailure.\n"
+	      "   PB_<map>_switch, of maps with control, writes in the same way by function 16. *)"
 	      "\n\n",
 	      out);
 }

@@ -97,3 +97,20 @@ extern const struct st_reader_variable st_reader_variables[];
 /** Whether a variable of the reader is there for this map: bFresh wants a sequence. */
 bool st_reader_has(const struct st_code *code, const struct st_reader_variable *variable);
 void st_print_reader(const struct st_code *code, FILE *out);
+
+/* ---- st_control.c ---- */
+
+/** The variables of the block that asks for control; beside them VAR_IN_OUT data : PB_<map>. */
+struct st_control_variable {
+	const char *name, *type; /**< type "words": four of them; "timer": TON */
+	const char *initial;	 /**< NULL: none */
+	unsigned int section;	 /**< ST_INPUT... */
+};
+
+/** Ended by a NULL name. The first ST_CONTROL_WISHES are what the user gives. */
+enum { ST_CONTROL_WISHES = 6 };
+extern const struct st_control_variable st_control_variables[];
+/** @return whether the map has all that the block needs, and the first address that it writes. */
+bool st_control_has(const struct st_code *code, unsigned int *ret_addr);
+/** The body; only for a map that st_control_has(). */
+void st_print_control(const struct st_code *code, FILE *out);

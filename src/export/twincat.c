@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The same as `st` in PLCopen XML (TC6 0201), for TwinCAT: with function blocks around Beckhoff's
- * FB_MBReadRegs that read, and a program that calls one for each unit.
+ * FB_MBReadRegs that read, a program that calls one for each unit, and for maps with control a
+ * function block around FB_MBWriteRegs, which the program does not call: what is asked of a pack is
+ * up to the user.
  */
 #include "st_code.h"
 
@@ -10,6 +12,9 @@
 #include <string.h>
 
 #define WORDS "<array><dimension lower=\"0\" upper=\"119\"/><baseType><WORD/></baseType></array>"
+
+#define CONTROL_WORDS                                                                              \
+	"<array><dimension lower=\"0\" upper=\"3\"/><baseType><WORD/></baseType></array>"
 
 static void xml_open(const struct pb_export_job *job, FILE *out)
 {
@@ -286,6 +291,143 @@ static void xml_read(const struct st_code *code, const struct pb_export_job *job
 	xml_st(text, out);
 }
 
+/* ---- control ---- */
+
+static const char *control_type(const struct st_control_variable *v, char *text, size_t cap)
+{
+	if (strcmp(v->type, "words") == 0)
+		return CONTROL_WORDS;
+	if (strcmp(v->type, "timer") == 0)
+		return "<derived name=\"TON\"/>";
+	snprintf(text, cap, "<%s/>", v->type);
+	return text;
+}
+
+static void xml_in_out_data(const struct st_code *code, FILE *out)
+{
+	char type[128];
+
+	snprintf(type, sizeof(type), "<derived name=\"PB_%s\"/>", code->name);
+	fputs("          <inOutVars>\n", out);
+	xml_variable("data", type, NULL, out);
+	fputs("          </inOutVars>\n", out);
+}
+
+static int xml_control(const struct st_code *code, FILE *out)
+{
+	static const char *const sections[] = {"inputVars", "outputVars", "localVars"};
+	char type[64], *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory)
+		return -ENOMEM;
+	st_print_control(code, memory);
+	fclose(memory);
+	fprintf(out,
+		"      <pou name=\"PB_%s_switch\" pouType=\"functionBlock\">\n        "
+		"<interface>\n",
+		code->name);
+	for (unsigned int section = 0; section < PB_ARRAY_SIZE(sections); section++) {
+		if (section == ST_LOCAL)
+			xml_in_out_data(code, out);
+		fprintf(out, "          <%s>\n", sections[section]);
+		for (const struct st_control_variable *v = st_control_variables; v->name; v++)
+			if (v->section == section)
+				xml_variable(v->name, control_type(v, type, sizeof(type)),
+					     v->initial, out);
+		fprintf(out, "          </%s>\n", sections[section]);
+	}
+	fputs("        </interface>\n", out);
+	xml_st(text, out);
+	free(text);
+	return 0;
+}
+
+static const char control_body[] =
+	"(* The switch says what is to be written; FB_MBWriteRegs writes it. *)\n"
+	"fbSwitch(bEnable := bEnable, bInhibitCharge := bInhibitCharge,\n"
+	"\tbInhibitDischarge := bInhibitDischarge, bReset := bReset, nLease := nLease,\n"
+	"\ttRenew := tRenew, bDone := bDone, bFailed := fbWrite.bError,\n"
+	"\tnFailure := fbWrite.nErrId, data := data);\n"
+	"bDone := FALSE;\n"
+	"IF fbSwitch.bRequest AND bWrite THEN\n"
+	"\tw := fbSwitch.w;\n"
+	"\tfbWrite(sIPAddr := sIPAddr, nTCPPort := nTCPPort, nUnitID := nUnitID,\n"
+	"\t\tnQuantity := UINT_TO_WORD(fbSwitch.nCount), nMBAddr := "
+	"UINT_TO_WORD(fbSwitch.nAddr),\n"
+	"\t\tcbLength := SIZEOF(w), pSrcAddr := ADR(w), bExecute := TRUE, tTimeout := "
+	"tTimeout);\n"
+	"\tbDone := NOT fbWrite.bBUSY;\n"
+	"\tbWrite := NOT bDone;\n"
+	"ELSE (* an edge for the next one *)\n"
+	"\tfbWrite(bExecute := FALSE);\n"
+	"\tbWrite := fbSwitch.bRequest;\n"
+	"END_IF;\n"
+	"bConfirmed := fbSwitch.bConfirmed;\n"
+	"nState := fbSwitch.nState;\n"
+	"nReason := fbSwitch.nReason;\n"
+	"bError := fbSwitch.bError;\n"
+	"nErrId := fbSwitch.nErrId;\n";
+
+static void xml_write_interface(const struct st_code *code, const struct pb_export_job *job,
+				unsigned int unit, FILE *out)
+{
+	static const char *const outputs[][2] = {{"bConfirmed", "<BOOL/>"},
+						 {"nState", "<UINT/>"},
+						 {"nReason", "<UINT/>"},
+						 {"bError", "<BOOL/>"},
+						 {"nErrId", "<UDINT/>"}};
+	char text[300];
+
+	fputs("          <inputVars>\n", out);
+	snprintf(text, sizeof(text), "'%s'", job->target.host);
+	xml_variable("sIPAddr", "<string length=\"15\"/>", text, out);
+	snprintf(text, sizeof(text), "%u", job->target.port);
+	xml_variable("nTCPPort", "<UINT/>", text, out);
+	snprintf(text, sizeof(text), "%u", unit);
+	xml_variable("nUnitID", "<BYTE/>", text, out);
+	for (size_t i = 0; i < ST_CONTROL_WISHES; i++)
+		xml_variable(st_control_variables[i].name,
+			     control_type(&st_control_variables[i], text, sizeof(text)),
+			     st_control_variables[i].initial, out);
+	xml_variable("tTimeout", "<TIME/>", "T#5S", out);
+	fputs("          </inputVars>\n          <outputVars>\n", out);
+	for (size_t i = 0; i < PB_ARRAY_SIZE(outputs); i++)
+		xml_variable(outputs[i][0], outputs[i][1], NULL, out);
+	fputs("          </outputVars>\n", out);
+	xml_in_out_data(code, out);
+	fputs("          <localVars>\n", out);
+	xml_variable("fbWrite", "<derived name=\"FB_MBWriteRegs\"/>", NULL, out);
+	snprintf(text, sizeof(text), "<derived name=\"PB_%s_switch\"/>", code->name);
+	xml_variable("fbSwitch", text, NULL, out);
+	xml_variable("w", CONTROL_WORDS, NULL, out);
+	xml_variable("bDone", "<BOOL/>", NULL, out);
+	xml_variable("bWrite", "<BOOL/>", NULL, out);
+	fputs("          </localVars>\n", out);
+}
+
+static int xml_switch(const struct st_code *code, const struct pb_export_job *job,
+		      unsigned int unit, FILE *out)
+{
+	unsigned int addr;
+	int r;
+
+	if (!st_control_has(code, &addr))
+		return 0;
+	r = xml_control(code, out);
+	if (r < 0)
+		return r;
+	fprintf(out,
+		"      <pou name=\"FB_Switch_%s\" pouType=\"functionBlock\">\n        "
+		"<interface>\n",
+		code->name);
+	xml_write_interface(code, job, unit, out);
+	fputs("        </interface>\n", out);
+	xml_st(control_body, out);
+	return 0;
+}
+
 /* ---- a program with all units ---- */
 
 static void program_body(const struct pb_export_job *job, FILE *out)
@@ -343,6 +485,8 @@ static int xml_map(const struct pb_export_job *job, size_t unit, bool types, FIL
 		r = xml_reader(&code, out);
 	if (r >= 0 && !types)
 		xml_read(&code, job, job->units[unit].unit, out);
+	if (r >= 0 && !types)
+		r = xml_switch(&code, job, job->units[unit].unit, out);
 	st_code_done(&code);
 	return r;
 }

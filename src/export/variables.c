@@ -195,6 +195,8 @@ static enum pb_export_group group_of(const struct pb_row_info *row)
 	};
 	const struct pb_field *field = row->field;
 
+	if (field && (field->wish || strncmp(field->name, "control_", 8) == 0))
+		return PB_EXPORT_CONTROL;
 	if (!field || row->type == PB_ROW_STRING)
 		return PB_EXPORT_DIAGNOSTICS;
 	/* a mask as a number is for programs; for people there are its bits */

@@ -34,8 +34,12 @@ def check_homeassistant(text, what):
     (hub,) = yaml.safe_load(text)["modbus"]
     sensors = hub.get("sensors", [])
     binary = hub.get("binary_sensors", [])
-    unique((s["unique_id"] for s in sensors + binary), what)
-    unique((s["name"] for s in sensors + binary), what)
+    switches = hub.get("switches", [])
+    unique((s["unique_id"] for s in sensors + binary + switches), what)
+    unique((s["name"] for s in sensors + binary + switches), what)
+    for switch in switches:
+        assert switch["write_type"] == "coil" and (switch["command_on"], switch["command_off"]) == (1, 0)
+        assert switch["verify"] == {"input_type": "discrete_input", "address": switch["address"]}
     # one entity a register
     unique(((s["slave"], s["input_type"], s["address"]) for s in sensors + binary), what)
     for sensor in sensors:

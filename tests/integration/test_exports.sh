@@ -31,6 +31,8 @@ for map in "${maps[@]}"; do
 done
 [ "$bad" -eq 0 ] || fail "exports have changed: see the head of this script"
 [ "$(find "$source/tests/data/exports" -type f | wc -l)" -eq $((${#maps[@]} * ${#formats[@]})) ]
+"$program" map export packbridge --format homeassistant --with all >"$folder/exports/all.homeassistant"
+[ "$(grep -c 'write_type: coil' "$folder/exports/all.homeassistant")" -eq 3 ]
 /usr/bin/python3 "$source/tests/integration/exports.py" "$folder/exports"
 # a compiler that is not Beckhoff's, where there is one (matiec)
 if command -v iec2c >/dev/null; then

@@ -226,6 +226,28 @@ START_TEST(several_units)
 }
 END_TEST
 
+/* What can be asked for as a coil; a user who did not ask for switches has none. */
+START_TEST(switches)
+{
+	PB_CLEANUP(pb_map_freep) struct pb_map *map = load("packbridge");
+	const struct pb_export *format = format_of("homeassistant");
+	struct pb_export_unit unit = unit_of(map, 1);
+
+	print(format, &usual, &unit, 1, format->groups);
+	ck_assert_ptr_null(strstr(out, "switches:"));
+	print(format, &usual, &unit, 1, format->groups | PB_EXPORT_CONTROL);
+	ck_assert_ptr_nonnull(strstr(out, "# Switches need control:"));
+	ck_assert_ptr_nonnull(strstr(out, "    switches:\n"));
+	ck_assert_ptr_nonnull(strstr(out, "        address: 128\n"
+					  "        write_type: coil\n"
+					  "        command_on: 1\n"
+					  "        command_off: 0\n"
+					  "        verify:\n"
+					  "          input_type: discrete_input\n"
+					  "          address: 128\n"));
+}
+END_TEST
+
 /* ---- JSON and CSV, row by row ---- */
 
 static bool in_a_block(const struct pb_map *map, uint8_t table, int64_t addr, int64_t words)
@@ -473,6 +495,7 @@ int main(void)
 	tcase_add_loop_test(tcase, all_are_as_committed, 0, formats);
 	tcase_add_loop_test(tcase, way, 0, PB_ARRAY_SIZE(ways));
 	tcase_add_loop_test(tcase, several_units, 0, formats);
+	tcase_add_test(tcase, switches);
 	tcase_add_loop_test(tcase, json_is_sound, 0, PB_ARRAY_SIZE(natives));
 	tcase_add_loop_test(tcase, csv_is_sound, 0, PB_ARRAY_SIZE(natives));
 	tcase_add_test(tcase, odd_rows);
