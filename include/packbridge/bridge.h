@@ -7,6 +7,7 @@
 #include "packbridge/bms.h"
 #include "packbridge/config.h"
 #include "packbridge/link.h"
+#include "packbridge/model/battery.h"
 #include "packbridge/regmap.h"
 
 #include <stdio.h>
@@ -143,8 +144,9 @@ void pb_bridge_on_reload(struct pb_bridge *bridge, const struct pb_reloader *rel
 void pb_bridge_command(struct pb_bridge *bridge, const char *line, FILE *answer);
 /**
  * Answers a line as the status socket does. "status" or an empty line: the whole state as one JSON
- * object and a newline (listed in docs/operations.md). "metrics": the same in the text format of
- * Prometheus, version 0.0.4. Writes it in one go, for tests; the socket writes it in pieces.
+ * object and a newline (listed in docs/operations.md). "events": what has happened, likewise.
+ * "metrics": the same in the text format of Prometheus, version 0.0.4. Writes it in one go, for
+ * tests; the socket writes it in pieces.
  */
 void pb_bridge_tell(struct pb_bridge *bridge, const char *line, FILE *answer);
 /**
@@ -161,6 +163,9 @@ unsigned int pb_bridge_page(struct pb_bridge *bridge, const char *path,
  * @return 0; -errno: no memory, no descriptor.
  */
 int pb_bridge_remember(struct pb_bridge *bridge);
+/** Adds an event of the program itself. @text: for a person, cut at PB_EVENT_TEXT_MAX. */
+void pb_bridge_event(struct pb_bridge *bridge, enum pb_event_kind kind, enum pb_level level,
+		     const char *text);
 /** Starts to connect to the packs. */
 int pb_bridge_start(struct pb_bridge *bridge);
 /**

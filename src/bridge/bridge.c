@@ -10,6 +10,7 @@
  */
 #include "parts.h"
 
+#include "packbridge/events.h"
 #include "packbridge/pack.h"
 
 #include <errno.h>
@@ -102,6 +103,7 @@ struct site_setup bridge_site_setup(struct pb_bridge *bridge, const struct pb_co
 		.maps = maps,
 		.version = bridge->version,
 		.start_ms = bridge->start_ms,
+		.events = bridge->events,
 		.count = count_clients,
 		.replaced = keep_former,
 		.userdata = bridge,
@@ -121,6 +123,8 @@ static int make_all(struct pb_bridge *bridge, const struct pb_config *config, st
 	struct site_setup site;
 	int r = pb_hub_new(&bridge->hub, bridge->event);
 
+	if (r >= 0)
+		r = pb_events_new(&bridge->events);
 	if (r >= 0)
 		r = doors_init(bridge);
 	if (r >= 0)
@@ -188,8 +192,21 @@ int pb_bridge_remember(struct pb_bridge *bridge)
 	return recorder_new(&bridge->recorder, bridge->event, &bridge->site);
 }
 
+void pb_bridge_event(struct pb_bridge *bridge, enum pb_event_kind kind, enum pb_level level,
+		     const char *text)
+{
+	struct pb_event event = {.kind = (uint8_t)kind, .level = (uint8_t)level};
+
+	snprintf(event.text, sizeof(event.text), "%s", text);
+	pb_events_add(bridge->events, &event, pb_now_ms());
+}
+
 int pb_bridge_start(struct pb_bridge *bridge)
 {
+	char text[PB_EVENT_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "packbridge %s starts", bridge->version);
+	pb_bridge_event(bridge, PB_EVENT_START, PB_LEVEL_NONE, text);
 	return site_start(bridge->site);
 }
 
@@ -208,6 +225,7 @@ struct pb_bridge *pb_bridge_free(struct pb_bridge *bridge)
 	listeners_clear(&bridge->listeners);
 	pb_hub_free(bridge->hub);
 	site_free(bridge->site);
+	pb_events_free(bridge->events);
 	pb_bluez_free(bridge->bluez);
 	free(bridge->limits);
 	pb_config_free(bridge->config);

@@ -33,4 +33,5 @@ struct document_kind {
 	bool (*step)(struct document *document);
 };
 
-extern const struct document_kind document_status, document_metrics, document_registers;
+extern const struct document_kind document_status, document_metrics, document_registers,
+	document_events;

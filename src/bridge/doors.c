@@ -30,10 +30,12 @@ static const struct document_kind *kind_of_text(const char *line)
 {
 	if (!*line || strcmp(line, "status") == 0)
 		return &document_status;
+	if (strcmp(line, "events") == 0)
+		return &document_events;
 	return strcmp(line, "metrics") == 0 ? &document_metrics : NULL;
 }
 
-static const char no_question[] = "error: expected 'status' or 'metrics'\n";
+static const char no_question[] = "error: expected 'status', 'events' or 'metrics'\n";
 static const char an_order[] = "error: this is the status socket, expected the control socket (key "
 			       "`control:`) for release, "
 			       "take, reset, switch, reload and trace\n";

@@ -17,6 +17,7 @@ struct pb_bridge {
 	uint64_t start_ms;
 	struct pb_bluez *bluez;
 	struct pb_adapter_limit *limits; /* bluez reads them */
+	struct pb_events *events;	 /* of all sites */
 	struct site *site;
 	struct recorder *recorder; /* NULL: nothing is remembered */
 	struct pb_identity identity;

@@ -8,6 +8,7 @@
  * tells systemd how many packs are well.
  */
 #include "site.h"
+#include "packbridge/events.h"
 #include "packbridge/pack.h"
 
 #include <ctype.h>
@@ -53,6 +54,21 @@ static void tell_summary(struct site *site)
 	if (now.alarms)
 		snprintf(also, sizeof(also), ", %zu with an alarm", now.alarms);
 	pb_notify("STATUS=%zu of %zu packs with a good reading%s", now.good, now.packs, also);
+}
+
+/* The log says so itself as soon as it can; whoever asks for events need not wait for that. */
+static void site_tell_losses(struct site *site)
+{
+	uint32_t left_out = pb_log_left_out();
+	struct pb_event event = {.kind = PB_EVENT_LOG_LOST, .level = PB_LEVEL_WARNING};
+
+	if (left_out == site->left_out)
+		return;
+	site->left_out = left_out;
+	snprintf(event.text, sizeof(event.text),
+		 "the log did not take all messages: %lu left out since the start",
+		 (unsigned long)left_out);
+	pb_events_add(site->events, &event, pb_now_ms());
 }
 
 /* A timer that rings too early does no harm, so it is not put off by each reading. */
@@ -120,6 +136,7 @@ static void site_step(struct site *site, struct pb_plant_event event)
 	event.day = site_day(site);
 	site_arm(site, pb_plant_step(site->plant, &event, pb_now_ms()));
 	tell_summary(site);
+	site_tell_losses(site);
 }
 
 static int site_on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
@@ -329,6 +346,7 @@ static int make_plant(struct site *site, const struct site_setup *setup, struct 
 		.table_count = config->listen_count + 1,
 		.version = setup->version,
 		.start_ms = setup->start_ms,
+		.events = setup->events,
 		.handler = &plant_handler,
 		.userdata = site,
 	};
@@ -389,6 +407,8 @@ static int init_site(struct site *site, const struct site_setup *setup)
 	site->config = config;
 	site->timer_ms = UINT64_MAX;
 	site->told.good = SIZE_MAX; /* nothing yet */
+	site->events = setup->events;
+	site->left_out = pb_log_left_out();
 	site->count = setup->count;
 	site->replaced = setup->replaced;
 	site->userdata = setup->userdata;

@@ -35,6 +35,8 @@ struct site {
 	struct pb_plant_summary told; /* to systemd */
 	int32_t day;		      /* local; PB_HISTORY_DAY_NONE: the clock is not set */
 	int64_t day_minute;	      /* when it was looked at, in minutes since 1970 */
+	struct pb_events *events;     /* borrowed */
+	uint32_t left_out;	      /* of the log, as the last event had it */
 	void (*count)(void *userdata, struct pb_gateway *gateway);
 	/** Another pack has taken the place of the one of that name; see struct pb_plant_handler.
 	 */
@@ -49,6 +51,7 @@ struct site_setup {
 	struct pb_maps *maps;
 	const char *version;
 	uint64_t start_ms; /* of the program */
+	struct pb_events *events;
 	void (*count)(void *userdata, struct pb_gateway *gateway);
 	void (*replaced)(void *userdata, const char *pack, const struct pb_history_state *former);
 	void *userdata;

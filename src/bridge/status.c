@@ -10,6 +10,7 @@
 #include "document.h"
 #include "switch.h"
 
+#include "packbridge/events.h"
 #include "packbridge/json.h"
 
 #include <stdlib.h>
@@ -17,8 +18,6 @@
 #include <time.h>
 
 enum { CLIENTS_A_PIECE = 8 };
-
-static const char *const level_names[] = {"none", "warning", "alarm"};
 
 /* "2026-11-28T21:14:03Z", by the clock as it is set now. */
 static void status_time(uint64_t passed_s, char *out, size_t cap)
@@ -40,7 +39,7 @@ static json_t *json_alarm(enum pb_alarm kind, const struct pb_plant_alarm *alarm
 		 alarm->pack ? ": " : "", alarm->text);
 	status_time(passed_s, since, sizeof(since));
 	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "alarm", pb_alarm_name(kind), "level",
-			 level_names[alarm->level], "text", text, "since", since, "since_s",
+			 pb_level_name(alarm->level), "text", text, "since", since, "since_s",
 			 (json_int_t)passed_s);
 }
 
@@ -153,8 +152,10 @@ static json_t *json_head(const struct snapshot *snapshot)
 	const struct pb_gateway *gateway =
 		pb_plant_gateway(snapshot->site->plant, snapshot->now_ms);
 
-	return json_pack("{s:s, s:I, s:o}", "version", gateway->version, "uptime_s",
-			 (json_int_t)gateway->uptime_s, "gateway", pb_json_gateway(gateway));
+	return json_pack("{s:s, s:I, s:I, s:o}", "version", gateway->version, "uptime_s",
+			 (json_int_t)gateway->uptime_s, "event",
+			 (json_int_t)pb_events_newest(snapshot->site->events), "gateway",
+			 pb_json_gateway(gateway));
 }
 
 /* ---- piece by piece ---- */

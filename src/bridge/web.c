@@ -210,6 +210,8 @@ unsigned int web_find(const char *path, const char *(*argument)(void *query, con
 		ret->kind = &document_metrics;
 	else if (strcmp(path, "/status.json") == 0)
 		ret->kind = &document_status;
+	else if (strcmp(path, "/events.json") == 0)
+		ret->kind = &document_events;
 	else if (strcmp(path, "/registers.json") == 0)
 		ret->kind = &document_registers;
 	else

@@ -15,6 +15,7 @@ int pb_cli_map(int argc, char **argv);
 int pb_cli_scan(int argc, char **argv);
 int pb_cli_probe(int argc, char **argv);
 int pb_cli_record(int argc, char **argv);
+int pb_cli_events(int argc, char **argv);
 int pb_cli_release(int argc, char **argv);
 int pb_cli_switch(int argc, char **argv);
 int pb_cli_reset(int argc, char **argv);

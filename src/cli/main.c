@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"record", pb_cli_record, "record the bytes of one pack, for a bug report or sim:replay="},
 	{"status", pb_cli_status,
 	 "show packs, alarms and clients of the daemon; live with --watch"},
+	{"events", pb_cli_events, "show what has happened to the packs of the daemon"},
 	{"release", pb_cli_release, "disconnect a pack of the daemon, for its phone app"},
 	{"switch", pb_cli_switch, "inhibit charging or discharging of a pack of the daemon"},
 	{"reset", pb_cli_reset, "reset latched alarms of the daemon"},

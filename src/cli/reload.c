@@ -123,6 +123,8 @@ static void reload_say(struct reload *reload, const struct job *job)
 	else
 		print_loaded(job, pb_bridge_config(reload->daemon->bridge), line, sizeof(line));
 	pb_log(job->r < 0 ? PB_LOG_ERR : PB_LOG_INFO, "%s", line);
+	pb_bridge_event(reload->daemon->bridge, PB_EVENT_RELOAD,
+			job->r < 0 ? PB_LEVEL_WARNING : PB_LEVEL_NONE, line);
 	if (out) {
 		fprintf(out, "%s: %s\n", job->r < 0 ? "error" : "ok", line);
 		if (job->r < 0)

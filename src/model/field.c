@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "packbridge/model/field.h"
+#include "packbridge/base.h"
 #include "packbridge/model/battery.h"
 
 #include <assert.h>
@@ -168,6 +169,13 @@ const char *pb_protection_name(enum pb_protection protection)
 	};
 
 	return (unsigned int)protection < PB_PROTECT_COUNT ? names[protection] : "?";
+}
+
+const char *pb_level_name(enum pb_level level)
+{
+	static const char *const names[] = {"none", "warning", "alarm"};
+
+	return (size_t)level < PB_ARRAY_SIZE(names) ? names[level] : "?";
 }
 
 const char *pb_alarm_name(enum pb_alarm alarm)

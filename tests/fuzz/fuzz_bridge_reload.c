@@ -378,9 +378,9 @@ static int reload(struct made *made, const char *text)
 /* What depends on when it was asked, or on how long packs have been read. */
 static bool is_moving(const char *key)
 {
-	static const char *const moving[] = {"uptime_s",     "gateway", "fields", "age_s",
-					     "port",	     "raw",	"value",  "text",
-					     "last_message", "since",	"since_s"};
+	static const char *const moving[] = {"uptime_s", "event",	 "gateway", "fields",
+					     "age_s",	 "port",	 "raw",	    "value",
+					     "text",	 "last_message", "since",   "since_s"};
 
 	for (size_t i = 0; i < PB_ARRAY_SIZE(moving); i++)
 		if (strcmp(moving[i], key) == 0)

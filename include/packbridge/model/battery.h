@@ -39,6 +39,8 @@ enum pb_alarm {
 
 enum pb_level { PB_LEVEL_NONE = 0, PB_LEVEL_WARNING = 1, PB_LEVEL_ALARM = 2 };
 
+/** @return "none", "warning" or "alarm"; static storage; "?" for an invalid number. */
+const char *pb_level_name(enum pb_level level);
 /** @return the kind's name as in the configuration, "cell_high"; "?" for an invalid number. */
 const char *pb_alarm_name(enum pb_alarm alarm);
 
