@@ -36,7 +36,7 @@ static int on_look(sd_event_source *timer, uint64_t usec, void *userdata)
 	struct pb_bridge *bridge = userdata;
 
 	if (site_is_closing(bridge->site) && pb_now_ms() < bridge->stop_ms) {
-		sd_event_source_set_time(timer, usec + 1000 * STOP_LOOK_MS);
+		sd_event_source_set_time(timer, usec + UINT64_C(1000) * STOP_LOOK_MS);
 		return sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 	}
 	note_held(bridge->site);

@@ -23,13 +23,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PACKS = 3, BANK = PACKS, BATTERIES, SWITCHES = 2 };
-enum { POLL_MS = 2000, COMMAND_MS = 100, STALE_S = 15, CALM_MS = 60000 };
+enum { POLL_MS = 2000, COMMAND_MS = 100, LATE_MS = 1500, STALE_S = 15, CALM_MS = 60000 };
 
 enum answer { OBEYS, IGNORES, REFUSES, LOSES, IS_SILENT, LACKS, DROPS, ANSWERS };
 
 struct board {
 	bool locked[SWITCHES], guarded[SWITCHES], forced[SWITCHES];
-	bool hides, mute;
+	bool hides, mute, late; /* late: readings are older than the time they come at */
 	enum answer answer;
 	int32_t current_ma;
 	uint64_t poll_ms, answer_ms; /* UINT64_MAX: no command is under way */
@@ -152,12 +152,12 @@ static void poll(int pack)
 		return;
 	measure(b);
 	for (int i = 0; i < SWITCHES; i++) {
-		if (b->locked[i] && fuzz.now_ms > b->result.sent_ms)
+		if (b->locked[i])
 			b->opens[i] = 0;
-		if (!b->locked[i] && fuzz.now_ms > b->result.sent_ms)
+		else if (!b->late && told(pack)->control.state != PB_CONTROL_STATE_FAILED)
 			b->closes[i] = b->ours[i] = b->requested[i] = 0;
 	}
-	b->status.sampled_ms = fuzz.now_ms;
+	b->status.sampled_ms = fuzz.now_ms - (b->late ? LATE_MS : 0);
 	b->status.sequence = b->status.sequence == 65535 ? 1 : (uint16_t)(b->status.sequence + 1);
 	b->read_connects = b->status.connects;
 	hand_up(pack, true);
@@ -278,6 +278,7 @@ static void check_told(int pack)
 
 		if (c->state == PB_CONTROL_STATE_CONFIRMED || c->state == PB_CONTROL_STATE_LOCAL) {
 			assert(is_fresh(b));
+			assert(b->status.sampled_ms > b->result.sent_ms);
 			assert(!wish || !fet_of(b, i));
 		}
 		if (calm && !wish && c->state != PB_CONTROL_STATE_FAILED &&
@@ -328,15 +329,19 @@ static void pass(uint64_t ms)
 
 	while (next_ms() <= end_ms) {
 		fuzz.now_ms = next_ms();
-		if (fuzz.due_ms <= fuzz.now_ms)
+		if (fuzz.due_ms <= fuzz.now_ms) {
 			take_time();
+			check_all();
+		}
 		for (int i = 0; i < PACKS; i++) {
 			if (fuzz.boards[i].answer_ms <= fuzz.now_ms)
 				answer(i);
 			else if (fuzz.boards[i].poll_ms <= fuzz.now_ms)
 				poll(i);
+			else
+				continue;
+			check_told(i);
 		}
-		check_all();
 	}
 	fuzz.now_ms = end_ms;
 }
@@ -420,7 +425,6 @@ static void change_board(int pack, uint8_t what, uint8_t arg)
 		break;
 	case 4: /* an app, or another master */
 		b->locked[arg >> 2 & 1] = arg & 8;
-		b->ours[arg >> 2 & 1] = false;
 		break;
 	case 5:
 		b->status.connected = false;
@@ -443,6 +447,7 @@ static void change_board(int pack, uint8_t what, uint8_t arg)
 		b->mute = arg & 4;
 		b->hides = arg & 8;
 		b->refuse = arg & 16 ? -107 : 0;
+		b->late = arg & 32;
 		break;
 	case 8: /* it is restarted */
 		b->locked[0] = b->locked[1] = false;
