@@ -130,8 +130,8 @@ static int switch_read_options(int argc, char **argv, struct switch_options *ret
 	status = pb_cli_options(argc, argv, rows, help, "[NAME] [ORDER] [POSITION]");
 	if (status >= 0)
 		return status;
-	for (int i = 0; optind + i < argc; i++)
-		*operands[i] = argv[optind + i];
+	for (size_t i = 0; i < PB_ARRAY_SIZE(operands) && optind + (int)i < argc; i++)
+		*operands[i] = argv[optind + (int)i];
 	return check_order(ret);
 }
 
