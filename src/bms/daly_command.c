@@ -86,7 +86,7 @@ static void make_p81(const struct pb_dialogue *d, bool charge, bool on, struct p
 /* Register and value. */
 static bool word_confirms(const struct pb_query *request, const struct pb_frame *reply)
 {
-	return memcmp(reply->payload, request->bytes + 2, 4) == 0;
+	return reply->payload_len == 4 && memcmp(reply->payload, request->bytes + 2, 4) == 0;
 }
 
 enum pb_dialogue_result daly_d2_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)
@@ -132,7 +132,7 @@ static void make_a5_multidrop(const struct pb_dialogue *d, bool charge, bool on,
 /* The reply's first byte is the state; the others are leftovers. */
 static bool a5_confirms(const struct pb_query *request, const struct pb_frame *reply)
 {
-	return reply->payload[0] == request->bytes[4];
+	return reply->payload_len == A5_DATA && reply->payload[0] == request->bytes[4];
 }
 
 enum pb_dialogue_result daly_a5_dialogue(struct pb_dialogue *d, const struct pb_frame *reply)

@@ -158,8 +158,10 @@ static const struct pb_frame *reply_to(const struct pb_dialogue *d, int which, s
 		ret->payload = random;
 	if (which == 2 || which == 3)
 		ret->payload_len = which == 2 ? sizeof(done) : sizeof(random);
-	if (which == 4)
+	if (which == 4) {
 		ret->payload = request->bytes + 4;
+		ret->payload_len = 8;
+	}
 	return which == REPLIES - 1 ? NULL : ret;
 }
 
