@@ -176,17 +176,22 @@ static void nothing_sent(struct pb_control_machine *machine)
 }
 
 /* What earlier readings showed of the switches counts no more. */
+static void forget_readings(struct pb_control_machine *machine, uint64_t sent_ms)
+{
+	machine->sent_ms = sent_ms;
+	for (int i = 0; i < PB_SWITCHES; i++)
+		if (changes(&machine->command, i))
+			machine->switches[i].said = PB_SWITCH_UNKNOWN;
+}
+
 static void sent(struct pb_control_machine *machine, const struct pb_command_status *status)
 {
 	machine->phase = PB_CONTROL_SENT;
-	machine->sent_ms = status->sent_ms;
 	machine->acknowledged = status->state == PB_COMMAND_DONE;
 	machine->looks = 0;
 	machine->writes++;
 	machine->changes_ms[(machine->changes - 1) % PB_CONTROL_PER_HOUR_MAX] = status->sent_ms;
-	for (int i = 0; i < PB_SWITCHES; i++)
-		if (changes(&machine->command, i))
-			machine->switches[i].said = PB_SWITCH_UNKNOWN;
+	forget_readings(machine, status->sent_ms);
 }
 
 static void take_result(struct pb_control_machine *machine, const struct pb_command_status *status)
@@ -203,6 +208,7 @@ static void take_result(struct pb_control_machine *machine, const struct pb_comm
 		sent(machine, status);
 		break;
 	case PB_COMMAND_REFUSED:
+		forget_readings(machine, status->sent_ms);
 		fail_all(machine, PB_CONTROL_REASON_REFUSED);
 		break;
 	case PB_COMMAND_UNSUPPORTED:
@@ -342,8 +348,7 @@ void control_read(struct pb_control_machine *machine, const struct pb_control_fa
 	bool new_reading = status->sequence != machine->sequence, counts;
 
 	take_result(machine, facts->command);
-	counts = new_reading &&
-		 (machine->phase != PB_CONTROL_SENT || status->sampled_ms > machine->sent_ms);
+	counts = new_reading && status->sampled_ms > machine->sent_ms;
 	if (new_reading)
 		read_new(machine, facts, counts, now_ms);
 	machine->live = status->connected && status->sequence != 0 &&

@@ -273,6 +273,21 @@ START_TEST(a_reading_from_before_the_command)
 }
 END_TEST
 
+START_TEST(a_refusal_is_no_proof)
+{
+	bench_charge(&b, true);
+	bench_wait(&b, 20000);
+	b.answer = BENCH_REFUSES;
+	bench_charge(&b, false);
+	bench_charge(&b, true); /* while the closing is under way */
+	bench_wait(&b, BENCH_COMMAND_MS);
+	EXPECT(PENDING, UNKNOWN);
+	bench_wait(&b, 1);
+	EXPECT(CONFIRMED, NONE);
+	ck_assert_uint_eq(b.commands, 2);
+}
+END_TEST
+
 /* ---- foreign locks ---- */
 
 START_TEST(a_foreign_lock)
@@ -624,6 +639,7 @@ int main(void)
 	tcase_add_test(tests, a_pack_that_was_restarted);
 	tcase_add_test(tests, a_board_that_does_not_tell);
 	tcase_add_test(tests, a_reading_from_before_the_command);
+	tcase_add_test(tests, a_refusal_is_no_proof);
 	tcase_add_test(tests, a_foreign_lock);
 	tcase_add_loop_test(tests, a_foreign_lock_is_released_on_request, 0, 3);
 	tcase_add_test(tests, a_request_ends_with_the_connection);
