@@ -116,7 +116,8 @@ class Daemon:
     def start(self):
         self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", self.program, "run", "-c", self.config],
                                         stderr=subprocess.PIPE, text=True, env=self.environment)
-        threading.Thread(target=self.listen, args=(self.process,), daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, args=(self.process,), daemon=True)
+        self.listener.start()
 
     def listen(self, process):
         for line in process.stderr:
@@ -131,10 +132,12 @@ class Daemon:
     def kill(self):
         self.process.kill()
         self.process.wait(10)
+        self.listener.join(10)
 
     def end(self):
         self.process.terminate()
         status = self.process.wait(10)
+        self.listener.join(10)  # the last lines, too
         assert status == 0, "it ended with %d:\n%s" % (status, self.log)
 
 
