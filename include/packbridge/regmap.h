@@ -59,6 +59,7 @@ enum pb_row_type {
 	PB_ROW_S16,
 	PB_ROW_U32,
 	PB_ROW_S32,
+	PB_ROW_U64, /**< values up to INT64_MAX; all bits set: not available */
 	PB_ROW_F32,
 	PB_ROW_STRING,	 /**< two characters a register, the first in the high byte, padded with
 			    NULs or blanks */

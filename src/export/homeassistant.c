@@ -22,6 +22,7 @@ static const char *ha_type(const struct pb_row_info *row)
 		[PB_ROW_U16] = "uint16",  [PB_ROW_S16] = "int16",   [PB_ROW_U32] = "uint32",
 		[PB_ROW_S32] = "int32",	  [PB_ROW_F32] = "float32", [PB_ROW_STRING] = "string",
 		[PB_ROW_BITS] = "uint16", [PB_ROW_COIL] = "uint16", [PB_ROW_RESERVED] = "uint16",
+		[PB_ROW_U64] = "uint64",
 	};
 
 	return types[row->type];
@@ -40,6 +41,7 @@ static const struct ha_kind ha_kinds[] = {
 	{"mW", "mW", NULL, "measurement"},
 	{"kW", "kW", "power", "measurement"},
 	{"Wh", "Wh", NULL, "measurement"},
+	{"kWh", "kWh", NULL, "measurement"},
 	{"degC", "°C", "temperature", "measurement"},
 	{"K", "K", "temperature", "measurement"},
 	{"dBm", "dBm", "signal_strength", "measurement"},
@@ -49,6 +51,19 @@ static const struct ha_kind ha_kinds[] = {
 	{"mAh", "mAh", NULL, "measurement"},
 	{"%", "%", NULL, "measurement"},
 };
+
+/* What the energy dashboard takes as it is. Of charge there is no class. */
+static bool ha_total(const struct pb_row_info *row, FILE *out)
+{
+	if (!row->field || !row->field->total || row->field->uom == PB_UOM_S)
+		return false;
+	if (*row->unit)
+		fprintf(out, "        unit_of_measurement: \"%s\"\n", row->unit);
+	if (row->field->uom == PB_UOM_MWH)
+		fputs("        device_class: energy\n", out);
+	fputs("        state_class: total_increasing\n", out);
+	return true;
+}
 
 static void ha_unit(const struct pb_row_info *row, FILE *out)
 {
@@ -73,6 +88,7 @@ static void ha_unit(const struct pb_row_info *row, FILE *out)
 static void ha_number(const struct pb_map *map, const struct pb_row_info *row, FILE *out)
 {
 	double scale = strtod(row->scale, NULL);
+	char na[32];
 
 	if (strcmp(row->scale, "1") != 0)
 		fprintf(out, "        scale: %s\n", row->scale);
@@ -82,11 +98,13 @@ static void ha_number(const struct pb_map *map, const struct pb_row_info *row, F
 		fputs("        precision: 3\n", out);
 	else if (export_decimals(row->scale))
 		fprintf(out, "        precision: %d\n", export_decimals(row->scale));
-	if (row->words == 2 && pb_map_low_word_first(map))
+	if (row->words > 1 && pb_map_low_word_first(map))
 		fputs("        swap: word\n", out);
-	if (row->has_na && row->type != PB_ROW_F32)
-		fprintf(out, "        nan_value: %lld\n", (long long)row->na);
-	ha_unit(row, out);
+	export_na_number(row, na, sizeof(na));
+	if (*na && row->type != PB_ROW_F32)
+		fprintf(out, "        nan_value: %s\n", na);
+	if (!ha_total(row, out))
+		ha_unit(row, out);
 }
 
 enum ha_list { HA_SENSORS, HA_BINARY_SENSORS, HA_SWITCHES, HA_LISTS };

@@ -24,6 +24,8 @@ static const char *iobroker_type(const struct pb_map *map, const struct pb_row_i
 		return low ? "uint32sw" : "uint32be";
 	case PB_ROW_S32:
 		return low ? "int32sw" : "int32be";
+	case PB_ROW_U64:
+		return "uint64be";
 	case PB_ROW_F32:
 		return low ? "floatsw" : "floatbe";
 	case PB_ROW_STRING:
@@ -60,12 +62,13 @@ static const char *iobroker_role(const struct variable *variable)
 static void iobroker_formula(const struct variable *variable, char *out, size_t cap)
 {
 	const struct pb_row_info *row = &variable->row;
-	char value[64] = "x", missing[64] = "";
+	char value[64] = "x", missing[64] = "", na[32];
 
+	export_na_number(row, na, sizeof(na));
 	if (row->type == PB_ROW_F32)
 		snprintf(missing, sizeof(missing), "isNaN(x) ? null : ");
 	else if (row->has_na)
-		snprintf(missing, sizeof(missing), "x === %lld ? null : ", (long long)row->na);
+		snprintf(missing, sizeof(missing), "x === %s ? null : ", na);
 	if (row->offset)
 		snprintf(value, sizeof(value), "(x - %lld)", (long long)row->offset);
 	if (*missing || row->offset || strcmp(row->scale, "1") != 0)
@@ -119,6 +122,9 @@ static int iobroker_unit(const struct pb_export_job *job, size_t unit, json_t *s
 		const struct variable *variable = &values.variables.items[i];
 		bool bit = !variable_is_register(variable);
 
+		/* of the orders of 64 bits it has not that one */
+		if (variable->row.type == PB_ROW_U64 && pb_map_low_word_first(values.unit->map))
+			continue;
 		for (size_t n = 0; n < variable->count; n++) {
 			char value[VARIABLE_NAME], name[PB_EXPORT_NAME + VARIABLE_NAME], addr[16];
 

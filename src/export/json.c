@@ -26,9 +26,18 @@ static json_t *json_scale(const char *scale)
 	return json_integer(num);
 }
 
+/* All bits of a u64 are more than an integer of JSON programs holds. */
+static json_t *json_na(const struct pb_row_info *row)
+{
+	if (!row->has_na || row->type == PB_ROW_F32)
+		return json_null();
+	return row->type == PB_ROW_U64 ? json_real((double)(uint64_t)row->na)
+				       : json_integer(row->na);
+}
+
 static json_t *json_row(const struct pb_row_info *row)
 {
-	json_t *na = row->has_na && row->type != PB_ROW_F32 ? json_integer(row->na) : json_null();
+	json_t *na = json_na(row);
 	json_t *object;
 
 	object = json_pack("{s:i, s:o, s:i, s:s, s:s?, s:o, s:o, s:s, s:o, s:o, s:s, s:s}",

@@ -18,6 +18,7 @@ static const char *mbpoll_type(const struct pb_map *map, const struct pb_row_inf
 	case PB_ROW_F32:
 		return input ? (low ? "3:float" : "3:float -B") : low ? "4:float" : "4:float -B";
 	case PB_ROW_STRING:
+	case PB_ROW_U64:
 	case PB_ROW_BITS:
 		return input ? "3:hex" : "4:hex";
 	case PB_ROW_COIL:
@@ -30,9 +31,15 @@ static const char *mbpoll_type(const struct pb_map *map, const struct pb_row_inf
 	return input ? "3" : "4";
 }
 
+/* mbpoll has no type for it, and shows its registers one by one. */
+static bool as_words(const struct variable *variable)
+{
+	return variable->row.type == PB_ROW_STRING || variable->row.type == PB_ROW_U64;
+}
+
 static size_t mbpoll_count(const struct variable *variable)
 {
-	return variable->row.type == PB_ROW_STRING ? variable->row.words : variable->count;
+	return as_words(variable) ? variable->row.words * variable->count : variable->count;
 }
 
 /* Values that follow each other and are of one type are one line. */
@@ -41,8 +48,8 @@ static bool joins(const struct pb_map *map, const struct variable *first,
 {
 	size_t end = last->row.addr + last->count * last->row.words;
 
-	return next->block == last->block && next->row.addr == end &&
-	       next->row.type != PB_ROW_STRING && last->row.type != PB_ROW_STRING &&
+	return next->block == last->block && next->row.addr == end && !as_words(next) &&
+	       !as_words(last) &&
 	       strcmp(mbpoll_type(map, &first->row), mbpoll_type(map, &next->row)) == 0;
 }
 
@@ -53,7 +60,7 @@ static void mbpoll_lines(const struct pb_export_target *target, const struct pb_
 			 const struct variable *first, size_t count, FILE *out)
 {
 	const struct pb_export_line *line = &target->line;
-	unsigned int step = first->row.type == PB_ROW_STRING ? 1 : first->row.words;
+	unsigned int step = as_words(first) ? 1 : first->row.words;
 
 	for (size_t at = 0; at < count; at += MBPOLL_MAX) {
 		if (target->way == PB_EXPORT_RTU)

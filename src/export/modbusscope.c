@@ -16,6 +16,7 @@ static void scope_register(const struct pb_export_job *job, size_t unit,
 		[PB_ROW_U16] = "",	[PB_ROW_S16] = ":s16b", [PB_ROW_U32] = ":32b",
 		[PB_ROW_S32] = ":s32b", [PB_ROW_F32] = ":f32b", [PB_ROW_STRING] = "",
 		[PB_ROW_BITS] = "",	[PB_ROW_COIL] = "",	[PB_ROW_RESERVED] = "",
+		[PB_ROW_U64] = "",
 	};
 	const struct pb_row_info *row = &variable->row;
 	char value[VARIABLE_NAME], name[PB_EXPORT_NAME + VARIABLE_NAME], place[32] = "";
@@ -77,7 +78,8 @@ static int scope_unit(const struct pb_export_job *job, size_t unit, size_t *numb
 	for (size_t i = 0; r >= 0 && i < values.variables.count; i++) {
 		const struct variable *variable = &values.variables.items[i];
 
-		if (!variable_is_register(variable) || !variable_is_number(variable))
+		if (!variable_is_register(variable) || !variable_is_number(variable) ||
+		    variable->row.type == PB_ROW_U64) /* it has none of 64 bits */
 			continue;
 		for (size_t n = 0; n < variable->count; n++)
 			scope_register(job, unit, variable, n, (*number)++, out);

@@ -16,16 +16,19 @@ static void js_value(const struct variable *variable, const char *at, FILE *out)
 		[PB_ROW_U16] = "u16",  [PB_ROW_S16] = "s16",  [PB_ROW_U32] = "u32",
 		[PB_ROW_S32] = "s32",  [PB_ROW_F32] = "f32",  [PB_ROW_STRING] = "text",
 		[PB_ROW_BITS] = "u16", [PB_ROW_COIL] = "bit", [PB_ROW_RESERVED] = "u16",
+		[PB_ROW_U64] = "u64",
 	};
 	const struct pb_row_info *row = &variable->row;
+	char na[32];
 
+	export_na_number(row, na, sizeof(na));
 	if (row->type == PB_ROW_STRING)
 		fprintf(out, "text(%s, %u)", at, row->words);
 	else if (row->type == PB_ROW_F32 || (!variable_is_number(variable) && !row->has_na))
 		fprintf(out, "%s(%s)", readers[row->type], at);
 	else if (row->has_na)
-		fprintf(out, "number(%s(%s), %s, %lld, %lld)", readers[row->type], at, row->scale,
-			(long long)row->offset, (long long)row->na);
+		fprintf(out, "number(%s(%s), %s, %lld, %s)", readers[row->type], at, row->scale,
+			(long long)row->offset, na);
 	else
 		fprintf(out, "number(%s(%s), %s, %lld, null)", readers[row->type], at, row->scale,
 			(long long)row->offset);
@@ -37,6 +40,7 @@ static const char js_head[] =
 	"const s16 = i => w[i] << 16 >> 16;\n"
 	"const u32 = i => %s;\n"
 	"const s32 = i => u32(i) | 0;\n"
+	"const u64 = i => %s;\n"
 	"const f32 = i => {\n"
 	"    const view = new DataView(new ArrayBuffer(4));\n"
 	"    view.setUint32(0, u32(i));\n"
@@ -66,7 +70,9 @@ static char *js_block(const struct export_values *values, size_t block,
 		return NULL;
 	fprintf(out, js_head,
 		pb_map_low_word_first(values->unit->map) ? "w[i + 1] * 65536 + w[i]"
-							 : "w[i] * 65536 + w[i + 1]");
+							 : "w[i] * 65536 + w[i + 1]",
+		pb_map_low_word_first(values->unit->map) ? "u32(i + 2) * 4294967296 + u32(i)"
+							 : "u32(i) * 4294967296 + u32(i + 2)");
 	for (size_t i = 0; i < values->variables.count; i++) {
 		const struct variable *variable = &values->variables.items[i];
 		unsigned int at = variable->row.addr - info->addr;

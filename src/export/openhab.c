@@ -20,6 +20,8 @@ static const char *openhab_type(const struct pb_map *map, const struct pb_row_in
 		return low ? "uint32_swap" : "uint32";
 	case PB_ROW_S32:
 		return low ? "int32_swap" : "int32";
+	case PB_ROW_U64:
+		return low ? "uint64_swap" : "uint64";
 	case PB_ROW_F32:
 		return low ? "float32_swap" : "float32";
 	case PB_ROW_COIL:

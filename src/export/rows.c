@@ -36,19 +36,21 @@ void export_na_number(const struct pb_row_info *row, char *out, size_t cap)
 	out[0] = '\0';
 	if (row->has_na && row->type == PB_ROW_F32)
 		snprintf(out, cap, "NaN");
+	else if (row->has_na && row->type == PB_ROW_U64)
+		snprintf(out, cap, "%llu", (unsigned long long)row->na);
 	else if (row->has_na)
 		snprintf(out, cap, "%lld", (long long)row->na);
 }
 
 void pb_export_na(const struct pb_row_info *row, char *out, size_t cap)
 {
-	unsigned int words = row->words;
+	unsigned int bits = 16U * row->words;
 
 	if (!row->has_na || row->type == PB_ROW_F32)
 		export_na_number(row, out, cap);
 	else
-		snprintf(out, cap, "0x%0*X", (int)(4 * words),
-			 (unsigned int)row->na & (words == 1 ? 0xFFFF : 0xFFFFFFFF));
+		snprintf(out, cap, "0x%0*llX", (int)bits / 4,
+			 (unsigned long long)row->na & (UINT64_MAX >> (64 - bits)));
 }
 
 void pb_export_scale(const struct pb_row_info *row, char *out, size_t cap)

@@ -39,6 +39,7 @@ static const char *number_of(const struct variable *variable)
 		return "UDINT";
 	case PB_ROW_S32:
 		return "DINT";
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 	case PB_ROW_STRING:
 	case PB_ROW_BITS:

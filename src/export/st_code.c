@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Types of 64 bits are missing in many a compiler; the same values are there in 32 bits. */
 bool st_shown(const struct variable *variable)
 {
-	return variable_is_register(variable) && variable->row.type != PB_ROW_STRING;
+	return variable_is_register(variable) && variable->row.type != PB_ROW_STRING &&
+	       variable->row.type != PB_ROW_U64;
 }
 
 static const char *type_of(const struct variable *variable)
@@ -29,6 +31,7 @@ static const char *type_of(const struct variable *variable)
 		return "DINT";
 	case PB_ROW_BITS:
 		return "WORD";
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 	case PB_ROW_STRING:
 	case PB_ROW_COIL:

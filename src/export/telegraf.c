@@ -19,6 +19,7 @@ static const char *telegraf_type(const struct pb_row_info *row)
 		[PB_ROW_U16] = "UINT16",  [PB_ROW_S16] = "INT16",   [PB_ROW_U32] = "UINT32",
 		[PB_ROW_S32] = "INT32",	  [PB_ROW_F32] = "FLOAT32", [PB_ROW_STRING] = "",
 		[PB_ROW_BITS] = "UINT16", [PB_ROW_COIL] = "",	    [PB_ROW_RESERVED] = "",
+		[PB_ROW_U64] = "UINT64",
 	};
 
 	return types[row->type];
@@ -152,8 +153,10 @@ static bool has_offset(const struct variable *variable)
 static void telegraf_missing(const struct variable *variable, const char *name, FILE *out)
 {
 	double scale = telegraf_scale(variable);
+	double na = variable->row.type == PB_ROW_U64 ? (double)(uint64_t)variable->row.na
+						     : (double)variable->row.na;
 
-	fprintf(out, "  \"%s\": (%.12g, %.12g),\n", name, (double)variable->row.na * scale,
+	fprintf(out, "  \"%s\": (%.12g, %.12g),\n", name, na * scale,
 		(scale < 0 ? -scale : scale) / 2);
 }
 

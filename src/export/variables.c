@@ -184,6 +184,8 @@ static enum pb_export_group group_of(const struct pb_row_info *row)
 		"charge_fet",
 		"discharge_fet",
 		"time_to_empty_s",
+		"charged_mwh",
+		"discharged_mwh",
 		"charge_voltage_mv",
 		"charge_current_ma",
 		"discharge_current_ma",
@@ -197,7 +199,7 @@ static enum pb_export_group group_of(const struct pb_row_info *row)
 
 	if (field && (field->wish || strncmp(field->name, "control_", 8) == 0))
 		return PB_EXPORT_CONTROL;
-	if (!field || row->type == PB_ROW_STRING)
+	if (!field || row->type == PB_ROW_STRING || row->type == PB_ROW_U64)
 		return PB_EXPORT_DIAGNOSTICS;
 	/* a mask as a number is for programs; for people there are its bits */
 	if (field->kind == PB_KIND_MASK && row->type != PB_ROW_COIL)
@@ -293,6 +295,7 @@ bool variable_is_number(const struct variable *variable)
 	case PB_ROW_S16:
 	case PB_ROW_U32:
 	case PB_ROW_S32:
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 		return !row->field || row->field->kind != PB_KIND_MASK;
 	case PB_ROW_STRING:

@@ -7,18 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t decode_words_of(const struct pb_map *map, const struct row *row,
+static uint64_t decode_words_of(const struct pb_map *map, const struct row *row,
 				const uint8_t *bytes)
 {
-	uint32_t first = pb_get_be16(bytes), second;
+	uint64_t raw = 0;
 
-	if (row->words == 1)
-		return first;
-	second = pb_get_be16(bytes + 2);
-	return map->low_word_first ? second << 16 | first : first << 16 | second;
+	for (unsigned int i = 0; i < row->words; i++) { /* from the high word on */
+		unsigned int at = map->low_word_first ? row->words - 1U - i : i;
+
+		raw = raw << 16 | pb_get_be16(bytes + 2 * (size_t)at);
+	}
+	return raw;
 }
 
-static int64_t signed_raw(enum pb_row_type type, uint32_t raw)
+static int64_t signed_raw(enum pb_row_type type, uint64_t raw)
 {
 	return type == PB_ROW_S16 ? (int16_t)raw : type == PB_ROW_S32 ? (int32_t)raw : (int64_t)raw;
 }
@@ -58,13 +60,13 @@ static void decode_values(const struct row *row, int64_t raw, struct pb_row_valu
 }
 
 /* A value of the field from what the register shows of it. */
-static void decode_field(const struct row *row, uint32_t raw, struct pb_row_value *ret)
+static void decode_field(const struct row *row, uint64_t raw, struct pb_row_value *ret)
 {
 	int64_t number = signed_raw(row->type, raw);
 	double scale = strtod(row->scale, NULL);
 
 	if (row->type == PB_ROW_F32) {
-		double f = float_of(raw);
+		double f = float_of((uint32_t)raw);
 
 		ret->available = __builtin_isfinite(f);
 		if (!ret->available)
@@ -111,6 +113,7 @@ void pb_map_decode(const struct pb_map *map, size_t index, const uint8_t *bytes,
 	case PB_ROW_S16:
 	case PB_ROW_U32:
 	case PB_ROW_S32:
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 	case PB_ROW_BITS:
 		if (row->field) {

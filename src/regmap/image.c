@@ -18,16 +18,13 @@ static size_t block_bytes(const struct block *block)
 
 /* ---- one row ---- */
 
-static void put_words(const struct pb_map *map, const struct row *row, uint8_t *p, uint32_t raw)
+static void put_words(const struct pb_map *map, const struct row *row, uint8_t *p, uint64_t raw)
 {
-	uint16_t high = (uint16_t)(raw >> 16), low = (uint16_t)raw;
+	for (unsigned int i = 0; i < row->words; i++) { /* from the low word on */
+		unsigned int at = map->low_word_first ? i : row->words - 1U - i;
 
-	if (row->words == 1) {
-		pb_put_be16(p, low);
-		return;
+		pb_put_be16(p + 2 * (size_t)at, (uint16_t)(raw >> 16 * i));
 	}
-	pb_put_be16(p, map->low_word_first ? low : high);
-	pb_put_be16(p + 2, map->low_word_first ? high : low);
 }
 
 /* @way: as pb_scale_toward() */
@@ -43,11 +40,11 @@ static uint32_t float_bits(double value, int way)
 	return (f < 0) == (way < 0) ? bits + 1 : bits - 1; /* the neighbour; f is not 0 here */
 }
 
-static uint32_t number_raw(const struct row *row, int64_t value)
+static uint64_t number_raw(const struct row *row, int64_t value)
 {
 	if (row->values)
-		return value >= 0 && (size_t)value < row->value_count ? (uint32_t)row->values[value]
-								      : (uint32_t)row->na;
+		return value >= 0 && (size_t)value < row->value_count ? (uint64_t)row->values[value]
+								      : (uint64_t)row->na;
 	if (row->width)
 		value = (int64_t)((uint64_t)value >> row->shift &
 				  ((UINT64_C(1) << row->width) - 1));
@@ -58,7 +55,7 @@ static uint32_t number_raw(const struct row *row, int64_t value)
 				  row->way);
 	value = pb_scale_toward(value, row->num, row->den, row->way);
 	value = pb_clamp(value, INT64_MIN / 2, INT64_MAX / 2) + row->offset;
-	return (uint32_t)pb_clamp(value, row->min, row->max);
+	return (uint64_t)pb_clamp(value, row->min, row->max);
 }
 
 static void put_string(const struct pb_map *map, const struct row *row, const char *text,
@@ -116,8 +113,9 @@ static unsigned int part_raw(const struct bit_source *source, const void *data, 
 		return source->value;
 	if (!source->number)
 		return bit_of(source, data, stale);
-	return row_number(source->number, data, stale, &value) ? number_raw(source->number, value)
-							       : (unsigned int)source->number->na;
+	return row_number(source->number, data, stale, &value)
+		       ? (unsigned int)number_raw(source->number, value)
+		       : (unsigned int)source->number->na;
 }
 
 static uint16_t bits_raw(const struct row *row, const void *data, bool stale)
@@ -143,9 +141,9 @@ static void put_number(const struct pb_map *map, const struct row *row, uint8_t 
 	int64_t value;
 
 	if (!row->field)
-		put_words(map, row, p, (uint32_t)row->value);
+		put_words(map, row, p, (uint64_t)row->value);
 	else if (!row_number(row, data, stale, &value))
-		put_words(map, row, p, (uint32_t)row->na);
+		put_words(map, row, p, (uint64_t)row->na);
 	else
 		put_words(map, row, p, number_raw(row, value));
 }
@@ -169,6 +167,7 @@ static void encode_row(const struct pb_map *map, const struct row *row,
 	case PB_ROW_S16:
 	case PB_ROW_U32:
 	case PB_ROW_S32:
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 		put_number(map, row, p, data, stale);
 		break;

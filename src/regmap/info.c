@@ -135,7 +135,7 @@ void pb_map_row(const struct pb_map *map, size_t index, struct pb_row_info *ret)
 		.has_na = row->has_na,
 		.na = row->na,
 		.has_absent = row->field && !row->has_na && !row->needed &&
-			      row->type <= PB_ROW_S32 && pb_field_can_be_absent(row->field),
+			      row->type <= PB_ROW_U64 && pb_field_can_be_absent(row->field),
 		.needed = row->needed,
 		.constant = !row->field && row->type != PB_ROW_BITS &&
 			    row->type != PB_ROW_RESERVED && !row->writable,

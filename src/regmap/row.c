@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const type_names[] = {"u16",	   "s16",  "u32",  "s32",      "f32",
+static const char *const type_names[] = {"u16",	   "s16",  "u32",  "s32",      "u64", "f32",
 					 "string", "bits", "coil", "reserved", NULL};
 enum access { ACCESS_R, ACCESS_RW, ACCESS_IGNORE, ACCESS_CONTROL };
 static const char *const access_names[] = {"r", "rw", "ignore", "control", NULL};
@@ -74,6 +74,7 @@ const struct compile_limits row_limits[] = {
 	[PB_ROW_S16] = {1, INT16_MIN, INT16_MAX, INT16_MIN},
 	[PB_ROW_U32] = {2, 0, UINT32_MAX, UINT32_MAX},
 	[PB_ROW_S32] = {2, INT32_MIN, INT32_MAX, INT32_MIN},
+	[PB_ROW_U64] = {4, 0, INT64_MAX, -1},
 	[PB_ROW_F32] = {2, INT64_MIN, INT64_MAX, 0x7FC00000},
 	[PB_ROW_STRING] = {0},
 	[PB_ROW_BITS] = {1, 0, UINT16_MAX, UINT16_MAX},
@@ -180,6 +181,7 @@ static int compile_field(struct compiler *c, const struct map_source *s, struct 
 	case PB_ROW_S16:
 	case PB_ROW_U32:
 	case PB_ROW_S32:
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 		return compile_number(c, s, row);
 	case PB_ROW_BITS:
@@ -194,7 +196,7 @@ static int compile_field(struct compiler *c, const struct map_source *s, struct 
 /* ---- the row as a whole ---- */
 
 #define TYPE(name) (1U << PB_ROW_##name)
-#define INTEGERS   (TYPE(U16) | TYPE(S16) | TYPE(U32) | TYPE(S32))
+#define INTEGERS   (TYPE(U16) | TYPE(S16) | TYPE(U32) | TYPE(S32) | TYPE(U64))
 
 /* A key that would do nothing is a mistake of the one who wrote it. */
 static void check_keys(struct compiler *c, const struct map_source *s)
@@ -253,7 +255,7 @@ static int check_place(struct compiler *c, const struct map_source *s, const str
 	if (s->type != PB_ROW_STRING && s->type != PB_ROW_RESERVED && s->words)
 		pb_yaml_error(c->report, compile_at(s, "words"),
 			      "type %s has its own width, expected no words", type_names[s->type]);
-	if (!c->map->unaligned && row_limits[s->type].words == 2 && s->addr % 2)
+	if (!c->map->unaligned && row_limits[s->type].words >= 2 && s->addr % 2)
 		pb_yaml_error(c->report, compile_at(s, "addr"),
 			      "%s at odd address %d, expected an even one (or unaligned: true for "
 			      "the map)",

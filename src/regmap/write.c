@@ -44,13 +44,14 @@ static void copy_row(const struct row *row, const struct pb_block *to, const uin
 /* Signed types by their sign, f32 as its bits. */
 static int64_t write_value_of(bool low_first, const struct row *row, const uint8_t *p)
 {
-	uint32_t first = pb_get_be16(p), second;
+	uint64_t raw = 0;
 
-	if (row->words == 1)
-		return row->type == PB_ROW_S16 ? (int16_t)first : (int64_t)first;
-	second = pb_get_be16(p + 2);
-	first = low_first ? second << 16 | first : first << 16 | second;
-	return row->type == PB_ROW_S32 ? (int32_t)first : (int64_t)first;
+	for (unsigned int i = 0; i < row->words; i++) /* from the high word on */
+		raw = raw << 16 |
+		      pb_get_be16(p + 2 * (size_t)(low_first ? row->words - 1U - i : i));
+	if (row->type == PB_ROW_S16)
+		return (int16_t)raw;
+	return row->type == PB_ROW_S32 ? (int32_t)raw : (int64_t)raw;
 }
 
 /* The value of the field that stands for what is written. @return false: there is none. */

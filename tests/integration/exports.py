@@ -10,8 +10,8 @@ import xml.dom.minidom
 
 import yaml
 
-DATA_TYPES = {"int16", "uint16", "int32", "uint32", "float32"}
-TELEGRAF_TYPES = {"INT16", "UINT16", "INT32", "UINT32", "FLOAT32"}  # texts need 1.29
+DATA_TYPES = {"int16", "uint16", "int32", "uint32", "float32", "uint64"}
+TELEGRAF_TYPES = {"INT16", "UINT16", "INT32", "UINT32", "FLOAT32", "UINT64"}  # texts need 1.29
 
 
 def unique(names, what):

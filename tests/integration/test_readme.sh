@@ -28,7 +28,7 @@ ${line/-p 1502/-p $port} -o 5 >"$folder/values"
 value() {
 	sed -n "s/^\[$1\]:[[:space:]]*\([0-9]*\).*/\1/p" "$folder/values"
 }
-[ "$(value 0)" = 1 ]
+[ "$(value 0)" = 2 ]
 [ "$(value 1)" = 1 ]
 [ "$(value 2)" -ge 1 ]
 [ "$(value 3)" -le 2 ]

@@ -176,7 +176,7 @@ static const struct {
 	{{.rows = {"addr: 0, type: u16, field: cycles, colour: red"}},
 	 "f:13:45: unknown key 'colour', expected "},
 	{{.rows = {"addr: 0, type: u17, field: cycles"}},
-	 "f:13:25: type 'u17', expected one of u16, s16, u32, s32, f32, string, bits, coil, "
+	 "f:13:25: type 'u17', expected one of u16, s16, u32, s32, u64, f32, string, bits, coil, "
 	 "reserved"},
 	{{.rows = {"addr: 0, type: u16, field: cycles, access: rw"}},
 	 "f:13:53: access rw, expected r, ignore or control: no field of a pack can be written"},

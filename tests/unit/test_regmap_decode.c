@@ -272,6 +272,7 @@ static void check_row(size_t index)
 	case PB_ROW_S16:
 	case PB_ROW_U32:
 	case PB_ROW_S32:
+	case PB_ROW_U64:
 	case PB_ROW_F32:
 		if (row.field)
 			check_number(index, &row, &value, bytes);
@@ -425,6 +426,23 @@ static const struct {
 	 true,
 	 -6000,
 	 -6000},
+	{{.count = 4, .rows = {"addr: 0, type: u64, field: charged_mwh, unit: Wh"}},
+	 "0000000123456789",
+	 true,
+	 INT64_C(0x123456789) * 1000,
+	 4886718345.0},
+	{{.count = 4, .rows = {"addr: 0, type: u64, field: remaining_mah"}},
+	 "ffffffffffffffff",
+	 false,
+	 0,
+	 0},
+	{{.head = "word_order: low-first",
+	  .count = 4,
+	  .rows = {"addr: 0, type: u64, field: charged_mah"}},
+	 "0004000300020000",
+	 true,
+	 INT64_C(0x0000000200030004),
+	 8590131204.0},
 	{{.rows = {"addr: 0, type: u16, value: 7"}}, "0009", true, 9, 9},
 	{{.count = 2, .rows = {"addr: 0, type: reserved, words: 2"}}, "00090009", false, 0, 0},
 	{{.tables = "[coil]", .rows = {"addr: 0, type: coil, field: charge_fet"}},
