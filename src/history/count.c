@@ -49,8 +49,10 @@ static bool sum_add(struct pb_history_sum *sum, int64_t halves)
 static bool flow_add(struct pb_history_flow *flow, int64_t a, int64_t b, int64_t ms)
 {
 	int64_t in = (a > 0 ? a : 0) + (b > 0 ? b : 0);
+	bool more_in = sum_add(&flow->in, in * ms);
+	bool more_out = sum_add(&flow->out, (in - a - b) * ms);
 
-	return sum_add(&flow->in, in * ms) | sum_add(&flow->out, (in - a - b) * ms);
+	return more_in || more_out;
 }
 
 /* ---- gaps ---- */

@@ -72,7 +72,7 @@ struct pb_plant {
 	struct pb_refusals *refusals;
 	struct pb_plant_summary summary;
 	uint64_t start_ms;
-	int32_t day; /**< of the last event */
+	int32_t day;		  /**< of the last event */
 	struct pb_events *events; /**< NULL: none are kept */
 	const struct pb_plant_handler *handler;
 	void *userdata;

@@ -184,7 +184,7 @@ static void compare_fet(struct battery *pack, enum pb_event_fet fet, enum pb_has
 {
 	uint8_t state = closed ? PB_EVENT_FET_CLOSED : PB_EVENT_FET_OPEN;
 	uint8_t *before = &pack->memory.past.fet[fet - PB_EVENT_FET_CHARGE];
-	struct pb_event event = {.kind = state, .code = fet};
+	struct pb_event event = {.kind = state, .code = (uint16_t)fet};
 
 	if (!pb_battery_has(&pack->data, has) || *before == state)
 		return;

@@ -24,7 +24,7 @@ static struct {
 	struct pb_map *maps[3]; /* pack, bank, gateway */
 	struct pb_plant *plant;
 	const struct pb_plant_handler *handler; /* NULL: bench_handler */
-	struct pb_events *events; /* of all plants */
+	struct pb_events *events;		/* of all plants */
 	uint64_t start_ms, now_ms, deadline_ms;
 	uint16_t sequence;
 	int32_t rssi_dbm; /* 0: none */

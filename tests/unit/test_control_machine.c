@@ -76,9 +76,11 @@ END_TEST
 static const struct {
 	enum bench_answer answer;
 	size_t opens; /* commands until it settles */
-	int open_state, open_reason;
+	enum pb_control_state open_state;
+	enum pb_control_reason open_reason;
 	size_t closes;
-	int close_state, close_reason;
+	enum pb_control_state close_state;
+	enum pb_control_reason close_reason;
 } results[] = {
 	{BENCH_OBEYS, 1, PB_CONTROL_STATE_CONFIRMED, 0, 1, PB_CONTROL_STATE_IDLE, 0},
 	{BENCH_LOSES, 1, PB_CONTROL_STATE_CONFIRMED, 0, 1, PB_CONTROL_STATE_IDLE, 0},

@@ -96,11 +96,11 @@ struct pb_control_request {
 struct pb_control {
 	bool inhibit_charge, inhibit_discharge; /**< the wish, not the state of the switches */
 	bool inhibit_both; /**< both of them; as of the last update by a clock */
-	uint16_t lease_s; /**< what remains of it; PB_LEASE_NONE_S: there is no lease */
-	uint16_t reset;	  /**< always 0 */
-	uint8_t state;	  /**< enum pb_control_state */
-	uint8_t reason;	  /**< enum pb_control_reason */
-	uint16_t age_s;	  /**< since the last change of state, at most 65534 */
+	uint16_t lease_s;  /**< what remains of it; PB_LEASE_NONE_S: there is no lease */
+	uint16_t reset;	   /**< always 0 */
+	uint8_t state;	   /**< enum pb_control_state */
+	uint8_t reason;	   /**< enum pb_control_reason */
+	uint16_t age_s;	   /**< since the last change of state, at most 65534 */
 	/** Limits of that direction are 0: the switch is being opened by the wish, or was. */
 	bool blocks_charge, blocks_discharge;
 	char owner[PB_CONTROL_OWNER_MAX]; /**< "": none */

@@ -76,7 +76,7 @@ struct pb_field {
 	int8_t has;	     /**< enum pb_has, or -1: always there */
 	int16_t element_has; /**< offset of the uint64_t with a bit for each element, or -1 */
 	uint8_t element_bit; /**< the bit of a scalar in the word at @element_has */
-	bool wish; /**< of struct pb_control: a client may ask for another value */
+	bool wish;	     /**< of struct pb_control: a client may ask for another value */
 	const char *description;
 };
 
