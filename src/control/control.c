@@ -300,6 +300,20 @@ static struct verdict settled(const struct pb_control_machine *machine,
 	};
 }
 
+/* Nothing is to be changed, as far as it is known. A foreign lock stands until a reading shows its
+ * end.
+ */
+static struct verdict unread(const struct pb_control_machine *machine)
+{
+	enum pb_control_state state = PB_CONTROL_STATE_IDLE;
+
+	if (control_has_wish(machine) || machine->local)
+		state = PB_CONTROL_STATE_PENDING;
+	else if (machine->state == PB_CONTROL_STATE_FOREIGN)
+		state = PB_CONTROL_STATE_FOREIGN;
+	return (struct verdict){state, PB_CONTROL_REASON_STALE};
+}
+
 static struct verdict judge(const struct pb_control_machine *machine,
 			    const struct pb_control_facts *facts)
 {
@@ -309,12 +323,7 @@ static struct verdict judge(const struct pb_control_machine *machine,
 		return under_way(machine);
 	if (is_waiting(machine, facts->setup, &verdict))
 		return verdict;
-	if (!machine->live)
-		return (struct verdict){control_has_wish(machine) || machine->local
-						? PB_CONTROL_STATE_PENDING
-						: PB_CONTROL_STATE_IDLE,
-					PB_CONTROL_REASON_STALE};
-	return settled(machine, facts);
+	return machine->live ? settled(machine, facts) : unread(machine);
 }
 
 static void control_enter(struct pb_control_machine *machine, struct verdict verdict,

@@ -194,9 +194,17 @@ static void sent(struct pb_control_machine *machine, const struct pb_command_sta
 	forget_readings(machine, status->sent_ms);
 }
 
+/* A codec may know another way to the same command, and try it when readings show no effect. */
+static bool is_other_way(const struct pb_control_machine *machine,
+			 const struct pb_command_status *status)
+{
+	return machine->phase == PB_CONTROL_SENT && status->sent_ms > machine->sent_ms;
+}
+
 static void take_result(struct pb_control_machine *machine, const struct pb_command_status *status)
 {
-	if (machine->phase != PB_CONTROL_ASKED || status->number != machine->number)
+	if (status->number != machine->number ||
+	    (machine->phase != PB_CONTROL_ASKED && !is_other_way(machine, status)))
 		return;
 	switch (status->state) {
 	case PB_COMMAND_NONE:

@@ -143,6 +143,16 @@ static void measure(struct board *b)
 	s->discharge_switch = !b->locked[1];
 }
 
+/* Until a command is judged, what it was meant to open counts as opened here: nobody can tell a
+ * late effect from somebody else who does the same. */
+static bool is_judged(int pack)
+{
+	uint8_t state = told(pack)->control.state;
+
+	return state != PB_CONTROL_STATE_FAILED && state != PB_CONTROL_STATE_WRITING &&
+	       state != PB_CONTROL_STATE_VERIFYING && state != PB_CONTROL_STATE_EXPIRED;
+}
+
 static void poll(int pack)
 {
 	struct board *b = &fuzz.boards[pack];
@@ -154,7 +164,7 @@ static void poll(int pack)
 	for (int i = 0; i < SWITCHES; i++) {
 		if (b->locked[i])
 			b->opens[i] = 0;
-		else if (!b->late && told(pack)->control.state != PB_CONTROL_STATE_FAILED)
+		else if (!b->late && is_judged(pack))
 			b->closes[i] = b->ours[i] = b->requested[i] = 0;
 	}
 	b->status.sampled_ms = fuzz.now_ms - (b->late ? LATE_MS : 0);

@@ -623,6 +623,41 @@ START_TEST(another_reader)
 }
 END_TEST
 
+/* The codec tries another way to the same command: readings count from then on, and as many again.
+ */
+START_TEST(another_way)
+{
+	b.answer = BENCH_IGNORES;
+	bench_charge(&b, true);
+	bench_wait(&b, 2200);
+	EXPECT(VERIFYING, NONE);
+	b.result.sent_ms = b.now_ms;
+	bench_wait(&b, 2000);
+	EXPECT(VERIFYING, NONE);
+	bench_wait(&b, 2000);
+	EXPECT(FAILED, IGNORED);
+	ck_assert_uint_eq(b.commands, 1);
+}
+END_TEST
+
+/* A lock of somebody else does not end with the connection. */
+START_TEST(foreign_over_a_lost_link)
+{
+	b.locked[PB_SWITCH_CHARGE] = true;
+	bench_wait(&b, 2000);
+	EXPECT(FOREIGN, FOREIGN);
+	b.status.connected = false;
+	bench_wait(&b, 2000);
+	bench_step(&b);
+	EXPECT(FOREIGN, STALE);
+	b.status.connected = true;
+	b.status.connects++;
+	b.locked[PB_SWITCH_CHARGE] = false;
+	bench_wait(&b, 2000);
+	EXPECT(IDLE, NONE);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("machine");
@@ -661,5 +696,7 @@ int main(void)
 	tcase_add_test(tests, the_end_that_keeps);
 	tcase_add_test(tests, another_setup);
 	tcase_add_test(tests, another_reader);
+	tcase_add_test(tests, another_way);
+	tcase_add_test(tests, foreign_over_a_lost_link);
 	return pb_run_suite("control", tests);
 }
