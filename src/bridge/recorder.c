@@ -334,18 +334,33 @@ static void tell_loaded(const struct recorder *recorder, size_t count, int64_t a
 				       "counted since the last save is lost");
 }
 
+/* "saved SECONDS ...", then "ended yes" if the program ended by itself. */
+static bool take_head(const char *text, int64_t *ret_saved_s, bool *ret_ended)
+{
+	static const char saved[] = "saved ", ended[] = "ended ", yes[] = "ended yes\n";
+	const char *line = strchr(text, '\n');
+	char *end;
+
+	if (strncmp(text, saved, strlen(saved)) != 0 || !line ||
+	    strncmp(line + 1, ended, strlen(ended)) != 0)
+		return false;
+	*ret_saved_s = strtoll(text + strlen(saved), &end, 10);
+	*ret_ended = strncmp(line + 1, yes, strlen(yes)) == 0;
+	return end > text + strlen(saved) && *end == ' ';
+}
+
 /* @return 0; -EBADMSG, with the reason in @why */
 static int take_text(struct recorder *recorder, const char *text, size_t len, char *why,
 		     size_t why_cap)
 {
 	struct pb_history_record *records = NULL;
 	int64_t saved_s = 0, away;
-	char ended[8] = "";
+	bool ended = false;
 	unsigned int line = 0;
 	size_t count = 0;
 	int r;
 
-	if (sscanf(text, "saved %" SCNd64 " %*s\nended %7s", &saved_s, ended) != 2) {
+	if (!take_head(text, &saved_s, &ended)) {
 		snprintf(why, why_cap, "its second line is broken");
 		return -EBADMSG;
 	}
@@ -359,7 +374,7 @@ static int take_text(struct recorder *recorder, const char *text, size_t len, ch
 	for (size_t i = 0; i < count; i++)
 		keep(recorder, &records[i]);
 	free(records);
-	tell_loaded(recorder, count, away, strcmp(ended, "yes") == 0);
+	tell_loaded(recorder, count, away, ended);
 	return 0;
 }
 

@@ -164,7 +164,7 @@ static void poll(int pack)
 	for (int i = 0; i < SWITCHES; i++) {
 		if (b->locked[i])
 			b->opens[i] = 0;
-		else if (!b->late && is_judged(pack))
+		else if (!b->late && is_judged(pack) && (!b->hides || fet_of(b, i)))
 			b->closes[i] = b->ours[i] = b->requested[i] = 0;
 	}
 	b->status.sampled_ms = fuzz.now_ms - (b->late ? LATE_MS : 0);
