@@ -45,7 +45,6 @@ void battery_schedule(const struct battery *battery)
 	if (!battery->setup->bank) {
 		due_ms = first_of(due_ms, battery->stale_ms);
 		due_ms = first_of(due_ms, control_due_ms(battery));
-		due_ms = first_of(due_ms, pb_repeat_due_ms(&battery->memory.control_repeat));
 	}
 	plant->due_ms[battery - plant->batteries] = due_ms;
 }

@@ -32,7 +32,12 @@ static bool is_on(const struct battery *pack)
 
 uint64_t control_due_ms(const struct battery *pack)
 {
-	return is_on(pack) ? pack->memory.control.due_ms : UINT64_MAX;
+	uint64_t note_ms = pb_repeat_due_ms(&pack->memory.control_repeat);
+
+	/* a pack without control is not stepped, so what it leaves out of the log is never due */
+	if (!is_on(pack))
+		return UINT64_MAX;
+	return pack->memory.control.due_ms < note_ms ? pack->memory.control.due_ms : note_ms;
 }
 
 /* ---- what banks forbid ---- */

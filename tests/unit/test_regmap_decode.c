@@ -142,10 +142,10 @@ static bool shown_number(const struct pb_row_info *row, int64_t *ret)
 
 static int64_t raw_of(const struct pb_row_info *row, const uint8_t *bytes)
 {
-	uint32_t raw = pb_get_be16(bytes);
+	uint64_t raw = 0;
 
-	if (row->words == 2)
-		raw = raw << 16 | pb_get_be16(bytes + 2);
+	for (size_t i = 0; i < row->words && i < 4; i++)
+		raw = raw << 16 | pb_get_be16(bytes + 2 * i);
 	return row->type == PB_ROW_S16	 ? (int16_t)raw
 	       : row->type == PB_ROW_S32 ? (int32_t)raw
 					 : (int64_t)raw;
@@ -155,8 +155,8 @@ static int64_t raw_of(const struct pb_row_info *row, const uint8_t *bytes)
 static bool at_the_end(const struct pb_row_info *row, int64_t raw, bool rising, int64_t shown,
 		       int64_t is)
 {
-	static const int64_t mins[] = {0, INT16_MIN, 0, INT32_MIN};
-	static const int64_t maxs[] = {UINT16_MAX, INT16_MAX, UINT32_MAX, INT32_MAX};
+	static const int64_t mins[] = {0, INT16_MIN, 0, INT32_MIN, 0};
+	static const int64_t maxs[] = {UINT16_MAX, INT16_MAX, UINT32_MAX, INT32_MAX, INT64_MAX};
 
 	if (raw <= mins[row->type] + row->has_na)
 		return rising ? is <= shown : is >= shown;
@@ -177,7 +177,7 @@ static void check_number(size_t index, const struct pb_row_info *row,
 			 const struct pb_row_value *value, const uint8_t *bytes)
 {
 	struct pb_row_value next;
-	uint8_t other[4];
+	uint8_t other[8];
 	int64_t is, step, raw = raw_of(row, bytes);
 	bool rising;
 
