@@ -79,6 +79,10 @@ for file in tcp rtu; do
 		assert fields["soh_permille"] is None and fields["charge_fet"] is True, fields
 		for live in ("heartbeat", "age_s", "details_age_s", "rssi_dbm"):
 		    del fields[live]
+		# what is counted goes on between the two looks
+		fields = {name: value for name, value in fields.items()
+		          if "charged_" not in name and not name.startswith("since_")
+		          and name not in ("unmeasured_s", "control_age_s")}
 		print(json.dumps(fields, sort_keys=True))
 	END
 done
