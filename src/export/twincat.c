@@ -125,9 +125,19 @@ static int xml_function(const struct st_function *function, FILE *out)
 
 /* ---- blocks of a map ---- */
 
+static void xml_in_out_data(const struct st_code *code, FILE *out)
+{
+	char type[128];
+
+	snprintf(type, sizeof(type), "<derived name=\"PB_%s\"/>", code->name);
+	fputs("          <inOutVars>\n", out);
+	xml_variable("data", type, NULL, out);
+	fputs("          </inOutVars>\n", out);
+}
+
 static int xml_block(const struct st_code *code, size_t block, FILE *out)
 {
-	char name[64], type[128], *text = NULL;
+	char name[64], *text = NULL;
 	size_t len = 0;
 	FILE *memory = open_memstream(&text, &len);
 
@@ -136,15 +146,13 @@ static int xml_block(const struct st_code *code, size_t block, FILE *out)
 	st_print_block(code, block, memory);
 	fclose(memory);
 	st_block_name(code, block, name, sizeof(name));
-	snprintf(type, sizeof(type), "<derived name=\"PB_%s\"/>", code->name);
 	fprintf(out,
 		"      <pou name=\"PB_%s_%s\" pouType=\"functionBlock\">\n        <interface>\n"
 		"          <inputVars>\n",
 		code->name, name);
 	xml_variable("w", WORDS, NULL, out);
-	fputs("          </inputVars>\n          <inOutVars>\n", out);
-	xml_variable("data", type, NULL, out);
-	fputs("          </inOutVars>\n", out);
+	fputs("          </inputVars>\n", out);
+	xml_in_out_data(code, out);
 	if (st_block_has_arrays(code, block)) {
 		fputs("          <localVars>\n", out);
 		xml_variable("i", "<INT/>", NULL, out);
@@ -193,7 +201,12 @@ static void xml_reader_interface(const struct st_code *code, FILE *out)
 	}
 }
 
-static int xml_reader(const struct st_code *code, FILE *out)
+/* Prints a part of the block for a whole map. */
+typedef void print_part(const struct st_code *code, FILE *out);
+
+/* "PB_NAME_WHICH", from its interface and its body. */
+static int xml_map_block(const struct st_code *code, const char *which, print_part *interface,
+			 print_part *body, FILE *out)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -201,13 +214,13 @@ static int xml_reader(const struct st_code *code, FILE *out)
 
 	if (!memory)
 		return -ENOMEM;
-	st_print_reader(code, memory);
+	body(code, memory);
 	fclose(memory);
 	fprintf(out,
-		"      <pou name=\"PB_%s_reader\" pouType=\"functionBlock\">\n        "
+		"      <pou name=\"PB_%s_%s\" pouType=\"functionBlock\">\n        "
 		"<interface>\n",
-		code->name);
-	xml_reader_interface(code, out);
+		code->name, which);
+	interface(code, out);
 	fputs("        </interface>\n", out);
 	xml_st(text, out);
 	free(text);
@@ -303,31 +316,11 @@ static const char *control_type(const struct st_control_variable *v, char *text,
 	return text;
 }
 
-static void xml_in_out_data(const struct st_code *code, FILE *out)
-{
-	char type[128];
-
-	snprintf(type, sizeof(type), "<derived name=\"PB_%s\"/>", code->name);
-	fputs("          <inOutVars>\n", out);
-	xml_variable("data", type, NULL, out);
-	fputs("          </inOutVars>\n", out);
-}
-
-static int xml_control(const struct st_code *code, FILE *out)
+static void xml_control_interface(const struct st_code *code, FILE *out)
 {
 	static const char *const sections[] = {"inputVars", "outputVars", "localVars"};
-	char type[64], *text = NULL;
-	size_t len = 0;
-	FILE *memory = open_memstream(&text, &len);
+	char type[64];
 
-	if (!memory)
-		return -ENOMEM;
-	st_print_control(code, memory);
-	fclose(memory);
-	fprintf(out,
-		"      <pou name=\"PB_%s_switch\" pouType=\"functionBlock\">\n        "
-		"<interface>\n",
-		code->name);
 	for (unsigned int section = 0; section < PB_ARRAY_SIZE(sections); section++) {
 		if (section == ST_LOCAL)
 			xml_in_out_data(code, out);
@@ -338,10 +331,6 @@ static int xml_control(const struct st_code *code, FILE *out)
 					     v->initial, out);
 		fprintf(out, "          </%s>\n", sections[section]);
 	}
-	fputs("        </interface>\n", out);
-	xml_st(text, out);
-	free(text);
-	return 0;
 }
 
 static const char control_body[] =
@@ -415,7 +404,7 @@ static int xml_switch(const struct st_code *code, const struct pb_export_job *jo
 
 	if (!st_control_has(code, &addr))
 		return 0;
-	r = xml_control(code, out);
+	r = xml_map_block(code, "switch", xml_control_interface, st_print_control, out);
 	if (r < 0)
 		return r;
 	fprintf(out,
@@ -482,7 +471,7 @@ static int xml_map(const struct pb_export_job *job, size_t unit, bool types, FIL
 		if (st_block_shows(&code, i))
 			r = xml_block(&code, i, out);
 	if (r >= 0 && !types)
-		r = xml_reader(&code, out);
+		r = xml_map_block(&code, "reader", xml_reader_interface, st_print_reader, out);
 	if (r >= 0 && !types)
 		xml_read(&code, job, job->units[unit].unit, out);
 	if (r >= 0 && !types)
