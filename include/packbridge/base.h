@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define PB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define PB_ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
@@ -201,6 +202,13 @@ struct pb_pipe {
  * CLOCK_BOOTTIME in ms: it is never set back, and it includes the time in which the machine slept.
  */
 uint64_t pb_now_ms(void);
+/**
+ * @now: of the machine's clock, which may be set at any time.
+ * @return false: it was never set; it then shows a time before 2026.
+ */
+bool pb_clock_is_set(time_t now);
+/** Writes "2026-11-28T21:14:03Z"; "" if @at is out of range. @cap: 32 is enough. */
+void pb_utc_text(time_t at, char *out, size_t cap);
 
 /* ---- log: lines to stderr, or to the program's own sink ---- */
 

@@ -7,25 +7,24 @@
  * The list may change between two pieces. Each piece takes the next higher number, so the document
  * rises, and an event that repeats meanwhile stands at its new place.
  */
-#include "events.h"
+#include "document.h"
+
+#include "packbridge/events.h"
+
+#include <jansson.h>
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { CLOCK_IS_SET_S = 1735689600 /* 2025: a clock before that was never set */ };
-
 /* "2026-11-28T21:14:03Z", by the clock as it is set now. @return NULL: it is not set */
 static json_t *events_time(uint64_t at_ms, uint64_t now_ms)
 {
 	time_t now = time(NULL), at = now - (time_t)((now_ms - at_ms) / 1000);
-	struct tm utc;
 	char text[32];
 
-	if (now < CLOCK_IS_SET_S || !gmtime_r(&at, &utc))
-		return json_null();
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return json_string(text);
+	pb_utc_text(at, text, sizeof(text));
+	return pb_clock_is_set(now) && *text ? json_string(text) : json_null();
 }
 
 static void set_fact(json_t *values, const struct pb_event_facts *facts, enum pb_has has,
@@ -53,7 +52,7 @@ static json_t *json_facts(const struct pb_event_facts *facts)
 	return values;
 }
 
-json_t *events_json(const struct pb_event *event, uint64_t now_ms)
+static json_t *events_json(const struct pb_event *event, uint64_t now_ms)
 {
 	json_t *object =
 		json_pack("{s:I, s:s, s:i, s:s, s:I, s:s}", "number", (json_int_t)event->number,

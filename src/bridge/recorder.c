@@ -7,9 +7,9 @@
  *	                                       on_saved() ◀─────┘ on the loop
  *
  * One save runs at a time. The thread owns its job and shares nothing. What it needs is there
- *before it begins, and the loop never waits for the disk, but for the last save, when the loop has
- *ended. The first save follows the start: it shows whether the file can be written, and marks it as
- *one of a program that runs, so that the next start knows whether something was lost.
+ * before it begins, and the loop never waits for the disk, but for the last save, when the loop
+ * has ended. The first save follows the start: it shows whether the file can be written, and marks
+ * it as one of a program that runs, so that the next start knows whether something was lost.
  */
 #include "recorder.h"
 
@@ -35,8 +35,6 @@ enum {
 	HEAD_MAX = 512,
 	STACK_BYTES = 256 * 1024,
 };
-
-#define CLOCK_SET_S INT64_C(1767225600) /* 2026-01-01: a clock that was never set says less */
 
 static const struct pb_store_kind store_kind = {
 	.name = "packbridge-history",
@@ -77,12 +75,9 @@ struct recorder {
 /* For a person who looks into the file: the time of the save, as UTC. */
 static size_t recorder_head(const struct job *job, char out[static HEAD_MAX])
 {
-	time_t at = (time_t)job->wall_s;
-	struct tm utc;
-	char when[32] = "";
+	char when[32];
 
-	if (gmtime_r(&at, &utc))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	pb_utc_text((time_t)job->wall_s, when, sizeof(when));
 	return (size_t)snprintf(out, HEAD_MAX,
 				"saved %" PRId64 " %s\nended %s\n"
 				"# what packbridge has counted: docs/history.md. A file that is "
@@ -304,7 +299,7 @@ void recorder_former(struct recorder *recorder, const char *pack,
 	if (!recorder)
 		return;
 	snprintf(record.name, sizeof(record.name), "%s", pack);
-	if (record.former_s < CLOCK_SET_S)
+	if (!pb_clock_is_set(record.former_s))
 		record.former_s = 1;
 	keep(recorder, &record);
 }
@@ -316,7 +311,7 @@ static int64_t away_s(int64_t saved_s)
 {
 	int64_t now_s = time(NULL);
 
-	return saved_s < CLOCK_SET_S || now_s < saved_s ? 0 : now_s - saved_s;
+	return !pb_clock_is_set(saved_s) || now_s < saved_s ? 0 : now_s - saved_s;
 }
 
 static void tell_loaded(const struct recorder *recorder, size_t count, int64_t away, bool ended)

@@ -103,16 +103,13 @@ static const struct pb_plant_handler plant_handler = {
 	.due = plant_due,
 };
 
-/* A clock that was never set says less. */
-#define CLOCK_SET_S INT64_C(1767225600) /* 2026-01-01 */
-
 /* By the clock and time zone as they are set now, which both may change. */
 static int32_t local_day(time_t now)
 {
 	const struct tm *local = localtime(&now); /* unlike localtime_r(), it sees another zone */
 	struct tm day = {0};
 
-	if (now < CLOCK_SET_S || !local)
+	if (!pb_clock_is_set(now) || !local)
 		return PB_HISTORY_DAY_NONE;
 	day.tm_year = local->tm_year;
 	day.tm_mon = local->tm_mon;
@@ -139,6 +136,11 @@ static void site_step(struct site *site, struct pb_plant_event event)
 	site_tell_losses(site);
 }
 
+void site_tick(struct site *site)
+{
+	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
+}
+
 static int site_on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 {
 	struct site *site = userdata;
@@ -146,13 +148,8 @@ static int site_on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	(void)timer;
 	(void)usec;
 	site->timer_ms = UINT64_MAX;
-	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
+	site_tick(site);
 	return 0;
-}
-
-void site_tick(struct site *site)
-{
-	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
 }
 
 int site_reset_alarms(struct site *site, const char *name)
@@ -172,7 +169,7 @@ int site_control(struct site *site, const char *name, const struct pb_control_re
 	if (battery < 0)
 		return battery;
 	r = (int)pb_plant_control(site->plant, (size_t)battery, request, pb_now_ms());
-	site_step(site, (struct pb_plant_event){.type = PB_PLANT_TIME});
+	site_tick(site);
 	return r;
 }
 

@@ -19,17 +19,6 @@
 
 enum { CLIENTS_A_PIECE = 8 };
 
-/* "2026-11-28T21:14:03Z", by the clock as it is set now. */
-static void status_time(uint64_t passed_s, char *out, size_t cap)
-{
-	time_t at = time(NULL) - (time_t)passed_s;
-	struct tm utc;
-
-	*out = '\0';
-	if (gmtime_r(&at, &utc))
-		strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 static json_t *json_alarm(enum pb_alarm kind, const struct pb_plant_alarm *alarm, uint64_t now_ms)
 {
 	uint64_t passed_s = (now_ms - alarm->since_ms) / 1000;
@@ -37,7 +26,7 @@ static json_t *json_alarm(enum pb_alarm kind, const struct pb_plant_alarm *alarm
 
 	snprintf(text, sizeof(text), "%s%s%s", alarm->pack ? alarm->pack : "",
 		 alarm->pack ? ": " : "", alarm->text);
-	status_time(passed_s, since, sizeof(since));
+	pb_utc_text(time(NULL) - (time_t)passed_s, since, sizeof(since));
 	return json_pack("{s:s, s:s, s:s, s:s, s:I}", "alarm", pb_alarm_name(kind), "level",
 			 pb_level_name(alarm->level), "text", text, "since", since, "since_s",
 			 (json_int_t)passed_s);
