@@ -2,10 +2,9 @@
 /*
  * Counts what flows into a battery and out of it, and remembers its extremes.
  *
- *	reading ──▶ pb_history_read() ──▶ state ──▶ pb_history_show() ──▶ struct pb_history
- *	no live reading ──▶ pb_history_gap() ──▲ │
- *	                                         └──▶ pb_history_print() ──▶ text,
- *pb_history_parse()
+ *	reading ──▶ pb_history_read() ─▶ state ──▶ pb_history_show() ──▶ struct pb_history
+ *	no reading ─▶ pb_history_gap() ──▲  ▲└──▶ pb_history_print() ──▶ text
+ *	                                    └─── pb_history_parse() ◀──── text
  *
  * Pure: no clock, no file. Times are those of pb_now_ms(), in ms; after a restart they may lie
  * before the machine's start, so they are signed. Nothing is allocated but by pb_history_parse().

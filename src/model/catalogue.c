@@ -163,19 +163,6 @@
 	"charging, "                                                                               \
 	"11 FET opens, 12 FET closes, 13 control, 14 log lost messages, 15 history lost"
 
-#define CONTROL_STATE_TEXT                                                                         \
-	"0 not enabled, 1 confirmed and ordered here by a person, 2 nothing is inhibited, "        \
-	"3 waits, 4 a command is being sent, 5 sent, waits for a reading, 6 confirmed by a "       \
-	"reading, 7 the BMS holds a switch otherwise, 8 failed, 9 the lease ended, 10 locked by "  \
-	"somebody else"
-#define CONTROL_REASON_TEXT                                                                        \
-	"0 none, 1 not enabled, 2 no live reading, 3 the bank keeps packs closed, "                \
-	"4 too soon or too often, 5 the lease ended, 6 another client owns it, "                   \
-	"7 current in the opposite direction, 8 nothing else would feed the bank, "                \
-	"9 refused by the BMS, 10 no reply of the BMS, 11 acknowledged without effect, "           \
-	"12 protection of the BMS, 13 locked by somebody else, e.g. the phone app, "               \
-	"14 the protocol has no such command, 15 the bank's limits drop first, "                   \
-	"16 the reading does not tell what is locked, 17 the BMS holds it otherwise"
 #define QUALITY_TEXT "0 never read, 1 good, 2 stale, 3 stale and link lost"
 
 /* clang-format off */
